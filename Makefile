@@ -1,0 +1,38 @@
+# make demo       text written by the simulated engine, every token and cycle checked
+# make test       all tests; make lint: ruff and pyright
+# make bitstream  the ULX3S bitstream and its report (about half an hour with the tools from PyPI)
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# One thread: results and times do not depend on how many cores there are.
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test lint bitstream clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/trine demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+bitstream: $(VENV)/.runtime
+	$(BIN)/trine build models/shakespeare.trine --board ulx3s --results docs/results
+
+# torch comes first and pinned, so that training repeats; where a platform has no such build, the range decides.
+$(VENV)/.runtime: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trine needs Python 3.11 or newer; say make PYTHON=python3.x")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0 || $(BIN)/python -m pip install --quiet 'torch>=2.6,<3'
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools,dev]'
+	@touch $@
+
+clean:
+	rm -rf build sim_build

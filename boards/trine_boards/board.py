@@ -1,0 +1,39 @@
+"""What a board is: its chip's resources, its clock and the platform that knows its pins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Board"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that Trine runs on.
+
+    Resource counts are the chip's, from its data sheet. A block RAM's read port yields `block_ram_bits` in a
+    cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of column ROM that suits the
+    chip. `platform` makes the Amaranth platform, `clock_domain` what drives ``sync`` at the given MHz.
+    """
+
+    name: str
+    title: str
+    chip: str
+    family: str
+    lut4: int
+    ff: int
+    block_ram: int
+    block_ram_bits: int
+    block_ram_depth: int
+    dsp: int
+    block_ram_kind: str
+    clock_mhz: float
+    baud: int
+    programmer: str
+    platform: Callable[[], Any]
+    clock_domain: Callable[[float], Any]
+
+    @property
+    def rom_ports(self) -> int:
+        """Read ports of the chip's block RAMs that can serve column ROM in a cycle, one each."""
+        return self.block_ram

@@ -1,0 +1,144 @@
+"""What a routed engine reaches: resources, clock, cycles and operations, as JSON and as Markdown."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+
+from trine_boards.board import Board
+from trine_boards.build import Routed
+from trine_sw.data import load_text
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+from trine_sw.timing import token_cycles
+
+__all__ = ["Report", "make_report", "rom_ports_used", "write_report"]
+
+_TEXT_TOKENS = 8192
+_TRIT_BITS = 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """A routed engine in figures. ``docs/results/README.md`` defines each field."""
+
+    board: str
+    model: str
+    lanes: int
+    banks: int
+    groups: int
+    sampler_ways: int
+    lut4: int
+    ff: int
+    block_ram: int
+    dsp: int
+    fmax_mhz: float
+    clock_mhz: float
+    cycles_per_token: float
+    tokens_per_s: float
+    rom_ports_used: int
+    rom_ports: int
+    dense_gops: float
+    effective_gops: float
+    seed: int
+    tools: list[str]
+    text: str
+    command: str
+
+
+def rom_ports_used(geometry: Geometry, board: Board) -> int:
+    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and ``block_ram_bits``."""
+    return geometry.engine.banks * -(-geometry.lanes * _TRIT_BITS // board.block_ram_bits)
+
+
+def make_report(
+    model: Model, name: str, engine: EngineConfig, board: Board, routed: Routed, command: str
+) -> Report:
+    """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
+    geometry = Geometry(model.config, engine)
+    tokens, text = _text(model)
+    trace = Golden(model).run(tokens)
+    cycles = float(token_cycles(model, engine, tokens, h=trace.h).cycles.mean())
+    per_second = routed.clock_mhz * 1e6 / cycles
+    dense, effective = _operations(model, geometry, tokens, trace.h)
+    return Report(
+        board=board.name,
+        model=name,
+        lanes=geometry.lanes,
+        banks=engine.banks,
+        groups=geometry.groups,
+        sampler_ways=engine.sampler_ways,
+        lut4=routed.used["TRELLIS_COMB"],
+        ff=routed.used["TRELLIS_FF"],
+        block_ram=routed.used["DP16KD"],
+        dsp=routed.used["MULT18X18D"],
+        fmax_mhz=round(routed.fmax_mhz, 2),
+        clock_mhz=routed.clock_mhz,
+        cycles_per_token=round(cycles, 3),
+        tokens_per_s=round(per_second),
+        rom_ports_used=rom_ports_used(geometry, board),
+        rom_ports=board.rom_ports,
+        dense_gops=round(dense * per_second / 1e9, 2),
+        effective_gops=round(effective * per_second / 1e9, 2),
+        seed=routed.seed,
+        tools=routed.tools,
+        text=text,
+        command=command,
+    )
+
+
+def _text(model: Model) -> tuple[npt.NDArray[np.int64], str]:
+    """Tokens to measure with, and a word on what they are."""
+    dataset = model.training.get("data_set")
+    if dataset and model.vocabulary:
+        try:
+            tokens = model.encode(load_text(dataset, "valid")[:_TEXT_TOKENS])
+            return tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
+        except TrineError:
+            pass  # no data and no network: the model's own text is as near as one gets
+    if model.head_scale is not None:
+        tokens = Golden(model).generate(np.zeros(1, np.int64), _TEXT_TOKENS, 1.0, 1)
+        return tokens, f"{_TEXT_TOKENS} symbols that the model wrote itself at temperature 1, seed 1"
+    tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, _TEXT_TOKENS)
+    return tokens, f"{_TEXT_TOKENS} random symbols"
+
+
+def _operations(
+    model: Model, geometry: Geometry, tokens: npt.NDArray[np.int64], h: npt.NDArray[np.int8]
+) -> tuple[float, float]:
+    """Operations in a token, two a weight: of all weights, and of those in active columns."""
+    gates, head = 4 * model.config.hidden, geometry.head_rows
+    dense = 2 * (gates * geometry.columns + head * model.config.hidden)
+    active_h = np.count_nonzero(h) / len(tokens)
+    table = model.embedding_weight
+    active_x = np.count_nonzero(table[tokens]) / len(tokens) if table is not None else model.config.embedding
+    return dense, 2 * (gates * (active_x + active_h) + head * active_h)
+
+
+def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
+    """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    template = jinja2.Template(
+        Path(__file__).with_name("report.md.j2").read_text(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    written = []
+    for suffix, text in (
+        (".json", json.dumps(asdict(report), indent=2) + "\n"),
+        (".md", template.render(asdict(report), chip=board)),
+    ):
+        path = folder / f"{report.board}-{report.model}{suffix}"
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(text)
+        os.replace(temporary, path)
+        written.append(path)
+    return written[0], written[1]

@@ -1,0 +1,128 @@
+"""Runs a tool as a step that is kept: reused while its inputs stand, complete or not there at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trine_sw.errors import TrineError
+from trine_sw.toolchain import Tool
+
+__all__ = ["Step", "run_step"]
+
+_LAST_LINES = 8
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a tool, which reads `inputs` and writes `outputs`, all files of the build's folder."""
+
+    name: str
+    tool: Tool
+    arguments: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def digest(self, folder: Path) -> str:
+        """Changes with the tool's version, its arguments and the contents of its inputs."""
+        state = hashlib.sha256(json.dumps([self.tool.name, self.tool.version, self.arguments]).encode())
+        for name in self.inputs:
+            state.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        return state.hexdigest()
+
+
+def run_step(step: Step, folder: Path, tick: Callable[[float], None] = lambda seconds: None) -> bool:
+    """Run `step` in `folder`, or do nothing where its outputs are up to date; returns whether it ran.
+
+    The tool works in a folder of its own, and its outputs are put in place only when it has ended well: a
+    failure, or this process being killed, leaves what stood there before. The log is ``<step>.log``.
+    `tick` is called with the seconds since the start, about five times a second.
+
+    Raises
+    ------
+    TrineError
+        If the tool fails or is killed; the message has its own last lines and where the log lies.
+    """
+    record = folder / f"{step.name}.step.json"
+    digest = step.digest(folder)
+    outputs = [folder / name for name in step.outputs]
+    if all(path.exists() for path in outputs) and _recorded(record) == digest:
+        return False
+    record.unlink(missing_ok=True)
+    workplace = folder / f"{step.name}.partial"
+    shutil.rmtree(workplace, ignore_errors=True)
+    workplace.mkdir(parents=True)
+    for name in step.inputs:
+        shutil.copyfile(folder / name, workplace / name)
+    log = folder / f"{step.name}.log"
+    try:
+        status = _run([*step.tool.command, *step.arguments], step.tool.environ(), workplace, log, tick)
+        if status:
+            raise TrineError(_failure(step, status, log))
+        for name in step.outputs:
+            if not (workplace / name).exists():
+                raise TrineError(f"{step.tool.name} ended without writing {name}; its log is {log}")
+        for name, path in zip(step.outputs, outputs, strict=True):
+            os.replace(workplace / name, path)
+        temporary = record.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"digest": digest, "tool": str(step.tool)}) + "\n")
+        os.replace(temporary, record)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+    return True
+
+
+def _recorded(record: Path) -> str | None:
+    try:
+        return json.loads(record.read_text())["digest"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _run(
+    command: Sequence[str],
+    environment: dict[str, str],
+    folder: Path,
+    log: Path,
+    tick: Callable[[float], None],
+) -> int:
+    """Exit status of `command`; it and its children end with this process' own interruption."""
+    with log.open("wb") as output:
+        output.write((" ".join(command) + "\n").encode())
+        output.flush()
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        start = time.monotonic()
+        try:
+            while True:
+                tick(time.monotonic() - start)
+                try:
+                    return process.wait(_POLL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _failure(step: Step, status: int, log: Path) -> str:
+    lines = [line.rstrip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if "ERROR" in line] or lines[1:]
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+    said = "\n".join(f"    {line}" for line in telling[-_LAST_LINES:])
+    return f"{step.tool.name} {how}; nothing before it was lost. Its log is {log}; it said:\n{said}"

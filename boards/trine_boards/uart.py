@@ -1,0 +1,116 @@
+"""UART 8N1 behind byte streams."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["UARTReceiver", "UARTTransmitter", "uart_divisor"]
+
+# Half a bit over ten bits, 5 %, is the most that sampling in the middle survives; the other side errs too.
+_BAUD_TOLERANCE = 0.02
+
+
+def uart_divisor(clock_hz: float, baud: float) -> int:
+    """Clock cycles in one bit.
+
+    Raises
+    ------
+    ValueError
+        Where no whole number of cycles comes within 2 % of `baud`.
+
+    >>> uart_divisor(80e6, 1e6)
+    80
+    """
+    divisor = round(clock_hz / baud)
+    if divisor < 4 or abs(clock_hz / divisor / baud - 1) > _BAUD_TOLERANCE:
+        raise ValueError(f"a clock of {clock_hz / 1e6:g} MHz cannot make {baud:g} baud; lower the baud rate")
+    return divisor
+
+
+class UARTTransmitter(wiring.Component):
+    """Sends bytes, least significant bit first, with one start and one stop bit.
+
+    Throughput is one byte in ``10 * divisor`` cycles. About 30 LUT4.
+
+    Parameters
+    ----------
+    divisor : :class:`int`
+        Clock cycles in one bit. At least 2.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(8))`
+        Bytes to send; each is taken when the one before has left.
+    tx : :py:`Out(1)`
+        The line, high when idle.
+    """
+
+    def __init__(self, divisor: int):
+        if divisor < 2:
+            raise ValueError(f"divisor must be at least 2, not {divisor}")
+        self.divisor = divisor
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        shift = Signal(9, init=0x1FF)  # the line comes first; ones follow the stop bit
+        bits = Signal(range(11))
+        timer = Signal(range(self.divisor))
+        m.d.comb += [self.tx.eq(shift[0]), self.i.ready.eq(bits == 0)]
+        with m.If(bits == 0):
+            with m.If(self.i.valid):
+                m.d.sync += [shift.eq(Cat(0, self.i.payload)), bits.eq(10), timer.eq(self.divisor - 1)]
+        with m.Elif(timer == 0):
+            m.d.sync += [shift.eq(Cat(shift[1:], 1)), bits.eq(bits - 1), timer.eq(self.divisor - 1)]
+        with m.Else():
+            m.d.sync += timer.eq(timer - 1)
+        return m
+
+
+class UARTReceiver(wiring.Component):
+    """Receives bytes, sampling each bit in its middle.
+
+    A byte whose stop bit is low is dropped, and so is one that arrives while the one before has not been
+    taken: put a FIFO behind. About 35 LUT4.
+
+    Parameters
+    ----------
+    divisor : :class:`int`
+        Clock cycles in one bit. At least 4.
+
+    Members
+    -------
+    rx : :py:`In(1)`
+        The line, high when idle; not synchronised to the clock.
+    o : :py:`Out(stream.Signature(8))`
+        Received bytes.
+    """
+
+    def __init__(self, divisor: int):
+        if divisor < 4:
+            raise ValueError(f"divisor must be at least 4, not {divisor}")
+        self.divisor = divisor
+        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform):
+        m = Module()
+        line = Signal(init=1)
+        m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
+        shift = Signal(9)  # eight data bits and the stop bit, last received on top
+        bits = Signal(range(11))
+        timer = Signal(range(self.divisor))
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(bits == 0):
+            with m.If(~line):
+                m.d.sync += [bits.eq(10), timer.eq(self.divisor // 2 - 1)]
+        with m.Elif(timer != 0):
+            m.d.sync += timer.eq(timer - 1)
+        with m.Else():
+            m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits - 1), shift.eq(Cat(shift[1:], line))]
+            with m.If((bits == 10) & line):
+                m.d.sync += bits.eq(0)  # a glitch, not a start bit
+            with m.If((bits == 1) & line & (~self.o.valid | self.o.ready)):
+                m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(shift[1:])]
+        return m

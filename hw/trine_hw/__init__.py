@@ -1,0 +1,1 @@
+"""Trine in gateware: column ROM, lanes, cells, sampler and core."""

@@ -1,0 +1,117 @@
+"""The columns of a weight matrix, side by side in read-only block RAM.
+
+One word of a :class:`ColumnROM` is one column: a trit for every lane. A column is stored in the
+two-bit code (two's complement: 0b00 is 0, 0b01 is +1, 0b11 is -1), lane 0 in the lowest bits.
+"""
+
+import numpy as np
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
+
+from trine_hw.ecp5_block_ram import rom_512x36
+
+__all__ = ["BLOCK_RAMS", "ECP5_DEPTH", "ECP5_LANES", "ColumnROM", "rom_words"]
+
+ECP5_DEPTH = 512
+"""Words of an ECP5 block RAM in its widest, 36-bit, form."""
+
+ECP5_LANES = 18
+"""Trits in a 36-bit word of an ECP5 block RAM."""
+
+BLOCK_RAMS = ("inferred", "ecp5")
+"""How a memory is made: described, or from ECP5 primitives with their output registers."""
+
+
+def rom_words(contents: NDArray[np.int8]) -> list[int]:
+    """The words of a :class:`ColumnROM`, as unsigned integers of ``2 * lanes`` bits.
+
+    ``contents`` are trits, int8 ``(depth, lanes)``; the result has ``depth`` words, lane ``n`` in bits
+    ``2n`` and ``2n + 1``. Raises :exc:`ValueError` where a value is not a trit.
+    """
+    contents = np.asarray(contents)
+    if contents.ndim != 2 or 0 in contents.shape:
+        raise ValueError(f"contents must be (depth, lanes), neither of them 0, not {contents.shape}")
+    if not np.isin(contents, (-1, 0, 1)).all():
+        raise ValueError("contents must be trits: -1, 0 or +1")
+    bits = np.stack([contents != 0, contents < 0], axis=2).reshape(len(contents), -1)
+    return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(bits, axis=1, bitorder="little")]
+
+
+class ColumnROM(wiring.Component):
+    """Read-only memory of trits, one word a cycle.
+
+    Contract: ``o`` is the word that ``addr`` selected three cycles before; a new address is accepted every
+    cycle. ``addr`` must be less than the depth: what other addresses read is undefined. Before the first
+    three words ``o`` is 0.
+
+    Latency 3: the clock of the block RAM, its output register, and a flip-flop that keeps the wires to the
+    lanes out of the block RAM's timing. The logic of ``o`` starts at that flip-flop.
+
+    Area: on ECP5 one block RAM for 18 lanes, 2 flip-flops a lane, no LUT (``"inferred"`` there: 4 flip-flops
+    a lane, and a clock-to-output time of 5.7 ns instead of 1 ns, since Yosys infers no output register). On
+    iCE40 one block RAM for 8 lanes and 256 words, and 4 flip-flops a lane.
+
+    Parameters
+    ----------
+    contents : int8 array (depth, lanes)
+        The trits.
+    block_ram : :class:`str`
+        ``"inferred"``: described as a memory, for any device and the simulator. ``"ecp5"``: ``PDPW16KD``
+        primitives with their output registers; at most 512 words.
+
+    Members
+    -------
+    addr : :py:`In(range(depth))`
+        Address of a word.
+    o : :py:`Out(data.ArrayLayout(signed(2), lanes))`
+        The word.
+    """
+
+    latency = 3
+
+    def __init__(self, contents: NDArray[np.int8], *, block_ram: str = "inferred") -> None:
+        self._words = rom_words(contents)
+        self.depth, self.lanes = np.asarray(contents).shape
+        if block_ram not in BLOCK_RAMS:
+            raise ValueError(f"block_ram must be one of {', '.join(BLOCK_RAMS)}, not {block_ram!r}")
+        if block_ram == "ecp5" and self.depth > ECP5_DEPTH:
+            raise ValueError(f"an ECP5 block RAM has {ECP5_DEPTH} words, not {self.depth}: use more banks")
+        self.block_ram = block_ram
+        super().__init__({"addr": In(range(self.depth)), "o": Out(data.ArrayLayout(signed(2), self.lanes))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word = Signal(2 * self.lanes)  # behind the block RAM's output register
+        flop = Signal(2 * self.lanes, reset_less=True)
+        m.d.sync += flop.eq(word)
+        m.d.comb += self.o.as_value().eq(flop)
+        if self.block_ram == "ecp5":
+            self._instantiate(m, word)
+        else:
+            self._infer(m, word)
+        return m
+
+    def _infer(self, m: Module, word: Signal) -> None:
+        """``word`` from a memory and a flip-flop in the place of its output register."""
+        m.submodules.memory = memory = Memory(
+            shape=2 * self.lanes,
+            depth=max(self.depth, 2),  # a memory of one word would have an address of no bits
+            init=self._words,
+            attrs={"ram_style": "block"},  # the same resources whatever the depth
+        )
+        port = memory.read_port()
+        register = Signal(2 * self.lanes, reset_less=True)
+        m.d.comb += [port.addr.eq(self.addr), word.eq(register)]
+        m.d.sync += register.eq(port.data)
+
+    def _instantiate(self, m: Module, word: Signal) -> None:
+        """``word`` from block RAMs side by side, their write ports tied off."""
+        for index in range(-(-self.lanes // ECP5_LANES)):
+            start = 36 * index
+            words = [(row >> start) & (1 << 36) - 1 for row in self._words]
+            q = Signal(36, name=f"q_{index}")
+            m.submodules[f"block_{index}"] = rom_512x36(self.addr, q, words)
+            m.d.comb += word[start : start + 36].eq(q)

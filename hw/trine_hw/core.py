@@ -1,0 +1,232 @@
+"""The engine: tokens in; states, logits and choices out."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from trine_hw.cells import LstmCells, level_bits
+from trine_hw.column_rom import ColumnROM
+from trine_hw.head import LogitBeat, LogitStream
+from trine_hw.issue import ColumnIssue
+from trine_hw.lanes import Lanes
+from trine_hw.sampler import Sampler
+from trine_hw.scanner import Scanner
+from trine_hw.sequencer import Sequencer
+from trine_hw.state_queue import StateBeat, StateQueue
+from trine_hw.token_source import Request, TokenSource
+from trine_sw.engine import ROM_LATENCY, EngineConfig
+from trine_sw.model import Model
+from trine_sw.placement import Placement, place
+from trine_sw.sampler import STATE_BITS, TAU_BITS
+
+__all__ = ["Core", "StateOutput"]
+
+
+class StateOutput(data.StructLayout):
+    """A beat of new state: :class:`trine_hw.state_queue.StateBeat` and, with the last of a token, the
+    token's cycles."""
+
+    def __init__(self, beat: StateBeat) -> None:
+        super().__init__({"cells": beat["cells"].shape, "last": 1, "cycles": 32})
+
+
+class Core(wiring.Component):
+    """A ternary recurrent engine for one model.
+
+    Contract: states, logits and choices equal :class:`trine_sw.golden.Golden` in every bit, and cycles equal
+    :func:`trine_sw.timing.cycles`, for every model, engine and order of tokens.
+
+    Throughput: a token takes as many cycles as the fullest bank has active columns, plus one for the
+    marker, once a group; see :mod:`trine_sw.timing`. Latency from the acceptance of a token to its state:
+    the same, plus 17 cycles.
+
+    Area: measured figures for the boards are in docs/results.
+
+    Parameters
+    ----------
+    model : :class:`trine_sw.model.Model`
+    engine : :class:`trine_sw.engine.EngineConfig`
+
+    Members
+    -------
+    i : In(stream of :class:`trine_hw.token_source.Request`)
+    state : Out(stream of :class:`StateOutput`)
+        One beat a group. Tie ``ready`` to 1 if it is not wanted.
+    logits : Out(stream of :class:`trine_hw.head.LogitBeat`)
+        Of tokens that want them, with the head on the board.
+    choice : Out(stream of tokens)
+        Likewise: one for each such token.
+    tau, seed : In
+        Of the sampler (:mod:`trine_sw.sampler`).
+    tokens, cycles, columns : Out(32)
+        Counters, modulo 2^32: steps ended; cycles in which a token was in the engine; columns issued.
+    """
+
+    def __init__(self, model: Model, engine: EngineConfig) -> None:
+        self.model = model
+        self.engine = engine
+        self.placement: Placement = place(model, engine)
+        self.geometry = geometry = self.placement.geometry
+        members: dict[str, object] = {
+            "i": In(stream.Signature(Request(model.config, engine))),
+            "state": Out(stream.Signature(StateOutput(StateBeat(geometry)))),
+            "tokens": Out(32),
+            "cycles": Out(32),
+            "columns": Out(32),
+        }
+        if geometry.head_lanes:
+            token = unsigned(max(1, (model.config.vocab_size - 1).bit_length()))
+            members |= {
+                "logits": Out(stream.Signature(LogitBeat(engine.sampler_ways, self.placement.logit_width))),
+                "choice": Out(stream.Signature(token)),
+                "tau": In(TAU_BITS),
+                "seed": In(STATE_BITS),
+            }
+        super().__init__(members)  # pyright: ignore[reportArgumentType]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        model, engine, geometry, placement = self.model, self.engine, self.geometry, self.placement
+        banks = engine.banks
+        bits = level_bits(model.config)
+
+        table = model.embedding_weight if engine.embedding == "board" else None
+        m.submodules.source = source = TokenSource(model.config, engine, table)
+        m.submodules.sequencer = sequencer = Sequencer(geometry)
+        m.submodules.issue = issue = ColumnIssue(geometry, bits)
+        m.submodules.lanes = lanes = Lanes(placement, bits)
+        m.submodules.cells = cells = LstmCells(model.config, units=geometry.units, groups=geometry.groups)
+        m.submodules.queue = queue = StateQueue(geometry)
+        connect(m, flipped(self.i), source.i)
+
+        # Scanners: x is captured from the source, h from the cells.
+        h = self._state_vector(m, cells)
+        x_idle, h_idle = Signal(banks), Signal(banks)
+        for bank in range(banks):
+            of_x, of_h = geometry.bank_x(bank), geometry.bank_h(bank)
+            m.submodules[f"scan_x{bank}"] = x_scan = Scanner(len(of_x))
+            m.submodules[f"scan_h{bank}"] = h_scan = Scanner(len(of_h), bits)
+            connect(m, x_scan.o, getattr(issue, f"x{bank}"))
+            connect(m, h_scan.o, getattr(issue, f"h{bank}"))
+            m.d.comb += [
+                *(x_scan.trits[at].eq(source.x[j]) for at, j in enumerate(of_x)),
+                *(h_scan.trits[at].as_value().eq(h[j]) for at, j in enumerate(of_h)),
+                x_scan.load.eq(sequencer.take),
+                x_scan.again.eq(sequencer.x_again),
+                h_scan.load.eq(sequencer.h_load),
+                h_scan.again.eq(sequencer.h_again),
+                h_scan.clear.eq(sequencer.h_clear),
+                x_idle[bank].eq(x_scan.idle),
+                h_idle[bank].eq(h_scan.idle),
+            ]
+
+        m.d.comb += [
+            sequencer.token_valid.eq(source.valid),
+            sequencer.token_flags.eq(source.flags),
+            source.take.eq(sequencer.take),
+            sequencer.feeds_back.eq(source.feeds_back),
+            sequencer.x_idle.eq(x_idle.all()),
+            sequencer.h_idle.eq(h_idle.all()),
+            sequencer.committed.eq(cells.o_valid & cells.o_last),
+            sequencer.issue_done.eq(issue.done),
+            sequencer.state_taken.eq(queue.taken),
+            issue.begin.eq(sequencer.begin),
+            issue.with_x.eq(sequencer.with_x),
+            issue.with_h.eq(sequencer.with_h),
+            issue.base.eq(sequencer.base),
+        ]
+
+        # Column ROMs; signs, magnitudes and markers keep step with their words.
+        delayed = [issue.trits.as_value(), Cat(sequencer.marker, sequencer.reseed)]
+        for stage in range(ROM_LATENCY):
+            stages = [Signal(len(value), name=f"rom_stage_{stage}_{i}") for i, value in enumerate(delayed)]
+            m.d.sync += [signal.eq(value) for signal, value in zip(stages, delayed, strict=True)]
+            delayed = list(stages)
+        for bank in range(banks):
+            rom = ColumnROM(placement.banks[bank], block_ram=engine.block_ram)
+            m.submodules[f"rom_{bank}"] = rom
+            m.d.comb += [rom.addr.eq(issue.addr[bank]), lanes.words[bank].as_value().eq(rom.o.as_value())]
+        m.d.comb += [lanes.trits.as_value().eq(delayed[0]), lanes.marker.as_value().eq(delayed[1][:-1])]
+        reseed = Signal()
+        m.d.sync += reseed.eq(delayed[1][-1])
+
+        marker = lanes.marker_o
+        m.d.comb += [
+            cells.decisions.eq(lanes.decisions),
+            cells.group.eq(marker.group),
+            cells.fresh.eq(marker.fresh),
+            cells.last.eq(marker.last),
+            cells.valid.eq(marker.gates),
+            queue.i.cells.eq(cells.o),
+            queue.i.last.eq(cells.o_last),
+            queue.put.eq(cells.o_valid),
+            self.state.valid.eq(queue.o.valid),
+            self.state.payload.cells.eq(queue.o.payload.cells),
+            self.state.payload.last.eq(queue.o.payload.last),
+            queue.o.ready.eq(self.state.ready),
+        ]
+        self._count(m, source.accepted, sequencer.marker.gates & sequencer.marker.last, issue.events)
+        if geometry.head_lanes:
+            self._head(m, source, sequencer, lanes, reseed)
+        return m
+
+    def _state_vector(self, m: Module, cells: LstmCells) -> list[Signal]:
+        """h as the scanners capture it, with the group that the cells give in the same cycle."""
+        geometry, bits = self.geometry, level_bits(self.model.config)
+        width = 2 + bits
+        vector = []
+        for index in range(geometry.model.hidden):
+            group, unit = divmod(index, geometry.units)
+            held = Signal(width, name=f"h_{index}")
+            seen = Signal(width, name=f"h_seen_{index}")
+            cell = cells.o[unit]
+            here = cells.o_valid & (cells.o_group == group)
+            m.d.comb += seen.eq(Mux(here, Cat(cell.h, cell.u), held))
+            m.d.sync += held.eq(seen)
+            vector.append(seen)
+        return vector
+
+    def _head(
+        self, m: Module, source: TokenSource, sequencer: Sequencer, lanes: Lanes, reseed: Signal
+    ) -> None:
+        width = self.placement.logit_width
+        m.submodules.head = head = LogitStream(self.geometry, width)
+        m.submodules.sampler = sampler = Sampler(
+            self.model.config.vocab_size, width, self.engine.sampler_ways
+        )
+        m.d.comb += [
+            head.sums.eq(lanes.logits),
+            head.group.eq(lanes.marker_o.group),
+            head.load.eq(lanes.marker_o.head),
+            sequencer.logits_drained.eq(head.drained),
+            sampler.tau.eq(self.tau),
+            sampler.seed.eq(self.seed),
+            sampler.reseed.eq(reseed),
+        ]
+        # Each beat goes to the user and to the sampler; it leaves the head when both have it.
+        sent = Signal(2)
+        branches = (self.logits, sampler.i)
+        done = [sent[i] | branch.ready for i, branch in enumerate(branches)]
+        m.d.comb += head.o.ready.eq(done[0] & done[1])
+        for i, branch in enumerate(branches):
+            m.d.comb += [branch.payload.eq(head.o.payload), branch.valid.eq(head.o.valid & ~sent[i])]
+            m.d.sync += sent[i].eq(head.o.valid & done[i] & ~head.o.ready)
+        connect(m, sampler.o, source.choice_i)
+        connect(m, source.choice_o, flipped(self.choice))
+
+    def _count(self, m: Module, accepted: Signal, ended: Signal, events: Signal) -> None:
+        inside = Signal(3)  # tokens accepted whose step has not ended
+        since = Signal(32)  # cycles since the last step ended, or since an idle engine accepted a token
+        token_cycles = Signal(32)
+        m.d.comb += self.state.payload.cycles.eq(token_cycles)
+        m.d.sync += [
+            inside.eq(inside + accepted - ended),
+            since.eq(Mux(ended | (inside == 0), 1, since + 1)),
+            self.cycles.eq(self.cycles + (inside != 0)),
+            self.tokens.eq(self.tokens + ended),
+            self.columns.eq(self.columns + events),
+        ]
+        with m.If(ended):
+            m.d.sync += token_cycles.eq(since)

@@ -1,0 +1,191 @@
+"""From a vector of trits to its active columns, one a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Entry", "Scanner", "trit_layout"]
+
+#: Trits looked at together. Eight keep both halves of the search (word, trit) at three levels of LUT4.
+_WORD = 8
+
+
+def trit_layout(magnitude_bits: int) -> data.StructLayout:
+    """An activation: whether its column is active, its sign (1: negative), its magnitude for the head."""
+    return data.StructLayout({"active": 1, "negative": 1, "magnitude": unsigned(magnitude_bits)})
+
+
+class Entry(data.StructLayout):
+    """An active column, or the note that there is none.
+
+    Members
+    -------
+    column : position within the vector
+    trit : :func:`trit_layout`; ``active`` is 0 in the one entry that an all-zero vector gives
+    final : 1 for the last entry of a vector
+    """
+
+    def __init__(self, size: int, magnitude_bits: int) -> None:
+        super().__init__(
+            {
+                "column": unsigned(max(1, (size - 1).bit_length())),
+                "trit": trit_layout(magnitude_bits),
+                "final": 1,
+            }
+        )
+
+
+def _first(bits: Value) -> Value:
+    """One-hot lowest set bit."""
+    width = len(bits)
+    return (bits & (~bits + 1))[:width]
+
+
+def _select(one_hot: Value, items: Sequence[Value]) -> Value:
+    """AND-OR selection of ``items`` by a one-hot value; 0 where no bit is set."""
+    result: Value = Const(0, len(items[0]))
+    for bit, item in zip(one_hot, items, strict=True):
+        result = result | Mux(bit, item, 0)
+    return result
+
+
+def _encode(one_hot: Value) -> Value:
+    """Position of the set bit."""
+    width = max(1, (len(one_hot) - 1).bit_length())
+    return Cat(
+        Cat(*(bit for i, bit in enumerate(one_hot) if i >> b & 1) or [Const(0, 1)]).any()
+        for b in range(width)
+    )
+
+
+class Scanner(wiring.Component):
+    """Turns the active trits of a captured vector into a queue of columns, lowest first.
+
+    Contract: after ``load`` (or ``again``) in cycle ``n``, the first :class:`Entry` is at ``o`` in cycle
+    ``n + 3`` unless earlier entries still wait there, and one more follows in every cycle in which the last
+    was taken. A vector of zeros gives a single entry that is not active. Zero words of the vector cost
+    nothing. ``idle`` says that every entry is at ``o`` or taken, so that ``load``, ``again`` or ``clear``
+    may be given. From there the scanner runs ahead: the next vector's first entry can be taken three cycles
+    after this one's last.
+
+    Cost on ECP5 (synth_ecp5, 86 trits): 6.6 LUT4 and 2.6 FF a trit; 9.8 and 4.8 with magnitudes of 2 bits.
+
+    Parameters
+    ----------
+    size : :class:`int`
+        Trits in the vector. 0 is allowed: every load gives one entry that is not active.
+    magnitude_bits : :class:`int`
+        Bits of an activation's magnitude, 0 if the head sees trits only.
+
+    Members
+    -------
+    trits : :py:`In(data.ArrayLayout(trit_layout(magnitude_bits), size))`
+        The vector, captured at ``load``.
+    load, again, clear : :py:`In(1)`
+        Capture ``trits`` and scan them; scan the captured vector once more; capture zeros and scan them.
+    idle : :py:`Out(1)`
+        Ready for the next of these.
+    o : :py:`Out(stream.Signature(Entry(size, magnitude_bits)))`
+        The queue.
+    """
+
+    latency = 3
+
+    def __init__(self, size: int, magnitude_bits: int = 0) -> None:
+        if size < 0:
+            raise ValueError(f"size must not be negative, not {size}")
+        self.size = size
+        self.magnitude_bits = magnitude_bits
+        super().__init__(
+            {
+                "trits": In(data.ArrayLayout(trit_layout(magnitude_bits), size)),
+                "load": In(1),
+                "again": In(1),
+                "clear": In(1),
+                "idle": Out(1),
+                "o": Out(stream.Signature(Entry(size, magnitude_bits))),
+            }
+        )
+
+    @staticmethod
+    def model(values: Sequence[int]) -> list[tuple[int, int, bool]]:
+        """The entries ``(column, value, final)`` of a vector of signed magnitudes."""
+        columns = [i for i, value in enumerate(values) if value]
+        return [(i, values[i], i == columns[-1]) for i in columns] or [(0, 0, True)]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        trit = Shape.cast(trit_layout(self.magnitude_bits)).width
+        words = max(1, -(-self.size // _WORD))
+        padded = words * _WORD * trit
+
+        held = Signal(padded)
+        source = Signal(padded)
+        m.d.comb += source.eq(Mux(self.again, held, Mux(self.load, self.trits.as_value(), 0)))
+        start = Signal()
+        m.d.comb += start.eq(self.load | self.again | self.clear)
+
+        def word(value: Value, index: int) -> Value:
+            return value[index * _WORD * trit : (index + 1) * _WORD * trit]
+
+        def actives(value: Value) -> Value:
+            return Cat(value[i * trit] for i in range(_WORD))
+
+        pending = Signal(words)  # words with an active trit that have not been fetched
+        begin = Signal()  # a vector is captured and none of its words fetched
+        current = Signal(_WORD)  # active trits of the fetched word that are not yet queued
+        current_word = Signal(_WORD * trit)
+        current_index = Signal(max(1, (words - 1).bit_length()))
+        current_valid = Signal()
+
+        next_word = _first(pending)
+        lowest = Signal(_WORD)
+        m.d.comb += lowest.eq(_first(current))
+        exhausted = Signal()
+        m.d.comb += exhausted.eq((current & ~lowest) == 0)
+        room = Signal()
+        m.d.comb += room.eq(~self.o.valid | self.o.ready)
+        fetch = Signal()
+        m.d.comb += [
+            fetch.eq((begin | pending.any()) & (~current_valid | (exhausted & room))),
+            self.idle.eq(~begin & ~pending.any() & ~current_valid),
+        ]
+
+        with m.If(current_valid & room):
+            m.d.sync += current.eq(current & ~lowest)
+        with m.If(fetch):
+            fetched = Signal(_WORD * trit)
+            m.d.comb += fetched.eq(_select(next_word, [word(held, i) for i in range(words)]))
+            m.d.sync += [
+                current_valid.eq(1),
+                current_word.eq(fetched),
+                current.eq(actives(fetched)),
+                current_index.eq(_encode(next_word)),
+                pending.eq(pending & ~next_word),
+                begin.eq(0),
+            ]
+        with m.Elif(exhausted & room):
+            m.d.sync += current_valid.eq(0)
+
+        with m.If(start):
+            m.d.sync += [
+                held.eq(source),
+                pending.eq(Cat(actives(word(source, i)).any() for i in range(words))),
+                begin.eq(1),
+            ]
+
+        entry = self.o.payload
+        with m.If(room):
+            m.d.sync += self.o.valid.eq(current_valid)
+            m.d.sync += [
+                entry.column.eq(Cat(_encode(lowest), current_index)),
+                entry.trit.eq(
+                    _select(lowest, [current_word[i * trit : (i + 1) * trit] for i in range(_WORD)])
+                ),
+                entry.final.eq(exhausted & ~pending.any()),
+            ]
+        return m

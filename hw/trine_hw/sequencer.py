@@ -1,0 +1,205 @@
+"""Order of the passes: which columns the lanes sum next, and when a group's sums are whole."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from trine_hw.lanes import Marker
+from trine_hw.token_source import Flags
+from trine_sw.engine import Geometry
+
+__all__ = ["Sequencer"]
+
+
+class Sequencer(wiring.Component):
+    """Leads each token through its passes.
+
+    A *step* sums W·[x_t ; h_{t-1}] and, beside it, the head's W_o·h_{t-1} if that was left for this pass;
+    each group ends with a marker. A *head pass* sums W_o·h_t alone, when a token's logits are wanted before
+    the next token. In an engine of one group a head pass leaves W·[0 ; h_t] in the gate lanes for a token
+    that is sure to follow: its step then issues x's columns only.
+
+    Contract: the scanners are loaded as soon as they are idle and their vector is known, so x's columns of
+    the next token are ready when the step before ends. A marker follows the last column of a group at once,
+    in the only slot without columns, unless it waits for room: no more than ``state_buffer`` groups of
+    states under way, and one group of logits.
+
+    Parameters
+    ----------
+    geometry : :class:`trine_sw.engine.Geometry`
+
+    Members
+    -------
+    token_valid, token_flags, take : from :class:`trine_hw.token_source.TokenSource`
+    feeds_back : In(1), likewise
+    x_idle, h_idle : In(1)
+        All scanners of x, of h, can be loaded.
+    x_again, h_load, h_again, h_clear : Out(1)
+        To the scanners (x's are loaded by ``take``).
+    committed : In(1)
+        The last group of a new h is there.
+    issue_done, begin, with_x, with_h, base : from and to :class:`trine_hw.issue.ColumnIssue`
+    state_taken, logits_drained : In(1)
+        Room.
+    marker : Out(:class:`trine_hw.lanes.Marker`)
+        Belonging to the slot; all zero if the slot is no marker's.
+    reseed : Out(1)
+        With a head marker: the sampler is to be seeded before these logits.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        super().__init__(
+            {
+                "token_valid": In(1),
+                "token_flags": In(Flags()),
+                "take": Out(1),
+                "feeds_back": In(1),
+                "x_idle": In(1),
+                "x_again": Out(1),
+                "h_idle": In(1),
+                "h_load": Out(1),
+                "h_again": Out(1),
+                "h_clear": Out(1),
+                "committed": In(1),
+                "issue_done": In(1),
+                "begin": Out(1),
+                "with_x": Out(1),
+                "with_h": Out(1),
+                "base": Out(range(geometry.depth)),
+                "state_taken": In(1),
+                "logits_drained": In(1),
+                "marker": Out(Marker(geometry.groups)),
+                "reseed": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        geometry = self.geometry
+        groups, head_groups = geometry.groups, geometry.head_groups
+
+        # Tokens: one in its step (``token``), one behind it, its x in the scanners already (``following``).
+        token, following = Signal(Flags()), Signal(Flags())
+        token_valid, following_valid = Signal(), Signal()
+        release = Signal()  # the token's step ends
+
+        # The token whose h the lanes sum: what its head still wants.
+        head_wanted = Signal()  # in the next step, or in this head pass
+        head_reseed = Signal()  # the sampler is to be seeded before the next logits
+        head_generate = Signal()
+
+        in_head = Signal()  # a head pass
+        h_summed = Signal()  # this step's h is in the lanes already
+        group = Signal(range(max(2, groups)))
+
+        # Scanners of x.
+        x_left = Signal(range(max(2, groups)))
+        with m.If(self.x_idle):
+            m.d.comb += [
+                self.x_again.eq(x_left != 0),
+                self.take.eq((x_left == 0) & self.token_valid & ~following_valid),
+            ]
+        with m.If(self.x_again):
+            m.d.sync += x_left.eq(x_left - 1)
+        with m.If(self.take):
+            m.d.sync += x_left.eq(groups - 1)
+        with m.If(release):
+            m.d.sync += [token.eq(following), token_valid.eq(following_valid), following_valid.eq(0)]
+        with m.If(self.take):
+            with m.If(token_valid & ~release):
+                m.d.sync += [following.eq(self.token_flags), following_valid.eq(1)]
+            with m.Else():
+                m.d.sync += [token.eq(self.token_flags), token_valid.eq(1)]
+
+        # Scanners of h.
+        h_left = Signal(range(max(2, groups)))
+        h_fresh = Signal(init=1)  # the step's columns of h are not yet scanned
+        h_head = Signal()  # nor those of the head pass before it
+        h_skip = Signal()  # the step will find h summed by the head pass
+        h_new = self.committed | h_fresh
+        keep = head_generate & self.feeds_back if groups == 1 else 0
+        with m.If(self.committed):
+            m.d.sync += h_fresh.eq(1)
+        with m.If(self.h_idle):
+            with m.If(h_left != 0):
+                m.d.comb += self.h_again.eq(1)
+                m.d.sync += h_left.eq(h_left - 1)
+            with m.Elif(h_new & h_head):
+                m.d.comb += self.h_load.eq(1)
+                m.d.sync += [
+                    h_left.eq(max(head_groups, 1) - 1),
+                    h_head.eq(0),
+                    h_skip.eq(keep),
+                    h_fresh.eq(~keep),
+                ]
+            with m.Elif(h_new & token_valid):
+                m.d.comb += [self.h_load.eq(~token.reset), self.h_clear.eq(token.reset)]
+                m.d.sync += [h_left.eq(groups - 1), h_fresh.eq(0)]
+
+        # Markers.
+        state_room = Signal(range(geometry.state_buffer + 1), init=geometry.state_buffer)
+        logits_busy = Signal()
+        has_head = Signal()
+        mark, gates = Signal(), Signal()
+        m.d.comb += [
+            has_head.eq(head_wanted & (group < head_groups)),
+            gates.eq(~in_head),
+            mark.eq(self.issue_done & ~(gates & (state_room == 0)) & ~(has_head & logits_busy)),
+        ]
+        m.d.sync += state_room.eq(state_room - (mark & gates) + self.state_taken)
+        with m.If(self.logits_drained):
+            m.d.sync += logits_busy.eq(0)
+        with m.If(mark & has_head):
+            m.d.sync += logits_busy.eq(1)
+
+        last = Signal()
+        m.d.comb += [
+            last.eq(group == Mux(in_head, max(head_groups, 1) - 1, groups - 1)),
+            release.eq(mark & gates & last),
+        ]
+        next_group = Signal.like(group)
+        next_head = Signal()
+        next_summed = Signal()
+        m.d.comb += [
+            next_group.eq(Mux(last, 0, group + 1)),
+            next_head.eq(Mux(last, gates & token.head & token.last, in_head)),
+            next_summed.eq(in_head & last & h_skip),
+            self.begin.eq(mark),
+            self.with_x.eq(~next_head),
+        ]
+        marker = self.marker
+        m.d.sync += [marker.eq(0), self.reseed.eq(0)]
+        with m.If(mark):
+            m.d.sync += [
+                marker.gates.eq(gates),
+                marker.head.eq(has_head),
+                marker.drop.eq(in_head & ~h_skip),
+                marker.group.eq(group),
+                marker.next_group.eq(next_group),
+                marker.last.eq(gates & last),
+                marker.fresh.eq(token.reset),
+                self.reseed.eq(has_head & head_reseed & (group == 0)),
+                group.eq(next_group),
+                in_head.eq(next_head),
+                h_summed.eq(next_summed),
+                self.base.eq(Array([g * geometry.bank_columns for g in range(groups)])[next_group]),
+            ]
+        with m.If(mark & has_head & (group == 0)):
+            m.d.sync += head_reseed.eq(0)
+        with m.If(mark & last):
+            m.d.sync += head_wanted.eq(0)
+        with m.If(release):
+            m.d.sync += [
+                head_wanted.eq(token.head),
+                head_generate.eq(token.generate),
+                h_head.eq(token.head & token.last),
+                h_skip.eq(0),
+            ]
+            with m.If(token.reseed):
+                m.d.sync += head_reseed.eq(1)
+        # Banks look at ``with_h`` when x's last entry is taken, in the group itself.
+        m.d.comb += self.with_h.eq(~h_summed)
+        return m

@@ -1,0 +1,315 @@
+"""Runs requests through cores in a simulator, and returns everything that came out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_hw.cells import level_bits
+from trine_hw.core import Core
+from trine_hw.simulation.beats import array_field, pack
+from trine_hw.simulation.beats import field as beat_field
+from trine_hw.simulation.build import TOP, build, require_cocotb
+from trine_sw import toolchain
+from trine_sw.errors import TrineError
+
+__all__ = ["Job", "Run", "Stalls", "TokenRequest", "simulate"]
+
+Int64 = npt.NDArray[np.int64]
+_TESTBENCH = "trine_hw.simulation.testbench"
+#: What a step may take beyond its columns, and what may pass before it, in cycles; for the watchdog only.
+_SLACK = 100
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request to a core: :class:`trine_hw.token_source.Request` in Python.
+
+    ``token`` is its number in the vocabulary or, with the embedding on the host, its trits (E,).
+    """
+
+    token: int | npt.NDArray[np.int8]
+    reset: bool = False
+    head: bool = False
+    last: bool = False
+    count: int = 0
+    reseed: bool = False
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """How steady each stream is: the probability that the bench lets it move in a cycle. 1 never stalls."""
+
+    i: float = 1.0
+    state: float = 1.0
+    logits: float = 1.0
+    choice: float = 1.0
+    seed: int = 0
+
+    @property
+    def outputs(self) -> bool:
+        """Whether any output stalls."""
+        return min(self.state, self.logits, self.choice) < 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """Requests for one core, ``tau`` and ``seed`` of its sampler, and how its streams stall.
+
+    ``watch`` notes the counter of columns in every cycle, which takes time.
+    """
+
+    core: Core
+    requests: Sequence[TokenRequest]
+    tau: int = 0
+    seed: int = 0
+    stalls: Stalls = field(default_factory=Stalls)
+    watch: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Tokens that the core will go through, T."""
+        return sum(max(request.count, 1) for request in self.requests)
+
+    @property
+    def choices(self) -> int:
+        """Choices, and sets of logits, that it will give, L."""
+        if not self.core.geometry.head_lanes:
+            return 0
+        return sum(request.count or bool(request.head) for request in self.requests)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a core gave. Cycles are counted from the first after reset.
+
+    Members
+    -------
+    h, c, u : int8, int8, int16 (T, H), each token's new state and what the head sees of it
+    cycles : int64 (T,), as the core reports them
+    logits : int32 (L, V), of the tokens that wanted them
+    choices : int64 (L,)
+    offered : int64 (requests,), the first cycle in which a request was offered
+    accepted : int64 (requests,), the cycle in which it was taken
+    chosen : int64 (L,), the cycle in which a choice was taken
+    token_count, cycle_count, column_count : the core's counters at the end
+    columns : int64 (cycles,), columns issued in each cycle, if watched
+    """
+
+    h: npt.NDArray[np.int8]
+    c: npt.NDArray[np.int8]
+    u: npt.NDArray[np.int16]
+    cycles: Int64
+    logits: npt.NDArray[np.int32]
+    choices: Int64
+    offered: Int64
+    accepted: Int64
+    chosen: Int64
+    token_count: int
+    cycle_count: int
+    column_count: int
+    columns: Int64 | None = None
+
+
+def simulate(
+    jobs: Sequence[Job],
+    simulator: str = "verilator",
+    *,
+    cache: Path | None = None,
+    on_choice: Callable[[int], None] | None = None,
+) -> list[Run]:
+    """Run jobs side by side, each on its own core, in one simulation.
+
+    Parameters
+    ----------
+    jobs : at least one.
+    simulator : ``"verilator"`` or ``"icarus"``.
+    cache : where compiled simulators are kept, if not in the usual place.
+    on_choice : called with each choice of the first job, in another thread, soon after it is made.
+
+    Raises
+    ------
+    TrineError
+        If a tool is missing, the build or the simulation fails (with the log's end), or is interrupted.
+    """
+    folder = build([job.core for job in jobs], simulator, cache=cache)
+    with tempfile.TemporaryDirectory(prefix="trine-") as work_name:
+        work = Path(work_name)
+        (work / "choices").touch()
+        description = {
+            "cores": [_describe(job) for job in jobs],
+            "limit": 10_000 + max(_limit(job) for job in jobs),
+            "results": str(work / "results.npz"),
+            "choices": str(work / "choices"),
+        }
+        (work / "job.json").write_text(json.dumps(description))
+        with _Tail(work / "choices", on_choice):
+            _run(folder, simulator, work)
+        with np.load(work / "results.npz") as results:
+            return [
+                _decode(
+                    job, {key.split(".", 1)[1]: results[key] for key in results if key.startswith(f"{n}.")}
+                )
+                for n, job in enumerate(jobs)
+            ]
+
+
+def _describe(job: Job) -> dict[str, object]:
+    core, geometry = job.core, job.core.geometry
+    layout = core.i.payload.shape()
+    first = "token" if core.engine.embedding == "board" else "x"
+    requests = []
+    for request in job.requests:
+        values: dict[str, int | npt.NDArray[np.int8]] = {first: request.token}
+        for name in ("reset", "head", "last", "count", "reseed"):
+            values[name] = int(getattr(request, name))
+        requests.append(f"{pack(layout, values):x}")
+    beats = {"state": job.steps * geometry.groups}
+    steady = {"i": job.stalls.i, "state": job.stalls.state}
+    constants = {}
+    if geometry.head_lanes:
+        per_token = sum(geometry.head_beats(group) for group in range(geometry.head_groups))
+        beats |= {"logits": job.choices * per_token, "choice": job.choices}
+        steady |= {"logits": job.stalls.logits, "choice": job.stalls.choice}
+        constants = {"tau": job.tau, "seed": job.seed}
+    return {
+        "requests": requests,
+        "beats": beats,
+        "steady": steady,
+        "constants": constants,
+        "stall_seed": job.stalls.seed,
+        "watch": job.watch,
+    }
+
+
+def _limit(job: Job) -> int:
+    """Cycles in which a job must be done: far more than it needs."""
+    geometry = job.core.geometry
+    stalls = job.stalls
+    rows = geometry.head_rows / min(stalls.logits, stalls.choice)
+    group = geometry.bank_columns + _SLACK + 4 / min(stalls.state, stalls.i)
+    step = 2 * geometry.groups * group + rows + _SLACK
+    return round(2 * step * job.steps)
+
+
+def _run(folder: Path, simulator: str, work: Path) -> None:
+    require_cocotb()
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    toolchain.activate()
+    log, results = work / "simulation.log", work / "results.xml"
+    logging.getLogger("Verilator").setLevel(logging.ERROR)
+    try:
+        runner = get_runner(simulator)
+        runner.log.setLevel(logging.CRITICAL)
+        runner.test(
+            test_module=_TESTBENCH,
+            hdl_toplevel=TOP,
+            hdl_toplevel_lang="verilog",
+            build_dir=folder,
+            test_dir=work,
+            results_xml=str(results),
+            log_file=log,
+            extra_env={"TRINE_JOB": str(work / "job.json"), "COCOTB_LOG_LEVEL": "WARNING"},
+        )
+        ran, failed = get_results(results)
+    except KeyboardInterrupt:
+        raise TrineError("the simulation was interrupted; nothing of it was kept") from None
+    except (RuntimeError, SystemExit):
+        ran, failed = 0, 1
+    if (ran, failed) != (1, 0):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        errors = [line.strip() for line in lines if "Error" in line] or lines[-3:]
+        raise TrineError(f"the simulation in {simulator} failed: {' / '.join(errors[-3:]) or 'no output'}")
+
+
+class _Tail:
+    """Calls a function with the choices of core 0 as they are written to a file."""
+
+    def __init__(self, path: Path, tell: Callable[[int], None] | None) -> None:
+        self._path, self._tell = path, tell
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._tell:
+            self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        if self._tell:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        assert self._tell
+        with self._path.open() as lines:
+            rest = ""
+            while True:
+                finished = self._done.wait(0.02)
+                *whole, rest = (rest + lines.read()).split("\n")
+                for line in whole:
+                    core, choice = map(int, line.split())
+                    if core == 0:
+                        self._tell(choice)
+                if finished:
+                    return
+
+
+def _decode(job: Job, results: dict[str, npt.NDArray]) -> Run:
+    core, geometry, config = job.core, job.core.geometry, job.core.model.config
+    state = core.state.payload.shape()
+    beats = results["state"]
+    ends = beat_field(beats, state, "last").reshape(job.steps, geometry.groups)
+    if ends[:, :-1].any() or not ends[:, -1].all():
+        raise TrineError("the core marked the wrong beats of its states as the last of their tokens")
+
+    def cells(member: str) -> Int64:
+        """(T, H); padding cells are zero."""
+        values = array_field(beats, state, "cells", member).reshape(job.steps, -1)
+        if values[:, config.hidden :].any():
+            raise TrineError("a cell that the model does not have left its zero state")
+        return values[:, : config.hidden]
+
+    h = cells("h")
+    u = np.sign(h) * cells("u") if level_bits(config) else h
+    if geometry.head_lanes:
+        logits_layout = core.logits.payload.shape()
+        values = array_field(results["logits"], logits_layout, "logit")
+        mask = beat_field(results["logits"], logits_layout, "mask")[:, None] >> np.arange(values.shape[1]) & 1
+        ends = beat_field(results["logits"], logits_layout, "last").reshape(job.choices, -1)
+        if ends[:, :-1].any() or not ends[:, -1].all():
+            raise TrineError("the core marked the wrong beats of its logits as the last of their tokens")
+        logits = values[mask.astype(bool)].reshape(job.choices, config.vocab_size)
+        choices = results["choice"].astype(np.int64) @ (1 << 8 * np.arange(results["choice"].shape[1]))
+        chosen = results["choice.moved"]
+    else:
+        logits, choices, chosen = (
+            np.zeros((0, config.vocab_size)),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+        )
+    watched = results.get("watched")
+    return Run(
+        h=h.astype(np.int8),
+        c=cells("c").astype(np.int8),
+        u=u.astype(np.int16),
+        cycles=beat_field(beats, state, "cycles").reshape(job.steps, -1)[:, -1],
+        logits=logits.astype(np.int32),
+        choices=choices,
+        offered=results["offered"],
+        accepted=results["i.moved"],
+        chosen=chosen,
+        token_count=int(results["count.tokens"]),
+        cycle_count=int(results["count.cycles"]),
+        column_count=int(results["count.columns"]),
+        columns=None if watched is None else np.diff(watched),
+    )

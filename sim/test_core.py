@@ -1,0 +1,128 @@
+"""The core in Verilator and Icarus: every state, logit and cycle, over geometries and trained models."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from equality import check, stream_job
+
+from trine_hw.simulation.run import Stalls, simulate
+from trine_sw.engine import EngineConfig
+from trine_sw.fit import sample_tokens
+from trine_sw.model import Layer, Model, ModelConfig
+from trine_sw.random_model import random_model
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+SIMULATORS = [
+    "verilator",
+    pytest.param(
+        "icarus", marks=pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+    ),
+]
+WIDE = ModelConfig(
+    hidden=11, embedding=1, vocab_size=9, cell_max=127, cell_shift=3, output_shift=2, head_levels=(0, 1, 2, 3)
+)
+#: (model, threshold, three-state forget gate, engine): odd sizes, E or H of 1, one to four banks, even and
+#: uneven folds, all that a model can ask of the cell.
+SWEEP = [
+    (ModelConfig(hidden=7, embedding=5, vocab_size=11, cell_max=7), "typical", True, EngineConfig(1000, 3)),
+    (ModelConfig(hidden=1, embedding=1, vocab_size=3, cell_max=1), "typical", False, EngineConfig(8, 1)),
+    (ModelConfig(hidden=1, embedding=6, vocab_size=5, cell_max=3), "extreme", True, EngineConfig(20, 4)),
+    (WIDE, "typical", True, EngineConfig(1000, 2, sampler_ways=4)),
+    (WIDE, "extreme", True, EngineConfig(25, 4, sampler_ways=2)),
+    (
+        ModelConfig(hidden=12, embedding=8, vocab_size=10, cell_max=15, head_levels=(0, 1, 3, 3, 7)),
+        "extreme",
+        False,
+        EngineConfig(21, 3),
+    ),
+    (
+        ModelConfig(hidden=13, embedding=9, vocab_size=30, cell_max=7, cell_shift=2),
+        "typical",
+        True,
+        EngineConfig(5, 2),
+    ),
+    (
+        ModelConfig(hidden=10, embedding=7, vocab_size=12, cell_max=7),
+        "typical",
+        True,
+        EngineConfig(17, 3, embedding="host", head="host"),
+    ),
+]
+
+
+def cases(count: int, seed: int) -> list[tuple[Model, EngineConfig, np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    return [
+        (
+            random_model(config, seed=n, threshold=threshold, three_state_forget=three),
+            engine,
+            rng.integers(0, config.vocab_size, count),
+        )
+        for n, (config, threshold, three, engine) in enumerate(SWEEP)
+    ]
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_sweep_of_geometries(simulator: str) -> None:
+    given = cases(40, 1)
+    runs = simulate([stream_job(*case) for case in given], simulator)
+    assert len(runs) == len(SWEEP)
+    for case, run in zip(given, runs, strict=True):
+        check(*case, run)
+
+
+def test_every_stream_stalls() -> None:
+    given = cases(25, 2)
+    stalls = [Stalls(i=0.3, state=0.4, logits=0.5, choice=0.3, seed=n) for n in range(len(given))]
+    jobs = [stream_job(*case, each) for case, each in zip(given, stalls, strict=True)]
+    for case, run in zip(given, simulate(jobs, "verilator"), strict=True):
+        check(*case, run, cycles=False)
+
+
+def test_demo_model_on_verilator() -> None:
+    from trine_boards import BOARDS
+    from trine_sw.fit import fit
+
+    model = Model.load(MODELS / "shakespeare.trine")
+    engine = replace(fit(model, BOARDS["ulx3s"]).engine, block_ram="inferred")
+    tokens = sample_tokens(model, 2048)
+    (run,) = simulate([stream_job(model, engine, tokens)], "verilator")
+    check(model, engine, tokens, run)
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+def test_small_model_on_icarus() -> None:
+    model = Model.load(MODELS / "shakespeare-small.trine")
+    engine = EngineConfig(40, 2)
+    tokens = sample_tokens(model, 104)
+    (run,) = simulate([stream_job(model, engine, tokens)], "icarus")
+    check(model, engine, tokens, run)
+
+
+def test_broken_weight_threshold_or_cycle_is_found() -> None:
+    """The comparison fails where the engine was built from a model that differs in one place."""
+    model, engine, tokens = cases(60, 3)[0]
+    layer = model.layers[0]
+    weight, threshold = layer.weight.copy(), layer.threshold.copy()
+    row = 3 * model.config.hidden  # an output gate's
+    used = np.flatnonzero(weight[row])
+    weight[row, used] = -weight[row, used]
+    threshold[row] = threshold[row] + 2
+    broken = [
+        replace(model, layers=[Layer(weight, layer.threshold)]),
+        replace(model, layers=[Layer(layer.weight, threshold)]),
+    ]
+    runs = simulate([stream_job(m, engine, tokens) for m in (model, *broken)], "verilator")
+    check(model, engine, tokens, runs[0])
+    for run in runs[1:]:
+        with pytest.raises(AssertionError):
+            check(model, engine, tokens, run)
+    late = runs[0].cycles.copy()
+    late[7] += 1
+    with pytest.raises(AssertionError):
+        check(model, engine, tokens, replace(runs[0], cycles=late))

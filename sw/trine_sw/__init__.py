@@ -1,0 +1,5 @@
+"""Model file, integer golden model, training, timing and command line of Trine."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,192 @@
+"""What can compute a model: the golden model, or its engine in a simulator. All agree in every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+from trine_sw.sampler import seed_state, tau_code
+from trine_sw.timing import generation_cycles, token_cycles
+
+__all__ = ["BACKENDS", "Backend", "Generation", "Result", "default_engine", "open_backend"]
+
+BACKENDS = ("golden", "verilator", "icarus")
+_BANKS, _WAYS = 3, 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What T tokens gave: h, c, u (T, H); logits int32 (T, V) or None; cycles int64 (T,)."""
+
+    h: npt.NDArray[np.int8]
+    c: npt.NDArray[np.int8]
+    u: npt.NDArray[np.integer]
+    logits: npt.NDArray[np.int32] | None
+    cycles: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Generation(Result):
+    """A generation: of the prompt's tokens and all but the last of the chosen ones, and the choices (N,).
+
+    ``logits`` are None: those of the prompt are not computed.
+    """
+
+    chosen: npt.NDArray[np.int64]
+
+
+class Backend(Protocol):
+    """Computes a model from the zero state on."""
+
+    engine: EngineConfig
+
+    def run(self, tokens: npt.ArrayLike) -> Result:
+        """Run tokens (T,)."""
+        ...
+
+    def trace_generation(
+        self,
+        prompt: npt.ArrayLike,
+        count: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        on_choice: Callable[[int], None] | None = None,
+    ) -> Generation:
+        """Generate, and return everything on the way; ``on_choice`` sees each choice as it is made."""
+        ...
+
+    def generate(
+        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
+    ) -> npt.NDArray[np.int64]:
+        """The ``count`` tokens that follow the prompt (P,)."""
+        ...
+
+
+def default_engine(model: Model) -> EngineConfig:
+    """A lane for every row, three banks, and on the board what the model file holds."""
+    head = model.config.vocab_size if model.head_weight is not None else 0
+    return EngineConfig(
+        4 * model.config.hidden + -(-head // _WAYS) * _WAYS,
+        _BANKS,
+        embedding="board" if model.embedding_weight is not None else "host",
+        head="board" if head else "host",
+        sampler_ways=_WAYS,
+    )
+
+
+def open_backend(name: str, model: Model, engine: EngineConfig | None = None) -> Backend:
+    """The backend ``name`` for ``model``, on ``engine`` or :func:`default_engine`.
+
+    Raises
+    ------
+    TrineError
+        If there is no such backend; if a simulator or cocotb is missing, a run says so.
+    """
+    engine = engine or default_engine(model)
+    if name == "golden":
+        return _GoldenBackend(model, engine)
+    if name in BACKENDS:
+        return _SimulatorBackend(name, model, engine)
+    raise TrineError(f"there is no backend {name!r}; there are {', '.join(BACKENDS)}")
+
+
+def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Tokens (T,) of the model's vocabulary, T >= 1."""
+    ids = np.asarray(tokens)
+    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
+        raise TrineError("tokens must be at least one whole number, of shape (T,)")
+    wrong = ids[(ids < 0) | (ids >= model.config.vocab_size)]
+    if wrong.size:
+        raise TrineError(f"token {wrong[0]} is out of range: the model has {model.config.vocab_size} symbols")
+    return ids.astype(np.int64)
+
+
+class _GoldenBackend:
+    def __init__(self, model: Model, engine: EngineConfig) -> None:
+        self.model, self.engine, self._golden = model, engine, Golden(model)
+
+    def run(self, tokens: npt.ArrayLike) -> Result:
+        ids = _tokens(self.model, tokens)
+        trace = self._golden.run(ids)
+        cycles = token_cycles(self.model, self.engine, ids, h=trace.h).cycles
+        return Result(trace.h, trace.c, trace.u, trace.logits, cycles)
+
+    def trace_generation(
+        self,
+        prompt: npt.ArrayLike,
+        count: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        on_choice: Callable[[int], None] | None = None,
+    ) -> Generation:
+        ids = _tokens(self.model, prompt)
+        chosen = self._golden.generate(ids, count, temperature, seed)
+        if on_choice:
+            for choice in chosen:
+                on_choice(int(choice))
+        trace = self._golden.run(np.concatenate([ids, chosen[:-1]]))
+        cycles = generation_cycles(self.model, self.engine, ids, chosen).cycles
+        return Generation(trace.h, trace.c, trace.u, None, cycles, chosen)
+
+    def generate(
+        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
+    ) -> npt.NDArray[np.int64]:
+        return self._golden.generate(_tokens(self.model, prompt), count, temperature, seed)
+
+
+class _SimulatorBackend:
+    def __init__(self, simulator: str, model: Model, engine: EngineConfig) -> None:
+        self.simulator, self.model = simulator, model
+        self.engine = replace(engine, block_ram="inferred")  # the same bits and cycles, without primitives
+
+    def run(self, tokens: npt.ArrayLike) -> Result:
+        from trine_hw.core import Core
+        from trine_hw.simulation.run import Job, TokenRequest, simulate
+
+        ids = _tokens(self.model, tokens)
+        final = len(ids) - 1
+        requests = [TokenRequest(int(t), head=True, reset=i == 0, last=i == final) for i, t in enumerate(ids)]
+        (run,) = simulate([Job(Core(self.model, self.engine), requests)], self.simulator)
+        return Result(run.h, run.c, run.u, run.logits if len(run.logits) else None, run.cycles)
+
+    def trace_generation(
+        self,
+        prompt: npt.ArrayLike,
+        count: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        on_choice: Callable[[int], None] | None = None,
+    ) -> Generation:
+        from trine_hw.core import Core
+        from trine_hw.simulation.run import Job, TokenRequest, simulate
+
+        if self.model.head_scale is None or self.engine.head != "board":
+            raise TrineError("the engine has no head on the board: it cannot generate")
+        ids = _tokens(self.model, prompt)
+        seed_state(seed)  # refuses a seed out of range
+        requests = [TokenRequest(int(t), reset=i == 0) for i, t in enumerate(ids)]
+        requests[-1] = replace(requests[-1], count=count, reseed=True)
+        job = Job(
+            Core(self.model, self.engine),
+            requests,
+            tau=tau_code(temperature, self.model.head_scale),
+            seed=seed,
+        )
+        (run,) = simulate([job], self.simulator, on_choice=on_choice)
+        return Generation(run.h, run.c, run.u, None, run.cycles, run.choices)
+
+    def generate(
+        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
+    ) -> npt.NDArray[np.int64]:
+        return self.trace_generation(prompt, count, temperature, seed).chosen

@@ -1,0 +1,40 @@
+"""Checkpoints: whole or not at all, and only for the recipe that made them."""
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trine_sw.errors import TrineError
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint, atomically: an interruption leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise TrineError(f"cannot write the checkpoint {path}: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path, recipe: str) -> dict[str, Any]:
+    """Read a checkpoint that was made with this recipe (its full text); :class:`TrineError` otherwise."""
+    try:
+        content = torch.load(path, weights_only=True)
+    except FileNotFoundError:
+        raise TrineError(f"there is no checkpoint {path} to resume from; train without --resume") from None
+    except (OSError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrineError(f"{path} is no whole checkpoint ({reason}); remove it and train anew") from None
+    if content["recipe"] != recipe:
+        raise TrineError(f"{path} was made with another recipe; remove it, or train without --resume")
+    return content

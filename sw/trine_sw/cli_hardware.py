@@ -1,0 +1,263 @@
+"""Commands about gateware and boards: tools, boards, fit, verilog, build, program."""
+
+import shlex
+import signal
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trine_sw.cli_model import json_option, model_argument, print_json, print_pairs
+from trine_sw.errors import TrineError
+
+if TYPE_CHECKING:
+    from trine_boards.board import Board
+    from trine_sw.fit import Fit
+    from trine_sw.model import Model
+
+__all__ = ["COMMANDS"]
+
+board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
+lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
+banks_option = click.option("--banks", type=int, help="Column ROMs read at once.  [default: chosen by fit]")
+
+
+def _board(name: str) -> "Board":
+    from trine_boards import BOARDS
+
+    if name not in BOARDS:
+        raise TrineError(f"there is no board {name!r}; there are: {', '.join(sorted(BOARDS))}")
+    return BOARDS[name]
+
+
+def _fit(model: "Model", board: "Board", lanes: int | None = None, banks: int | None = None) -> "Fit":
+    """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
+    from trine_sw.fit import estimate, fit
+
+    if (lanes is None) != (banks is None):
+        raise TrineError("give --lanes and --banks together, or neither")
+    if lanes is None or banks is None:
+        return fit(model, board)
+    from trine_sw.engine import EngineConfig
+
+    chosen = estimate(model, EngineConfig(lanes, banks, block_ram=board.block_ram_kind), board)
+    for what, needed, there in (
+        ("block RAMs", chosen.block_ram, board.block_ram),
+        ("LUT4", chosen.lut4, board.lut4),
+    ):
+        if needed > there:
+            raise TrineError(
+                f"{lanes} lanes and {banks} banks do not fit {board.name}: {needed - there} {what} too many "
+                f"({needed} of {there}); take fewer lanes or banks"
+            )
+    return chosen
+
+
+@click.command()
+@json_option
+def tools(as_json: bool) -> None:
+    """Show which tools are used, their versions, and what to install where one is missing."""
+    from trine_sw import toolchain
+
+    found = {name: toolchain.find(name) for name in toolchain.TOOLS}
+    if as_json:
+        print_json(
+            {
+                name: {"found": tool is not None, "needed_for": toolchain.TOOLS[name].purpose}
+                | (
+                    {"version": tool.version, "source": tool.source, "command": list(tool.command)}
+                    if tool
+                    else {"install": toolchain.TOOLS[name].install}
+                )
+                for name, tool in found.items()
+            }
+        )
+        return
+    table = Table("tool", "for", "version", "from")
+    for name, tool in found.items():
+        spec = toolchain.TOOLS[name]
+        if tool:
+            table.add_row(name, spec.purpose, tool.version, tool.source)
+        else:
+            table.add_row(name, spec.purpose, "[red]missing[/]", f"[red]{escape(spec.install)}[/]")
+    Console().print(table)
+
+
+@click.command()
+@json_option
+def boards(as_json: bool) -> None:
+    """Show the boards that Trine knows."""
+    from trine_boards import BOARDS
+
+    columns = ("chip", "lut4", "block_ram", "dsp", "clock_mhz", "baud")
+    if as_json:
+        print_json({name: {c: getattr(board, c) for c in columns} for name, board in BOARDS.items()})
+        return
+    table = Table("board", "", *columns)
+    for name, board in BOARDS.items():
+        table.add_row(name, board.title, *(str(getattr(board, column)) for column in columns))
+    Console().print(table)
+
+
+@click.command()
+@model_argument
+@board_option
+@json_option
+def fit(model_path: Path, board_name: str, as_json: bool) -> None:
+    """Pick an engine for a model on a board, and say what it should cost and reach."""
+    from trine_sw.model import Model
+
+    board = _board(board_name)
+    facts = _facts(_fit(Model.load(model_path), board), board)
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts, f"{model_path} on {board.title}, expected")
+
+
+def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
+    return asdict(chosen.engine) | {
+        "lanes": chosen.geometry.lanes,
+        "groups": chosen.geometry.groups,
+        "lut4": chosen.lut4,
+        "block_ram": chosen.block_ram,
+        "cycles_per_token": round(chosen.cycles_per_token, 2),
+        "clock_mhz": board.clock_mhz,
+        "tokens_per_s": round(board.clock_mhz * 1e6 / chosen.cycles_per_token),
+    }
+
+
+@click.command()
+@model_argument
+@click.option("--board", "board_name", metavar="NAME", help="Choose the engine for this board.")
+@lanes_option
+@banks_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+def verilog(
+    model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
+) -> None:
+    """Write a model's engine as Verilog, for a design of your own."""
+    from trine_sw import toolchain
+    from trine_sw.engine import EngineConfig
+    from trine_sw.model import Model
+
+    model = Model.load(model_path)
+    if board_name is not None:
+        engine = _fit(model, _board(board_name), lanes, banks).engine
+    elif lanes is not None and banks is not None:
+        engine = EngineConfig(lanes, banks)
+    else:
+        raise click.UsageError("give --board, or --lanes and --banks")
+    toolchain.require("yosys")
+    toolchain.activate()
+    from amaranth.back import verilog as back
+
+    from trine_hw.core import Core
+
+    text = back.convert(Core(model, engine), name="trine_core", emit_src=False)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / "trine_core.v"
+    temporary = path.with_suffix(".v.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+    print_pairs({"wrote": path, "module": "trine_core"} | asdict(engine))
+
+
+@click.command()
+@model_argument
+@board_option
+@click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
+@lanes_option
+@banks_option
+@click.option("--seeds", default=1, show_default=True, help="Placements to try until the clock is met.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
+@json_option
+def build(
+    model_path: Path,
+    board_name: str,
+    clock: float | None,
+    lanes: int | None,
+    banks: int | None,
+    seeds: int,
+    output: Path | None,
+    results: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    from trine_boards.build import build_bitstream
+    from trine_boards.report import make_report, write_report
+    from trine_boards.top import TokenTop
+    from trine_hw.core import Core
+    from trine_sw.model import Model
+
+    if seeds < 1:
+        raise TrineError(f"--seeds must be at least 1, not {seeds}")
+    model, board = Model.load(model_path), _board(board_name)
+    engine = _fit(model, board, lanes, banks).engine
+    clock = clock or board.clock_mhz
+    name = model_path.stem
+    folder = output or Path("build") / f"{board.name}-{name}"
+    # A plain kill must end the tools too, as an interruption from the keyboard does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        top = TokenTop(Core(model, engine), model.config.vocab_size, board, clock)
+        with Console(stderr=True).status("elaboration") as status:
+
+            def progress(step: str, what: str, seconds: float) -> None:
+                if what in ("done", "kept"):
+                    Console(stderr=True).print(f"{step}: {what}")
+                else:
+                    status.update(f"{step}, {seconds:.0f} s; log {folder / step}.log")
+
+            routed = build_bitstream(top, board, clock, folder, seeds=range(1, seeds + 1), progress=progress)
+    except ValueError as error:  # a clock that the PLL or the UART cannot make
+        raise TrineError(str(error)) from None
+    except KeyboardInterrupt:
+        raise TrineError(
+            f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
+        ) from None
+    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:g}"]
+    if lanes is not None:
+        words += ["--lanes", str(lanes), "--banks", str(banks)]
+    words += ["--seeds", str(seeds)]
+    report = make_report(model, name, engine, board, routed, shlex.join(words))
+    for where in filter(None, (folder, results)):
+        write_report(report, board, where)
+    facts = {"bitstream": str(routed.bitstream)} | asdict(report)
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts)
+
+
+@click.command()
+@click.argument("bitstream", type=click.Path(path_type=Path))
+@board_option
+@click.option("--flash", is_flag=True, help="Write to flash, so that it stays without power.")
+def program(bitstream: Path, board_name: str, flash: bool) -> None:
+    """Load a bitstream onto a board that is plugged in."""
+    from trine_sw import toolchain
+
+    board = _board(board_name)
+    if not bitstream.is_file():
+        raise TrineError(f"there is no bitstream {bitstream}; make it with trine build")
+    loader = toolchain.require("openFPGALoader")
+    command = [*loader.command, "--board", board.programmer]
+    command += [*(["--write-flash"] if flash else []), str(bitstream)]
+    done = subprocess.run(command, env=loader.environ(), capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        said = "; ".join(lines[-3:]) or f"status {done.returncode}"
+        raise TrineError(
+            f"openFPGALoader could not program {board.title}: {said}. Is it plugged in, and may you use it?"
+        )
+    click.echo(f"{board.title} runs {bitstream}")
+
+
+COMMANDS = (tools, boards, fit, verilog, build, program)

@@ -1,0 +1,217 @@
+"""Commands about a model: train, info, run, eval, generate. Torch is imported only to train."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from trine_sw.errors import TrineError
+
+__all__ = ["COMMANDS", "backend_option", "json_option", "model_argument", "print_json", "print_pairs"]
+
+_BACKENDS = ("golden", "verilator", "icarus")
+_TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
+
+model_argument = click.argument("model_path", metavar="MODEL", type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(_BACKENDS),
+    default="golden",
+    show_default=True,
+    help="What computes: the integer golden model, or the engine in a simulator. All agree in every bit.",
+)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON on standard output, nothing else."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
+    """Print names and values as two columns."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in pairs.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        table.add_row(name, f"{value:,}" if whole else str(value))
+    Console().print(table)
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
+@click.option("--out", type=click.Path(path_type=Path), help="Model file.  [default: models/RECIPE.trine]")
+@click.option("--threads", default=1, show_default=True, help="CPU threads; results depend on their number.")
+@click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
+def train(recipe: str, resume: bool, out: Path | None, threads: int, no_baseline: bool) -> None:
+    """Train RECIPE and its float baseline, and write the model file and the record of both."""
+    try:
+        from trine_sw.train import train as train_recipe
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise TrineError("training needs torch, which is missing: pip install 'trine[train]'") from None
+    train_recipe(recipe, resume=resume, out=out, threads=threads, float_baseline=not no_baseline)
+
+
+@click.command()
+@model_argument
+@json_option
+def info(model_path: Path, as_json: bool) -> None:
+    """Show what is in a model file."""
+    from dataclasses import asdict
+
+    from trine_sw.model import Model
+
+    model = Model.load(model_path)
+    weight = model.layers[0].weight
+    facts = asdict(model.config) | {
+        "digest": model.digest().hex(),
+        "bytes": model_path.stat().st_size,
+        "weights": sum(layer.weight.size for layer in model.layers),
+        "weights_not_zero": round(float(np.count_nonzero(weight) / weight.size), 4),
+        "embedding_in_file": model.embedding_weight is not None,
+        "head_in_file": model.head_weight is not None,
+        "vocabulary": "".join(model.vocabulary) if model.vocabulary else None,
+    }
+    if as_json:
+        print_json(facts | {"vocabulary": model.vocabulary, "training": model.training})
+        return
+    facts["vocabulary"] = repr(facts["vocabulary"])
+    print_pairs(facts, str(model_path))
+    if model.training:
+        print_pairs({key: json.dumps(value) for key, value in model.training.items()}, "training")
+
+
+@click.command()
+@model_argument
+@click.option("--text", help="Symbols of the model's vocabulary.")
+@click.option("--tokens", type=click.Path(path_type=Path), help=f"File: {_TOKEN_SUFFIXES}.")
+@backend_option
+@click.option("--trace", type=click.Path(path_type=Path), help="Write tokens, h, c, logits, cycles as .npz.")
+@json_option
+def run(
+    model_path: Path, text: str | None, tokens: Path | None, backend: str, trace: Path | None, as_json: bool
+) -> None:
+    """Run tokens through a model from the zero state, and show what it makes of them."""
+    from trine_sw.backends import open_backend
+    from trine_sw.model import Model
+
+    if (text is None) == (tokens is None):
+        raise click.UsageError("give the tokens by --text or by --tokens, one of the two")
+    model = Model.load(model_path)
+    numbers = model.encode(text) if text is not None else _read_tokens(tokens or Path())
+    if not len(numbers):
+        raise TrineError("there are no tokens to run; give at least one")
+    result = open_backend(backend, model).run(numbers)
+    if trace is not None:
+        _write_trace(trace, numbers, result)
+    facts: dict[str, Any] = {"backend": backend, "tokens": len(numbers)}
+    facts["active_h"] = round(float(np.count_nonzero(result.h) / result.h.size), 4)
+    if result.cycles is not None:
+        facts["cycles"] = int(result.cycles.sum())
+        facts["cycles_per_token"] = round(float(result.cycles.mean()), 3)
+    if result.logits is not None:
+        best = result.logits[-1].argsort(kind="stable")[::-1][:5].tolist()
+        facts["next"] = [model.decode([token]) for token in best] if model.vocabulary else best
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts)
+
+
+def _read_tokens(path: Path) -> np.ndarray:
+    """Token numbers (T,) from a file."""
+    try:
+        values = np.load(path) if path.suffix == ".npy" else np.array(path.read_text().split(), np.int64)
+    except OSError as error:
+        raise TrineError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, OverflowError):
+        raise TrineError(f"{path} is no file of tokens: it must be {_TOKEN_SUFFIXES}") from None
+    if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+        raise TrineError(f"{path} must hold one row of whole numbers, not {values.dtype} of {values.shape}")
+    return values.astype(np.int64)
+
+
+def _write_trace(path: Path, tokens: np.ndarray, result: Any) -> None:
+    """Write the trace, whole or not at all."""
+    arrays = {"tokens": tokens, "h": result.h, "c": result.c}
+    if result.logits is not None:
+        arrays["logits"] = result.logits
+    if result.cycles is not None:
+        arrays["cycles"] = result.cycles
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        temporary.replace(path)
+    except OSError as error:
+        raise TrineError(f"cannot write {path}: {error.strerror}") from None
+
+
+@click.command("eval")
+@model_argument
+@click.option("--dataset", required=True, help="Name of a data set, such as shakespeare.")
+@click.option("--split", default="valid", show_default=True)
+@backend_option
+@click.option("--limit", type=int, help="Predict only this many symbols.")
+@json_option
+def evaluate(
+    model_path: Path, dataset: str, split: str, backend: str, limit: int | None, as_json: bool
+) -> None:
+    """Measure how well a model predicts a text."""
+    from trine_sw.backends import open_backend
+    from trine_sw.evaluate import evaluate as measure
+    from trine_sw.model import Model
+
+    model = Model.load(model_path)
+    opened = open_backend(backend, model)
+
+    def logits(tokens: np.ndarray) -> np.ndarray:
+        found = opened.run(tokens).logits
+        if found is None:
+            raise TrineError("the model has no head: it predicts nothing")
+        return found
+
+    quality = measure(model, dataset, split, limit, backend=None if backend == "golden" else logits)
+    if as_json:
+        print_json({"dataset": dataset, "split": split, "backend": backend} | quality)
+    else:
+        print_pairs(
+            {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
+            f"{model_path} on {dataset}, {split}",
+        )
+
+
+@click.command()
+@model_argument
+@click.option("--prompt", required=True, help="Symbols of the model's vocabulary, at least one.")
+@click.option("--count", default=200, show_default=True, help="Symbols to generate.")
+@click.option("--temperature", default=0.0, show_default=True, help="0 takes the likeliest symbol.")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same text on every backend.")
+@backend_option
+@json_option
+def generate(
+    model_path: Path, prompt: str, count: int, temperature: float, seed: int, backend: str, as_json: bool
+) -> None:
+    """Write text that goes on from a prompt."""
+    from trine_sw.backends import open_backend
+    from trine_sw.model import Model
+
+    if count < 1:
+        raise TrineError(f"the count must be at least 1, not {count}")
+    model = Model.load(model_path)
+    tokens = model.encode(prompt)
+    chosen = open_backend(backend, model).generate(tokens, count, temperature, seed)
+    text = model.decode(chosen)
+    if as_json:
+        print_json({"backend": backend, "prompt": prompt, "text": text, "tokens": [int(t) for t in chosen]})
+    else:
+        click.echo(prompt + text)
+
+
+COMMANDS = (train, info, run, evaluate, generate)

@@ -1,0 +1,199 @@
+"""The engine's configuration, its geometry for a model, and the latencies shared with the timing model.
+
+Terms (docs/engine.md): a *bank* is one column ROM with one read port; a *lane* is one accumulator and sums
+one row of a *group*; with fewer lanes than rows the same columns are replayed once a group (folding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from trine_sw.errors import TrineError
+from trine_sw.model import ModelConfig
+
+__all__ = [
+    "ACCUMULATE_LATENCY",
+    "CELL_LATENCY",
+    "EMBEDDING_LATENCY",
+    "ROM_LATENCY",
+    "SCAN_LATENCY",
+    "EngineConfig",
+    "Geometry",
+]
+
+#: Cycles from a column ROM's address to its word: block RAM clock, block RAM output register, plain FF.
+ROM_LATENCY = 3
+#: Cycles from a word at the lanes' inputs to the register of its products' sum. A marker is acted upon when
+#: that register shows the marker's own slot, and the accumulator all slots before it.
+ACCUMULATE_LATENCY = 1
+#: Cycles from the accumulators' hand-over to the new state: decisions, addends, cell, output.
+CELL_LATENCY = 4
+#: Cycles from the load strobe of a scanner to its first entry's slot: capture, word, entry, slot.
+SCAN_LATENCY = 4
+#: Cycles from the acceptance of a token to its trits: address register and column ROM.
+EMBEDDING_LATENCY = 1 + ROM_LATENCY
+
+_PLACES = ("board", "host")
+_BLOCK_RAMS = ("inferred", "ecp5")
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How an engine is built.
+
+    Parameters
+    ----------
+    lanes
+        Accumulators at most; rows beyond them are folded. At least 4 and, with the head on the board, 5.
+    banks
+        Column ROMs read in each cycle. At least 1.
+    embedding, head
+        ``"board"`` or ``"host"``: where the embedding table and the output layer are kept.
+    block_ram
+        ``"ecp5"`` instantiates ``PDPW16KD`` with its output register; ``"inferred"`` leaves the choice to
+        synthesis.
+    sampler_ways
+        Logits that leave the head, and enter the sampler, in a cycle. At least 1.
+
+    Raises
+    ------
+    TrineError
+        If a value is out of range; says what would be right.
+    """
+
+    lanes: int
+    banks: int
+    embedding: str = "board"
+    head: str = "board"
+    block_ram: str = "inferred"
+    sampler_ways: int = 1
+
+    def __post_init__(self) -> None:
+        if self.banks < 1:
+            raise TrineError(f"banks must be at least 1, not {self.banks}")
+        if self.sampler_ways < 1:
+            raise TrineError(f"sampler_ways must be at least 1, not {self.sampler_ways}")
+        for name, value in (("embedding", self.embedding), ("head", self.head)):
+            if value not in _PLACES:
+                raise TrineError(f"{name} must be placed on 'board' or 'host', not {value!r}")
+        if self.block_ram not in _BLOCK_RAMS:
+            raise TrineError(f"block_ram must be 'inferred' or 'ecp5', not {self.block_ram!r}")
+        least = 4 + (self.sampler_ways if self.head == "board" else 0)
+        if self.lanes < least:
+            raise TrineError(f"lanes must be at least {least} (4 gates and the head's), not {self.lanes}")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes that follow from a model and an engine configuration.
+
+    Cell ``q`` is unit ``q % units`` of group ``q // units``; its gate rows i, f, g, o are lanes
+    ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v % head_lanes`` of group ``v //
+    head_lanes``. Column ``j`` of ``[x ; h]`` is word ``group * bank_columns + j // banks`` of bank ``j %
+    banks``; the last word of each bank is all zero, and is read when the bank has nothing to issue.
+    """
+
+    model: ModelConfig
+    engine: EngineConfig
+
+    def __post_init__(self) -> None:
+        if self.model.cell != "lstm" or self.model.layers != 1:
+            raise TrineError(
+                f"the engine runs one LSTM layer; this model has {self.model.layers} "
+                f"of cell {self.model.cell!r}"
+            )
+
+    def _split(self, groups: int) -> tuple[int, int]:
+        units = _ceil_div(self.model.hidden, groups)
+        ways = self.engine.sampler_ways
+        return units, ways * _ceil_div(_ceil_div(self.head_rows, groups), ways)
+
+    @property
+    def head_rows(self) -> int:
+        """Rows of the output layer that the engine sums (0 with the head on the host)."""
+        return self.model.vocab_size if self.engine.head == "board" else 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of W and of the on-board head."""
+        return 4 * self.model.hidden + self.head_rows
+
+    @property
+    def columns(self) -> int:
+        """Columns of ``[x ; h]``."""
+        return self.model.embedding + self.model.hidden
+
+    @cached_property
+    def _fold(self) -> tuple[int, int, int]:
+        groups = 1
+        while True:
+            units, head = self._split(groups)
+            if 4 * units + head <= self.engine.lanes:
+                break
+            groups += 1
+        groups = max(_ceil_div(self.model.hidden, units), _ceil_div(self.head_rows, head) if head else 1)
+        return groups, units, head
+
+    @property
+    def groups(self) -> int:
+        """How often the columns are replayed for a token: 1 if every row has its lane."""
+        return self._fold[0]
+
+    @property
+    def units(self) -> int:
+        """Cells updated together, a group's."""
+        return self._fold[1]
+
+    @property
+    def head_lanes(self) -> int:
+        """Lanes of the output layer, a multiple of ``sampler_ways``."""
+        return self._fold[2]
+
+    @property
+    def head_groups(self) -> int:
+        """Groups that hold rows of the output layer."""
+        return _ceil_div(self.head_rows, self.head_lanes) if self.head_lanes else 0
+
+    @property
+    def lanes(self) -> int:
+        """Lanes built."""
+        return 4 * self.units + self.head_lanes
+
+    @property
+    def bank_columns(self) -> int:
+        """Columns of one group in the fullest bank."""
+        return _ceil_div(self.columns, self.engine.banks)
+
+    @property
+    def zero_address(self) -> int:
+        """Address of each bank's all-zero word."""
+        return self.groups * self.bank_columns
+
+    @property
+    def depth(self) -> int:
+        """Words of a bank."""
+        return self.zero_address + 1
+
+    @property
+    def state_buffer(self) -> int:
+        """Groups of new state that may be on their way or waiting to be taken."""
+        return 1 if self.groups == 1 else 2
+
+    def head_beats(self, group: int) -> int:
+        """Beats of ``sampler_ways`` logits that a group of head lanes makes."""
+        rows = min(self.head_lanes, self.head_rows - group * self.head_lanes)
+        return _ceil_div(rows, self.engine.sampler_ways)
+
+    def bank_x(self, bank: int) -> range:
+        """Elements of x whose columns lie in ``bank``, in order of their words."""
+        return range(bank, self.model.embedding, self.engine.banks)
+
+    def bank_h(self, bank: int) -> range:
+        """Elements of h whose columns lie in ``bank``, in order of their words."""
+        first = (bank - self.model.embedding) % self.engine.banks
+        return range(first, self.model.hidden, self.engine.banks)

@@ -1,0 +1,194 @@
+"""Which engine a model gets on a chip: lanes, banks and ways, and what they are expected to cost.
+
+The estimates were fitted to synthesis results (docs/engine.md says which, and how far off they are); place
+and route has the last word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+from trine_sw.placement import place
+from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
+from trine_sw.timing import token_cycles
+
+__all__ = ["Chip", "Fit", "estimate", "fit", "sample_tokens"]
+
+#: Share of the LUTs that a design may be expected to take and still route at speed.
+_LUT_SHARE = 0.75
+#: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
+_PRODUCTS = (0, 5, 10, 11, 26)
+_MAX_BANKS = 8
+_SAMPLE = 400
+
+
+class Chip(Protocol):
+    """What the solver needs to know of a chip."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lut4(self) -> int: ...
+    @property
+    def block_ram(self) -> int: ...
+    @property
+    def block_ram_bits(self) -> int:
+        """Bits of a block RAM's word where it holds ``block_ram_depth`` words."""
+        ...
+
+    @property
+    def block_ram_depth(self) -> int: ...
+    @property
+    def block_ram_kind(self) -> str:
+        """``EngineConfig.block_ram`` for this chip."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An engine, and what it is expected to cost and to do.
+
+    Members
+    -------
+    engine, geometry : the engine
+    lut4, block_ram : expected on the chip, transport and clocking not counted
+    rom_blocks : of the block RAMs, those that hold columns
+    cycles_per_token : mean over a sample of text, from the timing model
+    """
+
+    engine: EngineConfig
+    geometry: Geometry
+    lut4: int
+    block_ram: int
+    rom_blocks: int
+    cycles_per_token: float
+
+
+def sample_tokens(model: Model, count: int = _SAMPLE, seed: int = 1) -> np.ndarray:
+    """Text of the model's own, int64 (count,); evenly random tokens if it has no head to write with."""
+    if model.head_scale is None or model.head_weight is None:
+        return np.random.default_rng(seed).integers(0, model.config.vocab_size, count)
+    return Golden(model).generate([0], count, 1.0, seed)
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _blocks(chip: Chip, bits: int, depth: int) -> int:
+    return _ceil(bits, chip.block_ram_bits) * _ceil(depth, chip.block_ram_depth)
+
+
+def _rom_blocks(chip: Chip, geometry: Geometry) -> int:
+    return geometry.engine.banks * _blocks(chip, 2 * geometry.lanes, geometry.depth)
+
+
+def _other_blocks(chip: Chip, geometry: Geometry) -> int:
+    model, engine = geometry.model, geometry.engine
+    embedding = _blocks(chip, 2 * model.embedding, model.vocab_size) if engine.embedding == "board" else 0
+    table = (
+        _ceil(engine.sampler_ways, 2) * _blocks(chip, GUMBEL_BITS, 1 << DRAW_BITS)
+        if geometry.head_lanes
+        else 0
+    )
+    return embedding + table
+
+
+def _lut4(model: Model, geometry: Geometry) -> int:
+    config, engine, groups = model.config, geometry.engine, geometry.groups
+    width = place(model, engine).width
+    gates = 4 * geometry.units
+    products = _PRODUCTS[min(engine.banks, 4)] + 15 * max(0, engine.banks - 4)
+    folded = 0.7 * float(width.mean()) if groups > 1 else 0
+    c_bits = config.cell_max.bit_length() + 1
+    levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
+    lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
+    head = geometry.head_lanes * (3 * products + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
+    cells = geometry.units * (15 + 6 * c_bits + levels + (5 * (groups > 1)))
+    scanners = 7 * geometry.columns + config.hidden * (2 if groups > 1 else 1)
+    sampler = 900 if geometry.head_lanes else 0
+    return round(lanes + head + cells + scanners + sampler + 400)
+
+
+def estimate(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray | None = None) -> Fit:
+    """What ``engine`` is expected to take of ``chip`` and how fast it runs ``tokens`` (default: a sample)."""
+    geometry = Geometry(model.config, engine)
+    sample = sample_tokens(model) if tokens is None else tokens
+    cycles = _mean_cycles(model, engine, sample)
+    rom = _rom_blocks(chip, geometry)
+    return Fit(engine, geometry, _lut4(model, geometry), rom + _other_blocks(chip, geometry), rom, cycles)
+
+
+def _mean_cycles(model: Model, engine: EngineConfig, tokens: np.ndarray) -> float:
+    if model.embedding_weight is None:
+        return math.nan
+    return float(token_cycles(model, engine, tokens, head=engine.head == "board").cycles[1:].mean())
+
+
+def _candidates(model: Model, chip: Chip, banks: int) -> Iterator[EngineConfig]:
+    """An engine for each number of groups, most lanes first, with the fewest ways that keep up."""
+    on_board = {
+        "embedding": "board" if model.embedding_weight is not None else "host",
+        "head": "board" if model.head_weight is not None else "host",
+    }
+    head = model.config.vocab_size if on_board["head"] == "board" else 0
+    for groups in range(1, model.config.hidden + 1):
+        for ways in (1, 2, 4, 8):
+            lanes = 4 * _ceil(model.config.hidden, groups) + ways * _ceil(_ceil(head, groups), ways)
+            engine = EngineConfig(lanes, banks, block_ram=chip.block_ram_kind, sampler_ways=ways, **on_board)
+            geometry = Geometry(model.config, engine)
+            # Logits of a group leave while the next is summed; a third of the columns active is a fair guess.
+            if not head or _ceil(geometry.head_lanes, ways) + 8 <= geometry.bank_columns / 3:
+                break
+        if geometry.groups == groups:
+            yield engine
+
+
+def fit(model: Model, chip: Chip) -> Fit:
+    """The engine with the fewest cycles a token that ``chip`` is expected to hold; of equals the smallest.
+
+    Raises
+    ------
+    TrineError
+        If none fits: says what is short, and by how much.
+    """
+    tokens = sample_tokens(model)
+    room = math.floor(_LUT_SHARE * chip.lut4)
+    fitting: list[tuple[float, int, EngineConfig]] = []
+    least_lut4 = least_blocks = math.inf
+    for banks in range(1, _MAX_BANKS + 1):
+        for engine in _candidates(model, chip, banks):
+            geometry = Geometry(model.config, engine)
+            blocks = _rom_blocks(chip, geometry) + _other_blocks(chip, geometry)
+            lut4 = _lut4(model, geometry)
+            least_lut4, least_blocks = min(least_lut4, lut4), min(least_blocks, blocks)
+            deep = engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
+            if blocks <= chip.block_ram and lut4 <= room and not deep:
+                fitting.append((_mean_cycles(model, engine, tokens), lut4, engine))
+                break  # more groups only take more cycles
+    if not fitting:
+        short = []
+        if least_blocks > chip.block_ram:
+            short.append(
+                f"{least_blocks - chip.block_ram} block RAMs short ({least_blocks} of {chip.block_ram})"
+            )
+        if least_lut4 > room:
+            short.append(f"{least_lut4 - room} LUT4 short ({least_lut4} of {room} usable)")
+        reason = (
+            ", ".join(short)
+            or f"no split fits both its {chip.block_ram} block RAMs and its {room} usable LUT4"
+        )
+        raise TrineError(
+            f"the model does not fit {chip.name}: {reason}; take a larger board, or train with fewer units"
+        )
+    _, _, engine = min(fitting, key=lambda found: found[:2])
+    return estimate(model, engine, chip, tokens)

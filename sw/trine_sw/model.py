@@ -1,0 +1,368 @@
+"""The ternary model as numbers, and the file that holds it."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as safetensors_load
+from safetensors.numpy import save as safetensors_save
+
+from trine_sw.errors import TrineError
+from trine_sw.trits import pack, packed_size, unpack
+
+__all__ = ["FORMAT", "GATES", "Layer", "Model", "ModelConfig"]
+
+FORMAT = "trine/1"
+GATES = ("i", "f", "g", "o")
+"""Order of the LSTM's rows: gate-major, H rows each."""
+
+_LIMIT_CELL = 127  # a cell is an int8
+_LIMIT_SHIFT = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Shape and arithmetic options of a model.
+
+    Parameters
+    ----------
+    hidden : units H of a layer, at least 1.
+    embedding : trits E of an input vector, at least 1.
+    vocab_size : symbols V, at least 1.
+    cell : kind of cell: ``"lstm"``.
+    layers : number of layers: 1.
+    cell_max : C; a cell saturates at -C and +C. 1 to 127.
+    cell_shift : s; a step of the cell is 2**s. 0 to 6.
+    output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
+    head_levels : ``level``; the head sees level[min(abs(c) >> r, P)], P = len(level) - 1.
+        level[0] is 0, the others are 1 to 127 and do not fall. ``(0, 1)`` makes the head see h.
+    """
+
+    hidden: int
+    embedding: int
+    vocab_size: int
+    cell: str = "lstm"
+    layers: int = 1
+    cell_max: int = 15
+    cell_shift: int = 0
+    output_shift: int = 0
+    head_levels: tuple[int, ...] = (0, 1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head_levels", tuple(self.head_levels))
+        if self.cell != "lstm":
+            raise TrineError(f"cell must be 'lstm', not {self.cell!r}")
+        for name, low, high in (
+            ("hidden", 1, 1 << 16),
+            ("embedding", 1, 1 << 16),
+            ("vocab_size", 1, 1 << 24),
+            ("layers", 1, 1),
+            ("cell_max", 1, _LIMIT_CELL),
+            ("cell_shift", 0, _LIMIT_SHIFT),
+            ("output_shift", 0, _LIMIT_SHIFT),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise TrineError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        if self.cell_max >> self.output_shift == 0:
+            raise TrineError(
+                f"output_shift {self.output_shift} leaves no output: 2**output_shift must not "
+                f"exceed cell_max {self.cell_max}"
+            )
+        levels = self.head_levels
+        if (
+            len(levels) < 2
+            or any(type(level) is not int for level in levels)
+            or levels[0] != 0
+            or levels[1] < 1
+            or levels[-1] > 127
+            or any(a > b for a, b in zip(levels, levels[1:], strict=False))
+        ):
+            raise TrineError(
+                "head_levels must be 0 and then integers from 1 to 127 that do not fall, "
+                f"such as (0, 1), not {levels!r}"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Rows of a layer's weight matrix, 4H."""
+        return len(GATES) * self.hidden
+
+    @property
+    def columns(self) -> int:
+        """Columns of the layer's weight matrix, E + H: x first, then h."""
+        return self.embedding + self.hidden
+
+
+@dataclass
+class Layer:
+    """One layer: ``weight`` int8 trits (4H, E+H), ``threshold`` int32 (4H, 2) = [lo, hi], rows i, f, g, o."""
+
+    weight: NDArray[np.int8]
+    threshold: NDArray[np.int32]
+
+
+@dataclass
+class Model:
+    """A ternary model. Parts that are ``None`` are not in the file: the host has them, or nobody.
+
+    Members
+    -------
+    config : :class:`ModelConfig`
+    layers : list of :class:`Layer`
+    embedding_weight : int8 trits (V, E)
+    head_weight : int8 trits (V, H)
+    head_bias : int32 (V,); integer logits = head_weight · u + head_bias
+    head_scale : real logits = head_scale * integer logits
+    vocabulary : the V symbols
+    training : record of how it was trained and what was measured, JSON values
+    """
+
+    config: ModelConfig
+    layers: list[Layer]
+    embedding_weight: NDArray[np.int8] | None = None
+    head_weight: NDArray[np.int8] | None = None
+    head_bias: NDArray[np.int32] | None = None
+    head_scale: float | None = None
+    vocabulary: list[str] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise :class:`TrineError` that names the first tensor whose shape or contents are wrong."""
+        config = self.config
+        if len(self.layers) != config.layers:
+            raise TrineError(f"there are {len(self.layers)} layers, and {config.layers} are configured")
+        for number, layer in enumerate(self.layers):
+            _check_trits(f"layer{number}.weight", layer.weight, (config.rows, config.columns))
+            _check_threshold(f"layer{number}.threshold", layer.threshold, config)
+        if self.embedding_weight is not None:
+            _check_trits("embedding.weight", self.embedding_weight, (config.vocab_size, config.embedding))
+        head = (self.head_weight, self.head_bias, self.head_scale)
+        if any(part is None for part in head) != all(part is None for part in head):
+            raise TrineError("head.weight, head.bias and head.scale must all be there, or none of them")
+        if self.head_weight is not None and self.head_bias is not None and self.head_scale is not None:
+            _check_trits("head.weight", self.head_weight, (config.vocab_size, config.hidden))
+            _check_shape("head.bias", self.head_bias, np.int32, (config.vocab_size,))
+            reach = config.hidden * config.head_levels[-1]
+            if np.abs(self.head_bias.astype(np.int64)).max() + reach >= 1 << 31:
+                raise TrineError("head.bias: out of range, an integer logit would not fit 32 bits")
+            if not 0 < self.head_scale < float("inf"):
+                raise TrineError(f"head.scale must be a positive number, not {self.head_scale}")
+        if self.vocabulary is not None:
+            if len(self.vocabulary) != config.vocab_size or len(set(self.vocabulary)) != config.vocab_size:
+                raise TrineError(f"vocabulary must be {config.vocab_size} different symbols")
+            if any(not isinstance(symbol, str) or not symbol for symbol in self.vocabulary):
+                raise TrineError("vocabulary must hold strings that are not empty")
+
+    def digest(self) -> bytes:
+        """SHA-256 of everything that decides an output: two models of one digest give equal outputs."""
+        sha = hashlib.sha256(json.dumps(self._metadata(), sort_keys=True).encode())
+        for name, tensor in sorted(self._tensors().items()):
+            sha.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+            sha.update(np.ascontiguousarray(tensor).tobytes())
+        return sha.digest()
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """Tokens (T,) of a text: of its characters, or of its blank-separated words for a word vocabulary."""
+        symbols = list(text) if self._of_characters else text.split()
+        index = self._index
+        try:
+            return np.array([index[symbol] for symbol in symbols], dtype=np.int64)
+        except KeyError as error:
+            raise TrineError(
+                f"{error.args[0]!r} is not in the model's vocabulary of {self.config.vocab_size} symbols"
+            ) from None
+
+    def decode(self, tokens: Sequence[int] | NDArray[np.integer]) -> str:
+        """Text of tokens; the inverse of :meth:`encode`."""
+        if self.vocabulary is None:
+            raise TrineError("the model has no vocabulary: give and take token numbers")
+        size = self.config.vocab_size
+        for token in tokens:
+            if not 0 <= token < size:
+                raise TrineError(f"token {token} is out of range: the model has {size} symbols")
+        return ("" if self._of_characters else " ").join(self.vocabulary[token] for token in tokens)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Model":
+        """Read a ``*.trine`` file. Raises :class:`TrineError` that names what is wrong in it."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise TrineError(f"cannot read {path}: {error.strerror}") from None
+        try:
+            return cls._from_bytes(data)
+        except TrineError as error:
+            raise TrineError(f"{path}: {error}") from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a ``*.trine`` file. Equal models give equal bytes; a failure leaves the old file whole."""
+        self.check()
+        metadata = {key: _dump(value) for key, value in self._metadata().items()}
+        metadata |= {"training": json.dumps(self.training, sort_keys=True), "digest": self.digest().hex()}
+        data = _in_fixed_order(safetensors_save(self._tensors(), metadata))
+        path = Path(path)
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            temporary = Path(name)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.chmod(0o644)  # mkstemp made it 0600
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise TrineError(f"cannot write {path}: {error.strerror}") from None
+
+    @cached_property
+    def _of_characters(self) -> bool:
+        return all(len(symbol) == 1 for symbol in self.vocabulary or ())
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        if self.vocabulary is None:
+            raise TrineError("the model has no vocabulary: give and take token numbers")
+        return {symbol: token for token, symbol in enumerate(self.vocabulary)}
+
+    def _metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"format": FORMAT}
+        metadata |= {entry.name: getattr(self.config, entry.name) for entry in fields(self.config)}
+        if self.head_scale is not None:
+            metadata["head.scale"] = float(self.head_scale)
+        if self.vocabulary is not None:
+            metadata["vocabulary"] = self.vocabulary
+        return metadata
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        tensors: dict[str, NDArray[Any]] = {}
+        for number, layer in enumerate(self.layers):
+            tensors[f"layer{number}.weight"] = pack(layer.weight)
+            tensors[f"layer{number}.threshold"] = np.ascontiguousarray(layer.threshold)
+        if self.embedding_weight is not None:
+            tensors["embedding.weight"] = pack(self.embedding_weight)
+        if self.head_weight is not None and self.head_bias is not None:
+            tensors["head.weight"] = pack(self.head_weight)
+            tensors["head.bias"] = np.ascontiguousarray(self.head_bias)
+        return tensors
+
+    @classmethod
+    def _from_bytes(cls, data: bytes) -> "Model":
+        try:
+            tensors = safetensors_load(data)
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise TrineError(f"not a whole safetensors file, truncated or altered ({error})") from None
+        metadata: dict[str, str] = header.get("__metadata__", {})
+        if metadata.get("format") != FORMAT:
+            raise TrineError(f"format is {metadata.get('format')!r}, and this version reads {FORMAT!r}")
+        config = _read_config(metadata)
+        parts = ("weight", "threshold")
+        names = {f"layer{number}.{part}" for number in range(config.layers) for part in parts}
+        missing = sorted(names - tensors.keys())
+        if missing:
+            raise TrineError(f"{missing[0]} is missing")
+        unknown = sorted(tensors.keys() - names - {"embedding.weight", "head.weight", "head.bias"})
+        if unknown:
+            raise TrineError(f"{unknown[0]} is no tensor of a {config.layers}-layer {config.cell} model")
+
+        def trits(name: str, rows: int, columns: int) -> NDArray[np.int8] | None:
+            if name not in tensors:
+                return None
+            _check_shape(name, tensors[name], np.uint8, (rows, packed_size(columns)))
+            return unpack(tensors[name], columns, name=name)
+
+        layers = []
+        for number in range(config.layers):
+            weight = trits(f"layer{number}.weight", config.rows, config.columns)
+            assert weight is not None
+            layers.append(Layer(weight, tensors[f"layer{number}.threshold"]))
+        model = cls(
+            config=config,
+            layers=layers,
+            embedding_weight=trits("embedding.weight", config.vocab_size, config.embedding),
+            head_weight=trits("head.weight", config.vocab_size, config.hidden),
+            head_bias=tensors.get("head.bias"),
+            head_scale=_parse(metadata, "head.scale", float) if "head.scale" in metadata else None,
+            vocabulary=_parse(metadata, "vocabulary", list) if "vocabulary" in metadata else None,
+            training=_parse(metadata, "training", dict) if "training" in metadata else {},
+        )
+        if "digest" in metadata and metadata["digest"] != model.digest().hex():
+            raise TrineError("the contents do not match their digest: the file was altered")
+        return model
+
+
+def _read_config(metadata: Mapping[str, str]) -> ModelConfig:
+    values: dict[str, Any] = {}
+    for entry in fields(ModelConfig):
+        if entry.name not in metadata:
+            raise TrineError(f"metadata {entry.name} is missing")
+        kind = str if entry.type is str else int if entry.type is int else list
+        values[entry.name] = _parse(metadata, entry.name, kind)
+    return ModelConfig(**values)
+
+
+def _dump(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _parse(metadata: Mapping[str, str], name: str, kind: type) -> Any:
+    text = metadata[name]
+    if kind is str:
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise TrineError(f"metadata {name} is not JSON: {text[:40]!r}") from None
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise TrineError(f"metadata {name} must be of type {kind.__name__}, not {text[:40]!r}")
+    return value
+
+
+def _in_fixed_order(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted, padded to 8 bytes; the library's order is random."""
+    size = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[size:]
+
+
+def _check_shape(name: str, tensor: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
+    if tensor.dtype != dtype or tensor.shape != shape:
+        found = f"{tensor.dtype.name} {tensor.shape}"
+        raise TrineError(f"{name} must be {np.dtype(dtype).name} {shape}, not {found}")
+
+
+def _check_trits(name: str, tensor: NDArray[Any], shape: tuple[int, ...]) -> None:
+    _check_shape(name, tensor, np.int8, shape)
+    if tensor.min() < -1 or tensor.max() > 1:
+        raise TrineError(f"{name} must hold -1, 0 and +1 only")
+
+
+def _check_threshold(name: str, threshold: NDArray[Any], config: ModelConfig) -> None:
+    _check_shape(name, threshold, np.int32, (config.rows, 2))
+    low, high = threshold.reshape(len(GATES), config.hidden, 2).transpose(2, 0, 1)
+    for gate in (0, 3):
+        if (low[gate] != high[gate]).any():
+            unit = int(np.argmax(low[gate] != high[gate]))
+            row = f"{GATES[gate]}{unit}"
+            raise TrineError(f"{name}: out of range, row {row} has one threshold, so lo must equal hi")
+    if (low[1] > high[1]).any():
+        raise TrineError(f"{name}: out of range, row f{int(np.argmax(low[1] > high[1]))} has lo above hi")

@@ -1,0 +1,128 @@
+"""Where each weight, threshold and bias of a model lies in an engine: bank contents and lane constants.
+
+The gateware takes its memories and constants from here, and nothing else decides where a row or column goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.errors import TrineError
+from trine_sw.model import Model
+
+__all__ = ["Placement", "place", "signed_width"]
+
+Int8 = npt.NDArray[np.int8]
+Int64 = npt.NDArray[np.int64]
+
+#: Gates in the order of their rows, as in the model file.
+_I, _F, _G, _O = range(4)
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of the two's complement that holds every integer in ``[low, high]``; at least 1.
+
+    >>> signed_width(-4, 3), signed_width(0, 4), signed_width(0, 0)
+    (3, 4, 1)
+    """
+    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0) + 1
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A model, laid out on an engine.
+
+    Attributes
+    ----------
+    geometry
+        The sizes.
+    banks
+        Column ROM contents, trits, shape (K, depth, lanes).
+    start
+        What each lane's sum starts from in each group, shape (groups, lanes): minus the upper threshold for
+        a gate, so that the sum's sign is the gate's decision; the bias for a row of the head. The sum that
+        a lane hands over lies within ``width`` bits; what overflows on the way wraps and does no harm.
+    lower
+        For gates f and g, the lower threshold relative to ``start``'s, shape (groups, lanes); 0 elsewhere.
+    width
+        Bits of each lane's sum, shape (lanes,). All head lanes have the same.
+    """
+
+    geometry: Geometry
+    banks: Int8
+    start: Int64
+    lower: Int64
+    width: Int64
+
+    @property
+    def logit_width(self) -> int:
+        """Bits of a logit (0 with the head on the host)."""
+        return int(self.width[-1]) if self.geometry.head_lanes else 0
+
+
+def place(model: Model, engine: EngineConfig) -> Placement:
+    """Lay ``model`` out on ``engine``.
+
+    Raises
+    ------
+    TrineError
+        If the model has no embedding or head where the engine should keep one.
+    """
+    geometry = Geometry(model.config, engine)
+    if engine.embedding == "board" and model.embedding_weight is None:
+        raise TrineError("the model has no embedding to place on the board; place it on the host")
+    if engine.head == "board" and model.head_weight is None:
+        raise TrineError("the model has no ternary head to place on the board; place it on the host")
+    rows, start, lower, width = _lanes(model, geometry)
+    # rows: (groups, lanes, columns) -> (K, groups * bank_columns + 1, lanes), column j to bank j % K
+    banks, per_bank = engine.banks, geometry.bank_columns
+    padded = np.zeros((geometry.groups, geometry.lanes, per_bank * banks), np.int8)
+    padded[:, :, : geometry.columns] = rows
+    words = padded.reshape(geometry.groups, geometry.lanes, per_bank, banks).transpose(3, 0, 2, 1)
+    contents = np.zeros((banks, geometry.depth, geometry.lanes), np.int8)
+    contents[:, : geometry.zero_address] = words.reshape(banks, -1, geometry.lanes)
+    return Placement(geometry, contents, start, lower, width)
+
+
+def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]:
+    """Weight rows (groups, lanes, columns), starts, lower thresholds (groups, lanes) and widths (lanes)."""
+    groups, lanes, units = geometry.groups, geometry.lanes, geometry.units
+    hidden, layer = model.config.hidden, model.layers[0]
+    rows = np.zeros((groups, lanes, geometry.columns), np.int8)
+    start = np.full((groups, lanes), -1, np.int64)  # an unused gate lane never reaches its threshold
+    lower = np.zeros((groups, lanes), np.int64)
+    spread = np.zeros((groups, lanes), np.int64)
+    for cell in range(hidden):
+        group, unit = divmod(cell, units)
+        for gate in (_I, _F, _G, _O):
+            row, lane = gate * hidden + cell, 4 * unit + gate
+            weight = layer.weight[row]
+            most = int(np.count_nonzero(weight))
+            # Thresholds beyond the reach of the sum decide as those just out of it do.
+            high = int(np.clip(layer.threshold[row, 1], -most, most + 1))
+            rows[group, lane] = weight
+            start[group, lane] = -high
+            spread[group, lane] = most
+            if gate == _F:
+                lower[group, lane] = int(np.clip(layer.threshold[row, 0], -most, most + 1)) - high
+            elif gate == _G:
+                lower[group, lane] = int(np.clip(layer.threshold[row, 0], -most - 1, most)) - high
+    if geometry.head_lanes:
+        assert model.head_weight is not None and model.head_bias is not None
+        top = max(model.config.head_levels)
+        for v in range(model.config.vocab_size):
+            group, lane = divmod(v, geometry.head_lanes)
+            lane += 4 * units
+            rows[group, lane, model.config.embedding :] = model.head_weight[v]
+            start[group, lane] = int(model.head_bias[v])
+            spread[group, lane] = top * int(np.count_nonzero(model.head_weight[v]))
+        unused = np.arange(groups * geometry.head_lanes).reshape(groups, -1) >= model.config.vocab_size
+        start[:, 4 * units :][unused] = 0
+    low, high_ = (start - spread).min(0), (start + spread).max(0)
+    width = np.array([signed_width(int(a), int(b)) for a, b in zip(low, high_, strict=True)], np.int64)
+    width[4 * units :] = width[4 * units :].max(initial=0)
+    return rows, start, lower, width

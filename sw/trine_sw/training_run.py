@@ -1,0 +1,260 @@
+"""One training run: truncated back-propagation through time, the same loop for every kind of model."""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from trine_sw.checkpoint import load_checkpoint, save_checkpoint
+from trine_sw.data import load_text, symbols
+from trine_sw.errors import TrineError
+from trine_sw.evaluate import negative_log_likelihood
+from trine_sw.export import export
+from trine_sw.golden import Golden
+from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.recipes import Recipe
+
+__all__ = ["Kind", "Run", "float_nats"]
+
+Kind = Literal["ternary", "float"]
+_VALIDATION_STREAMS = 32  # for the choice of an epoch; the figure that is recorded has one stream
+
+
+class Run:
+    """One model in training: a recipe's ternary model or its float baseline.
+
+    Members
+    -------
+    epoch, update : epochs finished, and updates made in the present one.
+    log : one row of figures per epoch.
+    best : figures and weights of the epoch with the lowest validation loss.
+    """
+
+    def __init__(self, recipe: Recipe, kind: Kind, path: Path, console: Console | None = None) -> None:
+        self.recipe, self.kind, self.path = recipe, kind, path
+        self.console = console or Console()
+        self.vocabulary = symbols(recipe.dataset)
+        if len(self.vocabulary) != recipe.config.vocab_size:
+            found = f"{recipe.dataset} has {len(self.vocabulary)} symbols"
+            raise TrineError(f"{found}, and the recipe's model {recipe.config.vocab_size}")
+        index = {symbol: token for token, symbol in enumerate(self.vocabulary)}
+        self.tokens, self.valid = (
+            np.array([index[symbol] for symbol in load_text(recipe.dataset, split)])
+            for split in ("train", "valid")
+        )
+        if len(self.tokens) // recipe.batch <= recipe.steps:
+            raise TrineError(
+                f"{recipe.dataset} is too short for {recipe.batch} streams of {recipe.steps} steps"
+            )
+        torch.manual_seed(recipe.seed)
+        self.model: TernaryLanguageModel | FloatLanguageModel
+        if kind == "ternary":
+            self.model = TernaryLanguageModel(
+                recipe.config,
+                recipe.options,
+                embedding_factor=recipe.embedding_factor,
+                dropout=recipe.dropout,
+            )
+        else:
+            self.model = FloatLanguageModel(recipe.config, dropout=recipe.dropout)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.epoch = self.update = 0
+        self.loss_sum = self.seconds = 0.0
+        self.state = self.model.initial_state(recipe.batch)
+        self.log: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {"valid_nats": math.inf}
+
+    @property
+    def updates(self) -> int:
+        """Updates in an epoch."""
+        return (len(self.tokens) // self.recipe.batch - 1) // self.recipe.steps
+
+    def save(self) -> None:
+        """Write the checkpoint: all that the rest of the run depends on."""
+        content = {
+            name: getattr(self, name) for name in ("epoch", "update", "loss_sum", "seconds", "state", "log")
+        }
+        content |= {
+            "recipe": self._fingerprint(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "best": self.best,
+        }
+        save_checkpoint(self.path, content)
+
+    def resume(self) -> None:
+        """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit."""
+        content = load_checkpoint(self.path, self._fingerprint())
+        self.model.load_state_dict(content.pop("model"))
+        self.optimizer.load_state_dict(content.pop("optimizer"))
+        torch.set_rng_state(content.pop("random"))
+        for name in ("epoch", "update", "loss_sum", "seconds", "state", "log", "best"):
+            setattr(self, name, content[name])
+
+    def fit(self) -> None:
+        """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
+        with _interruptions() as interrupted, self._progress() as progress:
+            total = self.recipe.epochs * self.updates
+            bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
+            while self.epoch < self.recipe.epochs:
+                inputs, targets = self._streams()
+                start, first = time.monotonic(), self.update
+                while self.update < self.updates:
+                    window = slice(self.update * self.recipe.steps, (self.update + 1) * self.recipe.steps)
+                    self.loss_sum += self._step(inputs[window], targets[window])
+                    self.update += 1
+                    done = self.update - first
+                    speed = done * self.recipe.batch * self.recipe.steps / (time.monotonic() - start)
+                    progress.update(
+                        bar,
+                        completed=self.epoch * self.updates + self.update,
+                        speed=f"{speed:,.0f} tokens/s",
+                        loss=f"loss {self.loss_sum / self.update:.3f}",
+                    )
+                    if interrupted():
+                        self.seconds += time.monotonic() - start
+                        self.save()
+                        raise TrineError(f"interrupted; {self.path} is saved, go on with --resume")
+                self.seconds += time.monotonic() - start
+                self._end_epoch()
+
+    def best_model(self) -> TernaryLanguageModel | FloatLanguageModel:
+        """The model with the weights of its best epoch, in evaluation mode."""
+        self.model.load_state_dict(self.best["model"])
+        return self.model.eval()
+
+    def _fingerprint(self) -> str:
+        return json.dumps(asdict(self.recipe), sort_keys=True)
+
+    def _streams(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams."""
+        batch = self.recipe.batch
+        start = np.random.default_rng([self.recipe.seed, self.epoch]).integers(len(self.tokens))
+        length = len(self.tokens) // batch
+        turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
+        tokens = torch.from_numpy(np.ascontiguousarray(turned))
+        return tokens[:-1], tokens[1:]
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One update on (T, B) tokens. Returns the loss in nats a token, without the cost of activity."""
+        self.model.train()
+        position = self.epoch * self.updates + self.update
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * self._schedule(position)
+        logits, self.state, h = self.model(inputs, self.state)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        objective = loss
+        if self.kind == "ternary" and self.recipe.activity_cost:
+            objective = loss + self.recipe.activity_cost * h.abs().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise TrineError(
+                f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
+                f"{self.path}, is whole. Lower the recipe's learning rate."
+            )
+        self.optimizer.step()
+        return loss.item()
+
+    def _schedule(self, position: int) -> float:
+        """Share of the peak learning rate at an update."""
+        if position < self.recipe.warmup:
+            return (position + 1) / self.recipe.warmup
+        rest = self.recipe.epochs * self.updates - self.recipe.warmup
+        return 0.51 + 0.49 * math.cos(math.pi * (position - self.recipe.warmup) / max(1, rest))
+
+    def _end_epoch(self) -> None:
+        nats, activity = self._validate()
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "train_nats": self.loss_sum / self.updates,
+            "valid_nats": nats,
+            "seconds": round(self.seconds, 1),
+        } | activity
+        self.log.append(row)
+        if nats < self.best["valid_nats"]:
+            weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.best = row | {"model": weights}
+        self.update, self.loss_sum = 0, 0.0
+        self.state = self.model.initial_state(self.recipe.batch)
+        self.save()
+        figures = "  ".join(
+            f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
+        )
+        line = f"{self.recipe.name} {self.kind} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
+        self.console.print(line, soft_wrap=True)
+
+    def _validate(self) -> tuple[float, dict[str, float]]:
+        """Nats a character of the validation tenth cut into streams; and the ternary model's activities."""
+        length = len(self.valid) // _VALIDATION_STREAMS
+        tokens = self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T
+        if isinstance(self.model, TernaryLanguageModel):
+            model = export(self.model, self.vocabulary, {})
+            trace = Golden(model).run(tokens[:-1])
+            assert (
+                trace.logits is not None
+                and model.head_scale is not None
+                and model.embedding_weight is not None
+            )
+            nats = negative_log_likelihood(trace.logits * model.head_scale, tokens[1:]).mean()
+            x = model.embedding_weight[tokens]
+            return float(nats), {
+                "active_x": float(np.mean(x != 0)),
+                "active_h": float(np.mean(trace.h != 0)),
+                "changed_h": float(np.mean(trace.h[1:] != trace.h[:-1])),
+            }
+        return float_nats(self.model, tokens), {}
+
+    def _progress(self) -> Progress:
+        columns = (BarColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+        speed, loss = TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[loss]}")
+        return Progress(TextColumn("{task.description}"), *columns, speed, loss, console=self.console)
+
+
+@torch.no_grad()
+def float_nats(model: FloatLanguageModel, tokens: NDArray[np.int64]) -> float:
+    """Nats a token of tokens (T, N), state carried on."""
+    model.eval()
+    state, losses = model.initial_state(tokens.shape[1]), []
+    for start in range(0, len(tokens) - 1, 4096):
+        part = tokens[start : start + 4097]
+        logits, state, _ = model(torch.from_numpy(part[:-1].copy()), state)
+        losses.append(negative_log_likelihood(logits.numpy(), part[1:]))
+    return float(np.concatenate(losses).mean())
+
+
+@contextmanager
+def _interruptions() -> Iterator[Any]:
+    """While this lasts, the first Ctrl-C sets a flag, which the value gives; the second one interrupts."""
+    pressed = False
+
+    def note(*_: Any) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not the main thread: Ctrl-C does not come here
+        yield lambda: False
+        return
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,67 @@
+"""The solver: what it picks fits, what does not fit is refused with what is short."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.fit import estimate, fit, sample_tokens
+from trine_sw.model import ModelConfig
+from trine_sw.random_model import random_model
+
+
+@dataclass(frozen=True)
+class _Chip:
+    name: str = "chip"
+    lut4: int = 5280
+    block_ram: int = 30
+    block_ram_bits: int = 16
+    block_ram_depth: int = 256
+    block_ram_kind: str = "inferred"
+
+
+LARGE = _Chip("large", 83_640, 208, 36, 512, "ecp5")
+
+
+def model_of(hidden: int, embedding: int = 32):
+    return random_model(
+        ModelConfig(hidden=hidden, embedding=embedding, vocab_size=65, cell_max=7), seed=hidden
+    )
+
+
+@pytest.mark.parametrize(("hidden", "chip"), [(64, _Chip()), (128, LARGE), (256, LARGE), (32, LARGE)])
+def test_pick_is_within_the_chip(hidden: int, chip: _Chip) -> None:
+    model = model_of(hidden)
+    found = fit(model, chip)
+    assert found.block_ram <= chip.block_ram
+    assert found.lut4 <= 0.75 * chip.lut4
+    assert found.geometry.lanes <= found.engine.lanes
+    assert found == estimate(model, found.engine, chip)
+
+
+def test_pick_is_the_fastest_of_its_neighbours() -> None:
+    model = model_of(64)
+    found = fit(model, _Chip())
+    tokens = sample_tokens(model)
+    for lanes in (found.engine.lanes - 4, found.engine.lanes // 2):
+        slower = estimate(model, EngineConfig(lanes, found.engine.banks), _Chip(), tokens)
+        assert slower.cycles_per_token >= found.cycles_per_token
+
+
+def test_rows_all_have_lanes_where_there_is_room() -> None:
+    assert fit(model_of(128), LARGE).geometry.groups == 1
+
+
+def test_sample_is_the_models_own_text() -> None:
+    model = model_of(16)
+    assert np.array_equal(sample_tokens(model), sample_tokens(model))
+    assert sample_tokens(model).shape == (400,)
+
+
+def test_what_is_short_is_said() -> None:
+    with pytest.raises(TrineError, match=r"does not fit chip: \d+ block RAMs short \(\d+ of 30\)"):
+        fit(model_of(300), _Chip())
+    with pytest.raises(TrineError, match=r"\d+ LUT4 short"):
+        fit(model_of(32), _Chip(lut4=500, block_ram=1000))

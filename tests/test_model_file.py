@@ -1,0 +1,226 @@
+"""The model file: round trip, and one clear error for each way a file can be wrong."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from trine_sw.errors import TrineError
+from trine_sw.model import Model, ModelConfig
+from trine_sw.random_model import random_model
+from trine_sw.trits import pack, unpack
+
+CONFIG = ModelConfig(
+    hidden=6, embedding=3, vocab_size=4, cell_max=31, cell_shift=2, output_shift=1, head_levels=(0, 1, 3)
+)
+
+
+@pytest.fixture
+def model():
+    return random_model(CONFIG, seed=0)
+
+
+@pytest.fixture
+def rewrite(model, tmp_path):
+    """Write the model's file with its tensors and metadata altered by a function; gives the path."""
+
+    def write(alter):
+        path = tmp_path / "altered.trine"
+        model.save(path)
+        data = path.read_bytes()
+        tensors = {name: tensor.copy() for name, tensor in load(data).items()}
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        del metadata["digest"]
+        alter(tensors, metadata)
+        path.write_bytes(save(tensors, metadata))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 13])
+def test_trits_round_trip(size):
+    trits = np.random.default_rng(size).integers(-1, 2, (7, size)).astype(np.int8)
+    np.testing.assert_array_equal(unpack(pack(trits), size), trits)
+
+
+def test_round_trip(model, tmp_path):
+    model.training = {"seed": 3, "note": "é"}
+    path = tmp_path / "m.trine"
+    model.save(path)
+    again = Model.load(path)
+    assert again.config == CONFIG
+    assert again.digest() == model.digest()
+    assert (again.vocabulary, again.training, again.head_scale) == (model.vocabulary, model.training, 0.125)
+    np.testing.assert_array_equal(again.layers[0].weight, model.layers[0].weight)
+    np.testing.assert_array_equal(again.layers[0].threshold, model.layers[0].threshold)
+    first = path.read_bytes()
+    again.save(path)
+    assert path.read_bytes() == first
+
+
+def test_parts_may_be_the_hosts(model, tmp_path):
+    layers_only = Model(CONFIG, model.layers)
+    layers_only.save(tmp_path / "m.trine")
+    again = Model.load(tmp_path / "m.trine")
+    assert again.embedding_weight is None and again.head_weight is None and again.vocabulary is None
+    with pytest.raises(TrineError, match="no vocabulary"):
+        again.encode("a")
+
+
+def test_digest_sees_every_part(model):
+    digests = {model.digest()}
+    for index in range(5):
+        other = random_model(CONFIG, seed=0)
+        assert other.head_weight is not None and other.head_bias is not None
+        if index == 0:
+            other.layers[0].weight[0, 0] = -other.layers[0].weight[0, 0] or 1
+        elif index == 1:
+            other.layers[0].threshold[0] += 1
+        elif index == 2:
+            other.head_bias[1] += 1
+        elif index == 3:
+            other.head_scale = 0.25
+        else:
+            other.config = replace(CONFIG, cell_max=30)
+        digests.add(other.digest())
+    assert len(digests) == 6
+
+
+def test_text(model):
+    text = "".join(model.vocabulary)
+    assert model.encode(text).tolist() == [0, 1, 2, 3]
+    assert model.decode([3, 0]) == text[3] + text[0]
+    with pytest.raises(TrineError, match="'é' is not in the model's vocabulary"):
+        model.encode("é")
+    with pytest.raises(TrineError, match="token 4 is out of range"):
+        model.decode([4])
+
+
+def test_truncated_and_altered(model, tmp_path):
+    path = tmp_path / "m.trine"
+    model.save(path)
+    data = path.read_bytes()
+    for size in (0, 4, 100, len(data) - 1):
+        path.write_bytes(data[:size])
+        with pytest.raises(TrineError, match="truncated or altered"):
+            Model.load(path)
+    changed = bytearray(data)
+    changed[-5] ^= 1  # a threshold or trit that is as legal as before
+    path.write_bytes(changed)
+    with pytest.raises(TrineError):
+        Model.load(path)
+    with pytest.raises(TrineError, match="cannot read"):
+        Model.load(tmp_path / "none.trine")
+
+
+def set_entry(name, index, value):
+    def alter(tensors, metadata):
+        tensors[name][index] = value
+
+    return alter
+
+
+def set_metadata(name, value):
+    def alter(tensors, metadata):
+        metadata[name] = value
+
+    return alter
+
+
+def drop(name):
+    def alter(tensors, metadata):
+        (tensors if name in tensors else metadata).pop(name)
+
+    return alter
+
+
+def reshape(name):
+    def alter(tensors, metadata):
+        tensors[name] = tensors[name][:-1].copy()
+
+    return alter
+
+
+def retype(name, dtype):
+    def alter(tensors, metadata):
+        tensors[name] = tensors[name].astype(dtype)
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (set_metadata("format", "trine/2"), "format is 'trine/2'"),
+        (drop("format"), "format is None"),
+        (set_metadata("hidden", "7"), "layer0.weight"),
+        (set_metadata("hidden", "six"), "metadata hidden is not JSON"),
+        (set_metadata("hidden", "6.5"), "metadata hidden must be of type int"),
+        (set_metadata("hidden", "0"), "hidden must be"),
+        (set_metadata("cell", "gru"), "cell must be"),
+        (set_metadata("head_levels", "[0, 2, 1]"), "head_levels"),
+        (set_metadata("vocabulary", '["a"]'), "vocabulary must be 4"),
+        (set_metadata("head.scale", "-1.0"), "head.scale"),
+        (drop("cell_max"), "metadata cell_max is missing"),
+        (drop("layer0.threshold"), "layer0.threshold is missing"),
+        (drop("head.bias"), "head.weight, head.bias and head.scale"),
+        (reshape("layer0.weight"), "layer0.weight must be uint8"),
+        (reshape("layer0.threshold"), "layer0.threshold must be int32"),
+        (reshape("embedding.weight"), "embedding.weight must be uint8"),
+        (reshape("head.bias"), "head.bias must be int32"),
+        (retype("head.bias", np.int64), "head.bias must be int32"),
+        (retype("head.weight", np.int8), "head.weight must be uint8"),
+        (set_entry("layer0.weight", (2, 1), 243), "layer0.weight: byte 243"),
+        (set_entry("head.weight", (0, 1), 242), "head.weight: the padding"),
+        (set_entry("layer0.threshold", (0, 0), 99), "layer0.threshold: out of range, row i0"),
+        (set_entry("layer0.threshold", (7, 0), 99), "layer0.threshold: out of range, row f1"),
+        (set_entry("head.bias", 1, 2**31 - 1), "head.bias: out of range"),
+        (lambda tensors, metadata: tensors.update(odd=np.zeros(1)), "odd is no tensor"),
+    ],
+)
+def test_wrong_file(rewrite, alter, message):
+    with pytest.raises(TrineError, match=message):
+        Model.load(rewrite(alter))
+
+
+def test_unaltered_rewrite_loads(rewrite):
+    Model.load(rewrite(lambda tensors, metadata: None))
+
+
+def test_failed_save_keeps_the_old_file(model, tmp_path, monkeypatch):
+    path = tmp_path / "m.trine"
+    model.save(path)
+    before = path.read_bytes()
+    model.head_scale = 0.5
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(TrineError, match="cannot write .*No space left"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.trine"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hidden": 0},
+        {"cell_max": 128},
+        {"output_shift": 6},
+        {"layers": 2},
+        {"head_levels": (0,)},
+        {"head_levels": (1, 2)},
+        {"head_levels": (0, 128)},
+        {"head_levels": (0, 0)},
+        {"vocab_size": True},
+    ],
+    ids=str,
+)
+def test_config_is_checked(wrong):
+    with pytest.raises(TrineError, match=next(iter(wrong))):
+        replace(CONFIG, **wrong)

@@ -1,0 +1,335 @@
+"""Training: gradients, exactness of the export, resumption to the last bit, and what stops a run."""
+
+import hashlib
+import json
+import math
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from trine_sw import data  # noqa: E402
+from trine_sw.cell_torch import CellOptions, TernaryLSTM, integer_cell  # noqa: E402
+from trine_sw.checkpoint import load_checkpoint  # noqa: E402
+from trine_sw.data import DataSet  # noqa: E402
+from trine_sw.errors import TrineError  # noqa: E402
+from trine_sw.evaluate import evaluate, golden_logits  # noqa: E402
+from trine_sw.export import export  # noqa: E402
+from trine_sw.golden import Golden  # noqa: E402
+from trine_sw.language_model import TernaryLanguageModel  # noqa: E402
+from trine_sw.model import Model, ModelConfig  # noqa: E402
+from trine_sw.recipes import RECIPES, Recipe, recipe  # noqa: E402
+from trine_sw.train import train  # noqa: E402
+from trine_sw.training_run import Run  # noqa: E402
+
+TEXT = "what is it that you would say to me of the sea, and what of the trees? " * 60
+CONFIG = ModelConfig(
+    hidden=12,
+    embedding=6,
+    vocab_size=len(set(TEXT)),
+    cell_max=15,
+    cell_shift=2,
+    output_shift=1,
+    head_levels=(0, 1, 2, 3),
+)
+TINY = Recipe(
+    name="tiny",
+    dataset="tiny",
+    config=CONFIG,
+    epochs=3,
+    batch=8,
+    steps=16,
+    warmup=5,
+    dropout=0.1,
+    learning_rate=1e-2,
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_text(monkeypatch, tmp_path):
+    (tmp_path / "data/tiny").mkdir(parents=True)
+    (tmp_path / "data/tiny/input.txt").write_text(TEXT)
+    digest = hashlib.sha256(TEXT.encode()).hexdigest()
+    monkeypatch.setitem(data.DATA_SETS, "tiny", DataSet("tiny/input.txt", "https://example.org/tiny", digest))
+    monkeypatch.setitem(RECIPES, "tiny", TINY)
+    monkeypatch.delenv("TRINE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    data._read.cache_clear()
+    torch.set_num_threads(1)
+
+
+CELLS = [
+    (CONFIG, CellOptions()),
+    (CONFIG, CellOptions(scale="norm", slope=2.5)),
+    (replace(CONFIG, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)), CellOptions()),
+    (replace(CONFIG, cell_max=127, cell_shift=5, output_shift=3), CellOptions(three_state_forget=False)),
+    (
+        replace(CONFIG, hidden=33, embedding=1, cell_max=20, cell_shift=1, output_shift=0),
+        CellOptions(slope=0.5),
+    ),
+]
+
+
+def assert_equal_to_golden(model, streams=5, steps=80):
+    """Every h, c and integer logit of evaluation mode and of the golden model of the export."""
+    model.eval()
+    config = model.config
+    exported = export(model, [chr(65 + index) for index in range(config.vocab_size)], {})
+    tokens = np.random.default_rng(1).integers(0, config.vocab_size, (steps, streams))
+    trace = Golden(exported).run(tokens)
+    with torch.no_grad():
+        x = model.embedding_trits()[torch.from_numpy(tokens)]
+        trits, scale = model.lstm.quantised()
+        h, c = model.lstm.evaluate(x, model.initial_state(streams), trits, scale.squeeze(1))
+        logits, _, h_forward = model(torch.from_numpy(tokens), model.initial_state(streams))
+    np.testing.assert_array_equal(trace.h, h.numpy())
+    np.testing.assert_array_equal(trace.c, c.numpy())
+    np.testing.assert_array_equal(h_forward.numpy(), h.numpy())
+    assert trace.logits is not None and exported.head_scale is not None
+    np.testing.assert_array_equal(
+        (trace.logits * np.float32(exported.head_scale)).astype(np.float32), logits.numpy()
+    )
+    return trace
+
+
+@pytest.mark.parametrize(("config", "options"), CELLS)
+@pytest.mark.parametrize("seed", range(3))
+def test_export_of_random_weights_is_exact(config, options, seed):
+    torch.manual_seed(seed)
+    model = TernaryLanguageModel(config, options)
+    with torch.no_grad():
+        model.lstm.bias.normal_(0, 1.5)
+        model.head_bias.normal_()
+    trace = assert_equal_to_golden(model)
+    assert np.mean(trace.c != 0) > 0.02 and np.mean(trace.h != 0) < 0.9
+
+
+def test_export_is_exact_where_sums_meet_thresholds():
+    """With a bias that is a multiple of the row's scale, sums fall on the thresholds themselves."""
+    torch.manual_seed(0)
+    model = TernaryLanguageModel(CONFIG, CellOptions(scale="norm"))
+    with torch.no_grad():
+        _, scale = model.lstm.quantised()
+        thresholds = torch.cat([model.lstm.high[:12], -model.lstm.low, model.lstm.high[36:]])
+        model.lstm.bias.copy_(thresholds - scale.squeeze(1) * torch.randint(-2, 3, (48,)))
+    assert_equal_to_golden(model)
+
+
+def test_rows_of_zero_weights_export():
+    model = TernaryLanguageModel(CONFIG, CellOptions())
+    with torch.no_grad():
+        model.lstm.weight[::3] = 0
+    assert_equal_to_golden(model)
+
+
+@pytest.mark.parametrize(("config", "options"), CELLS)
+def test_training_mode_computes_the_same_cells(config, options):
+    torch.manual_seed(4)
+    model = TernaryLanguageModel(config, options)
+    tokens = torch.randint(0, config.vocab_size, (40, 6))
+    with torch.no_grad():
+        model.lstm.bias.normal_(0, 1.5)  # of other values than 0, so that no sum meets a threshold
+        _, state, h = model.train()(tokens, model.initial_state(6))
+        _, state_eval, h_eval = model.eval()(tokens, model.initial_state(6))
+    assert torch.equal(h, h_eval)
+    assert torch.equal(state[1], state_eval[1])
+
+
+def reference_forward(lstm, x, state):
+    """The training pass with autograd's own gradients: hard values, soft derivatives."""
+    config, options = lstm.config, lstm.options
+    size, slope = config.hidden, options.slope
+    trits, scale = lstm.quantised()
+    h, c = state
+    all_h, all_u = [], []
+
+    def hard(value, soft):
+        return soft + (value - soft).detach()
+
+    for step in range(len(x)):
+        z = torch.cat([x[step], h], dim=-1) @ (trits * scale).T + lstm.bias
+        z_i, z_f, z_g, z_o = z.split(size, dim=-1)
+        up_i, up_f, up_g, up_o = (z >= lstm.high).float().split(size, dim=-1)
+        down_f, down_g = (z_f >= lstm.low[:size]).float(), (z_g <= lstm.low[size:]).float()
+        i, o = hard(up_i, torch.sigmoid(slope * z_i)), hard(up_o, torch.sigmoid(slope * z_o))
+        f = hard((up_f + down_f) / 2, torch.sigmoid(slope * z_f))
+        g = hard(up_g - down_g, torch.tanh(slope * z_g))
+        c = (hard(torch.trunc(c * f), c * f) + i * g * 2**config.cell_shift).clamp(
+            -config.cell_max, config.cell_max
+        )
+        n = torch.trunc(c / 2**config.output_shift).detach()
+        h = o * hard(n.clamp(-1, 1), torch.tanh(c / (options.window * 2**config.output_shift)))
+        level = torch.tensor(config.head_levels, dtype=torch.float32)
+        width = (len(level) - 0.5) * 2**config.output_shift
+        u = n.sign() * level[n.abs().clamp_max(len(level) - 1).long()]
+        all_u.append(o * hard(u, level[-1] * torch.tanh(c / width)))
+        all_h.append(h)
+    return torch.stack(all_h), torch.stack(all_u)
+
+
+@pytest.mark.parametrize(("config", "options"), CELLS)
+def test_gradients_equal_those_of_autograd(config, options):
+    torch.manual_seed(5)
+    lstm = TernaryLSTM(config, options).train()
+    with torch.no_grad():
+        lstm.bias.normal_(0, 1.5)
+    x = torch.randint(-1, 2, (15, 4, config.embedding)).float().requires_grad_()
+    state = (torch.zeros(4, config.hidden), torch.randint(-1, 2, (4, config.hidden)).float())
+    weights = torch.randn(2, 15, 4, config.hidden)
+    gradients = []
+    for forward in (lambda: lstm(x, state)[:2], lambda: reference_forward(lstm, x, state)):
+        h, u = forward()
+        loss = (h * weights[0]).sum() + (u * weights[1]).sum()
+        gradients.append([h, u, *torch.autograd.grad(loss, [x, *lstm.parameters()])])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.detach().abs().max()))
+
+
+def test_bernoulli_gates_have_the_activation_as_their_mean():
+    config = replace(
+        CONFIG, hidden=1, embedding=1, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)
+    )
+    lstm = TernaryLSTM(config, CellOptions(bernoulli=True)).train()
+    with torch.no_grad():
+        lstm.weight.zero_()
+        lstm.bias.copy_(torch.tensor([0.7, -9.0, 0.4, 0.2]))
+    h, _, _ = lstm(torch.zeros(1, 40_000, 1), (torch.zeros(40_000, 1), torch.zeros(40_000, 1)))
+    expected = (
+        torch.sigmoid(torch.tensor(0.7)) * torch.tanh(torch.tensor(0.4)) * torch.sigmoid(torch.tensor(0.2))
+    )
+    assert abs(h.mean() - expected) < 0.01
+
+
+def test_integer_cell_halves_toward_zero():
+    c = torch.tensor([-3.0, -1.0, 3.0, 15.0, -15.0])
+    half, one = torch.full((5,), 0.5), torch.ones(5)
+    assert integer_cell(c, one, half, 0 * one, CONFIG).tolist() == [-1, 0, 1, 7, -7]
+    assert integer_cell(c, one, one, one, CONFIG).tolist() == [1, 3, 7, 15, -11]
+
+
+def test_train_writes_model_and_record(tmp_path):
+    model = train("tiny")
+    record = json.loads((tmp_path / "docs/results/tiny-training.json").read_text())
+    loaded = Model.load(tmp_path / "models/tiny.trine")
+    assert loaded.digest() == model.digest()
+    assert loaded.training == record
+    quality = evaluate(loaded, "tiny", "valid")
+    assert record["ternary"]["valid_nats"] == quality["nats_per_char"]
+    assert quality["nats_per_char"] < math.log(CONFIG.vocab_size)
+    assert record["float"]["valid_nats"] > 0
+    rows = (tmp_path / "docs/results/tiny-training.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * TINY.epochs
+    assert loaded.decode(loaded.encode("sea")) == "sea"
+
+
+def test_trained_weights_export_exactly(tmp_path):
+    run = Run(replace(TINY, epochs=2), "ternary", tmp_path / "run.pt")
+    run.fit()
+    assert run.log[-1]["valid_nats"] < run.log[0]["valid_nats"] + 0.1
+    assert_equal_to_golden(run.best_model())
+
+
+def interrupt_at(monkeypatch, run, epoch, update):
+    """Ctrl-C while that update is made."""
+    original = run._step
+
+    def step(inputs, targets):
+        if (run.epoch, run.update) == (epoch, update):
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(inputs, targets)
+
+    monkeypatch.setattr(run, "_step", step)
+
+
+@pytest.mark.parametrize("kind", ["ternary", "float"])
+def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind):
+    whole = Run(TINY, kind, tmp_path / "whole.pt")
+    whole.fit()
+    path = tmp_path / "cut.pt"
+    first = Run(TINY, kind, path)
+    interrupt_at(monkeypatch, first, 1, 7)
+    with pytest.raises(TrineError, match="interrupted.*--resume"):
+        first.fit()
+    torch.manual_seed(99)
+    second = Run(TINY, kind, path)
+    second.resume()
+    assert (second.epoch, second.update) == (1, 8)
+    second.fit()
+    for ours, theirs in zip(
+        second.model.state_dict().values(), whole.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+    for ours, theirs in zip(second.log, whole.log, strict=True):
+        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+    assert second.best["valid_nats"] == whole.best["valid_nats"]
+
+
+def test_finished_part_is_not_trained_again(monkeypatch):
+    with pytest.raises(TrineError, match="not trained yet"):
+        train("tiny", kinds=("float",))
+    original = Run._step
+
+    def step(run, inputs, targets):
+        assert run.kind == "ternary"
+        return original(run, inputs, targets)
+
+    monkeypatch.setattr(Run, "_step", step)
+    model = train("tiny", resume=True)
+    assert "float" in model.training
+
+
+def test_loss_that_is_no_number_stops(tmp_path):
+    path = tmp_path / "run.pt"
+    run = Run(replace(TINY, epochs=1), "ternary", path)
+    run.fit()
+    before = path.read_bytes()
+    run.epoch = 0
+    with torch.no_grad():
+        run.model.head_bias[0] = math.nan
+    with pytest.raises(TrineError, match="no number after epoch 0, update 0; the last checkpoint"):
+        run.fit()
+    assert path.read_bytes() == before
+
+
+def test_wrong_checkpoints(tmp_path):
+    path = tmp_path / "run.pt"
+    run = Run(TINY, "ternary", path)
+    with pytest.raises(TrineError, match="no checkpoint"):
+        run.resume()
+    run.save()
+    with pytest.raises(TrineError, match="another recipe"):
+        Run(replace(TINY, seed=2), "ternary", path).resume()
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(TrineError, match="no whole checkpoint"):
+        load_checkpoint(path, run._fingerprint())
+
+
+def test_unknown_recipe():
+    with pytest.raises(TrineError, match="'sonnets' is no recipe; there are shakespeare"):
+        recipe("sonnets")
+
+
+def test_evaluation_is_the_same_however_logits_come(tmp_path):
+    run = Run(TINY, "ternary", tmp_path / "run.pt")
+    model = export(run.model.eval(), run.vocabulary, {})
+    whole = evaluate(model, "tiny", "valid", 200)
+    assert whole["tokens"] == 200
+    assert whole["perplexity"] == pytest.approx(math.exp(whole["nats_per_char"]))
+    golden = Golden(model)
+    as_array = evaluate(model, "tiny", "valid", 200, backend=lambda tokens: golden.run(tokens).logits)
+    assert as_array == whole
+    pieces = evaluate(
+        model, "tiny", "valid", 200, backend=lambda tokens: np.array_split(golden.run(tokens).logits, 7)
+    )
+    assert pieces["nats_per_char"] == pytest.approx(whole["nats_per_char"], rel=1e-12)
+    with pytest.raises(TrineError, match="logits for 10 tokens, and 200"):
+        evaluate(model, "tiny", "valid", 200, backend=lambda tokens: golden.run(tokens[:10]).logits)
+    flat = evaluate(
+        model, "tiny", "valid", 50, backend=lambda tokens: np.zeros((len(tokens), CONFIG.vocab_size), int)
+    )
+    assert flat["nats_per_char"] == pytest.approx(math.log(CONFIG.vocab_size))
+    assert evaluate(model, "tiny", "valid", 200, backend=golden_logits(model)) == whole
