@@ -6,13 +6,14 @@ sigmoid and tanh in the place of the steps' (straight-through estimators): train
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from trine_sw.lstm_steps import LSTMSteps, level_of
 from trine_sw.model import ModelConfig
 from trine_sw.quantise import Scale, row_scale, ttq
+from trine_sw.recurrence import Numerics, recur
 
 __all__ = ["CellOptions", "TernaryLSTM"]
 
@@ -40,13 +41,14 @@ class CellOptions:
 class TernaryLSTM(nn.Module):
     """One ternary LSTM layer. Rows of ``weight`` are gate-major: i, f, g, o; columns x first, then h.
 
-    In training mode the sums are of effective weights, scale * trits. In evaluation mode they are of trits,
-    exact in float32, and gates compare ``preactivation`` of the exact sum: that is what export folds.
+    Gates compare ``preactivation`` of a sum of trits, in training as in evaluation; in evaluation the sum is
+    exact in float32 on every machine, and that is what export folds. ``numerics`` is how training computes.
     """
 
     def __init__(self, config: ModelConfig, options: CellOptions) -> None:
         super().__init__()
         self.config, self.options = config, options
+        self.numerics = Numerics()
         self.weight = nn.Parameter(torch.empty(config.rows, config.columns))
         self.bias = nn.Parameter(torch.zeros(config.rows))
         self.gain = nn.Parameter(torch.ones(config.rows)) if options.scale == "norm" else None
@@ -86,15 +88,11 @@ class TernaryLSTM(nn.Module):
             h, c = self.evaluate(x, state, trits, scale.squeeze(1))
             u = output(c, h.ne(0), self.config)[1]
             return h, u, (h[-1], c[-1])
-        effective = trits * scale
-        split = self.config.embedding
-        projected = x @ effective[:, :split].T + self.bias
-        noise = random_thresholds(projected, self.options) if self.options.bernoulli else None
-        high, low = (self.high, self.low) if noise is None else noise
-        h, u, c = _Sequence.apply(  # pyright: ignore[reportGeneralTypeIssues]
-            projected, effective[:, split:], *state, high, low, self.config, self.options
-        )
-        return h, u, (h[-1].detach(), c)
+        high, low = self.high, self.low
+        if self.options.bernoulli:
+            high, low = random_thresholds(x.new_empty(*x.shape[:2], self.config.rows), self.options)
+        steps = LSTMSteps(self.config, self.options.slope, self.options.window, self.numerics.product)
+        return recur(x, state, trits, scale, self.bias, high, low, steps, self.numerics)
 
     @torch.no_grad()
     def evaluate(
@@ -147,115 +145,13 @@ def random_thresholds(z: Tensor, options: CellOptions) -> tuple[Tensor, Tensor]:
     return high / options.slope, low / options.slope
 
 
-def toward_zero(value: Tensor) -> Tensor:
-    """As torch.trunc, which has no vector code on x86 and is thirty times slower."""
-    return torch.copysign(value.abs().floor_(), value)
-
-
 def integer_cell(c: Tensor, i: Tensor, f: Tensor, g: Tensor, config: ModelConfig) -> Tensor:
     """The next cell state: trunc(c f) is 0, half of c toward zero, or c."""
-    moved = torch.addcmul(toward_zero(c * f), i, g, value=float(1 << config.cell_shift))
+    moved = torch.addcmul(torch.trunc(c * f), i, g, value=float(1 << config.cell_shift))
     return moved.clamp_(-config.cell_max, config.cell_max)
 
 
 def output(c: Tensor, o: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
     """h and u of cells c behind output gates o."""
-    n = toward_zero(c * 0.5**config.output_shift)
-    h = n.clamp(-1, 1).mul_(o)
-    if config.head_levels == (0, 1):
-        return h, h
-    level = torch.tensor(config.head_levels, dtype=c.dtype)
-    return h, level[n.abs().clamp_max(len(level) - 1).to(torch.int32)] * h
-
-
-class _Sequence(torch.autograd.Function):
-    """The recurrence over a whole sequence, with a backward pass of few operations a step.
-
-    What does not depend on the recurrence (derivatives, masks, products of stored values) is made for all
-    steps at once; a step of the backward pass is one matrix product and five element-wise operations.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        projected: Tensor,  # (T, B, 4H): the x part of z, bias included
-        weight: Tensor,  # (4H, H): effective
-        h: Tensor,
-        c: Tensor,
-        high: Tensor,  # (4H,) or (T, B, 4H)
-        low: Tensor,  # (2H,) or (T, B, 2H)
-        config: ModelConfig,
-        options: CellOptions,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        steps, batch, _ = projected.shape
-        size = config.hidden
-        z = torch.empty_like(projected)
-        gates = torch.empty_like(projected)
-        cells = projected.new_empty(steps + 1, batch, size)
-        hidden = projected.new_empty(steps + 1, batch, size)
-        moved = projected.new_empty(steps, batch, size)
-        below = projected.new_empty(batch, 2 * size)
-        cells[0], hidden[0] = c, h
-        weight_t = weight.T
-        step_c, step_h = float(1 << config.cell_shift), 0.5**config.output_shift
-        for t in range(steps):
-            torch.addmm(projected[t], hidden[t], weight_t, out=z[t])
-            gate = gates[t]
-            torch.ge(z[t], high if high.dim() == 1 else high[t], out=gate)
-            torch.ge(z[t, :, size : 3 * size], low if low.dim() == 1 else low[t], out=below)
-            i, f, g, o = gate.split(size, dim=-1)
-            f.add_(below[:, :size]).mul_(0.5)
-            g.add_(below[:, size:]).sub_(1)
-            new = torch.addcmul(toward_zero(cells[t] * f), i, g, value=step_c, out=moved[t])
-            torch.clamp(new, -config.cell_max, config.cell_max, out=cells[t + 1])
-            torch.mul(toward_zero(cells[t + 1] * step_h).clamp_(-1, 1), o, out=hidden[t + 1])
-        u = output(cells[1:], gates[..., 3 * size :], config)[1]
-        ctx.save_for_backward(z, gates, cells, hidden, moved, u, weight)
-        ctx.config, ctx.options = config, options
-        last = cells[-1].clone()
-        ctx.mark_non_differentiable(last)
-        return hidden[1:].clone(), u.clone(), last
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        gradient_h, gradient_u, _ = gradients
-        z, gates, cells, hidden, moved, u, weight = ctx.saved_tensors
-        config, options = ctx.config, ctx.options
-        size, slope = config.hidden, options.slope
-        i, f, g, o = gates.split(size, dim=-1)
-        factor = torch.empty_like(z)  # dz = dc * factor for i, f, g; dz_o = dh * factor_o + du * ...
-        soft = torch.sigmoid(z * slope)
-        derivative = (soft - soft * soft).mul_(slope)
-        tanh = torch.tanh(z[..., 2 * size : 3 * size] * slope)
-        step_c, step_h = float(1 << config.cell_shift), float(1 << config.output_shift)
-        inside = (moved.abs() <= config.cell_max).to(z.dtype)
-        torch.mul(derivative[..., :size], g, out=factor[..., :size]).mul_(step_c)
-        torch.mul(derivative[..., size : 2 * size], cells[:-1], out=factor[..., size : 2 * size])
-        torch.mul((1 - tanh * tanh) * (slope * step_c), i, out=factor[..., 2 * size : 3 * size])
-        factor[..., : 3 * size].unflatten(-1, (3, size)).mul_(inside.unsqueeze(-2))
-        levels = float(config.head_levels[-1])
-        now = cells[1:]
-        value = toward_zero(now / step_h)
-        derivative_o = derivative[..., 3 * size :]
-        torch.mul(derivative_o, value.clamp(-1, 1), out=factor[..., 3 * size :])
-        ungated = output(now, torch.ones(()), config)[1]
-        from_u_to_o = gradient_u * ungated * derivative_o
-        width_h = options.window * step_h
-        from_h_to_c = torch.cosh(now / width_h).pow_(-2).mul_(o).div_(width_h)
-        width_u = (len(config.head_levels) - 0.5) * step_h
-        from_u_to_c = torch.cosh(now / width_u).pow_(-2).mul_(o).mul_(levels / width_u).mul_(gradient_u)
-        keep = f * inside
-        dz = torch.empty_like(z)
-        dc = torch.zeros_like(now[0])
-        for t in reversed(range(len(z))):
-            dh = gradient_h[t] if t == len(z) - 1 else torch.addmm(gradient_h[t], dz[t + 1], weight)
-            dc.add_(from_u_to_c[t]).addcmul_(dh, from_h_to_c[t])
-            torch.mul(
-                factor[t, :, : 3 * size].unflatten(-1, (3, size)),
-                dc.unsqueeze(1),
-                out=dz[t, :, : 3 * size].unflatten(-1, (3, size)),
-            )
-            torch.addcmul(from_u_to_o[t], dh, factor[t, :, 3 * size :], out=dz[t, :, 3 * size :])
-            dc.mul_(keep[t])
-        gradient_weight = dz.flatten(0, 1).T @ hidden[:-1].flatten(0, 1)
-        return dz, gradient_weight, None, None, None, None, None, None
+    n = torch.trunc(c * 0.5**config.output_shift)
+    return n.clamp(-1, 1) * o, level_of(n, config.head_levels) * o

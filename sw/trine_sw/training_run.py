@@ -25,6 +25,7 @@ from trine_sw.export import export
 from trine_sw.golden import Golden
 from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.recipes import Recipe
+from trine_sw.recurrence import Numerics
 
 __all__ = ["Kind", "Run", "float_nats"]
 
@@ -42,7 +43,14 @@ class Run:
     best : figures and weights of the epoch with the lowest validation loss.
     """
 
-    def __init__(self, recipe: Recipe, kind: Kind, path: Path, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        kind: Kind,
+        path: Path,
+        console: Console | None = None,
+        numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
+    ) -> None:
         self.recipe, self.kind, self.path = recipe, kind, path
         self.console = console or Console()
         self.vocabulary = symbols(recipe.dataset)
@@ -67,6 +75,7 @@ class Run:
                 embedding_factor=recipe.embedding_factor,
                 dropout=recipe.dropout,
             )
+            self.model.lstm.numerics = numerics
         else:
             self.model = FloatLanguageModel(recipe.config, dropout=recipe.dropout)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)

@@ -1,0 +1,175 @@
+"""The recurrence of a ternary layer over a sequence, forward and back, for any cell.
+
+A cell is two pure functions of one step (:class:`Steps`). Matrix products and the walk through time are here:
+products of trits are exact in bfloat16, which processors multiply several times faster than float32, and a
+step's element-wise operations are compiled into one loop where a compiler is found.
+"""
+
+import functools
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["Numerics", "Steps", "recur"]
+
+State = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How training computes. Evaluation, export and every figure are exact and do not depend on it.
+
+    Parameters
+    ----------
+    product : type of the factors of matrix products: ``float32`` or ``bfloat16``. Sums of trits are the same
+        in both as long as they are within 256; gradients are rounded to 8 bits by the second.
+    compiled : compile the steps (``torch.compile``); takes ten to twenty seconds once.
+    """
+
+    product: torch.dtype = torch.float32
+    compiled: bool = False
+
+    @classmethod
+    def fastest(cls, device: torch.device) -> "Numerics":
+        """The fastest choice that this machine has."""
+        fast = device.type == "cuda" or (
+            torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        compiler = device.type == "cuda" or shutil.which("g++") is not None
+        return cls(torch.bfloat16 if fast else torch.float32, compiler)
+
+    def __str__(self) -> str:
+        return f"{str(self.product).removeprefix('torch.')}, {'compiled' if self.compiled else 'eager'}"
+
+
+class Steps(Protocol):
+    """One step of a cell, forward and back. Must be hashable: compiled forms are kept by it.
+
+    ``sums_x`` and ``sums_h`` (B, R) are the sums of the columns of x and of h, in the type of products;
+    ``scale`` and ``bias`` (R,) make preactivations z of them; ``high`` and ``low`` are thresholds, (R,) or
+    (B, R), whose meaning the cell knows; c (B, H) is float32.
+    """
+
+    def forward(
+        self,
+        sums_x: Tensor,
+        sums_h: Tensor,
+        scale: Tensor,
+        bias: Tensor,
+        high: Tensor,
+        low: Tensor,
+        c: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """New c, h (in the type of products), u, and z."""
+        ...
+
+    def backward(
+        self,
+        z: Tensor,
+        before: Tensor,
+        after: Tensor,
+        high: Tensor,
+        low: Tensor,
+        gradient_h: Tensor,
+        back: Tensor,
+        gradient_u: Tensor,
+        gradient_c: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients of z (in the type of products) and of the c before.
+
+        ``before`` and ``after`` are c; ``gradient_h`` comes from this step's output, ``back`` from the next
+        step.
+        """
+        ...
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(steps: Steps) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return torch.compile(steps.forward, dynamic=False), torch.compile(steps.backward, dynamic=False)
+
+
+def recur(
+    x: Tensor,
+    state: State,
+    trits: Tensor,
+    scale: Tensor,
+    bias: Tensor,
+    high: Tensor,
+    low: Tensor,
+    steps: Steps,
+    numerics: Numerics,
+) -> tuple[Tensor, Tensor, State]:
+    """Run x (T, B, E) through a layer of trits (R, E + H), each row times ``scale`` (R, 1), plus ``bias`` (R,).
+
+    ``high`` and ``low`` are thresholds for all steps, (R,), or of each, (T, B, R). Returns h and u (T, B, H),
+    and the state after the last step. Gradients flow to x, trits, scale and bias, not into the state before.
+    """
+    effective = trits * scale
+    h, u, c = _Recurrence.apply(  # pyright: ignore[reportGeneralTypeIssues]
+        x, effective, bias, trits.detach(), scale.detach().squeeze(1), *state, high, low, steps, numerics
+    )
+    return h, u, (h[-1].detach(), c)
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        effective: Tensor,
+        bias: Tensor,
+        trits: Tensor,
+        scale: Tensor,
+        h: Tensor,
+        c: Tensor,
+        high: Tensor,
+        low: Tensor,
+        steps: Steps,
+        numerics: Numerics,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        kind = numerics.product
+        step = _compiled(steps)[0] if numerics.compiled else steps.forward
+        split = x.shape[-1]
+        x_short, trits = x.to(kind), trits.to(kind)
+        sums_x = x_short @ trits[:, :split].T
+        of_h = trits[:, split:].T.contiguous()
+        hidden, cells, outputs, sums = [h.to(kind)], [c], [], []
+        for t in range(len(x)):
+            limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
+            new, now, u, z = step(sums_x[t], hidden[-1] @ of_h, scale, bias, *limits, cells[-1])
+            hidden.append(now)
+            cells.append(new)
+            outputs.append(u)
+            sums.append(z)
+        ctx.save_for_backward(x_short, effective, high, low, *hidden[:-1], *cells, *sums)
+        ctx.steps, ctx.numerics = steps, numerics
+        ctx.mark_non_differentiable(cells[-1])
+        return torch.stack(hidden[1:]).to(x.dtype), torch.stack(outputs), cells[-1]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gradient_h, gradient_u, _ = gradients
+        kind = ctx.numerics.product
+        step = _compiled(ctx.steps)[1] if ctx.numerics.compiled else ctx.steps.backward
+        x, effective, high, low, *rest = ctx.saved_tensors
+        count, split = len(x), x.shape[-1]
+        hidden, cells, sums = rest[:count], rest[count : 2 * count + 1], rest[2 * count + 1 :]
+        effective = effective.to(kind)
+        of_h = effective[:, split:].contiguous()
+        gradient_c = torch.zeros_like(cells[0])
+        back = torch.zeros_like(hidden[0])
+        dz: list[Tensor] = [back] * count
+        for t in reversed(range(count)):
+            limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
+            dz[t], gradient_c = step(
+                sums[t], cells[t], cells[t + 1], *limits, gradient_h[t], back, gradient_u[t], gradient_c
+            )
+            back = dz[t] @ of_h
+        all_dz = torch.stack(dz).flatten(0, 1)
+        inputs = torch.cat([x, torch.stack(hidden)], dim=-1).flatten(0, 1)
+        to_x = (all_dz @ effective[:, :split]).float().unflatten(0, x.shape[:2])
+        return to_x, (all_dz.T @ inputs).float(), all_dz.sum(dim=0, dtype=torch.float32), *(None,) * 8
