@@ -93,10 +93,18 @@ def test_text(model):
     text = "".join(model.vocabulary)
     assert model.encode(text).tolist() == [0, 1, 2, 3]
     assert model.decode([3, 0]) == text[3] + text[0]
-    with pytest.raises(TrineError, match="'é' is not in the model's vocabulary"):
-        model.encode("é")
+    with pytest.raises(TrineError, match=r"'é' \(line 2, column 2 of the text\) is not in the model's vocab"):
+        model.encode("\n é\n")
     with pytest.raises(TrineError, match="token 4 is out of range"):
         model.decode([4])
+
+
+def test_words(model):
+    model.vocabulary = ["to", "be", "or", "not"]
+    assert model.encode("to be\nor").tolist() == [0, 1, 2]
+    assert model.decode([3, 0]) == "not to"
+    with pytest.raises(TrineError, match=r"'is' \(word 3 of the text\)"):
+        model.encode("to be is")
 
 
 def test_truncated_and_altered(model, tmp_path):
@@ -163,6 +171,9 @@ def retype(name, dtype):
         (set_metadata("cell", "gru"), "cell must be"),
         (set_metadata("head_levels", "[0, 2, 1]"), "head_levels"),
         (set_metadata("vocabulary", '["a"]'), "vocabulary must be 4"),
+        (set_metadata("vocabulary", "[[], [], [], []]"), "vocabulary must hold strings"),
+        (set_metadata("vocabulary", r'["\ud800", "b", "c", "d"]'), "vocabulary must hold text"),
+        (set_metadata("hidden", "[" * 100_000), "metadata hidden is not JSON"),
         (set_metadata("head.scale", "-1.0"), "head.scale"),
         (drop("cell_max"), "metadata cell_max is missing"),
         (drop("layer0.threshold"), "layer0.threshold is missing"),

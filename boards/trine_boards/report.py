@@ -1,7 +1,6 @@
 """What a routed engine reaches: resources, clock, cycles and operations, as JSON and as Markdown."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.timing import token_cycles
+from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["Report", "make_report", "rom_ports_used", "write_report"]
 
@@ -123,7 +123,7 @@ def _operations(
 
 def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
     """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     template = jinja2.Template(
         Path(__file__).with_name("report.md.j2").read_text(),
         trim_blocks=True,
@@ -137,8 +137,7 @@ def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path
         (".md", template.render(asdict(report), chip=board)),
     ):
         path = folder / f"{report.board}-{report.model}{suffix}"
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
+        with replacing(path) as file:
+            file.write(text.encode())
         written.append(path)
     return written[0], written[1]

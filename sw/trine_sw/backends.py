@@ -104,9 +104,14 @@ def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
     ids = np.asarray(tokens)
     if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
         raise TrineError("tokens must be at least one whole number, of shape (T,)")
-    wrong = ids[(ids < 0) | (ids >= model.config.vocab_size)]
+    wrong = np.flatnonzero((ids < 0) | (ids >= model.config.vocab_size))
     if wrong.size:
-        raise TrineError(f"token {wrong[0]} is out of range: the model has {model.config.vocab_size} symbols")
+        raise TrineError(
+            f"token {ids[wrong[0]]}, number {wrong[0] + 1} of {len(ids)}, is out of range: "
+            f"the model's are 0 to {model.config.vocab_size - 1}"
+        )
+    if model.embedding_weight is None:
+        raise TrineError("the model has no embedding: it takes input vectors, and no tokens")
     return ids.astype(np.int64)
 
 

@@ -1,6 +1,6 @@
 """Checkpoints: whole or not at all, and only for the recipe that made them."""
 
-import os
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -9,21 +9,18 @@ from typing import Any
 import torch
 
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint, atomically: an interruption leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise TrineError(f"cannot write the checkpoint {path}: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a checkpoint, atomically: an interruption or a full disk leaves the old one."""
+    made = io.BytesIO()  # a full disk under torch.save itself would be a RuntimeError that does not say so
+    torch.save(content, made)
+    make_folder(path.parent)
+    with replacing(path) as file:
+        file.write(made.getbuffer())
 
 
 def load_checkpoint(path: Path, recipe: str) -> dict[str, Any]:

@@ -1,5 +1,11 @@
 """The command ``trine``: a thin skin over the packages. Nothing imports it."""
 
+import errno
+import os
+import sys
+import warnings
+from typing import Any
+
 import click
 
 import trine_sw
@@ -12,11 +18,29 @@ __all__ = ["cli", "main"]
 class _Commands(click.Group):
     """Shows an error that is the user's to fix as one message, without a traceback; exit status 1."""
 
-    def invoke(self, ctx: click.Context) -> object:
+    def main(self, *args: Any, **extra: Any) -> Any:
+        # What Amaranth says of a design that an error left half made is no news.
+        warnings.filterwarnings("ignore", ".*created but never used")
         try:
-            return super().invoke(ctx)
+            return super().main(*args, **extra)
         except TrineError as error:
-            raise click.ClickException(str(error)) from None
+            _fail(str(error))
+        except MemoryError as error:
+            _fail(f"there is not enough memory: {error}")
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            # A full disk under the output or under a temporary file, a folder that may not be read.
+            _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    click.ClickException(message).show()
+    try:
+        sys.stdout.flush()
+    except OSError:  # would fail once more, and be shown, when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import replacing
+
+if TYPE_CHECKING:
+    from trine_sw.backends import Result
 
 __all__ = ["COMMANDS", "backend_option", "json_option", "model_argument", "print_json", "print_pairs"]
 
@@ -33,12 +38,15 @@ def print_json(value: Any) -> None:
 
 
 def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
-    """Print names and values as two columns."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    """Print names and values as two columns, all of them in full."""
+    console = Console()
+    if title:
+        console.print(Text(title), soft_wrap=True)
+    table = Table("", Column(overflow="fold"), show_header=False)
     for name, value in pairs.items():
         whole = isinstance(value, int) and not isinstance(value, bool)
-        table.add_row(name, f"{value:,}" if whole else str(value))
-    Console().print(table)
+        table.add_row(Text(name), Text(f"{value:,}" if whole else str(value)))
+    console.print(table)
 
 
 @click.command()
@@ -49,6 +57,8 @@ def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
 @click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
 def train(recipe: str, resume: bool, out: Path | None, threads: int, no_baseline: bool) -> None:
     """Train RECIPE and its float baseline, and write the model file and the record of both."""
+    if threads < 1:
+        raise TrineError(f"the threads must be at least 1, not {threads}")
     try:
         from trine_sw.train import train as train_recipe
     except ModuleNotFoundError as error:
@@ -76,15 +86,21 @@ def info(model_path: Path, as_json: bool) -> None:
         "weights_not_zero": round(float(np.count_nonzero(weight) / weight.size), 4),
         "embedding_in_file": model.embedding_weight is not None,
         "head_in_file": model.head_weight is not None,
-        "vocabulary": "".join(model.vocabulary) if model.vocabulary else None,
     }
     if as_json:
         print_json(facts | {"vocabulary": model.vocabulary, "training": model.training})
         return
-    facts["vocabulary"] = repr(facts["vocabulary"])
-    print_pairs(facts, str(model_path))
+    print_pairs(facts | {"vocabulary": _some(model.vocabulary)}, str(model_path))
     if model.training:
         print_pairs({key: json.dumps(value) for key, value in model.training.items()}, "training")
+
+
+def _some(vocabulary: list[str] | None, most: int = 100) -> str:
+    """A vocabulary, or its first symbols, for people to read."""
+    if vocabulary is None:
+        return "none: tokens are numbers"
+    joint = "" if all(len(symbol) == 1 for symbol in vocabulary) else " "
+    return repr(joint.join(vocabulary[:most])) + (", ..." if len(vocabulary) > most else "")
 
 
 @click.command()
@@ -112,9 +128,8 @@ def run(
         _write_trace(trace, numbers, result)
     facts: dict[str, Any] = {"backend": backend, "tokens": len(numbers)}
     facts["active_h"] = round(float(np.count_nonzero(result.h) / result.h.size), 4)
-    if result.cycles is not None:
-        facts["cycles"] = int(result.cycles.sum())
-        facts["cycles_per_token"] = round(float(result.cycles.mean()), 3)
+    facts["cycles"] = int(result.cycles.sum())
+    facts["cycles_per_token"] = round(float(result.cycles.mean()), 3)
     if result.logits is not None:
         best = result.logits[-1].argsort(kind="stable")[::-1][:5].tolist()
         facts["next"] = [model.decode([token]) for token in best] if model.vocabulary else best
@@ -127,30 +142,35 @@ def run(
 def _read_tokens(path: Path) -> np.ndarray:
     """Token numbers (T,) from a file."""
     try:
-        values = np.load(path) if path.suffix == ".npy" else np.array(path.read_text().split(), np.int64)
+        if path.suffix == ".npy":
+            with path.open("rb") as file:
+                values = np.lib.format.read_array(file)
+        else:
+            values = np.array([_whole_number(word) for word in path.read_text().split()], np.int64)
     except OSError as error:
         raise TrineError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, OverflowError):
-        raise TrineError(f"{path} is no file of tokens: it must be {_TOKEN_SUFFIXES}") from None
+    except (ValueError, OverflowError, EOFError) as error:
+        reason = f"; {error}" if path.suffix != ".npy" and not isinstance(error, UnicodeError) else ""
+        raise TrineError(f"{path} is no file of tokens: it must be {_TOKEN_SUFFIXES}{reason}") from None
     if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
         raise TrineError(f"{path} must hold one row of whole numbers, not {values.dtype} of {values.shape}")
     return values.astype(np.int64)
 
 
-def _write_trace(path: Path, tokens: np.ndarray, result: Any) -> None:
+def _whole_number(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"{word[:40]!r} is none") from None
+
+
+def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
     """Write the trace, whole or not at all."""
-    arrays = {"tokens": tokens, "h": result.h, "c": result.c}
+    arrays = {"tokens": tokens, "h": result.h, "c": result.c, "cycles": result.cycles}
     if result.logits is not None:
         arrays["logits"] = result.logits
-    if result.cycles is not None:
-        arrays["cycles"] = result.cycles
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        temporary.replace(path)
-    except OSError as error:
-        raise TrineError(f"cannot write {path}: {error.strerror}") from None
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 @click.command("eval")
@@ -206,6 +226,8 @@ def generate(
         raise TrineError(f"the count must be at least 1, not {count}")
     model = Model.load(model_path)
     tokens = model.encode(prompt)
+    if not len(tokens):
+        raise TrineError("the prompt is empty; give at least one symbol")
     chosen = open_backend(backend, model).generate(tokens, count, temperature, seed)
     text = model.decode(chosen)
     if as_json:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["DATA_SETS", "SPLITS", "DataSet", "load_text", "symbols"]
 
@@ -65,7 +66,10 @@ def _whole_text(name: str) -> str:
 
 @cache
 def _read(path: Path, name: str) -> str:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TrineError(f"cannot read {path}: {error.strerror}") from None
     digest = hashlib.sha256(data).hexdigest()
     if digest != DATA_SETS[name].sha256:
         raise TrineError(
@@ -88,8 +92,7 @@ def _download(name: str, path: Path, tried: list[Path]) -> Path:
         ) from None
     if hashlib.sha256(data).hexdigest() != data_set.sha256:
         raise TrineError(f"{data_set.url} gave a file that is not the text of {name}: its SHA-256 differs")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    make_folder(path.parent)
+    with replacing(path) as file:
+        file.write(data)
     return path

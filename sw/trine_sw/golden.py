@@ -88,7 +88,7 @@ class Golden:
         if numbers.ndim not in (1, 2) or (numbers.size and numbers.dtype.kind not in "iu"):
             raise TrineError("tokens must be integers of shape (T,) or (T, N)")
         if self._projected is None:
-            raise TrineError("the model has no embedding: run its input vectors by run_vectors")
+            raise TrineError("the model has no embedding: it takes input vectors, by run_vectors")
         numbers = numbers.astype(np.int64)
         size = self.config.vocab_size
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:

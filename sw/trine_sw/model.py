@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -18,6 +17,7 @@ from safetensors.numpy import save as safetensors_save
 
 from trine_sw.errors import TrineError
 from trine_sw.trits import pack, packed_size, unpack
+from trine_sw.whole_file import replacing
 
 __all__ = ["FORMAT", "GATES", "Layer", "Model", "ModelConfig"]
 
@@ -161,10 +161,12 @@ class Model:
             if not 0 < self.head_scale < float("inf"):
                 raise TrineError(f"head.scale must be a positive number, not {self.head_scale}")
         if self.vocabulary is not None:
-            if len(self.vocabulary) != config.vocab_size or len(set(self.vocabulary)) != config.vocab_size:
-                raise TrineError(f"vocabulary must be {config.vocab_size} different symbols")
             if any(not isinstance(symbol, str) or not symbol for symbol in self.vocabulary):
                 raise TrineError("vocabulary must hold strings that are not empty")
+            if len(self.vocabulary) != config.vocab_size or len(set(self.vocabulary)) != config.vocab_size:
+                raise TrineError(f"vocabulary must be {config.vocab_size} different symbols")
+            if any("\ud800" <= character <= "\udfff" for symbol in self.vocabulary for character in symbol):
+                raise TrineError("vocabulary must hold text, not halves of UTF-16 pairs")
 
     def digest(self) -> bytes:
         """SHA-256 of everything that decides an output: two models of one digest give equal outputs."""
@@ -181,9 +183,16 @@ class Model:
         try:
             return np.array([index[symbol] for symbol in symbols], dtype=np.int64)
         except KeyError as error:
-            raise TrineError(
-                f"{error.args[0]!r} is not in the model's vocabulary of {self.config.vocab_size} symbols"
-            ) from None
+            unknown: str = error.args[0]
+        if self._of_characters:
+            place = text.index(unknown)
+            line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+            where = f"line {line}, column {column} of the text"
+        else:
+            where = f"word {symbols.index(unknown) + 1} of the text"
+        raise TrineError(
+            f"{unknown!r} ({where}) is not in the model's vocabulary of {self.config.vocab_size} symbols"
+        )
 
     def decode(self, tokens: Sequence[int] | NDArray[np.integer]) -> str:
         """Text of tokens; the inverse of :meth:`encode`."""
@@ -213,22 +222,8 @@ class Model:
         metadata = {key: _dump(value) for key, value in self._metadata().items()}
         metadata |= {"training": json.dumps(self.training, sort_keys=True), "digest": self.digest().hex()}
         data = _in_fixed_order(safetensors_save(self._tensors(), metadata))
-        path = Path(path)
-        try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            temporary = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.chmod(0o644)  # mkstemp made it 0600
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise TrineError(f"cannot write {path}: {error.strerror}") from None
+        with replacing(path) as file:
+            file.write(data)
 
     @cached_property
     def _of_characters(self) -> bool:
@@ -266,7 +261,7 @@ class Model:
         try:
             tensors = safetensors_load(data)
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise TrineError(f"not a whole safetensors file, truncated or altered ({error})") from None
         metadata: dict[str, str] = header.get("__metadata__", {})
         if metadata.get("format") != FORMAT:
@@ -327,7 +322,7 @@ def _parse(metadata: Mapping[str, str], name: str, kind: type) -> Any:
         return text
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TrineError(f"metadata {name} is not JSON: {text[:40]!r}") from None
     if kind is float and type(value) is int:
         value = float(value)

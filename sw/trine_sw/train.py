@@ -1,6 +1,7 @@
 """``trine train``: a recipe's model and its float baseline, measured, exported and recorded."""
 
 import csv
+import io
 import json
 import math
 import os
@@ -21,6 +22,7 @@ from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.model import Model
 from trine_sw.recipes import Recipe, recipe
 from trine_sw.training_run import Kind, Run, float_nats
+from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["train"]
 
@@ -48,12 +50,15 @@ def train(
     kinds : which to train now; the other is recorded where its checkpoint has it finished.
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
 
-    Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain.
+    Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain. Where the
+    model or the record cannot be written, it does so before anything is trained.
     """
     chosen = recipe(recipe_name)
     console = console or Console()
     torch.set_num_threads(threads)
     out = Path(out or f"models/{chosen.name}.trine")
+    for path in (out, Path(results) / f"{chosen.name}-training.json"):  # better now than after hours
+        check_writable(path)
     finished: dict[Kind, Run] = {}
     for kind in ("ternary", "float"):
         path = Path(runs) / chosen.name / f"{kind}.pt"
@@ -94,16 +99,16 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
         record["float"] = _figures(baseline, float_nats(reference, baseline.valid[:, None]))
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
-    out.parent.mkdir(parents=True, exist_ok=True)
     model.save(out)
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"{chosen.name}-training.json").write_text(json.dumps(record, indent=2) + "\n")
-    with (results / f"{chosen.name}-training.csv").open("w", newline="") as file:
-        names = ["kind", *run.log[0]]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        for kind, entry in finished.items():
-            writer.writerows({"kind": kind} | row for row in entry.log)
+    with replacing(results / f"{chosen.name}-training.json") as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+    log = io.StringIO()
+    writer = csv.DictWriter(log, ["kind", *run.log[0]], lineterminator="\n")
+    writer.writeheader()
+    for kind, entry in finished.items():
+        writer.writerows({"kind": kind} | row for row in entry.log)
+    with replacing(results / f"{chosen.name}-training.csv") as file:
+        file.write(log.getvalue().encode())
     console.print(f"{out}: validation {quality['nats_per_char']:.4f} nats per character", highlight=False)
     if "float" in finished:
         share = 100 * (record["ternary_over_float"] - 1)

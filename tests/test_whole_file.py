@@ -1,0 +1,97 @@
+"""Files are replaced whole or not at all."""
+
+import os
+
+import pytest
+
+from trine_sw.errors import TrineError
+from trine_sw.whole_file import check_writable, make_folder, replacing
+
+OLD, NEW = b"what was there", b"what comes"
+
+
+def write(path, data=NEW):
+    with replacing(path) as file:
+        file.write(data)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+    return path
+
+
+def alone(path):
+    """The folder holds this file and nothing that was left over."""
+    return [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_new_and_old_files_are_written(path):
+    write(path)
+    assert path.read_bytes() == NEW and alone(path)
+    path.unlink()
+    write(path)
+    assert path.read_bytes() == NEW and alone(path)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file(path, error):
+    with pytest.raises(error), replacing(path) as file:
+        file.write(NEW)
+        raise error
+    assert path.read_bytes() == OLD and alone(path)
+
+
+def test_full_disk_keeps_the_old_file(path, monkeypatch):
+    def fail(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(TrineError, match=f"cannot write {path}: No space left on device"):
+        write(path)
+    assert path.read_bytes() == OLD and alone(path)
+
+
+def test_pipe_is_written_to_and_not_replaced(tmp_path):
+    """As a device would be: replacing /dev/null would harm the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write(pipe)
+    assert os.read(reader, 100) == NEW and pipe.is_fifo() and alone(pipe)
+    os.close(reader)
+
+
+def test_link_is_followed(path, tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "folder" / "link"
+    link.symlink_to(path)
+    write(link)
+    assert link.is_symlink() and path.read_bytes() == NEW
+
+
+def test_places_that_cannot_be_written(path, tmp_path):
+    with pytest.raises(TrineError, match="it is a folder"):
+        write(tmp_path)
+    with pytest.raises(TrineError, match="No such file or directory"):
+        write(tmp_path / "none" / "file")
+    with pytest.raises(TrineError, match="Not a directory"):
+        write(path / "below")
+    with pytest.raises(TrineError, match="it is no folder"):
+        make_folder(path)
+    with pytest.raises(TrineError, match="cannot make the folder .*Not a directory"):
+        make_folder(path / "below")
+    assert path.read_bytes() == OLD and alone(path)
+
+
+def test_whether_a_file_can_be_written_is_known_before(path, tmp_path, monkeypatch):
+    check_writable(tmp_path / "new" / "file")
+    assert not any((tmp_path / "new").iterdir())
+    with pytest.raises(TrineError, match="it is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(TrineError, match="it is no folder"):
+        check_writable(path / "below")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(TrineError, match="read-only"):
+        check_writable(path)
