@@ -17,6 +17,7 @@ from typing import Any
 from amaranth.back import rtlil
 from block_ram import BlockRAM, Net
 
+from trine_boards.build import SYNTHESIS_ECP5
 from trine_sw.errors import TrineError
 from trine_sw.toolchain import Tool, require, yosys_share
 
@@ -24,17 +25,11 @@ __all__ = ["Netlist", "cell_models", "packed", "synthesise"]
 
 MODELS = Path(__file__).parent / "models"
 
-#: ``synth_ecp5`` in two halves. Between them, wires of several bits are split: otherwise Yosys 0.70 may stop
-#: in the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
-#: drivers.
-SCRIPT = """\
-read_rtlil {name}.il
-synth_ecp5 -top {name} -run begin:map_luts
-splitnets
-synth_ecp5 -top {name} -run map_luts:
-check -assert
-write_json {name}.json
-write_verilog -noattr {name}.v
+#: As boards are built.
+SCRIPT = f"""\
+read_rtlil {{name}}.il
+{SYNTHESIS_ECP5}write_json {{name}}.json
+write_verilog -noattr {{name}}.v
 """
 
 

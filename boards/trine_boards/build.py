@@ -11,9 +11,19 @@ from trine_boards.board import Board
 from trine_boards.steps import Step, run_step
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import make_folder
 
-__all__ = ["Routed", "build_bitstream", "read_report"]
+__all__ = ["SYNTHESIS_ECP5", "Routed", "build_bitstream", "read_report"]
 
+#: ``synth_ecp5`` in two halves. Between them, wires of several bits are split: otherwise Yosys may stop in
+#: the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
+#: drivers.
+SYNTHESIS_ECP5 = """\
+synth_ecp5 -top {name} -run begin:map_luts
+splitnets
+synth_ecp5 -top {name} -run map_luts:
+check -assert
+"""
 _NEXTPNR_ECP5 = {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"}
 
 #: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since.
@@ -58,7 +68,7 @@ def build_bitstream(
     if board.family != "ecp5":
         raise TrineError(f"{board.title} cannot be built for yet: its family is {board.family}, not ecp5")
     yosys, nextpnr, ecppack = (toolchain.require(name) for name in ("yosys", "nextpnr-ecp5", "ecppack"))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     platform = _write_sources(top, board, folder)
 
     def run(step: Step) -> None:
@@ -100,9 +110,11 @@ def _write_sources(top: Any, board: Board, folder: Path) -> Any:
     toolchain.activate()  # Amaranth writes Verilog for debugging, which needs Yosys
     platform = board.platform()
     plan = platform.prepare(top, "top", emit_src=False)  # a moved line of source is no change
-    for name in ("top.il", "top.ys", "top.lpf"):
+    for name in ("top.il", "top.lpf"):
         contents = plan.files[name]
         (folder / name).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+    script = f"read_rtlil top.il\n{SYNTHESIS_ECP5.format(name='top')}write_json top.json\n"
+    (folder / "top.ys").write_text(script)
     return platform
 
 
