@@ -7,7 +7,7 @@ import pytest
 
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
-from trine_sw.fit import estimate, fit, sample_tokens
+from trine_sw.fit import configure, estimate, fit, sample_tokens
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -65,3 +65,13 @@ def test_what_is_short_is_said() -> None:
         fit(model_of(300), _Chip())
     with pytest.raises(TrineError, match=r"\d+ LUT4 short"):
         fit(model_of(32), _Chip(lut4=500, block_ram=1000))
+
+
+def test_ways_that_gain_nothing_are_left_out() -> None:
+    model = model_of(64)
+    found = configure(model, 4 * 64 + 65, 1)
+    assert found.sampler_ways == 1 and found.head == "board"
+    # With many banks a token's columns are few, and its logits would hold it up.
+    assert configure(model, 4 * 64 + 72, 8).sampler_ways > 1
+    # Lanes of the head are a multiple of the ways: here a second way would cost another group.
+    assert configure(model, 4 * 64 + 65, 8).sampler_ways == 1

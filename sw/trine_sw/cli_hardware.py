@@ -1,5 +1,6 @@
 """Commands about gateware and boards: tools, boards, fit, verilog, build, program."""
 
+import math
 import shlex
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from trine_sw.cli_model import json_option, model_argument, print_json, print_pairs
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import make_folder, replacing
 
 if TYPE_CHECKING:
     from trine_boards.board import Board
@@ -37,15 +39,13 @@ def _board(name: str) -> "Board":
 
 def _fit(model: "Model", board: "Board", lanes: int | None = None, banks: int | None = None) -> "Fit":
     """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
-    from trine_sw.fit import estimate, fit
+    from trine_sw.fit import configure, estimate, fit
 
     if (lanes is None) != (banks is None):
         raise TrineError("give --lanes and --banks together, or neither")
     if lanes is None or banks is None:
         return fit(model, board)
-    from trine_sw.engine import EngineConfig
-
-    chosen = estimate(model, EngineConfig(lanes, banks, block_ram=board.block_ram_kind), board)
+    chosen = estimate(model, configure(model, lanes, banks, block_ram=board.block_ram_kind), board)
     for what, needed, there in (
         ("block RAMs", chosen.block_ram, board.block_ram),
         ("LUT4", chosen.lut4, board.lut4),
@@ -107,13 +107,15 @@ def boards(as_json: bool) -> None:
 @click.command()
 @model_argument
 @board_option
+@lanes_option
+@banks_option
 @json_option
-def fit(model_path: Path, board_name: str, as_json: bool) -> None:
-    """Pick an engine for a model on a board, and say what it should cost and reach."""
+def fit(model_path: Path, board_name: str, lanes: int | None, banks: int | None, as_json: bool) -> None:
+    """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
     from trine_sw.model import Model
 
     board = _board(board_name)
-    facts = _facts(_fit(Model.load(model_path), board), board)
+    facts = _facts(_fit(Model.load(model_path), board, lanes, banks), board)
     if as_json:
         print_json(facts)
     else:
@@ -121,14 +123,16 @@ def fit(model_path: Path, board_name: str, as_json: bool) -> None:
 
 
 def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
+    # Without an embedding there is no text to measure with.
+    cycles = None if math.isnan(chosen.cycles_per_token) else chosen.cycles_per_token
     return asdict(chosen.engine) | {
         "lanes": chosen.geometry.lanes,
         "groups": chosen.geometry.groups,
         "lut4": chosen.lut4,
         "block_ram": chosen.block_ram,
-        "cycles_per_token": round(chosen.cycles_per_token, 2),
+        "cycles_per_token": cycles and round(cycles, 2),
         "clock_mhz": board.clock_mhz,
-        "tokens_per_s": round(board.clock_mhz * 1e6 / chosen.cycles_per_token),
+        "tokens_per_s": cycles and round(board.clock_mhz * 1e6 / cycles),
     }
 
 
@@ -143,14 +147,14 @@ def verilog(
 ) -> None:
     """Write a model's engine as Verilog, for a design of your own."""
     from trine_sw import toolchain
-    from trine_sw.engine import EngineConfig
+    from trine_sw.fit import configure
     from trine_sw.model import Model
 
     model = Model.load(model_path)
     if board_name is not None:
         engine = _fit(model, _board(board_name), lanes, banks).engine
     elif lanes is not None and banks is not None:
-        engine = EngineConfig(lanes, banks)
+        engine = configure(model, lanes, banks)
     else:
         raise click.UsageError("give --board, or --lanes and --banks")
     toolchain.require("yosys")
@@ -160,11 +164,9 @@ def verilog(
     from trine_hw.core import Core
 
     text = back.convert(Core(model, engine), name="trine_core", emit_src=False)
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / "trine_core.v"
-    temporary = path.with_suffix(".v.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+    path = make_folder(output) / "trine_core.v"
+    with replacing(path) as file:
+        file.write(text.encode())
     print_pairs({"wrote": path, "module": "trine_core"} | asdict(engine))
 
 
@@ -198,9 +200,17 @@ def build(
 
     if seeds < 1:
         raise TrineError(f"--seeds must be at least 1, not {seeds}")
-    model, board = Model.load(model_path), _board(board_name)
+    board = _board(board_name)
+    clock = board.clock_mhz if clock is None else clock
+    if not 0 < clock < math.inf:
+        raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
+    model = Model.load(model_path)
+    for part, weight in (("embedding", model.embedding_weight), ("head", model.head_weight)):
+        if weight is None:
+            raise TrineError(f"{model_path} holds no {part}; a board needs embedding and head, both ternary")
+    if results is not None:
+        make_folder(results)  # better now than after the build
     engine = _fit(model, board, lanes, banks).engine
-    clock = clock or board.clock_mhz
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
     # A plain kill must end the tools too, as an interruption from the keyboard does.
@@ -245,6 +255,8 @@ def program(bitstream: Path, board_name: str, flash: bool) -> None:
     from trine_sw import toolchain
 
     board = _board(board_name)
+    if bitstream.suffix not in (".bit", ".bin"):  # the loader would write anything else to flash as it is
+        raise TrineError(f"{bitstream} is no bitstream: its name must end in .bit or .bin")
     if not bitstream.is_file():
         raise TrineError(f"there is no bitstream {bitstream}; make it with trine build")
     loader = toolchain.require("openFPGALoader")

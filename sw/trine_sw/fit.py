@@ -7,8 +7,8 @@ and route has the last word.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,13 +21,16 @@ from trine_sw.placement import place
 from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
 from trine_sw.timing import token_cycles
 
-__all__ = ["Chip", "Fit", "estimate", "fit", "sample_tokens"]
+__all__ = ["Chip", "Fit", "configure", "estimate", "fit", "sample_tokens"]
 
 #: Share of the LUTs that a design may be expected to take and still route at speed.
 _LUT_SHARE = 0.75
 #: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
 _PRODUCTS = (0, 5, 10, 11, 26)
 _MAX_BANKS = 8
+_WAYS = (1, 2, 4, 8)
+#: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
+_ABOUT = 1.02
 _SAMPLE = 400
 
 
@@ -115,7 +118,7 @@ def _lut4(model: Model, geometry: Geometry) -> int:
     head = geometry.head_lanes * (3 * products + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
     cells = geometry.units * (15 + 6 * c_bits + levels + (5 * (groups > 1)))
     scanners = 7 * geometry.columns + config.hidden * (2 if groups > 1 else 1)
-    sampler = 900 if geometry.head_lanes else 0
+    sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
     return round(lanes + head + cells + scanners + sampler + 400)
 
 
@@ -134,23 +137,52 @@ def _mean_cycles(model: Model, engine: EngineConfig, tokens: np.ndarray) -> floa
     return float(token_cycles(model, engine, tokens, head=engine.head == "board").cycles[1:].mean())
 
 
-def _candidates(model: Model, chip: Chip, banks: int) -> Iterator[EngineConfig]:
-    """An engine for each number of groups, most lanes first, with the fewest ways that keep up."""
-    on_board = {
-        "embedding": "board" if model.embedding_weight is not None else "host",
-        "head": "board" if model.head_weight is not None else "host",
-    }
-    head = model.config.vocab_size if on_board["head"] == "board" else 0
+def _places(model: Model) -> tuple[str, str]:
+    """Of embedding and head: on the board is what the model file holds."""
+    return (
+        "board" if model.embedding_weight is not None else "host",
+        "board" if model.head_weight is not None else "host",
+    )
+
+
+def configure(model: Model, lanes: int, banks: int, *, block_ram: str = "inferred") -> EngineConfig:
+    """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
+
+    Raises
+    ------
+    TrineError
+        If there are too few lanes or banks for any engine.
+    """
+    engine = EngineConfig(lanes, banks, *_places(model), block_ram=block_ram)
+    groups = Geometry(model.config, engine).groups
+    engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
+    # The head's lanes are a multiple of the ways, which must not cost another group.
+    engines = [each for each in engines if Geometry(model.config, each).groups == groups]
+    return _fewest_ways(model, engines, sample_tokens(model))[0]
+
+
+def _fewest_ways(
+    model: Model, engines: Sequence[EngineConfig], tokens: np.ndarray
+) -> tuple[EngineConfig, float]:
+    """Of engines that differ in their ways, fewest first, the first about as fast as the last; its cycles."""
+    cycles = [_mean_cycles(model, engine, tokens) for engine in engines]
+    first = next(n for n, mean in enumerate(cycles) if not mean > _ABOUT * cycles[-1])
+    return engines[first], cycles[first]
+
+
+def _candidates(model: Model, chip: Chip, banks: int) -> Iterator[list[EngineConfig]]:
+    """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
+    places = _places(model)
+    head = model.config.vocab_size if model.head_weight is not None else 0
     for groups in range(1, model.config.hidden + 1):
-        for ways in (1, 2, 4, 8):
+        engines = []
+        for ways in _WAYS if head else _WAYS[:1]:
             lanes = 4 * _ceil(model.config.hidden, groups) + ways * _ceil(_ceil(head, groups), ways)
-            engine = EngineConfig(lanes, banks, block_ram=chip.block_ram_kind, sampler_ways=ways, **on_board)
-            geometry = Geometry(model.config, engine)
-            # Logits of a group leave while the next is summed; a third of the columns active is a fair guess.
-            if not head or _ceil(geometry.head_lanes, ways) + 8 <= geometry.bank_columns / 3:
-                break
-        if geometry.groups == groups:
-            yield engine
+            engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=ways)
+            if Geometry(model.config, engine).groups == groups:
+                engines.append(engine)
+        if engines:
+            yield engines
 
 
 def fit(model: Model, chip: Chip) -> Fit:
@@ -166,29 +198,33 @@ def fit(model: Model, chip: Chip) -> Fit:
     fitting: list[tuple[float, int, EngineConfig]] = []
     least_lut4 = least_blocks = math.inf
     for banks in range(1, _MAX_BANKS + 1):
-        for engine in _candidates(model, chip, banks):
-            geometry = Geometry(model.config, engine)
-            blocks = _rom_blocks(chip, geometry) + _other_blocks(chip, geometry)
-            lut4 = _lut4(model, geometry)
-            least_lut4, least_blocks = min(least_lut4, lut4), min(least_blocks, blocks)
-            deep = engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
-            if blocks <= chip.block_ram and lut4 <= room and not deep:
-                fitting.append((_mean_cycles(model, engine, tokens), lut4, engine))
+        for engines in _candidates(model, chip, banks):
+            held: list[EngineConfig] = []
+            for engine in engines:
+                geometry = Geometry(model.config, engine)
+                blocks = _rom_blocks(chip, geometry) + _other_blocks(chip, geometry)
+                deep = engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
+                least_blocks = min(least_blocks, blocks)
+                if blocks > chip.block_ram or deep:
+                    break  # more ways only take more room
+                lut4 = _lut4(model, geometry)
+                least_lut4 = min(least_lut4, lut4)
+                if lut4 > room:
+                    break
+                held.append(engine)
+            if held:
+                engine, cycles = _fewest_ways(model, held, tokens)
+                fitting.append((cycles, _lut4(model, Geometry(model.config, engine)), engine))
                 break  # more groups only take more cycles
     if not fitting:
-        short = []
         if least_blocks > chip.block_ram:
-            short.append(
-                f"{least_blocks - chip.block_ram} block RAMs short ({least_blocks} of {chip.block_ram})"
-            )
-        if least_lut4 > room:
-            short.append(f"{least_lut4 - room} LUT4 short ({least_lut4} of {room} usable)")
-        reason = (
-            ", ".join(short)
-            or f"no split fits both its {chip.block_ram} block RAMs and its {room} usable LUT4"
-        )
+            short = f"{least_blocks - chip.block_ram} block RAMs short ({least_blocks} of {chip.block_ram})"
+        elif room < least_lut4 < math.inf:
+            short = f"{least_lut4 - room} LUT4 short ({least_lut4} of {room} usable)"
+        else:
+            short = f"no split fits both its {chip.block_ram} block RAMs and its {room} usable LUT4"
         raise TrineError(
-            f"the model does not fit {chip.name}: {reason}; take a larger board, or train with fewer units"
+            f"the model does not fit {chip.name}: {short}; take a larger board, or train with fewer units"
         )
     _, _, engine = min(fitting, key=lambda found: found[:2])
     return estimate(model, engine, chip, tokens)
