@@ -8,7 +8,7 @@ from trine_boards import BOARDS
 from trine_boards.build import build_bitstream, read_report
 from trine_boards.report import make_report, rom_ports_used, write_report
 from trine_boards.top import TokenTop
-from trine_boards.ulx3s import pll_dividers
+from trine_boards.ecp5_clock import pll_dividers
 from trine_hw.core import Core
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
@@ -84,5 +84,5 @@ def test_pll_makes_the_clock(output_mhz):
 
 
 def test_pll_says_what_it_can_make():
-    with pytest.raises(ValueError, match="ask for 80"):
+    with pytest.raises(ValueError, match="the nearest is 80, so ask for that"):
         pll_dividers(25, 80.01)

@@ -24,7 +24,19 @@ splitnets
 synth_ecp5 -top {name} -run map_luts:
 check -assert
 """
-_NEXTPNR_ECP5 = {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"}
+#: nextpnr's option for each device, and its name for each package, by the platform's names.
+_DEVICES = {"LFE5U-12F": "--12k"} | {
+    f"{series}-{size}F": f"--{option}{size}k"
+    for series, option in (("LFE5U", ""), ("LFE5UM", "um-"), ("LFE5UM5G", "um5g-"))
+    for size in (25, 45, 85)
+}
+_PACKAGES = {
+    "BG256": "CABGA256",
+    "MG285": "CSFBGA285",
+    "BG381": "CABGA381",
+    "BG554": "CABGA554",
+    "BG756": "CABGA756",
+}
 
 #: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since.
 Progress = Callable[[str, str, float], None]
@@ -82,7 +94,7 @@ def build_bitstream(
     for seed in seeds:
         route = f"route-{seed}"
         arguments = (
-            *(_NEXTPNR_ECP5[platform.device], "--package", "CABGA381", "--speed", platform.speed),
+            *(_DEVICES[platform.device], "--package", _PACKAGES[platform.package], "--speed", platform.speed),
             *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", f"{route}.config"),
             *("--report", f"{route}.report.json", "--log", f"{route}.text", "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.

@@ -13,7 +13,7 @@ __all__ = ["TokenTop"]
 class TokenTop(Elaboratable):
     """`core` on `board`, driven through the board's UART by the protocol of :mod:`trine_boards.transport`.
 
-    The first LED is lit while chosen tokens are owed.
+    The first LED is lit while chosen tokens are owed, if the board has a plain one.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ class TokenTop(Elaboratable):
             # State and logits leave through the choice only.
             core.state.ready.eq(1),
             core.logits.ready.eq(1),
-            platform.request("led").o.eq(transport.busy),
         ]
+        if ("led", 0) in platform.resources:
+            m.d.comb += platform.request("led").o.eq(transport.busy)
         wiring.connect(m, receiver.o, transport.rx)
         wiring.connect(m, transport.tx, transmitter.i)
         wiring.connect(m, transport.token, core.i)
