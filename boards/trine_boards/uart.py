@@ -24,7 +24,10 @@ def uart_divisor(clock_hz: float, baud: float) -> int:
     """
     divisor = round(clock_hz / baud)
     if divisor < 4 or abs(clock_hz / divisor / baud - 1) > _BAUD_TOLERANCE:
-        raise ValueError(f"a clock of {clock_hz / 1e6:g} MHz cannot make {baud:g} baud; lower the baud rate")
+        raise ValueError(
+            f"a clock of {clock_hz / 1e6:g} MHz cannot make {baud:.0f} baud; take a faster clock, or "
+            "lower the baud rate"
+        )
     return divisor
 
 

@@ -178,6 +178,8 @@ class _SimulatorBackend:
 
         if self.model.head_scale is None or self.engine.head != "board":
             raise TrineError("the engine has no head on the board: it cannot generate")
+        if count < 1:
+            raise TrineError(f"the count must be at least 1, not {count}")
         ids = _tokens(self.model, prompt)
         seed_state(seed)  # refuses a seed out of range
         requests = [TokenRequest(int(t), reset=i == 0) for i, t in enumerate(ids)]

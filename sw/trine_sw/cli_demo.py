@@ -9,8 +9,8 @@ __all__ = ["COMMANDS"]
 
 @click.command()
 @click.option("--count", default=400, show_default=True, help="Characters to write.")
-@click.option("--temperature", default=0.6, show_default=True)
-@click.option("--seed", default=1, show_default=True)
+@click.option("--temperature", default=0.6, show_default=True, help="0 takes the likeliest character.")
+@click.option("--seed", default=1, show_default=True, help="Of what is drawn at a temperature above 0.")
 @click.option("--root", type=click.Path(path_type=Path), default=".", help="Folder with models/ and docs/.")
 def demo(count: int, temperature: float, seed: int, root: Path) -> None:
     """Write text on the simulated engine, check every token and cycle, and compare speeds."""

@@ -222,8 +222,6 @@ def generate(
     from trine_sw.backends import open_backend
     from trine_sw.model import Model
 
-    if count < 1:
-        raise TrineError(f"the count must be at least 1, not {count}")
     model = Model.load(model_path)
     tokens = model.encode(prompt)
     if not len(tokens):

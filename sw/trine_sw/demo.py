@@ -34,7 +34,10 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
     from trine_sw.fit import fit
 
     console = Console(highlight=False)
-    model = Model.load(root / "models" / "shakespeare.trine")
+    path = root / "models" / "shakespeare.trine"
+    if not path.is_file():
+        raise TrineError(f"there is no {path}; call it in Trine's own folder, or name that by --root")
+    model = Model.load(path)
     engine = fit(model, BOARDS[_BOARD]).engine
     backend = open_backend("verilator", model, engine)
     console.print(

@@ -36,6 +36,7 @@ EMBEDDING_LATENCY = 1 + ROM_LATENCY
 
 _PLACES = ("board", "host")
 _BLOCK_RAMS = ("inferred", "ecp5")
+_MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
 
 def _ceil_div(a: int, b: int) -> int:
@@ -51,7 +52,7 @@ class EngineConfig:
     lanes
         Accumulators at most; rows beyond them are folded. At least 4 and, with the head on the board, 5.
     banks
-        Column ROMs read in each cycle. At least 1.
+        Column ROMs read in each cycle, 1 to 128.
     embedding, head
         ``"board"`` or ``"host"``: where the embedding table and the output layer are kept.
     block_ram
@@ -74,8 +75,8 @@ class EngineConfig:
     sampler_ways: int = 1
 
     def __post_init__(self) -> None:
-        if self.banks < 1:
-            raise TrineError(f"banks must be at least 1, not {self.banks}")
+        if not 1 <= self.banks <= _MOST_BANKS:
+            raise TrineError(f"banks must be from 1 to {_MOST_BANKS}, not {self.banks}")
         if self.sampler_ways < 1:
             raise TrineError(f"sampler_ways must be at least 1, not {self.sampler_ways}")
         for name, value in (("embedding", self.embedding), ("head", self.head)):

@@ -114,6 +114,8 @@ class Golden:
             raise TrineError("the model has no head: it cannot generate")
         if not np.size(prompt):
             raise TrineError("the prompt must be at least one token")
+        if count < 1:
+            raise TrineError(f"the count must be at least 1, not {count}")
         sampler = Sampler(self.model.head_scale, temperature, seed)
         trace = self.run(prompt)
         chosen = np.empty(count, np.int64)
