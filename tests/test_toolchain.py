@@ -1,0 +1,43 @@
+"""The choice of tools: a native one on PATH comes first, unless it is too old."""
+
+import pytest
+
+from trine_sw import toolchain
+from trine_sw.errors import TrineError
+
+
+@pytest.fixture
+def native(monkeypatch, tmp_path):
+    """Puts an executable in front of PATH, which prints a version."""
+    toolchain.find.cache_clear()
+
+    def put(name: str, shown: str) -> str:
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\necho '{shown}'\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        return str(path)
+
+    yield put
+    toolchain.find.cache_clear()
+
+
+def test_a_native_tool_comes_first(native):
+    path = native("yosys", "Yosys 0.69+12 (git sha1 0123456)")
+    tool = toolchain.require("yosys")
+    assert (tool.command, tool.source) == ((path,), "native")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "oldest"),
+    [("yosys", "Yosys 0.23 (git sha1 7ce5011c24b)", "0.69"), ("verilator", "Verilator 5.006 2023", "5.036")],
+)
+def test_an_old_one_is_passed_over(native, monkeypatch, name, shown, oldest):
+    path = native(name, shown)
+    tool = toolchain.find(name)
+    assert tool is None or tool.command != (path,)
+    monkeypatch.setattr(toolchain, "_package_folder", lambda package: None)
+    monkeypatch.setattr(toolchain.sysconfig, "get_path", lambda which: "/nowhere")
+    toolchain.find.cache_clear()
+    with pytest.raises(TrineError, match=rf"{name} \(at least {oldest}\) is missing.*pip install"):
+        toolchain.require(name)
