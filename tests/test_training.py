@@ -22,7 +22,7 @@ from trine_sw.export import export  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
 from trine_sw.language_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
-from trine_sw.recipes import RECIPES, Recipe, recipe  # noqa: E402
+from trine_sw.recipes import RECIPES, Recipe, Schedule, recipe  # noqa: E402
 from trine_sw.train import train  # noqa: E402
 from trine_sw.training_run import Run  # noqa: E402
 
@@ -40,13 +40,13 @@ TINY = Recipe(
     name="tiny",
     dataset="tiny",
     config=CONFIG,
-    epochs=3,
-    batch=8,
-    steps=16,
-    warmup=5,
-    dropout=0.1,
-    learning_rate=1e-2,
+    schedule=Schedule(epochs=3, batch=8, steps=16, warmup=5, dropout=0.1, learning_rate=1e-2),
+    baseline=Schedule(epochs=3, batch=8, steps=16, warmup=5, dropout=0.1, learning_rate=1e-2),
 )
+
+
+def shortened(epochs):
+    return replace(TINY, schedule=replace(TINY.schedule, epochs=epochs))
 
 
 @pytest.fixture(autouse=True)
@@ -222,12 +222,12 @@ def test_train_writes_model_and_record(tmp_path):
     assert quality["nats_per_char"] < math.log(CONFIG.vocab_size)
     assert record["float"]["valid_nats"] > 0
     rows = (tmp_path / "docs/results/tiny-training.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 * TINY.epochs
+    assert len(rows) == 1 + 2 * TINY.schedule.epochs
     assert loaded.decode(loaded.encode("sea")) == "sea"
 
 
 def test_trained_weights_export_exactly(tmp_path):
-    run = Run(replace(TINY, epochs=2), "ternary", tmp_path / "run.pt")
+    run = Run(shortened(2), "ternary", tmp_path / "run.pt")
     run.fit()
     assert run.log[-1]["valid_nats"] < run.log[0]["valid_nats"] + 0.1
     assert_equal_to_golden(run.best_model())
@@ -284,7 +284,7 @@ def test_finished_part_is_not_trained_again(monkeypatch):
 
 def test_loss_that_is_no_number_stops(tmp_path):
     path = tmp_path / "run.pt"
-    run = Run(replace(TINY, epochs=1), "ternary", path)
+    run = Run(shortened(1), "ternary", path)
     run.fit()
     before = path.read_bytes()
     run.epoch = 0
@@ -305,7 +305,7 @@ def test_wrong_checkpoints(tmp_path):
         Run(replace(TINY, seed=2), "ternary", path).resume()
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(TrineError, match="no whole checkpoint"):
-        load_checkpoint(path, run._fingerprint())
+        load_checkpoint(path, TINY.fingerprint("ternary"))
 
 
 def test_unknown_recipe():

@@ -65,7 +65,8 @@ def train(recipe: str, resume: bool, out: Path | None, threads: int, no_baseline
         if error.name != "torch":
             raise
         raise TrineError("training needs torch, which is missing: pip install 'trine[train]'") from None
-    train_recipe(recipe, resume=resume, out=out, threads=threads, float_baseline=not no_baseline)
+    kinds = ("ternary",) if no_baseline else ("float", "ternary")
+    train_recipe(recipe, resume=resume, out=out, threads=threads, kinds=kinds)
 
 
 @click.command()

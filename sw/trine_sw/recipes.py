@@ -1,34 +1,27 @@
 """Recipes: everything that decides a training run, by name."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from trine_sw.cell_torch import CellOptions
 from trine_sw.errors import TrineError
 from trine_sw.model import ModelConfig
 
-__all__ = ["RECIPES", "Recipe", "recipe"]
+__all__ = ["RECIPES", "Recipe", "Schedule", "recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A training run. The float baseline of the same name takes all of it but ``options`` and what follows.
+class Schedule:
+    """How long and how fast a model is trained.
 
     Parameters
     ----------
-    name, dataset, seed : the recipe's name, the text, and where all randomness starts.
-    config : the model. Its vocabulary size must be that of the text.
     epochs, batch, steps : passes over the text; streams; characters that gradients go back through.
     learning_rate, clip, warmup : Adam's peak rate; largest gradient norm; updates up to the peak, after which
         the rate falls along a cosine to a fiftieth.
     dropout : of x and of what the head sees.
-    options : how the ternary cell is trained.
-    embedding_factor : sparsity of the ternary embedding, as in ``TernaryLanguageModel``.
-    activity_cost : added to the loss, times the share of h that is active.
     """
 
-    name: str
-    dataset: str
-    config: ModelConfig
     epochs: int
     batch: int = 64
     steps: int = 64
@@ -36,10 +29,41 @@ class Recipe:
     clip: float = 1.0
     warmup: int = 200
     dropout: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run: the ternary model, and the float LSTM of the same size that it is measured against.
+
+    Parameters
+    ----------
+    name, dataset, seed : the recipe's name, the text, and where all randomness starts.
+    config : the model. Its vocabulary size must be that of the text.
+    schedule, baseline : of the ternary model; of the float one, whose best learning rate is another.
+    options : how the ternary cell is trained.
+    embedding_factor : sparsity of the ternary embedding, as in ``TernaryLanguageModel``.
+    activity_cost : added to the loss, times the share of h that is active.
+    distil : share of the loss that compares with the trained baseline's probabilities, not with the text
+        (Hinton et al., 2015); the baseline is then trained first.
+    """
+
+    name: str
+    dataset: str
+    config: ModelConfig
+    schedule: Schedule
+    baseline: Schedule
     seed: int = 1
     options: CellOptions = CellOptions()
     embedding_factor: float = 1.4
     activity_cost: float = 0.0
+    distil: float = 0.0
+
+    def fingerprint(self, kind: str) -> str:
+        """All that decides the run of a kind, ``"ternary"`` or ``"float"``, as text."""
+        content = asdict(self)
+        if kind == "float":
+            content = {name: content[name] for name in ("dataset", "config", "baseline", "seed")}
+        return json.dumps(content, sort_keys=True)
 
 
 RECIPES = {
@@ -57,7 +81,9 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            epochs=45,
+            schedule=Schedule(epochs=100, learning_rate=1e-2),
+            baseline=Schedule(epochs=45),
+            distil=0.5,
         ),
         Recipe(
             name="shakespeare-small",
@@ -71,8 +97,8 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            epochs=40,
-            dropout=0.0,
+            schedule=Schedule(epochs=100, learning_rate=1e-2, dropout=0.0),
+            baseline=Schedule(epochs=40, dropout=0.0),
         ),
     )
 }

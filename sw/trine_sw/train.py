@@ -21,6 +21,7 @@ from trine_sw.export import export
 from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.model import Model
 from trine_sw.recipes import Recipe, recipe
+from trine_sw.recurrence import Numerics
 from trine_sw.training_run import Kind, Run, float_nats
 from trine_sw.whole_file import check_writable, replacing
 
@@ -33,8 +34,7 @@ def train(
     resume: bool = False,
     out: str | os.PathLike[str] | None = None,
     threads: int = 1,
-    float_baseline: bool = True,
-    kinds: Sequence[Kind] = ("ternary", "float"),
+    kinds: Sequence[Kind] = ("float", "ternary"),
     results: str | os.PathLike[str] = "docs/results",
     runs: str | os.PathLike[str] = "runs",
     console: Console | None = None,
@@ -46,7 +46,6 @@ def train(
     resume : go on from the checkpoints; a part that is finished is not trained again.
     out : model file, by default ``models/RECIPE.trine``.
     threads : of PyTorch. Results depend on it in the last bits.
-    float_baseline : train and record the baseline too.
     kinds : which to train now; the other is recorded where its checkpoint has it finished.
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
 
@@ -59,18 +58,24 @@ def train(
     out = Path(out or f"models/{chosen.name}.trine")
     for path in (out, Path(results) / f"{chosen.name}-training.json"):  # better now than after hours
         check_writable(path)
+    numerics = Numerics.fastest(torch.device("cpu"))
     finished: dict[Kind, Run] = {}
-    for kind in ("ternary", "float"):
+    teacher: FloatLanguageModel | None = None
+    for kind in ("float", "ternary"):
         path = Path(runs) / chosen.name / f"{kind}.pt"
-        run = Run(chosen, kind, path, console)
-        if kind in kinds and (kind == "ternary" or float_baseline):
+        if kind not in kinds and not path.exists():
+            continue
+        run = Run(chosen, kind, path, console, teacher, numerics)
+        if kind in kinds:
             if resume and path.exists():
                 run.resume()
             run.fit()
-        elif path.exists():
+        else:
             run.resume()
-        if run.epoch == chosen.epochs:
+        if run.finished:
             finished[kind] = run
+            if isinstance(best := run.best_model(), FloatLanguageModel):
+                teacher = best
     if "ternary" not in finished:
         raise TrineError("the ternary model is not trained yet, so there is no model to write")
     return _write(chosen, finished, out, Path(results), console)

@@ -1,12 +1,10 @@
 """One training run: truncated back-propagation through time, the same loop for every kind of model."""
 
-import json
 import math
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +28,8 @@ from trine_sw.recurrence import Numerics
 __all__ = ["Kind", "Run", "float_nats"]
 
 Kind = Literal["ternary", "float"]
+#: What a checkpoint has of a run, beside its model and optimizer.
+_CARRIED = ("epoch", "update", "loss_sum", "seconds", "state", "teacher_state", "log")
 _VALIDATION_STREAMS = 32  # for the choice of an epoch; the figure that is recorded has one stream
 
 
@@ -49,9 +49,11 @@ class Run:
         kind: Kind,
         path: Path,
         console: Console | None = None,
+        teacher: FloatLanguageModel | None = None,
         numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
     ) -> None:
         self.recipe, self.kind, self.path = recipe, kind, path
+        self.schedule = recipe.schedule if kind == "ternary" else recipe.baseline
         self.console = console or Console()
         self.vocabulary = symbols(recipe.dataset)
         if len(self.vocabulary) != recipe.config.vocab_size:
@@ -62,9 +64,9 @@ class Run:
             np.array([index[symbol] for symbol in load_text(recipe.dataset, split)])
             for split in ("train", "valid")
         )
-        if len(self.tokens) // recipe.batch <= recipe.steps:
+        if len(self.tokens) // self.schedule.batch <= self.schedule.steps:
             raise TrineError(
-                f"{recipe.dataset} is too short for {recipe.batch} streams of {recipe.steps} steps"
+                f"{recipe.dataset} is too short for {self.schedule.batch} streams of {self.schedule.steps} steps"
             )
         torch.manual_seed(recipe.seed)
         self.model: TernaryLanguageModel | FloatLanguageModel
@@ -73,30 +75,39 @@ class Run:
                 recipe.config,
                 recipe.options,
                 embedding_factor=recipe.embedding_factor,
-                dropout=recipe.dropout,
+                dropout=self.schedule.dropout,
             )
             self.model.lstm.numerics = numerics
         else:
-            self.model = FloatLanguageModel(recipe.config, dropout=recipe.dropout)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+            self.model = FloatLanguageModel(recipe.config, dropout=self.schedule.dropout)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
-        self.state = self.model.initial_state(recipe.batch)
+        self.state = self.model.initial_state(self.schedule.batch)
+        if kind == "ternary" and recipe.distil and teacher is None:
+            raise TrineError(f"{recipe.name} learns from its float baseline; train that first")
+        self.teacher = teacher.eval() if kind == "ternary" and recipe.distil and teacher else None
+        self.teacher_state = self.teacher and self.teacher.initial_state(self.schedule.batch)
         self.log: list[dict[str, float]] = []
         self.best: dict[str, Any] = {"valid_nats": math.inf}
 
     @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.epoch == self.schedule.epochs
+
+    @property
     def updates(self) -> int:
         """Updates in an epoch."""
-        return (len(self.tokens) // self.recipe.batch - 1) // self.recipe.steps
+        return (len(self.tokens) // self.schedule.batch - 1) // self.schedule.steps
 
     def save(self) -> None:
         """Write the checkpoint: all that the rest of the run depends on."""
         content = {
-            name: getattr(self, name) for name in ("epoch", "update", "loss_sum", "seconds", "state", "log")
+            name: getattr(self, name) for name in _CARRIED
         }
         content |= {
-            "recipe": self._fingerprint(),
+            "recipe": self.recipe.fingerprint(self.kind),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
@@ -106,27 +117,27 @@ class Run:
 
     def resume(self) -> None:
         """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit."""
-        content = load_checkpoint(self.path, self._fingerprint())
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind))
         self.model.load_state_dict(content.pop("model"))
         self.optimizer.load_state_dict(content.pop("optimizer"))
         torch.set_rng_state(content.pop("random"))
-        for name in ("epoch", "update", "loss_sum", "seconds", "state", "log", "best"):
+        for name in (*_CARRIED, "best"):
             setattr(self, name, content[name])
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
         with _interruptions() as interrupted, self._progress() as progress:
-            total = self.recipe.epochs * self.updates
+            total = self.schedule.epochs * self.updates
             bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
-            while self.epoch < self.recipe.epochs:
+            while self.epoch < self.schedule.epochs:
                 inputs, targets = self._streams()
                 start, first = time.monotonic(), self.update
                 while self.update < self.updates:
-                    window = slice(self.update * self.recipe.steps, (self.update + 1) * self.recipe.steps)
+                    window = slice(self.update * self.schedule.steps, (self.update + 1) * self.schedule.steps)
                     self.loss_sum += self._step(inputs[window], targets[window])
                     self.update += 1
                     done = self.update - first
-                    speed = done * self.recipe.batch * self.recipe.steps / (time.monotonic() - start)
+                    speed = done * self.schedule.batch * self.schedule.steps / (time.monotonic() - start)
                     progress.update(
                         bar,
                         completed=self.epoch * self.updates + self.update,
@@ -145,12 +156,9 @@ class Run:
         self.model.load_state_dict(self.best["model"])
         return self.model.eval()
 
-    def _fingerprint(self) -> str:
-        return json.dumps(asdict(self.recipe), sort_keys=True)
-
     def _streams(self) -> tuple[Tensor, Tensor]:
         """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams."""
-        batch = self.recipe.batch
+        batch = self.schedule.batch
         start = np.random.default_rng([self.recipe.seed, self.epoch]).integers(len(self.tokens))
         length = len(self.tokens) // batch
         turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
@@ -162,15 +170,15 @@ class Run:
         self.model.train()
         position = self.epoch * self.updates + self.update
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * self._schedule(position)
+            group["lr"] = self.schedule.learning_rate * self._schedule(position)
         logits, self.state, h = self.model(inputs, self.state)
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        objective = loss
+        objective = loss if self.teacher is None else self._distilled(loss, logits, inputs)
         if self.kind == "ternary" and self.recipe.activity_cost:
-            objective = loss + self.recipe.activity_cost * h.abs().mean()
+            objective = objective + self.recipe.activity_cost * h.abs().mean()
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             raise TrineError(
                 f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
@@ -179,12 +187,20 @@ class Run:
         self.optimizer.step()
         return loss.item()
 
+    def _distilled(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
+        """The loss, a share of it against the teacher's probabilities in place of the text."""
+        assert self.teacher is not None and self.teacher_state is not None
+        with torch.no_grad():
+            wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
+        compared = nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(0, 1).softmax(dim=-1))
+        return loss + self.recipe.distil * (compared - loss)
+
     def _schedule(self, position: int) -> float:
         """Share of the peak learning rate at an update."""
-        if position < self.recipe.warmup:
-            return (position + 1) / self.recipe.warmup
-        rest = self.recipe.epochs * self.updates - self.recipe.warmup
-        return 0.51 + 0.49 * math.cos(math.pi * (position - self.recipe.warmup) / max(1, rest))
+        if position < self.schedule.warmup:
+            return (position + 1) / self.schedule.warmup
+        rest = self.schedule.epochs * self.updates - self.schedule.warmup
+        return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
 
     def _end_epoch(self) -> None:
         nats, activity = self._validate()
@@ -200,7 +216,8 @@ class Run:
             weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
             self.best = row | {"model": weights}
         self.update, self.loss_sum = 0, 0.0
-        self.state = self.model.initial_state(self.recipe.batch)
+        self.state = self.model.initial_state(self.schedule.batch)
+        self.teacher_state = self.teacher and self.teacher.initial_state(self.schedule.batch)
         self.save()
         figures = "  ".join(
             f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
