@@ -105,8 +105,9 @@ def recur(
 ) -> tuple[Tensor, Tensor, State]:
     """Run x (T, B, E) through a layer of trits (R, E + H).
 
-    A row's sum counts ``scale`` (R, 1) times, plus ``bias`` (R,). ``high`` and ``low`` are thresholds for all steps, (R,), or of each, (T, B, R). Returns h and u (T, B, H),
-    and the state after the last step. Gradients flow to x, trits, scale and bias, not into the state before.
+    A row's sum counts ``scale`` (R, 1) times, plus ``bias`` (R,). ``high`` and ``low`` are thresholds for all
+    steps, (R,), or of each, (T, B, R). Returns h and u (T, B, H), and the state after the last step.
+    Gradients flow to x, trits, scale and bias, not into the state before.
     """
     effective = trits * scale
     h, u, c = _Recurrence.apply(  # pyright: ignore[reportGeneralTypeIssues]

@@ -65,9 +65,8 @@ class Run:
             for split in ("train", "valid")
         )
         if len(self.tokens) // self.schedule.batch <= self.schedule.steps:
-            raise TrineError(
-                f"{recipe.dataset} is too short for {self.schedule.batch} streams of {self.schedule.steps} steps"
-            )
+            wanted = f"{self.schedule.batch} streams of {self.schedule.steps} steps"
+            raise TrineError(f"{recipe.dataset} is too short for {wanted}")
         torch.manual_seed(recipe.seed)
         self.model: TernaryLanguageModel | FloatLanguageModel
         if kind == "ternary":
