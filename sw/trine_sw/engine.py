@@ -131,7 +131,7 @@ class Geometry:
 
     @cached_property
     def _fold(self) -> tuple[int, int, int]:
-        groups = 1
+        groups = _ceil_div(self.rows, self.engine.lanes)  # no fewer can hold all rows
         while True:
             units, head = self._split(groups)
             if 4 * units + head <= self.engine.lanes:

@@ -1,0 +1,106 @@
+"""The command line as tests use it: in this process, or in one of its own."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from trine_sw import data
+from trine_sw.cli import cli
+from trine_sw.data import DataSet
+from trine_sw.model import ModelConfig
+from trine_sw.random_model import random_model
+
+SEA = "what is it that you would say to me of the sea, and what of the trees? " * 60
+
+
+@pytest.fixture
+def model():
+    """A model of eight printable symbols, of 6 units."""
+    return random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
+
+
+@pytest.fixture
+def model_path(model, tmp_path):
+    path = tmp_path / "small.trine"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def trine():
+    """Runs a command in this process; its result has ``stdout``, ``stderr`` and ``exit_code``."""
+
+    def run(*arguments):
+        return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture
+def succeeds(trine):
+    """Runs a command that must succeed, and gives what it wrote on standard output."""
+
+    def check(*arguments):
+        result = trine(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return check
+
+
+@pytest.fixture
+def fails(trine):
+    """Runs a command that must end with status 1 and one message, of one line, with these words in it."""
+
+    def check(*arguments, saying):
+        result = trine(*arguments)
+        assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
+        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1, result.output
+        assert not result.stdout
+        for words in (saying,) if isinstance(saying, str) else saying:
+            assert words in result.stderr
+        return result.stderr
+
+    return check
+
+
+@pytest.fixture
+def process():
+    """Starts a command in a process of its own, after a line of Python that prepares it."""
+    started = []
+
+    def start(*arguments, first="", **options):
+        program = f"{first}\nfrom trine_sw.cli import main\nmain()"
+        root = Path(__file__).parent.parent
+        paths = [str(root / name) for name in ("sw", "hw", "boards")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **options.pop("env", {})}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        started.append(subprocess.Popen(command, env=environment, **options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.poll() is None:
+            each.kill()
+        each.communicate()
+
+
+@pytest.fixture
+def sea(monkeypatch, tmp_path):
+    """A data set "sea" of a short text that repeats itself, and the empty folder ``tmp_path`` to work in."""
+    folder = tmp_path / "data"
+    (folder / "sea").mkdir(parents=True)
+    (folder / "sea/input.txt").write_text(SEA)
+    digest = hashlib.sha256(SEA.encode()).hexdigest()
+    monkeypatch.setitem(data.DATA_SETS, "sea", DataSet("sea/input.txt", "https://example.org/sea", digest))
+    monkeypatch.setenv("TRINE_DATA", str(folder))
+    monkeypatch.chdir(tmp_path)
+    data._read.cache_clear()
+    yield SEA
+    data._read.cache_clear()

