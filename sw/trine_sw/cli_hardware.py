@@ -46,6 +46,12 @@ def _fit(model: "Model", board: "Board", lanes: int | None = None, banks: int | 
     if lanes is None or banks is None:
         return fit(model, board)
     chosen = estimate(model, configure(model, lanes, banks, block_ram=board.block_ram_kind), board)
+    depth = chosen.geometry.depth
+    if chosen.engine.block_ram == "ecp5" and depth > board.block_ram_depth:
+        raise TrineError(
+            f"{lanes} lanes and {banks} banks make banks of {depth} words, and a block RAM of {board.name} "
+            f"has {board.block_ram_depth}; take more lanes or banks"
+        )
     for what, needed, there in (
         ("block RAMs", chosen.block_ram, board.block_ram),
         ("LUT4", chosen.lut4, board.lut4),

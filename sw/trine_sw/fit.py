@@ -88,7 +88,10 @@ def _ceil(a: int, b: int) -> int:
 
 
 def _blocks(chip: Chip, bits: int, depth: int) -> int:
-    return _ceil(bits, chip.block_ram_bits) * _ceil(depth, chip.block_ram_depth)
+    """Block RAMs of a memory; each may also be half or a quarter as wide, and as much deeper."""
+    return min(
+        _ceil(bits, chip.block_ram_bits // k) * _ceil(depth, chip.block_ram_depth * k) for k in (1, 2, 4)
+    )
 
 
 def _rom_blocks(chip: Chip, geometry: Geometry) -> int:
