@@ -1,0 +1,194 @@
+"""The driver for asyncio: the same conversation, waited for in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from os import PathLike
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trine_sw.driver.operations import Conversation, Operation
+from trine_sw.driver.requests import BoardState, Step
+from trine_sw.driver.transports import Transport
+from trine_sw.driver.urls import Connect, connector
+from trine_sw.errors import TrineError
+from trine_sw.link.records import Counters, Info
+from trine_sw.link.session import BoardGone
+from trine_sw.model import Model
+
+__all__ = ["AsyncBoard"]
+
+T = TypeVar("T")
+
+
+class AsyncBoard:
+    """:class:`trine_sw.driver.board.Board` with coroutines in place of calls; its contract is the same.
+
+    ``async with await AsyncBoard.open(url) as board: ...``. A task that is cancelled in the middle of an
+    operation leaves the board as a stream that was closed: what was sent has been applied.
+    """
+
+    def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:
+        self.model = model
+        self._connect = connect
+        self._transport: Transport | None = None
+        self._conversation = Conversation(model, where, patience)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        model: Model | str | PathLike[str] | None = None,
+        *,
+        baud: int | None = None,
+        patience: float = 5.0,
+    ) -> AsyncBoard:
+        """As :meth:`trine_sw.driver.board.Board.open`."""
+        if model is not None and not isinstance(model, Model):
+            model = Model.load(model)
+        connect, own_model = connector(url, baud)
+        board = cls(connect, model or own_model, url, patience)
+        await board._begin()
+        return board
+
+    async def __aenter__(self) -> AsyncBoard:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the port; may be repeated."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    @property
+    def info(self) -> Info:
+        """What the board says of itself."""
+        return self._conversation.requests.info
+
+    async def counters(self) -> Counters:
+        """What the board has counted since it was configured."""
+        return await self._one(self._conversation.counters())
+
+    async def reset(self) -> None:
+        """Begin a stream from the zero state; connects anew where the board had gone."""
+        if self._transport is not None:
+            try:
+                await self._all(self._conversation.reset_state())
+                return
+            except BoardGone:
+                pass
+        await self._begin()
+
+    async def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
+        """Apply one token, or one input vector of trits."""
+        return await self._one(self._conversation.stream([token], want))
+
+    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> AsyncIterator[Step]:
+        """Apply tokens one after the other; gives a :class:`Step` for each."""
+        return self._run(self._conversation.stream(tokens, want))
+
+    async def generate(
+        self,
+        prompt: ArrayLike,
+        count: int,
+        temperature: float = 0.0,
+        seed: int | None = 0,
+        *,
+        on_choice: Callable[[int], None] | None = None,
+    ) -> NDArray[np.int64]:
+        """Apply a prompt (P,) and return the ``count`` tokens that follow."""
+        chosen = []
+        async for token in self._run(self._conversation.generate(prompt, count, temperature, seed)):
+            chosen.append(token)
+            if on_choice:
+                on_choice(token)
+        return np.array(chosen, np.int64)
+
+    async def read_state(self) -> BoardState:
+        """The state after the last token."""
+        return await self._one(self._conversation.read_state())
+
+    async def write_state(self, state: BoardState) -> None:
+        """Go on from a state."""
+        await self._all(self._conversation.write_state(state))
+
+    async def _begin(self) -> None:
+        self.close()
+        self._transport = await asyncio.to_thread(self._connect)
+        conversation = self._conversation
+        conversation.begin()
+        session = conversation.session
+        session.open(time.monotonic())
+        try:
+            while session.info is None:
+                deadline = session.deadline()
+                assert deadline is not None
+                await self._move(session.output(), deadline - time.monotonic(), session.receive)
+                session.tick(time.monotonic())
+            conversation.opened()
+        except BaseException:
+            self.close()
+            raise
+
+    async def _move(self, out: bytes, wait: float, take: Callable[[bytes, float], list[T]]) -> list[T]:
+        transport = self._transport
+        if transport is None:
+            raise BoardGone(f"{self._conversation.where} is closed; reset() opens it again")
+        try:
+            if out:
+                transport.write(out)
+            await _readable(transport, wait)
+            data = transport.read(0)
+        except OSError as error:
+            self.close()
+            raise BoardGone(
+                f"{self._conversation.where} has gone ({error}); once it is back, reset() begins anew"
+            ) from None
+        return take(data, time.monotonic())
+
+    async def _run(self, operation: Operation[T]) -> AsyncIterator[T]:
+        exchange = self._conversation.start(operation)
+        try:
+            while not exchange.done:
+                out = exchange.outgoing(time.monotonic())
+                for payload in await self._move(out, exchange.wait(time.monotonic()), exchange.incoming):
+                    for result in operation.decode(payload):
+                        yield result
+        finally:
+            exchange.done = True
+
+    async def _all(self, operation: Operation[T]) -> list[T]:
+        return [result async for result in self._run(operation)]
+
+    async def _one(self, operation: Operation[T]) -> T:
+        results = await self._all(operation)
+        if len(results) != 1:
+            raise TrineError("the board answered an operation without its result")
+        return results[0]
+
+
+async def _readable(transport: Transport, timeout: float) -> None:
+    """Wait until the transport can be read, or for so many seconds."""
+    descriptor = transport.fileno()
+    if descriptor is None or timeout <= 0:
+        await asyncio.sleep(0)
+        return
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await asyncio.wait_for(ready.wait(), timeout)
+    except TimeoutError:
+        pass
+    finally:
+        loop.remove_reader(descriptor)

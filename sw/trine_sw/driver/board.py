@@ -1,0 +1,220 @@
+"""The driver: a board, real or not, as a Python object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from os import PathLike
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trine_sw.driver.operations import Conversation, Operation
+from trine_sw.driver.requests import BoardState, Step
+from trine_sw.driver.transports import Transport
+from trine_sw.driver.urls import Connect, connector
+from trine_sw.errors import TrineError
+from trine_sw.link.records import Counters, Info
+from trine_sw.link.session import BoardGone, HostCounters
+from trine_sw.model import Model
+
+__all__ = ["Board"]
+
+T = TypeVar("T")
+
+_NO_RESULT = "the board answered an operation without its result"
+
+
+class Board:
+    """A board with a recurrent state, driven over its link. Get one by :meth:`open`.
+
+    Contract: each token is applied once, in order, and answers are those of that token, whatever the wire
+    does; where that can no longer be promised, :exc:`trine_sw.link.session.BoardGone` is raised. Any
+    :exc:`TrineError` leaves a board that can be used: after ``BoardGone`` by :meth:`reset`, otherwise as if
+    the call that failed had not been made from the point at which it failed.
+
+    >>> with Board.open("golden:models/shakespeare-small.trine") as board:
+    ...     print(board.generate(board.model.encode("R"), 3).tolist())
+    """
+
+    def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:
+        self.model = model
+        self._connect = connect
+        self._transport: Transport | None = None
+        self._conversation = Conversation(model, where, patience)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        model: Model | str | PathLike[str] | None = None,
+        *,
+        baud: int | None = None,
+        patience: float = 5.0,
+    ) -> Board:
+        """Open a board and begin a stream from the zero state.
+
+        Parameters
+        ----------
+        url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a
+            serial port such as ``/dev/ttyUSB0``
+        model : what the board must hold, a model or its file; needed for what is kept on the host
+        baud : of a serial port; default 1,000,000
+        patience : seconds of silence after which a board counts as gone
+
+        Raises
+        ------
+        TrineError
+            Where there is no such board, it does not answer, or it holds another model.
+        """
+        if model is not None and not isinstance(model, Model):
+            model = Model.load(model)
+        connect, own_model = connector(url, baud)
+        if model is not None and own_model is not None and model.digest() != own_model.digest():
+            raise TrineError(f"{url} is another model than the one given")
+        board = cls(connect, model or own_model, url, patience)
+        board._begin()
+        return board
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the port; may be repeated. :meth:`reset` opens it again."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    # -- what it is --------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> Info:
+        """What the board says of itself."""
+        return self._conversation.requests.info
+
+    @property
+    def counters(self) -> Counters:
+        """What the board has counted since it was configured."""
+        return self._one(self._conversation.counters())
+
+    @property
+    def host_counters(self) -> HostCounters:
+        """What this side of the link has counted in this session."""
+        return self._conversation.host_counters
+
+    # -- what it does ------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Begin a stream from the zero state; connects anew where the board had gone."""
+        if self._transport is not None:
+            try:
+                self._all(self._conversation.reset_state())
+                return
+            except BoardGone:
+                pass
+        self._begin()
+
+    def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
+        """Apply one token, or one input vector of trits; ``want`` of :class:`Step`'s fields."""
+        return self._one(self._conversation.stream([token], want))
+
+    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> Iterator[Step]:
+        """Apply tokens one after the other; gives a :class:`Step` for each.
+
+        Tokens are taken and sent ahead of the steps that are given, several to a frame: for tokens that
+        depend on earlier steps use :meth:`step`. A stream that is closed before its end has applied what
+        was sent. An error in one token comes after the steps of all tokens before it.
+        """
+        return self._run(self._conversation.stream(tokens, want))
+
+    def generate(
+        self,
+        prompt: ArrayLike,
+        count: int,
+        temperature: float = 0.0,
+        seed: int | None = 0,
+        *,
+        on_choice: Callable[[int], None] | None = None,
+    ) -> NDArray[np.int64]:
+        """Apply a prompt (P,) and return the ``count`` tokens that follow; each is told to ``on_choice``.
+
+        The last of them is not applied. Temperature 0 takes the likeliest; the same seed gives the same
+        tokens on every board, and None goes on with the random numbers of the generation before.
+        """
+        chosen = []
+        for token in self._run(self._conversation.generate(prompt, count, temperature, seed)):
+            chosen.append(token)
+            if on_choice:
+                on_choice(token)
+        return np.array(chosen, np.int64)
+
+    @property
+    def state(self) -> BoardState:
+        """The state after the last token. Set it to go on from there, on this board or another."""
+        return self._one(self._conversation.read_state())
+
+    @state.setter
+    def state(self, state: BoardState) -> None:
+        self._all(self._conversation.write_state(state))
+
+    # -- bytes ---------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.close()
+        self._transport = self._connect()
+        conversation = self._conversation
+        conversation.begin()
+        session = conversation.session
+        session.open(time.monotonic())
+        try:
+            while session.info is None:
+                deadline = session.deadline()
+                assert deadline is not None
+                self._move(session.output(), deadline - time.monotonic(), session.receive)
+                session.tick(time.monotonic())
+            conversation.opened()
+        except BaseException:
+            self.close()
+            raise
+
+    def _move(self, out: bytes, wait: float, take: Callable[[bytes, float], list[T]]) -> list[T]:
+        """Write, read, and hand over what was read."""
+        if self._transport is None:
+            raise BoardGone(f"{self._conversation.where} is closed; reset() opens it again")
+        try:
+            if out:
+                self._transport.write(out)
+            data = self._transport.read(max(wait, 0))
+        except OSError as error:
+            self.close()
+            raise BoardGone(
+                f"{self._conversation.where} has gone ({error}); once it is back, reset() begins anew"
+            ) from None
+        return take(data, time.monotonic())
+
+    def _run(self, operation: Operation[T]) -> Iterator[T]:
+        """An operation's results as they come."""
+        exchange = self._conversation.start(operation)
+        try:
+            while not exchange.done:
+                out = exchange.outgoing(time.monotonic())
+                for payload in self._move(out, exchange.wait(time.monotonic()), exchange.incoming):
+                    yield from operation.decode(payload)
+        finally:
+            exchange.done = True
+
+    def _all(self, operation: Operation[T]) -> list[T]:
+        return list(self._run(operation))
+
+    def _one(self, operation: Operation[T]) -> T:
+        results = self._all(operation)
+        if len(results) != 1:
+            raise TrineError(_NO_RESULT)
+        return results[0]

@@ -1,0 +1,87 @@
+"""One series of requests over a session: several in flight, replies in order, refusals cleared up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trine_sw.link.protocol import DONE, Command, Reason
+from trine_sw.link.session import RequestRefused, Session
+
+__all__ = ["Exchange", "Request"]
+
+#: A command and its payload.
+Request = tuple[Command, bytes]
+
+
+class Exchange:
+    """Feeds requests to a session and gives their payloads back; a front moves the bytes.
+
+    Contract: payloads come in the order of the requests, one each. Where the board refuses a request, or
+    taking the next one from ``requests`` fails, the payloads of all before it come first; then
+    :meth:`incoming` raises, and the board takes requests again. ``requests`` may give None where its next
+    request depends on a reply that has not come.
+    """
+
+    def __init__(self, session: Session, requests: Iterator[Request | None]) -> None:
+        self._session = session
+        self._requests = requests
+        self._next: Request | None = None
+        self._exhausted = False
+        self._error: BaseException | None = None
+        self._resuming = False
+        self._abandoned = session.outstanding  # replies still owed to a series that was given up
+        self.done = False
+
+    def outgoing(self, now: float) -> bytes:
+        """Bytes to be written now."""
+        session = self._session
+        while self._pull() and self._next is not None and session.room(len(self._next[1])):
+            command, payload = self._next
+            session.submit(command, payload, now)
+            self._next = None
+        if isinstance(self._error, RequestRefused) and not self._resuming and not session.outstanding:
+            self._resuming = True
+            session.submit(Command.RESUME, b"", now)
+        return session.output()
+
+    def wait(self, now: float) -> float:
+        """Seconds that may be waited for bytes."""
+        deadline = self._session.deadline()
+        return 0 if deadline is None else max(deadline - now, 0)
+
+    def incoming(self, data: bytes, now: float) -> list[bytes]:
+        """Payloads that are complete. Raises what went wrong, once everything before it has come."""
+        session = self._session
+        payloads = []
+        for command, reply in session.receive(data, now):
+            kept = not self._abandoned
+            self._abandoned -= not kept
+            if reply.code == DONE | command:
+                if kept and command is not Command.RESUME:
+                    payloads.append(reply.payload)
+            elif reply.reason is not Reason.HALTED:
+                self._error = RequestRefused(reply.reason, command)
+        session.tick(now)
+        if payloads:
+            return payloads
+        self._pull()
+        if not session.outstanding and self._next is None:
+            if self._error is not None and (self._resuming or not isinstance(self._error, RequestRefused)):
+                self.done = True
+                raise self._error
+            self.done = self._exhausted and self._error is None
+        return payloads
+
+    def _pull(self) -> bool:
+        """Have the next request at hand; False where there is none."""
+        if self._error is not None:
+            self._next = None
+            return False
+        if self._next is None and not self._exhausted:
+            try:
+                self._next = next(self._requests)
+            except StopIteration:
+                self._exhausted = True
+            except Exception as error:  # the caller's own: raised when what came before it is answered
+                self._error = error
+        return self._next is not None

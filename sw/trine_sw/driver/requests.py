@@ -1,0 +1,297 @@
+"""From tokens to requests and from replies to steps: all that the driver knows of a board's contents."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trine_sw.driver.exchange import Request
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.link.protocol import Command, Want
+from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, Info, level_values
+from trine_sw.model import Model
+from trine_sw.sampler import STATE_SEED_0, Sampler, seed_state, tau_code
+from trine_sw.trits import pack, unpack
+
+__all__ = ["WANTS", "BoardState", "Requests", "Step", "seed_of_state"]
+
+#: What a step may be asked for.
+WANTS = ("h", "u", "cycles", "logits", "choice")
+#: Most tokens of a generation in one frame: choices are shown while the next ones are made.
+_GENERATE_AT_ONCE = 64
+
+
+class Step(NamedTuple):
+    """What a token gave; None for what was not asked for.
+
+    Members
+    -------
+    h : int8 (H,), the new state's trits
+    u : int8 (H,), what the head sees of it
+    cycles : the engine's cycles
+    logits : int32 (V,)
+    choice : the likeliest next token
+    """
+
+    h: NDArray[np.int8] | None = None
+    u: NDArray[np.int8] | None = None
+    cycles: int | None = None
+    logits: NDArray[np.int32] | None = None
+    choice: int | None = None
+
+
+@dataclass(frozen=True)
+class BoardState:
+    """A stream's state, to go on from later or elsewhere: h, c int8 (H,) and the sampler's generator."""
+
+    h: NDArray[np.int8]
+    c: NDArray[np.int8]
+    generator: int = STATE_SEED_0
+
+
+def seed_of_state(generator: int) -> int:
+    """The seed from which the sampler starts in a generator's state."""
+    return int(f"{generator ^ STATE_SEED_0:032b}"[::-1], 2)
+
+
+class Requests:
+    """Builds requests for a board and reads its replies.
+
+    Parameters
+    ----------
+    info : of the board.
+    model : its model; without one, nothing can be kept on the host, and head inputs have no values.
+    limit : the longest payload that suits the wire now.
+
+    Raises
+    ------
+    TrineError
+        Where the board holds another model than ``model``, or one is needed and not given.
+    """
+
+    def __init__(self, info: Info, model: Model | None, limit: Callable[[], int] | None = None) -> None:
+        self._limit = limit or (lambda: info.link.max_payload)
+        if model is not None and model.digest() != info.digest:
+            raise TrineError(
+                f"the board holds another model (digest {info.digest.hex()[:12]}…, {info.hidden} units) than "
+                f"the one given ({model.digest().hex()[:12]}…, {model.config.hidden} units): give the file "
+                "that its bitstream was built from, or build and load one from this file"
+            )
+        self.info, self.model, self.codec = info, model, Codec(info)
+        self._levels = level_values(model.config) if model else ()
+        self._golden = Golden(model) if model and model.head_weight is not None else None
+        self._table: NDArray[np.uint8] | None = None
+        if not info.embedding_on_board and model and model.embedding_weight is not None:
+            self._table = pack(model.embedding_weight)
+
+    # -- steps -----------------------------------------------------------------------------------------
+
+    def wanted(self, names: frozenset[str]) -> Want:
+        """What the board must send so that the host has these of :data:`WANTS`."""
+        if unknown := sorted(names - set(WANTS)):
+            raise TrineError(f"a step gives {', '.join(WANTS)}, not {unknown[0]!r}")
+        asked = reduce(lambda flags, name: flags | Want[name.upper()], names, Want(0))
+        if asked & (Want.LOGITS | Want.CHOICE) and not self.info.head_on_board:
+            if self._golden is None:
+                raise TrineError("the board has no head: give the model that has one, Board.open(url, model)")
+            asked = asked & ~(Want.LOGITS | Want.CHOICE) | Want.U
+        if Want.U in asked:
+            if self.model is None:
+                raise TrineError("head inputs need the model's levels: Board.open(url, model)")
+            asked &= ~Want.H  # u tells h
+        return asked
+
+    def batch_size(self, asked: Want) -> int:
+        """Tokens of one request, at least one."""
+        record, item, most = self.codec.record_bytes(asked), self.codec.item_bytes, self.info.link.max_payload
+        if record > most:
+            raise TrineError(
+                f"one token's answer takes {record} bytes, and the board's frames hold {most}: ask for less"
+            )
+        room = self._limit()
+        return max(1, min((room - 1) // item, room // record if record else room))
+
+    def steps(self, tokens: Iterable[ArrayLike], asked: Want, counts: deque[int]) -> Iterator[Request]:
+        """Requests for tokens, or for input vectors of trits; notes how many are in each."""
+        head = bytes([int(asked)])
+        for batch in _batches(tokens, lambda: self.batch_size(asked)):
+            try:
+                items = self.items(batch)
+            except TrineError:
+                # What stands before the first wrong token is applied; then the error comes.
+                for good in range(len(batch)):
+                    self.items(batch[good : good + 1])
+                    counts.append(1)
+                    yield Command.STEP, head + self.items(batch[good : good + 1])
+                raise
+            counts.append(len(batch))
+            yield Command.STEP, head + items
+
+    def items(self, batch: Sequence[ArrayLike] | NDArray[np.integer]) -> bytes:
+        """Tokens (n,) or input vectors (n, E) as the board takes them."""
+        try:
+            values = np.asarray(batch)
+        except ValueError:
+            raise TrineError(f"input vectors must all have {self.info.embedding} trits") from None
+        if values.dtype.kind not in "iu":
+            raise TrineError(f"tokens must be whole numbers, not {values.dtype}")
+        if values.ndim == 1:
+            return self._tokens(values)
+        if values.ndim != 2 or values.shape[1] != self.info.embedding:
+            raise TrineError(
+                f"an input vector must have {self.info.embedding} trits, not {values.shape[1:]} values"
+            )
+        if self.info.embedding_on_board:
+            raise TrineError("the board embeds tokens itself: give token numbers, not vectors")
+        if values.min() < -1 or values.max() > 1:
+            raise TrineError("an input vector must hold -1, 0 and +1 only")
+        return pack(values).tobytes()
+
+    def _tokens(self, values: NDArray[np.integer]) -> bytes:
+        size = self.info.vocab_size
+        if values.min() < 0 or values.max() >= size:
+            wrong = values[(values < 0) | (values >= size)][0]
+            raise TrineError(f"token {wrong} is out of range: the model has {size} symbols")
+        if self.info.embedding_on_board:
+            return self.codec.pack_tokens(values)
+        if self._table is None:
+            raise TrineError("the board takes vectors: give them, or the model with its embedding")
+        return self._table[values].tobytes()
+
+    def decode_steps(self, payload: bytes, count: int, asked: Want, names: frozenset[str]) -> list[Step]:
+        """The ``count`` steps in a reply."""
+        if len(payload) != count * self.codec.record_bytes(asked):
+            raise TrineError(
+                f"the board answered {count} tokens by {len(payload)} bytes, against its own info"
+            )
+        rows = np.frombuffer(payload, np.uint8).reshape(count, -1)
+        planes, at = {}, 0
+        for part, size in self.codec.sizes.items():
+            if part in asked:
+                planes[part] = rows[:, at : at + size]
+                at += size
+        columns: dict[str, Iterable] = {}
+        u = None
+        if Want.U in asked:
+            u = self.codec.unpack_u(planes[Want.U], self._levels)
+            columns |= {"u": u, "h": np.sign(u)}
+        elif Want.H in asked:
+            columns["h"] = unpack(planes[Want.H], self.info.hidden, name="h")
+        if Want.CYCLES in asked:
+            columns["cycles"] = np.ascontiguousarray(planes[Want.CYCLES]).view("<u4")[:, 0].tolist()
+        if Want.LOGITS in asked:
+            columns["logits"] = self.codec.unpack_logits(planes[Want.LOGITS])
+        if Want.CHOICE in asked:
+            columns["choice"] = self.codec.unpack_tokens(planes[Want.CHOICE].tobytes()).tolist()
+        if u is not None and not self.info.head_on_board and names & {"logits", "choice"}:
+            assert self._golden is not None
+            logits = self._golden.logits(u)
+            columns |= {"logits": logits, "choice": logits.argmax(1).tolist()}
+        none = [None] * count
+        fields = (columns[name] if name in names else none for name in Step._fields)
+        return list(map(Step._make, zip(*fields, strict=True)))
+
+    # -- generation ------------------------------------------------------------------------------------
+
+    @property
+    def generates(self) -> bool:
+        """Whether the board generates by itself."""
+        return self.info.embedding_on_board and self.info.head_on_board
+
+    @property
+    def head_scale(self) -> float:
+        """Real logits are this times the integer ones."""
+        scale = self.info.head_scale or (self.model.head_scale if self.model else None)
+        if not scale:
+            raise TrineError("neither the board nor the model given has a head: it cannot generate")
+        return scale
+
+    def sampler(self, temperature: float, generator: int) -> Sampler:
+        """The sampler of a host that generates."""
+        sampler = Sampler(self.head_scale, temperature, 0)
+        sampler.state = generator
+        return sampler
+
+    def generations(
+        self, prompt: ArrayLike, count: int, temperature: float, seed: int | None
+    ) -> Iterator[Request]:
+        """Requests that apply a prompt and have ``count`` tokens follow; the checks are made at once."""
+        tokens = np.atleast_1d(np.asarray(prompt))
+        if not tokens.size:
+            raise TrineError("the prompt must be at least one token")
+        if count < 1:
+            raise TrineError(f"the count must be at least 1, not {count}")
+        self.items(tokens)
+        tau = tau_code(temperature, self.head_scale)
+        if seed is not None:
+            seed_state(seed)  # refuses one out of range
+        return self._generations(tokens, count, tau, seed)
+
+    def _generations(
+        self, tokens: NDArray[np.integer], count: int, tau: int, seed: int | None
+    ) -> Iterator[Request]:
+        yield from self.steps(tokens[:-1], Want(0), deque())
+        most = min(_GENERATE_AT_ONCE, self.info.link.max_payload // self.codec.token_bytes)
+        for made in range(0, count, most):
+            flags = 2 if made else int(seed is not None)
+            head = struct.pack("<HHBI", min(most, count - made), tau, flags, seed or 0)
+            assert len(head) == GENERATE_BYTES
+            yield Command.GENERATE, head + self.codec.pack_tokens(np.array([0]) if made else tokens[-1:])
+
+    # -- state and counters ----------------------------------------------------------------------------
+
+    def reads(self) -> Iterator[Request]:
+        """Requests for the whole state."""
+        most = (self.info.link.max_payload - 4) // CELL_BYTES
+        for first in range(0, self.info.hidden, most):
+            yield Command.READ, struct.pack("<HH", first, min(most, self.info.hidden - first))
+
+    def decode_state(self, payloads: list[bytes]) -> BoardState:
+        """The state in the replies to :meth:`reads`."""
+        cells = np.frombuffer(b"".join(payload[4:] for payload in payloads), np.int8).reshape(-1, CELL_BYTES)
+        return BoardState(cells[:, 1].copy(), cells[:, 0].copy(), int.from_bytes(payloads[-1][:4], "little"))
+
+    def writes(self, state: BoardState) -> Iterator[Request]:
+        """Requests that put a state in place; raises :exc:`TrineError` for one that no cell can have."""
+        info = self.info
+        h, c = np.asarray(state.h), np.asarray(state.c)
+        if h.shape != (info.hidden,) or c.shape != (info.hidden,):
+            raise TrineError(f"a state of this board has {info.hidden} cells, not {h.shape} and {c.shape}")
+        possible = np.sign(c) * (np.abs(c.astype(int)) >> info.output_shift >= 1)
+        if (np.abs(c.astype(int)) > info.cell_max).any() or ((h != 0) & (h != possible)).any():
+            raise TrineError("this is no state of the board's model: a cell is out of range, or h against c")
+        return self._writes(np.stack([c, h], axis=1).astype(np.int8))
+
+    def _writes(self, cells: NDArray[np.int8]) -> Iterator[Request]:
+        most = (self.info.link.max_payload - 2) // CELL_BYTES
+        for first in range(0, len(cells), most):
+            yield Command.WRITE, struct.pack("<H", first) + cells[first : first + most].tobytes()
+
+    @staticmethod
+    def decode_counters(payload: bytes) -> Counters:
+        """The counters in a reply."""
+        return Counters(*struct.unpack(f"<{len(payload) // 4}I", payload))
+
+
+def _batches(
+    tokens: Iterable[ArrayLike], size: Callable[[], int]
+) -> Iterator[Sequence[ArrayLike] | NDArray[np.integer]]:
+    if isinstance(tokens, np.ndarray):
+        start = 0
+        while start < len(tokens):
+            end = start + size()
+            yield tokens[start:end]
+            start = end
+        return
+    iterator = iter(tokens)
+    while batch := list(islice(iterator, size())):
+        yield batch

@@ -1,0 +1,61 @@
+"""Where boards are: from a URL to a function that connects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from trine_sw.backends import default_engine
+from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
+from trine_sw.errors import TrineError
+from trine_sw.link.board_model import BoardModel
+from trine_sw.model import Model
+
+__all__ = ["DEFAULT_BAUD", "Connect", "connector", "is_url"]
+
+#: Connects, and again after the other side has gone.
+Connect = Callable[[], Transport]
+
+DEFAULT_BAUD = 1_000_000
+_SIMULATORS = ("verilator", "icarus")
+_FORMS = (
+    "golden:M.trine, verilator:M.trine, icarus:M.trine, socket://host:port or a serial port (trine ports)"
+)
+
+
+def is_url(text: str) -> bool:
+    """Whether this is meant as a board's URL."""
+    return ":" in text or "/" in text
+
+
+def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]:
+    """What connects to a board, and its model where the URL names it.
+
+    Raises
+    ------
+    TrineError
+        Where the URL has no form that is known.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "socket":
+        found = re.fullmatch(r"//\[?([^/]+?)\]?:(\d{1,5})/?", rest)
+        if found is None or int(found[2]) > 65535:
+            raise TrineError(f"{url} is no socket: write socket://host:port")
+        return lambda: SocketTransport(found[1], int(found[2])), None
+    if scheme in ("golden", *_SIMULATORS):
+        if not rest:
+            raise TrineError(f"{url} names no model: write {scheme}:M.trine")
+        model = Model.load(rest)
+        engine = default_engine(model)
+        if scheme == "golden":
+            return lambda: ModelTransport(BoardModel(model, engine)), model
+        return lambda: _simulated(scheme, model), model
+    if url.startswith("/") or re.fullmatch(r"COM\d+", url):
+        return lambda: SerialTransport(url, baud or DEFAULT_BAUD), None
+    raise TrineError(f"{url!r} is no board: write {_FORMS}")
+
+
+def _simulated(simulator: str, model: Model) -> Transport:
+    from trine_hw.simulation.virtual_board import VirtualBoard
+
+    return VirtualBoard(model, default_engine(model), simulator)

@@ -1,0 +1,349 @@
+"""A board in Python: the protocol's other side over the golden model, and what the gateware must equal."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.golden import Golden, State
+from trine_sw.link.protocol import (
+    BAD_FRAME,
+    DONE,
+    PROTOCOL_VERSION,
+    REFUSED,
+    SEQUENCES,
+    Command,
+    Frame,
+    LinkConfig,
+    Reason,
+    Splitter,
+    Want,
+    decode,
+    encode,
+    refusal_payload,
+)
+from trine_sw.link.records import (
+    CELL_BYTES,
+    COUNTERS,
+    GENERATE_BYTES,
+    Codec,
+    board_info,
+    level_values,
+)
+from trine_sw.model import Model
+from trine_sw.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
+from trine_sw.timing import TimingModel
+from trine_sw.trits import TRITS_PER_BYTE, pack
+
+__all__ = ["BoardModel"]
+
+#: Cycles between tokens: more than any token takes, so that each finds the engine idle.
+_IDLE = 1 << 24
+_LARGEST = 3**TRITS_PER_BYTE - 1
+
+
+class _Refusal(Exception):
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+
+
+class BoardModel:
+    """Bytes from the host in, bytes to the host out.
+
+    Contract: the gateware's :class:`trine_hw.link.link.Link` on the same engine gives the same frames in the
+    same order, where each is sent before the next arrives.
+
+    Parameters
+    ----------
+    model, engine, link : what the board holds.
+    clock_hz, baud : what it says of itself.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        engine: EngineConfig,
+        link: LinkConfig | None = None,
+        *,
+        clock_hz: float = 0,
+        baud: float = 0,
+    ) -> None:
+        self.model, self.engine, self.link = model, engine, link or LinkConfig()
+        self.info = board_info(model, engine, self.link, clock_hz=clock_hz, baud=baud)
+        self.codec = Codec(self.info)
+        self._golden = Golden(model)
+        self._levels = level_values(model.config)
+        self.reset()
+
+    def reset(self) -> None:
+        """As the board's reset, or its configuration: everything is forgotten."""
+        self._splitter = Splitter(2 * self.link.slot_bytes)
+        self._session = self._expected = self._cached = 0
+        self._replies: dict[int, bytes] = {}
+        self._halted = False
+        self._fresh = True  # the next token starts from the zero state
+        self._state = self._golden.initial_state()
+        self._written = 0  # cells of a new state that have come
+        self._new = np.zeros((self.info.hidden, CELL_BYTES), np.int8)
+        self._sampler = Sampler(1.0, 0.0, 0)
+        self._sampler.state = STATE_SEED_0
+        self._choice = 0
+        self._timing = TimingModel(Geometry(self.model.config, self.engine))
+        self._now = 0
+        self.counts = dict.fromkeys(COUNTERS, 0)
+
+    def exchange(self, data: bytes) -> bytes:
+        """What the board answers to these bytes."""
+        return b"".join(self._answer(part) for part in self._splitter.feed(data))
+
+    def _answer(self, encoded: bytes) -> bytes:
+        frame = decode(encoded)
+        # The decoded length is one less than the encoded, and another one for every 254 bytes.
+        if frame is None or len(frame.payload) > self.link.max_payload:
+            self.counts["damaged"] += 1
+            return encode(Frame(self._session, self._expected, BAD_FRAME, refusal_payload(self._expected, 0)))
+        self.counts["frames"] += 1
+        if frame.code in (Command.INFO, Command.OPEN):
+            return self._unsequenced(frame)
+        if not self._session or frame.session != self._session:
+            return self._refuse(frame, Reason.SESSION)
+        if frame.sequence != self._expected:
+            age = (self._expected - frame.sequence - 1) % SEQUENCES
+            if age < self._cached:
+                self.counts["repeats"] += 1
+                return self._replies[frame.sequence % self.link.window]
+            self.counts["gaps"] += 1
+            return self._refuse(frame, Reason.SEQUENCE)
+        try:
+            payload = self._execute(frame)
+            reply = encode(Frame(self._session, frame.sequence, DONE | frame.code, payload))
+        except _Refusal as refusal:
+            self._halted = True
+            reply = self._refuse(frame, refusal.reason)
+        self._replies[frame.sequence % self.link.window] = reply
+        self._expected = (self._expected + 1) % SEQUENCES
+        self._cached = min(self._cached + 1, self.link.window)
+        return reply
+
+    def _refuse(self, frame: Frame, reason: Reason) -> bytes:
+        payload = refusal_payload(self._expected, frame.session)
+        return encode(Frame(self._session, frame.sequence, REFUSED | reason, payload))
+
+    def _unsequenced(self, frame: Frame) -> bytes:
+        opens = frame.code == Command.OPEN
+        if len(frame.payload) != int(opens):
+            return self._refuse(frame, Reason.LENGTH)
+        if opens:
+            if frame.payload[0] != PROTOCOL_VERSION:
+                return self._refuse(frame, Reason.VERSION)
+            if not frame.session:
+                return self._refuse(frame, Reason.SESSION)
+            if frame.session != self._session:
+                self._session = frame.session
+                self._expected = self._cached = self._written = 0
+                self._halted, self._fresh = False, True
+        return encode(Frame(self._session, frame.sequence, DONE | frame.code, self.info.pack()))
+
+    def _execute(self, frame: Frame) -> bytes:
+        payload = frame.payload
+        if self._halted and frame.code != Command.RESUME:
+            raise _Refusal(Reason.HALTED)
+        if frame.code == Command.STEP:
+            return self._step(payload)
+        if frame.code == Command.GENERATE:
+            return self._generate(payload)
+        if frame.code == Command.READ:
+            return self._read(payload)
+        if frame.code == Command.WRITE:
+            return self._write(payload)
+        if frame.code not in (Command.RESET, Command.COUNTERS, Command.RESUME):
+            raise _Refusal(Reason.COMMAND)
+        if payload:
+            raise _Refusal(Reason.LENGTH)
+        if frame.code == Command.COUNTERS:
+            return b"".join(struct.pack("<I", count % 2**32) for count in self.counts.values())
+        if frame.code == Command.RESET:
+            self._fresh, self._written = True, 0
+        else:
+            self._halted = False
+        return b""
+
+    def _step(self, payload: bytes) -> bytes:
+        if not payload:
+            raise _Refusal(Reason.LENGTH)
+        head = Want.LOGITS | Want.CHOICE
+        bits, items = payload[0], payload[1:]
+        if bits > int(~Want(0)) or bits & 3 == 3 or (bits & head and not self.engine.head == "board"):
+            raise _Refusal(Reason.VALUE)
+        want = Want(bits)
+        tokens, x = self._check_items(items, self.codec.record_bytes(want))
+        state = self._starting_state()
+        if tokens is not None:
+            trace = self._golden.run(tokens, state)
+            x = self.model.embedding_weight[tokens] if self.model.embedding_weight is not None else x
+        else:
+            trace = self._golden.run_vectors(x, state)
+        assert x is not None
+        with_head = bool(want & head)
+        cycles = self._time(x, trace.h, state.h[0], head=with_head)
+        self._arrive(trace.state)
+        count = len(x)
+        planes: list[NDArray[np.uint8]] = [np.zeros((count, 0), np.uint8)]
+        if Want.H in want:
+            planes.append(pack(trace.h))
+        if Want.U in want:
+            planes.append(self.codec.pack_u(trace.u, self._levels))
+        if Want.CYCLES in want:
+            planes.append(np.array(cycles, "<u4").view(np.uint8).reshape(count, 4))
+        if with_head:
+            assert trace.logits is not None
+            if Want.LOGITS in want:
+                planes.append(self.codec.pack_logits(trace.logits))
+            if Want.CHOICE in want:
+                packed = self.codec.pack_tokens(trace.logits.argmax(1))
+                planes.append(np.frombuffer(packed, np.uint8).reshape(count, -1))
+        return np.concatenate(planes, axis=1).tobytes()
+
+    def _check_items(
+        self, items: bytes, record: int
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int8] | None]:
+        """Tokens (n,) or trits (n, E) of a request; refuses at the first thing that is wrong."""
+        size, room = self.codec.item_bytes, self.link.max_payload
+        whole, rest = divmod(len(items), size)
+        on_board, width = self.info.embedding_on_board, self.info.embedding
+        used = 0
+        tokens, vectors = [], []
+        for index in range(whole + bool(rest)):
+            item = items[index * size : (index + 1) * size]
+            if on_board:
+                if len(item) < size:
+                    break
+                tokens.append(int.from_bytes(item, "little"))
+                if tokens[-1] >= self.info.vocab_size:
+                    raise _Refusal(Reason.TOKEN)
+            else:
+                trits = [byte // 3**k % 3 - 1 for byte in item for k in range(TRITS_PER_BYTE)]
+                if max(item) > _LARGEST or any(trits[width:]):
+                    raise _Refusal(Reason.VALUE)
+                if len(item) < size:
+                    break
+                vectors.append(trits[:width])
+            used += record
+            if used > room:
+                raise _Refusal(Reason.ROOM)
+        if rest or not whole:
+            raise _Refusal(Reason.LENGTH)
+        return (np.array(tokens), None) if on_board else (None, np.array(vectors, np.int8))
+
+    def _generate(self, payload: bytes) -> bytes:
+        if len(payload) != GENERATE_BYTES + self.codec.token_bytes:
+            raise _Refusal(Reason.LENGTH)
+        count, tau, flags, seed = struct.unpack_from("<HHBI", payload)
+        able = self.info.embedding_on_board and self.info.head_on_board
+        if not able or flags > 3 or not count or tau >> TAU_BITS:
+            raise _Refusal(Reason.VALUE)
+        token = int.from_bytes(payload[GENERATE_BYTES:], "little")
+        if token >= self.info.vocab_size:
+            raise _Refusal(Reason.TOKEN)
+        if count * self.codec.token_bytes > self.link.max_payload:
+            raise _Refusal(Reason.ROOM)
+        if flags & 1:
+            self._sampler.state = seed_state(seed)
+        if flags & 2:
+            token = self._choice
+        self._sampler.tau = tau
+        chosen = np.empty(count, np.int64)
+        x_table = self.model.embedding_weight
+        assert x_table is not None
+        for index in range(count):
+            state = self._starting_state()
+            trace = self._golden.run(np.array([token]), state)
+            self._time(
+                x_table[[token]],
+                trace.h,
+                state.h[0],
+                head=True,
+                offered=self._timing.choice if index else None,
+                feeds_back=index < count - 1,
+            )
+            self._arrive(trace.state)
+            assert trace.logits is not None
+            token = chosen[index] = self._sampler.choose(trace.logits[0])
+        self._choice = int(token)
+        return self.codec.pack_tokens(chosen)
+
+    def _read(self, payload: bytes) -> bytes:
+        if len(payload) != 4:
+            raise _Refusal(Reason.LENGTH)
+        if self._written:
+            raise _Refusal(Reason.STATE)
+        first, count = struct.unpack("<HH", payload)
+        if not count or first + count > self.info.hidden:
+            raise _Refusal(Reason.VALUE)
+        if 4 + CELL_BYTES * count > self.link.max_payload:
+            raise _Refusal(Reason.ROOM)
+        state = self._starting_state()
+        cells = np.stack([state.c[0], state.h[0]], axis=1)[first : first + count]
+        generator = self._sampler.state if self.info.head_on_board else 0
+        return struct.pack("<I", generator) + cells.tobytes()
+
+    def _write(self, payload: bytes) -> bytes:
+        if len(payload) < 2 + CELL_BYTES or len(payload) % CELL_BYTES:
+            raise _Refusal(Reason.LENGTH)
+        first = int.from_bytes(payload[:2], "little")
+        cells = np.frombuffer(payload[2:], np.int8).reshape(-1, CELL_BYTES)
+        if first and first != self._written:
+            raise _Refusal(Reason.STATE)
+        c, h = cells[:, 0].astype(int), cells[:, 1].astype(int)
+        open_h = np.sign(c) * (abs(c) >> self.info.output_shift >= 1)
+        end = first + len(cells)
+        if end > self.info.hidden or (abs(c) > self.info.cell_max).any() or ((h != 0) & (h != open_h)).any():
+            raise _Refusal(Reason.VALUE)
+        self._new[first:end] = cells
+        self._written = end % self.info.hidden
+        if not self._written:
+            self._state = State(self._new[:, 1].copy()[None], self._new[:, 0].copy()[None])
+            self._fresh = False
+        return b""
+
+    def _starting_state(self) -> State:
+        return self._golden.initial_state() if self._fresh else self._state
+
+    def _arrive(self, state: State) -> None:
+        self._state, self._fresh, self._written = state, False, 0
+
+    def _time(
+        self,
+        x: NDArray[np.int8],
+        h: NDArray[np.int8],
+        before: NDArray[np.int8],
+        *,
+        head: bool,
+        offered: int | None = None,
+        feeds_back: bool = False,
+    ) -> list[int]:
+        """Cycles of tokens that each find the engine idle, or of one that is fed back."""
+        timing = self._timing
+        x_counts = timing.x_counts(x).tolist()
+        h_counts = timing.h_counts(np.concatenate([before[None], h])).tolist()
+        cycles = []
+        for index in range(len(x)):
+            self._now += _IDLE
+            cycles.append(
+                timing.step(
+                    x_counts[index],
+                    h_counts[index],
+                    h_counts[index + 1],
+                    head=head,
+                    last=head,
+                    offered=self._now if offered is None else offered,
+                    feeds_back=feeds_back,
+                )
+            )
+        self.counts["tokens"] += len(x)
+        self.counts["cycles"] += sum(cycles)
+        self.counts["columns"] = timing.columns
+        return cycles

@@ -1,0 +1,211 @@
+"""Frames: what a message between host and board is made of (docs/driver.md has it byte by byte).
+
+A frame is COBS-encoded between zero bytes. Inside, numbers with their least significant byte first:
+
+    session (2)  sequence (2)  code (1)  payload  CRC-32 of all before (4)
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+import zlib
+from dataclasses import dataclass
+
+from cobs import cobs
+
+__all__ = [
+    "BAD_FRAME",
+    "CRC_BYTES",
+    "DONE",
+    "HEADER_BYTES",
+    "PROTOCOL_VERSION",
+    "REFUSED",
+    "SEQUENCES",
+    "Command",
+    "Frame",
+    "LinkConfig",
+    "Reason",
+    "Splitter",
+    "Want",
+    "decode",
+    "encode",
+    "encoded_size",
+    "refusal_payload",
+]
+
+PROTOCOL_VERSION = 1
+
+_HEADER = struct.Struct("<HHB")
+_CRC = struct.Struct("<I")
+HEADER_BYTES = _HEADER.size
+CRC_BYTES = _CRC.size
+#: Sequence numbers count modulo this.
+SEQUENCES = 1 << 16
+
+#: A reply's code is the command's with this bit set where the command was done...
+DONE = 0x80
+#: ... and a :class:`Reason` with these bits set where it was refused.
+REFUSED = 0xC0
+
+
+class Command(enum.IntEnum):
+    """What a host may ask for. INFO and OPEN take no sequence number, all others do."""
+
+    INFO = 0x00
+    OPEN = 0x01
+    RESET = 0x02
+    STEP = 0x03
+    GENERATE = 0x04
+    READ = 0x05
+    WRITE = 0x06
+    COUNTERS = 0x07
+    RESUME = 0x08
+
+
+class Reason(enum.IntEnum):
+    """Why a board refuses. The first three use up no sequence number: the frame never counted."""
+
+    CORRUPT = 1
+    SESSION = 2
+    SEQUENCE = 3
+    COMMAND = 4
+    LENGTH = 5
+    VALUE = 6
+    TOKEN = 7
+    ROOM = 8
+    STATE = 9
+    VERSION = 10
+    HALTED = 11
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a message to the user."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Reason.CORRUPT: "a frame arrived damaged",
+    Reason.SESSION: "the frame is of another session",
+    Reason.SEQUENCE: "a frame before this one is missing",
+    Reason.COMMAND: "the command is unknown to this board",
+    Reason.LENGTH: "the payload's length does not suit the command",
+    Reason.VALUE: "a value in the payload is out of its range",
+    Reason.TOKEN: "a token is not in the model's vocabulary",
+    Reason.ROOM: "the reply would not fit a frame",
+    Reason.STATE: "the state is half written",
+    Reason.VERSION: "the board speaks another version of the protocol",
+    Reason.HALTED: "a command before this one was refused",
+}
+
+#: The code of the refusal of a frame that cannot be trusted.
+BAD_FRAME = REFUSED | Reason.CORRUPT
+
+
+class Want(enum.IntFlag):
+    """What a reply to STEP carries for each token, in this order."""
+
+    H = 1
+    U = 2
+    CYCLES = 4
+    LOGITS = 8
+    CHOICE = 16
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """Sizes of a board's buffers.
+
+    Parameters
+    ----------
+    window : frames that may be unanswered, and last replies that the board keeps; a power of two.
+    slot_bytes : room for one encoded frame; a power of two from 64 to 8192.
+    receive_bytes : bytes that the board buffers before it reads them; at least a slot's.
+    """
+
+    window: int = 8
+    slot_bytes: int = 256
+    receive_bytes: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or self.window > 64 or self.window & (self.window - 1):
+            raise ValueError(f"window must be a power of two from 1 to 64, not {self.window}")
+        if not 64 <= self.slot_bytes <= 8192 or self.slot_bytes & (self.slot_bytes - 1):
+            raise ValueError(f"slot_bytes must be a power of two from 64 to 8192, not {self.slot_bytes}")
+        if self.receive_bytes < self.slot_bytes:
+            raise ValueError(f"receive_bytes must be at least {self.slot_bytes}, not {self.receive_bytes}")
+
+    @property
+    def max_frame(self) -> int:
+        """Bytes of a frame before its encoding: with COBS' overhead and the zero they fill a slot."""
+        return self.slot_bytes - 2 - self.slot_bytes // 254
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes of a payload."""
+        return self.max_frame - HEADER_BYTES - CRC_BYTES
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame's contents; ``code`` is a :class:`Command`, or a reply's."""
+
+    session: int
+    sequence: int
+    code: int
+    payload: bytes = b""
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why this reply refuses, or None where it does not."""
+        if self.code & REFUSED != REFUSED:
+            return None
+        try:
+            return Reason(self.code & ~REFUSED)
+        except ValueError:
+            return None
+
+
+def encoded_size(payload_bytes: int) -> int:
+    """Bytes on the wire of a frame with so long a payload, at most."""
+    size = HEADER_BYTES + payload_bytes + CRC_BYTES
+    return size + 1 + (size - 1) // 254 + 1
+
+
+def encode(frame: Frame) -> bytes:
+    """The bytes of a frame on the wire, the closing zero included."""
+    body = _HEADER.pack(frame.session, frame.sequence, frame.code) + frame.payload
+    return cobs.encode(body + _CRC.pack(zlib.crc32(body))) + b"\0"
+
+
+def decode(encoded: bytes) -> Frame | None:
+    """The frame between two zeros, or None where it is damaged."""
+    try:
+        body = cobs.decode(encoded)
+    except cobs.DecodeError:
+        return None
+    if len(body) < HEADER_BYTES + CRC_BYTES:
+        return None
+    if zlib.crc32(body[:-CRC_BYTES]) != _CRC.unpack_from(body, len(body) - CRC_BYTES)[0]:
+        return None
+    session, sequence, code = _HEADER.unpack_from(body)
+    return Frame(session, sequence, code, body[HEADER_BYTES:-CRC_BYTES])
+
+
+def refusal_payload(expected: int, session: int) -> bytes:
+    """Of a refusal: the sequence number that the board waits for, the session that was addressed."""
+    return struct.pack("<HH", expected, session)
+
+
+class Splitter:
+    """Cuts a stream of bytes at its zeros; what exceeds ``limit`` without one comes out cut short."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Whole encoded frames, without their zeros and without empty ones."""
+        *whole, self._rest = (self._rest + data).split(b"\0")
+        self._rest = self._rest[: self._limit + 1]
+        return [part[: self._limit + 1] for part in whole if part]

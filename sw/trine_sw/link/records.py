@@ -1,0 +1,266 @@
+"""What travels inside payloads: tokens, trit vectors, head inputs, logits, cells, and what a board is."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig, Want
+from trine_sw.model import Model, ModelConfig
+from trine_sw.placement import place
+from trine_sw.trits import pack, packed_size, unpack
+
+__all__ = [
+    "CELL_BYTES",
+    "COUNTERS",
+    "GENERATE_BYTES",
+    "INFO_BYTES",
+    "Codec",
+    "Counters",
+    "Info",
+    "board_info",
+    "level_values",
+    "u_bits",
+]
+
+_INFO = struct.Struct("<B32sIIIHBHB??BBBBBHIIId")
+INFO_BYTES = _INFO.size
+#: Of GENERATE, before the token: count (2), tau (2), flags (1), seed (4).
+GENERATE_BYTES = 9
+#: A cell in READ and WRITE: c and h, a signed byte each.
+CELL_BYTES = 2
+#: The counters in the order of their reply, 4 bytes each. The last six are the link's own.
+COUNTERS = (
+    "tokens",
+    "cycles",
+    "columns",
+    "frames",
+    "damaged",
+    "gaps",
+    "repeats",
+    "overflows",
+    "framing_errors",
+)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a board has counted since its reset, each modulo 2**32.
+
+    Members
+    -------
+    tokens, cycles, columns : the engine's: steps, cycles with a token in the engine, columns issued
+    frames : whole frames received
+    damaged : frames refused as CORRUPT
+    gaps : frames refused because one before them was missing
+    repeats : frames that came again and were answered from the replies kept
+    overflows : bytes lost because the buffer was full
+    framing_errors : bytes without a stop bit
+    """
+
+    tokens: int
+    cycles: int
+    columns: int
+    frames: int
+    damaged: int
+    gaps: int
+    repeats: int
+    overflows: int
+    framing_errors: int
+
+
+def level_values(model: ModelConfig) -> tuple[int, ...]:
+    """The distinct levels of the head that are not 0, rising: u is the sign of h and one of these."""
+    return tuple(sorted(set(model.head_levels[1:])))
+
+
+def u_bits(model: ModelConfig) -> int:
+    """Bits of an entry of u on the wire: a signed position in :func:`level_values`; 0 where u is h's trit."""
+    count = len(level_values(model))
+    return 0 if count == 1 else (2 * count).bit_length()
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a board says of itself: the reply to INFO and OPEN.
+
+    Members
+    -------
+    version : of the protocol
+    digest : of the model, :meth:`trine_sw.model.Model.digest`
+    hidden, embedding, vocab_size : the model's sizes
+    lanes, banks, groups : the engine's
+    ways : logits that leave the head in a cycle
+    embedding_on_board, head_on_board : what the engine keeps
+    cell_max, output_shift : the model's
+    u_bits : of an entry of u on the wire; 0: a trit
+    logit_bits : of a logit; 0 without a head
+    window, slot_bytes, receive_bytes : of :class:`trine_sw.link.protocol.LinkConfig`
+    clock_hz, baud : of the engine and of the line; 0 where there is none
+    head_scale : real logits are this times the integer ones; 0 without a head
+    """
+
+    version: int
+    digest: bytes
+    hidden: int
+    embedding: int
+    vocab_size: int
+    lanes: int
+    banks: int
+    groups: int
+    ways: int
+    embedding_on_board: bool
+    head_on_board: bool
+    cell_max: int
+    output_shift: int
+    u_bits: int
+    logit_bits: int
+    window: int
+    slot_bytes: int
+    receive_bytes: int
+    clock_hz: int
+    baud: int
+    head_scale: float
+
+    def pack(self) -> bytes:
+        """The payload of a reply."""
+        return _INFO.pack(*(getattr(self, entry.name) for entry in fields(self)))
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Info:
+        """From a reply's payload. Raises :exc:`TrineError` for another version or another form."""
+        if payload and payload[0] != PROTOCOL_VERSION:
+            raise TrineError(
+                f"the board speaks version {payload[0]} of the protocol, and this driver version "
+                f"{PROTOCOL_VERSION}: build its bitstream with this version of Trine"
+            )
+        if len(payload) != INFO_BYTES:
+            raise TrineError(f"the board's description is {len(payload)} bytes long, not {INFO_BYTES}")
+        return cls(*_INFO.unpack(payload))
+
+    @property
+    def link(self) -> LinkConfig:
+        """The board's buffers."""
+        return LinkConfig(self.window, self.slot_bytes, self.receive_bytes)
+
+
+def board_info(
+    model: Model, engine: EngineConfig, link: LinkConfig, *, clock_hz: float = 0, baud: float = 0
+) -> Info:
+    """What a board with this model, engine and link says of itself."""
+    placement = place(model, engine)
+    geometry = placement.geometry
+    config = model.config
+    return Info(
+        version=PROTOCOL_VERSION,
+        digest=model.digest(),
+        hidden=config.hidden,
+        embedding=config.embedding,
+        vocab_size=config.vocab_size,
+        lanes=geometry.lanes,
+        banks=engine.banks,
+        groups=geometry.groups,
+        ways=engine.sampler_ways,
+        embedding_on_board=engine.embedding == "board",
+        head_on_board=engine.head == "board",
+        cell_max=config.cell_max,
+        output_shift=config.output_shift,
+        u_bits=u_bits(config),
+        logit_bits=placement.logit_width,
+        window=link.window,
+        slot_bytes=link.slot_bytes,
+        receive_bytes=link.receive_bytes,
+        clock_hz=round(clock_hz),
+        baud=round(baud),
+        head_scale=float(model.head_scale or 0) if engine.head == "board" else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Sizes and codes of what payloads carry, for a board."""
+
+    info: Info
+
+    @cached_property
+    def token_bytes(self) -> int:
+        """Of a token's number."""
+        return max(1, ((self.info.vocab_size - 1).bit_length() + 7) // 8)
+
+    @cached_property
+    def item_bytes(self) -> int:
+        """Of one token in a request: its number, or its packed trits."""
+        return self.token_bytes if self.info.embedding_on_board else packed_size(self.info.embedding)
+
+    @cached_property
+    def logit_bytes(self) -> int:
+        """Of one logit."""
+        return (self.info.logit_bits + 7) // 8
+
+    @cached_property
+    def sizes(self) -> dict[Want, int]:
+        """Bytes of each part of a token's record."""
+        info = self.info
+        h = packed_size(info.hidden)
+        return {
+            Want.H: h,
+            Want.U: -(-info.hidden * info.u_bits // 8) if info.u_bits else h,
+            Want.CYCLES: 4,
+            Want.LOGITS: self.logit_bytes * info.vocab_size,
+            Want.CHOICE: self.token_bytes,
+        }
+
+    def record_bytes(self, want: Want) -> int:
+        """Of a token's record in a reply."""
+        return sum(size for part, size in self.sizes.items() if part in want)
+
+    def pack_tokens(self, tokens: NDArray[np.integer]) -> bytes:
+        """Token numbers (n,)."""
+        wide = np.ascontiguousarray(tokens, "<u4")
+        return wide.view(np.uint8).reshape(-1, 4)[:, : self.token_bytes].tobytes()
+
+    def unpack_tokens(self, data: bytes) -> NDArray[np.int64]:
+        """Token numbers (n,)."""
+        wide = np.zeros((len(data) // self.token_bytes, 4), np.uint8)
+        wide[:, : self.token_bytes] = np.frombuffer(data, np.uint8).reshape(-1, self.token_bytes)
+        return wide.view("<u4")[:, 0].astype(np.int64)
+
+    def pack_u(self, u: NDArray[np.integer], levels: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Head inputs (n, H) of these :func:`level_values`, packed (n, bytes)."""
+        if not self.info.u_bits:
+            return pack(np.sign(u))
+        codes = np.sign(u) * (np.searchsorted(levels, np.abs(u)) + 1)
+        bits = codes.astype(np.int64)[..., None] >> np.arange(self.info.u_bits) & 1
+        return np.packbits(bits.reshape(len(u), -1).astype(np.uint8), axis=1, bitorder="little")
+
+    def unpack_u(self, data: NDArray[np.uint8], levels: tuple[int, ...]) -> NDArray[np.int8]:
+        """Head inputs (n, H), from their packed form (n, bytes)."""
+        bits, size = self.info.u_bits, self.info.hidden
+        values = np.array((0, *levels))
+        if not bits:
+            return unpack(data, size, name="u") * np.int8(levels[0])
+        planes = np.unpackbits(data, axis=1, bitorder="little")[:, : bits * size].reshape(-1, size, bits)
+        codes = planes.astype(np.int64) @ (1 << np.arange(bits))
+        codes -= (codes >> (bits - 1)) << bits
+        if np.abs(codes).max(initial=0) > len(levels):
+            raise TrineError("the board sent a level that the model's head does not have")
+        return (np.sign(codes) * values[np.abs(codes)]).astype(np.int8)
+
+    def pack_logits(self, logits: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Logits (n, V), packed (n, bytes)."""
+        wide = np.ascontiguousarray(logits, "<i4").view(np.uint8).reshape(*logits.shape, 4)
+        return wide[..., : self.logit_bytes].reshape(len(logits), -1)
+
+    def unpack_logits(self, data: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Logits (n, V), from their packed form (n, bytes)."""
+        parts = data.reshape(len(data), -1, self.logit_bytes)
+        wide = np.zeros((*parts.shape[:2], 4), np.uint8)
+        wide[..., : self.logit_bytes] = parts
+        shift = 32 - 8 * self.logit_bytes
+        return (wide.view("<i4")[..., 0] << shift) >> shift

@@ -1,0 +1,320 @@
+"""The host's side of the link: every request is applied once and answered once, in order.
+
+Nothing here reads, writes or waits: bytes and the time go in, bytes and replies come out, so that one
+implementation serves the synchronous driver, the asynchronous one and the tests.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from dataclasses import dataclass
+
+from trine_sw.errors import TrineError
+from trine_sw.link.protocol import (
+    BAD_FRAME,
+    DONE,
+    PROTOCOL_VERSION,
+    SEQUENCES,
+    Command,
+    Frame,
+    Reason,
+    Splitter,
+    decode,
+    encode,
+)
+from trine_sw.link.records import Info
+
+__all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
+
+#: Seconds until the first retry while no round trip has been measured, and the least later on.
+_FIRST_TIMEOUT, _LEAST_TIMEOUT = 0.5, 0.02
+#: A timeout is never longer: a board that comes back is found soon.
+_LONGEST_TIMEOUT = 2.0
+#: A timeout grows with each that fails, up to so many times the measured one: no other traffic is in the way.
+_MOST_BACKOFF = 8
+#: Payloads are halved where more than a quarter of so many requests had to be sent again, and doubled where
+#: none had; they are never limited to less.
+_SAMPLE, _LEAST_PAYLOAD = 16, 24
+#: Bytes of a frame that no board sends.
+_LONGEST_FRAME = 1 << 14
+
+
+class BoardGone(TrineError):
+    """The board does not answer, or has lost the session; its state is gone for this program."""
+
+
+class RequestRefused(TrineError):
+    """The board has refused a request; its state is that before the request."""
+
+    def __init__(self, reason: Reason | None, command: Command) -> None:
+        self.reason = reason
+        sentence = reason.sentence if reason else "the board gives a reason that this driver does not know"
+        super().__init__(f"the board refused {command.name}: {sentence}; its state is unchanged")
+
+
+@dataclass
+class HostCounters:
+    """What the host has seen of the wire: frames sent and sent again, replies, and damage."""
+
+    sent: int = 0
+    resent: int = 0
+    replies: int = 0
+    damaged: int = 0
+    timeouts: int = 0
+
+
+@dataclass
+class _Request:
+    sequence: int
+    command: Command
+    encoded: bytes
+    stamp: int  # order of its latest transmission
+    sent_at: float
+    first: bool = True  # not yet sent again: its reply measures the round trip (Karn)
+    reply: Frame | None = None
+
+
+class Session:
+    """One session with a board, from its opening on.
+
+    Contract: replies come in the order of :meth:`submit`, each once, whatever the wire loses, repeats or
+    damages; the board applies each request once. :exc:`BoardGone` is raised by :meth:`receive` or
+    :meth:`tick` when that can no longer be kept: the board was reset or opened by another program, or does
+    not answer for ``patience`` seconds.
+
+    Parameters
+    ----------
+    patience : seconds without any valid frame, while one is owed, after which the board counts as gone
+    nonce : the session's number, 1 to 65535; default random
+    where : the board's name in messages
+
+    Members
+    -------
+    info : what the board says of itself, once the session is open
+    payload_limit : bytes of a payload that suit the wire as it is now
+    counters : what this side has seen of the wire
+    """
+
+    def __init__(self, *, patience: float = 5.0, nonce: int | None = None, where: str = "the board") -> None:
+        self.nonce = nonce or 1 + secrets.randbelow(SEQUENCES - 1)
+        self.patience = patience
+        self.where = where
+        self.info: Info | None = None
+        self.counters = HostCounters()
+        self._splitter = Splitter(_LONGEST_FRAME)
+        self._window, self._credit = 1, 0
+        self._requests: deque[_Request] = deque()
+        self._next = 0
+        self._stamp = 0
+        self._in_flight = 0  # bytes of requests that are not answered
+        self._out: list[bytes] = []
+        self._round_trip: float | None = None
+        self._variation = 0.0
+        self._timeout = self._measured = _FIRST_TIMEOUT
+        self._answered = self._repeated = 0  # requests since the payload was last judged
+        self.payload_limit = 0
+        self._heard = 0.0  # time of the last valid frame, or of the first request after silence
+        self._opening: float | None = None  # when OPEN was last sent
+        self._bytes_seen = 0
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def open(self, now: float) -> None:
+        """Ask for the session; :attr:`info` is set when the board has answered."""
+        self._heard = now
+        self._send_open(now)
+
+    def _send_open(self, now: float) -> None:
+        self._opening = now
+        # The zero ends whatever part of a frame a host before this one may have left there.
+        frame = Frame(self.nonce, 0, Command.OPEN, bytes([PROTOCOL_VERSION]))
+        self._out.append(b"\0" + encode(frame))
+
+    @property
+    def outstanding(self) -> int:
+        """Requests that are not answered."""
+        return len(self._requests)
+
+    def room(self, payload_bytes: int) -> bool:
+        """Whether a request with so long a payload may be submitted now."""
+        if self.info is None:
+            return False
+        # COBS and the closing zero add two bytes, and one for every 254.
+        size = payload_bytes + 11 + payload_bytes // 254 + 1
+        fits = self._in_flight + size <= self._credit or not self._requests
+        return len(self._requests) < self._window and fits
+
+    def submit(self, command: Command, payload: bytes, now: float) -> None:
+        """Send a request; there must be :meth:`room`."""
+        assert self.info is not None and len(self._requests) < self._window
+        if len(payload) > self.info.link.max_payload:
+            raise TrineError(
+                f"a payload of {len(payload)} bytes is too long: {self.where} takes "
+                f"{self.info.link.max_payload}"
+            )
+        if not self._requests:
+            self._heard = now
+        sequence = self._next
+        self._next = (sequence + 1) % SEQUENCES
+        encoded = encode(Frame(self.nonce, sequence, command, payload))
+        self._stamp += 1
+        self._requests.append(_Request(sequence, command, encoded, self._stamp, now))
+        self._in_flight += len(encoded)
+        self._out.append(encoded)
+        self.counters.sent += 1
+
+    def output(self) -> bytes:
+        """Bytes to be written now."""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    # -- replies -------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, now: float) -> list[tuple[Command, Frame]]:
+        """Take bytes from the board; returns commands and their replies, in order, refusals among them."""
+        self._bytes_seen += len(data)
+        for part in self._splitter.feed(data):
+            frame = decode(part)
+            if frame is None:
+                self.counters.damaged += 1
+                continue
+            self._take(frame, now)
+        replies = []
+        while self._requests and self._requests[0].reply is not None:
+            request = self._requests.popleft()
+            assert request.reply is not None
+            replies.append((request.command, request.reply))
+            self._in_flight -= len(request.encoded)
+        return replies
+
+    def _take(self, frame: Frame, now: float) -> None:
+        if self.info is None:
+            self._take_opening(frame, now)
+            return
+        if frame.session == self.nonce:
+            self._heard = now
+        if frame.reason is Reason.SESSION:
+            # It names the session that was addressed: an answer to a frame older than this session does not.
+            if frame.payload[2:4] == self.nonce.to_bytes(2, "little"):
+                raise BoardGone(self._lost(frame.session))
+            return
+        if frame.session != self.nonce or frame.code in (DONE | Command.OPEN, DONE | Command.INFO):
+            return
+        if frame.code == BAD_FRAME:
+            # If requests follow the damaged one, the board's answers to them will tell; the last has none.
+            last = max(self._requests, key=lambda request: request.stamp, default=None)
+            if last and last.reply is None and last.sequence == frame.sequence:
+                self._resend([last], now)
+            return
+        request = self._find(frame.sequence)
+        if request is None or request.reply is not None:
+            return
+        if frame.reason is not Reason.SEQUENCE:
+            self.counters.replies += 1
+            request.reply = frame
+            self._judge(request)
+            if request.first:
+                self._measure(now - request.sent_at)
+        # The wire keeps its order: what was sent before this one and is unanswered was lost on one way.
+        stamp = request.stamp
+        lost = [other for other in self._requests if other.reply is None and other.stamp <= stamp]
+        if lost:
+            self._resend(lost, now)
+
+    def _take_opening(self, frame: Frame, now: float) -> None:
+        if frame.reason is Reason.VERSION:
+            raise TrineError(
+                f"{self.where} refuses version {PROTOCOL_VERSION} of the protocol: build its bitstream "
+                "with this version of Trine"
+            )
+        if frame.session != self.nonce or frame.code != DONE | Command.OPEN:
+            return
+        info = Info.unpack(frame.payload)
+        self._window, self._credit = info.window, info.receive_bytes
+        self.payload_limit = info.link.max_payload
+        if self._opening is not None:
+            self._measure(now - self._opening)
+        self._opening = None
+        self.info = info
+        self._heard = now
+
+    def _find(self, sequence: int) -> _Request | None:
+        if not self._requests:
+            return None
+        index = (sequence - self._requests[0].sequence) % SEQUENCES
+        return self._requests[index] if index < len(self._requests) else None
+
+    def _lost(self, session: int) -> str:
+        if session == 0:
+            return f"{self.where} was reset: the state of this stream is lost; call reset() to begin anew"
+        return f"{self.where} was opened by another program: this stream is over; reset() takes it back"
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def deadline(self) -> float | None:
+        """When :meth:`tick` wants to be called if nothing arrives before; None while nothing is owed."""
+        if self._opening is not None:
+            return self._opening + self._timeout
+        first = next((request for request in self._requests if request.reply is None), None)
+        return None if first is None else max(first.sent_at, self._heard) + self._timeout
+
+    def tick(self, now: float) -> None:
+        """Send again what is overdue. Raises :exc:`BoardGone` where the board has been silent for long."""
+        deadline = self.deadline()
+        if deadline is None or now < deadline:
+            return
+        if now - self._heard > self.patience:
+            raise BoardGone(self._silence())
+        self.counters.timeouts += 1
+        self._timeout = min(2 * self._timeout, _MOST_BACKOFF * self._measured, _LONGEST_TIMEOUT)
+        if self._opening is not None:
+            self._send_open(now)
+            return
+        self._resend([next(request for request in self._requests if request.reply is None)], now)
+
+    def _silence(self) -> str:
+        if self.info is None and self._bytes_seen:
+            return (
+                f"{self.where} sends bytes, but no frame of Trine's protocol: is the baud rate right, and "
+                "is it a Trine board?"
+            )
+        if self.info is None:
+            return (
+                f"{self.where} does not answer: is a Trine bitstream loaded, and are port and baud rate "
+                "right?"
+            )
+        return (
+            f"{self.where} has stopped answering ({self.patience:g} s): is it still plugged in? "
+            "reset() begins anew"
+        )
+
+    def _resend(self, requests: list[_Request], now: float) -> None:
+        for request in requests:
+            self._stamp += 1
+            request.stamp, request.sent_at, request.first = self._stamp, now, False
+            self._out.append(request.encoded)
+            self.counters.resent += 1
+
+    def _measure(self, seconds: float) -> None:
+        """The timeout from smoothed round trips and their variation (RFC 6298)."""
+        if self._round_trip is None:
+            self._round_trip, self._variation = seconds, seconds / 2
+        else:
+            self._variation += (abs(self._round_trip - seconds) - self._variation) / 4
+            self._round_trip += (seconds - self._round_trip) / 8
+        wanted = self._round_trip + max(4 * self._variation, _LEAST_TIMEOUT)
+        self._timeout = self._measured = min(wanted, _LONGEST_TIMEOUT)
+
+    def _judge(self, request: _Request) -> None:
+        """Shorter frames where many are damaged, longer ones where none is."""
+        assert self.info is not None
+        self._answered += 1
+        self._repeated += not request.first
+        if self._answered == _SAMPLE:
+            if self._repeated > _SAMPLE // 4:
+                self.payload_limit = max(self.payload_limit // 2, _LEAST_PAYLOAD)
+            elif not self._repeated:
+                self.payload_limit = min(self.payload_limit * 2, self.info.link.max_payload)
+            self._answered = self._repeated = 0
