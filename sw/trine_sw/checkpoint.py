@@ -1,8 +1,6 @@
 """Checkpoints: whole or not at all, and only for the recipe that made them."""
 
 import io
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +27,11 @@ def load_checkpoint(path: Path, recipe: str) -> dict[str, Any]:
         content = torch.load(path, weights_only=True)
     except FileNotFoundError:
         raise TrineError(f"there is no checkpoint {path} to resume from; train without --resume") from None
-    except (OSError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # what is damaged may end in any of Python's errors
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise TrineError(f"{path} is no whole checkpoint ({reason}); remove it and train anew") from None
+    if not isinstance(content, dict) or "recipe" not in content:
+        raise TrineError(f"{path} is no checkpoint of a training run; remove it and train anew")
     if content["recipe"] != recipe:
         raise TrineError(f"{path} was made with another recipe; remove it, or train without --resume")
     return content

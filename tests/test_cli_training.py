@@ -1,0 +1,137 @@
+"""The command train: what it writes, what an interruption costs, and what it refuses."""
+
+import json
+import os
+import re
+import signal
+from dataclasses import replace
+
+import pytest
+
+from trine_sw.model import Model, ModelConfig
+from trine_sw.recipes import RECIPES, Recipe, Schedule
+
+NO_TORCH = "import sys; sys.modules['torch'] = None"
+
+
+def test_only_training_needs_torch(process, model_path):
+    for arguments, status, words in (
+        (["train", "shakespeare"], 1, "Error: training needs torch, which is missing: pip install"),
+        (["info", model_path], 0, ""),
+        (["run", model_path, "--text", "!"], 0, ""),
+        (["generate", model_path, "--prompt", "!"], 0, ""),
+        (["fit", model_path, "--board", "ulx3s"], 0, ""),
+    ):
+        ended = process(*arguments, first=NO_TORCH)
+        _, said = ended.communicate(timeout=60)
+        assert ended.returncode == status and said.startswith(words) and said.count("\n") == status, said
+
+
+torch = pytest.importorskip("torch")
+
+from trine_sw.training_run import Run  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def tiny(sea, monkeypatch):
+    """A recipe "tiny" on the data set "sea"."""
+    config = ModelConfig(hidden=8, embedding=6, vocab_size=len(set(sea)), head_levels=(0, 1, 2))
+    schedule = Schedule(epochs=2, batch=8, steps=16, warmup=5)
+    recipe = Recipe(
+        name="tiny", dataset="sea", config=config, schedule=schedule, baseline=schedule, distil=0.0
+    )
+    monkeypatch.setitem(RECIPES, "tiny", recipe)
+    torch.set_num_threads(1)
+    return recipe
+
+
+def interrupt(monkeypatch, kind, epoch, update):
+    """Ctrl-C while that update is made."""
+    original = Run._step
+
+    def step(run, *arguments):
+        if (run.kind, run.epoch, run.update) == (kind, epoch, update):
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(run, *arguments)
+
+    monkeypatch.setattr(Run, "_step", step)
+
+
+def figures(path):
+    """A record without what may differ: times and where it was made."""
+    text = re.sub(r'"seconds": [\d.]+', "", path.read_text())
+    return re.sub(r'"code_version": "[^"]*"', "", text)
+
+
+@pytest.mark.parametrize("kind", ["ternary", "float"])
+def test_interrupted_and_resumed_equals_uninterrupted(succeeds, trine, tiny, tmp_path, monkeypatch, kind):
+    monkeypatch.setitem(RECIPES, "tiny", replace(tiny, distil=0.5))
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "whole")
+    assert "nats per character" in succeeds("train", "tiny")
+    monkeypatch.chdir(tmp_path / "cut")
+    with monkeypatch.context() as patch:
+        interrupt(patch, kind, 1, 3)
+        result = trine("train", "tiny")
+    assert result.exit_code == 1
+    assert f"Error: interrupted; runs/tiny/{kind}.pt is saved, go on with --resume" in result.stderr
+    assert not (tmp_path / "cut/models/tiny.trine").exists()
+    succeeds("train", "tiny", "--resume")
+
+    models = [Model.load(tmp_path / name / "models/tiny.trine") for name in ("whole", "cut")]
+    assert models[0].digest() == models[1].digest()
+    records = [figures(tmp_path / name / "docs/results/tiny-training.json") for name in ("whole", "cut")]
+    assert records[0] == records[1]
+    record = json.loads((tmp_path / "whole/docs/results/tiny-training.json").read_text())
+    assert models[0].training == record and record["float"]["valid_nats"] > 0
+
+
+def test_baseline_can_be_left_out(succeeds, tmp_path):
+    succeeds("train", "tiny", "--no-baseline", "--out", "tiny.trine")
+    assert "float" not in Model.load("tiny.trine").training
+    assert not (tmp_path / "runs/tiny/float.pt").exists()
+
+
+def test_checkpoint_of_another_recipe(fails, succeeds, tiny, tmp_path, monkeypatch):
+    succeeds("train", "tiny", "--no-baseline")
+    checkpoint, model = tmp_path / "runs/tiny/ternary.pt", tmp_path / "models/tiny.trine"
+    before = checkpoint.read_bytes(), model.read_bytes()
+    monkeypatch.setitem(RECIPES, "tiny", replace(tiny, seed=2))
+    resume = ("train", "tiny", "--no-baseline", "--resume")
+    fails(*resume, saying=("ternary.pt was made with another recipe", "without --resume"))
+    assert (checkpoint.read_bytes(), model.read_bytes()) == before
+    checkpoint.write_bytes(before[0][:1000])
+    fails(*resume, saying="is no whole checkpoint")
+    torch.save({"epoch": 1}, checkpoint)
+    fails(*resume, saying="is no checkpoint of a training run")
+    checkpoint.write_bytes(b"to be or not to be")
+    fails(*resume, saying="is no whole checkpoint")
+
+
+def test_what_train_refuses(fails, tmp_path, monkeypatch):
+    fails("train", "sonnets", saying=("'sonnets' is no recipe", "shakespeare"))
+    fails("train", "tiny", "--threads", 0, saying="threads must be at least 1")
+    monkeypatch.setattr(Run, "fit", None)  # none of these comes as far as that
+    fails("train", "tiny", "--out", tmp_path, saying="it is a folder")
+    (tmp_path / "file").touch()
+    fails("train", "tiny", "--out", tmp_path / "file" / "tiny.trine", saying="it is no folder")
+
+
+def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):
+    """The disk fills up at the end of the second epoch; with room again, --resume goes on."""
+    original, calls = os.fsync, []
+
+    def full(number):
+        calls.append(number)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        original(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        result = trine("train", "tiny", "--no-baseline")
+    assert result.exit_code == 1 and "ternary.pt: No space left on device" in result.stderr
+    assert [path.name for path in (tmp_path / "runs/tiny").iterdir()] == ["ternary.pt"]
+    shown = succeeds("train", "tiny", "--no-baseline", "--resume")
+    assert "epoch 2" in shown and "epoch 1:" not in shown
