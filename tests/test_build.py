@@ -1,15 +1,14 @@
 """A tiny engine through Yosys, nextpnr and ecppack, and what the build says where it does not succeed."""
 
 import json
+import re
 
 import pytest
 
 from trine_boards import BOARDS
-from trine_boards.build import build_bitstream, read_report
-from trine_boards.report import make_report, rom_ports_used, write_report
-from trine_boards.top import TokenTop
+from trine_boards.build import read_report
 from trine_boards.ecp5_clock import pll_dividers
-from trine_hw.core import Core
+from trine_boards.report import rom_ports_used
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.model import ModelConfig
@@ -18,45 +17,50 @@ from trine_sw.random_model import random_model
 BOARD = BOARDS["ulx3s"]
 MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
 ENGINE = EngineConfig(lanes=40, banks=2, block_ram="ecp5")
+#: What a report must say.
+REQUIRED = (
+    "board model lanes banks lut4 ff block_ram dsp fmax_mhz clock_mhz cycles_per_token tokens_per_s "
+    "rom_ports_used rom_ports dense_gops effective_gops seed tools"
+).split()
 
 
-def build(folder, clock_mhz):
-    """The routed engine, and what was done in each step."""
-    done = {}
+def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
+    """The whole way of trine build, with the true tools: PLL, UART, protocol and core, on the ULX3S."""
+    path, folder, results = tmp_path / "tiny.trine", tmp_path / "build", tmp_path / "results"
+    MODEL.save(path)
+    engine = ("--lanes", ENGINE.lanes, "--banks", ENGINE.banks)
+    command = ("build", path, "--board", "ulx3s", *engine, "-o", folder, "--results", results, "--json")
 
-    def progress(step, what, seconds):
-        if what in ("done", "kept"):
-            done[step] = what
+    def build():
+        """The result, and what was done in each step."""
+        result = trine(*command)
+        return result, dict(re.findall(r"^(\S+): (done|kept)$", result.stderr, re.MULTILINE))
 
-    top = TokenTop(Core(MODEL, ENGINE), MODEL.config.vocab_size, BOARD, clock_mhz)
-    return build_bitstream(top, BOARD, clock_mhz, folder, progress=progress), done
-
-
-def test_tiny_engine_becomes_a_bitstream_and_a_report(tmp_path):
-    routed, done = build(tmp_path, 80)
+    result, done = build()
+    assert result.exit_code == 0, result.output
     assert done == {"synthesis": "done", "route-1": "done", "bitstream": "done"}
-    assert routed.fmax_mhz >= 80 and routed.bitstream.stat().st_size > 10_000
-    assert routed.used["MULT18X18D"] == 0
-    first = routed.bitstream.read_bytes()
+    assert "Found and reported 0 problems." in (folder / "synthesis.log").read_text()
+    assert "Routing complete." in (folder / "route-1.text").read_text()
+    assert b"LFE5U-85F" in (folder / "top.bit").read_bytes()[:200]
 
-    _, done = build(tmp_path, 80)
-    assert set(done.values()) == {"kept"}
-
-    with pytest.raises(TrineError, match=r"reaches [\d.]+ MHz, not the 300 MHz"):
-        build(tmp_path, 300)
-    assert (tmp_path / "top.bit").read_bytes() == first
-
-    report = make_report(MODEL, "tiny", ENGINE, BOARD, routed, "trine build tiny.trine --board ulx3s")
-    path, page = write_report(report, BOARD, tmp_path / "results")
-    facts = json.loads(path.read_text())
-    required = (
-        "board model lanes banks lut4 ff block_ram dsp fmax_mhz clock_mhz cycles_per_token tokens_per_s"
-    )
-    required += " rom_ports_used rom_ports dense_gops effective_gops seed tools"
-    assert set(required.split()) <= set(facts)
+    facts = json.loads((results / "ulx3s-tiny.json").read_text())
+    assert set(REQUIRED) <= set(facts)
+    assert json.loads(result.stdout) == {"bitstream": str(folder / "top.bit")} | facts
+    assert (facts["board"], facts["model"], facts["banks"], facts["seed"]) == ("ulx3s", "tiny", 2, 1)
+    assert facts["dsp"] == 0 and facts["fmax_mhz"] >= facts["clock_mhz"] == 80
+    geometry = Geometry(MODEL.config, ENGINE)
+    assert facts["lanes"] == geometry.lanes and facts["lut4"] > 1000 and facts["ff"] > 500
+    assert facts["block_ram"] >= facts["rom_ports_used"] == rom_ports_used(geometry, BOARD)
     assert facts["tokens_per_s"] == pytest.approx(80e6 / facts["cycles_per_token"], rel=1e-4)
-    assert facts["effective_gops"] <= facts["dense_gops"]
-    assert "trine build tiny.trine --board ulx3s" in page.read_text()
+    assert 0 < facts["effective_gops"] <= facts["dense_gops"]
+    tools = [tool.split()[0] for tool in facts["tools"]]
+    assert tools == ["yosys", "nextpnr-ecp5", "ecppack"]
+    assert facts["command"] in (results / "ulx3s-tiny.md").read_text()
+
+    made = (folder / "top.bit").stat().st_mtime_ns
+    result, done = build()
+    assert result.exit_code == 0 and set(done.values()) == {"kept"} and len(done) == 3
+    assert (folder / "top.bit").stat().st_mtime_ns == made
 
 
 def test_rom_ports_are_counted_in_whole_block_rams():
