@@ -208,6 +208,13 @@ def test_generate(succeeds, model, model_path):
     assert first == again != other and len(first) == 60 and set(first) <= set(known)
 
 
+def test_words_have_blanks_between_them(succeeds, model, model_path):
+    model.vocabulary = "to be or not that is the question".split()
+    model.save(model_path)
+    words = succeeds("generate", model_path, "--prompt", "to be", "--count", 5).split()
+    assert words[:2] == ["to", "be"] and len(words) == 7 and set(words) <= set(model.vocabulary)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

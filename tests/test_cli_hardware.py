@@ -108,6 +108,13 @@ def test_missing_cocotb_and_compiler(fails, model_path, monkeypatch):
     fails(*run, saying=("cocotb", "pip install"))
 
 
+@pytest.mark.skipif(toolchain.find("iverilog") is None, reason="no Icarus here")
+def test_simulators_that_cannot_be_kept(fails, model_path, monkeypatch):
+    monkeypatch.setenv("TRINE_CACHE", str(model_path / "cache"))
+    run = ("run", model_path, "--text", "!", "--backend", "icarus")
+    fails(*run, saying=f"cannot use {model_path / 'cache'}")
+
+
 def test_unknown_board(fails, model_path, tmp_path):
     for command in (["fit"], ["build"], ["verilog", "-o", tmp_path / "out"]):
         fails(command[0], model_path, *command[1:], "--board", "nexys", saying=("'nexys'", *BOARDS))

@@ -31,7 +31,8 @@ class _Commands(click.Group):
             if error.errno == errno.EPIPE:
                 raise
             # A full disk under the output, a folder that may not be read: what is left after checks of ours.
-            _fail(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
+            what = f"cannot use {error.filename}" if error.filename else "cannot write the output"
+            _fail(f"{what}: {error.strerror or error}")
 
 
 def _fail(message: str) -> None:

@@ -228,11 +228,11 @@ def generate(
     if not len(tokens):
         raise TrineError("the prompt is empty; give at least one symbol")
     chosen = open_backend(backend, model).generate(tokens, count, temperature, seed)
-    text = model.decode(chosen)
     if as_json:
+        text = model.decode(chosen)
         print_json({"backend": backend, "prompt": prompt, "text": text, "tokens": [int(t) for t in chosen]})
     else:
-        click.echo(prompt + text)
+        click.echo(model.decode(np.concatenate([tokens, chosen])))
 
 
 COMMANDS = (train, info, run, evaluate, generate)
