@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from trine_sw.engine import CELL_LATENCY
 from trine_sw.model import ModelConfig
 from trine_sw.placement import signed_width
 
-__all__ = ["CellState", "LstmCells", "level_bits"]
+__all__ = ["CellState", "LoadCells", "LstmCells", "level_bits"]
 
 
 def level_bits(config: ModelConfig) -> int:
@@ -45,6 +45,19 @@ class CellState(data.StructLayout):
         )
 
 
+class LoadCells(data.StructLayout):
+    """Puts states in place of a step's, while no decisions are valid.
+
+    With ``active``, each ``shift`` moves a cell's c and output gate up by one unit and takes ``c`` and
+    ``open`` into unit 0. ``valid`` with the group then gives these states as a step does, ``latency``
+    cycles later; ``active`` stays until then.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        c = CellState(config)["c"].shape
+        super().__init__({"active": 1, "shift": 1, "c": c, "open": 1})
+
+
 class LstmCells(wiring.Component):
     """The cells of a group, side by side; the cell states of all groups.
 
@@ -63,6 +76,8 @@ class LstmCells(wiring.Component):
         Cells of a group.
     groups : :class:`int`
         Groups of cells.
+    loadable : :class:`bool`
+        Whether states can be put in place: one LUT4 a bit of c and one a cell.
 
     Members
     -------
@@ -72,19 +87,23 @@ class LstmCells(wiring.Component):
     o : :py:`Out(data.ArrayLayout(CellState(config), units))`
     o_group, o_last, o_valid : Out
         Belonging to ``o``.
+    load : :py:`In(LoadCells(config))`
+        If ``loadable``.
     """
 
     latency = CELL_LATENCY
 
-    def __init__(self, config: ModelConfig, *, units: int, groups: int) -> None:
+    def __init__(self, config: ModelConfig, *, units: int, groups: int, loadable: bool = False) -> None:
         if units < 1 or groups < 1:
             raise ValueError(f"units and groups must be at least 1, not {units} and {groups}")
         self.config = config
         self.units = units
         self.groups = groups
+        self.loadable = loadable
         index = unsigned(max(1, (groups - 1).bit_length()))
         super().__init__(
-            {
+            ({"load": In(LoadCells(config))} if loadable else {})
+            | {
                 "decisions": In(data.ArrayLayout(Decisions(), units)),
                 "group": In(index),
                 "fresh": In(1),
@@ -131,11 +150,21 @@ class LstmCells(wiring.Component):
             self.o_last.eq(stages[-1]["last"]),
             self.o_group.eq(stages[-1]["group"]),
         ]
+        below: tuple[Value, Value] | None = None
+        if self.loadable:
+            below = self.load.c, self.load.open
         for unit in range(self.units):
-            self._cell(m, config, unit, stages)
+            below = self._cell(m, config, unit, stages, below)
         return m
 
-    def _cell(self, m: Module, config: ModelConfig, unit: int, stages: list[dict[str, Signal]]) -> None:
+    def _cell(
+        self,
+        m: Module,
+        config: ModelConfig,
+        unit: int,
+        stages: list[dict[str, Signal]],
+        below: tuple[Value, Value] | None,
+    ) -> tuple[Value, Value] | None:
         c_shape = CellState(config)["c"].shape
         c_max, unit_step = config.cell_max, 1 << config.cell_shift
 
@@ -163,6 +192,13 @@ class LstmCells(wiring.Component):
             down.eq(given.i & given.g_down & ~given.g_up),
             output.eq((output << 1 | given.o)[:2]),
         ]
+        above = None
+        if below is not None:
+            above = (kept, output[0])
+            with m.If(self.load.active):
+                m.d.sync += [up.eq(0), down.eq(0), kept.eq(kept), output.eq(Cat(output[0], output[0]))]
+                with m.If(self.load.shift):
+                    m.d.sync += [kept.eq(below[0]), output[0].eq(below[1])]
 
         # Stage 3: the new state, saturated. Only one end of the range can be passed at a time.
         total = Signal(signed(signed_width(-c_max - unit_step, c_max + unit_step)), name=f"total_{unit}")
@@ -190,3 +226,4 @@ class LstmCells(wiring.Component):
                 steps >= top, config.head_levels[top], Array(config.head_levels)[steps[: top.bit_length()]]
             )
             m.d.sync += out.u.eq(Mux(active, level, 0))
+        return above

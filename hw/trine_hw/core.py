@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from trine_hw.cells import LstmCells, level_bits
+from trine_hw.cells import LoadCells, LstmCells, level_bits
 from trine_hw.column_rom import ColumnROM
 from trine_hw.head import LogitBeat, LogitStream
 from trine_hw.issue import ColumnIssue
@@ -21,7 +21,7 @@ from trine_sw.model import Model
 from trine_sw.placement import Placement, place
 from trine_sw.sampler import STATE_BITS, TAU_BITS
 
-__all__ = ["Core", "StateOutput"]
+__all__ = ["Core", "LoadState", "StateOutput"]
 
 
 class StateOutput(data.StructLayout):
@@ -30,6 +30,21 @@ class StateOutput(data.StructLayout):
 
     def __init__(self, beat: StateBeat) -> None:
         super().__init__({"cells": beat["cells"].shape, "last": 1, "cycles": 32})
+
+
+class LoadState(data.StructLayout):
+    """The cells of a group, put in place one after the other.
+
+    Members
+    -------
+    cells : :class:`trine_hw.cells.LoadCells`; the last unit's comes first
+    group : the group that they belong to
+    commit : all units of the group are there; ``cells.active`` stays for 4 more cycles
+    """
+
+    def __init__(self, model: Model, groups: int) -> None:
+        index = unsigned(max(1, (groups - 1).bit_length()))
+        super().__init__({"cells": LoadCells(model.config), "group": index, "commit": 1})
 
 
 class Core(wiring.Component):
@@ -48,6 +63,8 @@ class Core(wiring.Component):
     ----------
     model : :class:`trine_sw.model.Model`
     engine : :class:`trine_sw.engine.EngineConfig`
+    loadable : :class:`bool`
+        Whether states can be put in place, while no token is in the engine.
 
     Members
     -------
@@ -60,13 +77,18 @@ class Core(wiring.Component):
         Likewise: one for each such token.
     tau, seed : In
         Of the sampler (:mod:`trine_sw.sampler`).
+    generator : Out(32)
+        The sampler's random state.
+    load : In(:class:`LoadState`)
+        If ``loadable``.
     tokens, cycles, columns : Out(32)
         Counters, modulo 2^32: steps ended; cycles in which a token was in the engine; columns issued.
     """
 
-    def __init__(self, model: Model, engine: EngineConfig) -> None:
+    def __init__(self, model: Model, engine: EngineConfig, *, loadable: bool = False) -> None:
         self.model = model
         self.engine = engine
+        self.loadable = loadable
         self.placement: Placement = place(model, engine)
         self.geometry = geometry = self.placement.geometry
         members: dict[str, object] = {
@@ -83,7 +105,10 @@ class Core(wiring.Component):
                 "choice": Out(stream.Signature(token)),
                 "tau": In(TAU_BITS),
                 "seed": In(STATE_BITS),
+                "generator": Out(STATE_BITS),
             }
+        if loadable:
+            members["load"] = In(LoadState(model, geometry.groups))
         super().__init__(members)  # pyright: ignore[reportArgumentType]
 
     def elaborate(self, platform: object) -> Module:
@@ -97,7 +122,9 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(geometry)
         m.submodules.issue = issue = ColumnIssue(geometry, bits)
         m.submodules.lanes = lanes = Lanes(placement, bits)
-        m.submodules.cells = cells = LstmCells(model.config, units=geometry.units, groups=geometry.groups)
+        m.submodules.cells = cells = LstmCells(
+            model.config, units=geometry.units, groups=geometry.groups, loadable=self.loadable
+        )
         m.submodules.queue = queue = StateQueue(geometry)
         connect(m, flipped(self.i), source.i)
 
@@ -167,6 +194,15 @@ class Core(wiring.Component):
             self.state.payload.last.eq(queue.o.payload.last),
             queue.o.ready.eq(self.state.ready),
         ]
+        if self.loadable:
+            m.d.comb += cells.load.eq(self.load.cells)
+            with m.If(self.load.cells.active):
+                # The state goes the way of a step's, but is nobody's answer.
+                m.d.comb += [
+                    cells.group.eq(self.load.group),
+                    cells.valid.eq(self.load.commit),
+                    queue.put.eq(0),
+                ]
         self._count(m, source.accepted, sequencer.marker.gates & sequencer.marker.last, issue.events)
         if geometry.head_lanes:
             self._head(m, source, sequencer, lanes, reseed)
@@ -204,6 +240,7 @@ class Core(wiring.Component):
             sampler.tau.eq(self.tau),
             sampler.seed.eq(self.seed),
             sampler.reseed.eq(reseed),
+            self.generator.eq(sampler.generator),
         ]
         # Each beat goes to the user and to the sampler; it leaves the head when both have it.
         sent = Signal(2)

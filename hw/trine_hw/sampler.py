@@ -86,6 +86,8 @@ class Sampler(wiring.Component):
         Temperature in units of the logits' scale, 6 fraction bits; 0 chooses the largest logit.
     seed : :py:`In(32)`
     reseed : :py:`In(1)`
+    generator : :py:`Out(32)`
+        The generator's state.
     """
 
     def __init__(self, vocab_size: int, logit_width: int, ways: int, *, block_ram: str = "inferred") -> None:
@@ -109,6 +111,7 @@ class Sampler(wiring.Component):
                 "tau": In(TAU_BITS),
                 "seed": In(STATE_BITS),
                 "reseed": In(1),
+                "generator": Out(STATE_BITS),
             }
         )
 
@@ -147,6 +150,7 @@ class Sampler(wiring.Component):
     def _draws(self, m: Module, take: Signal) -> list[Value]:
         """Random numbers for the beat at ``i``, and the generator's advance where it is taken."""
         state = Signal(STATE_BITS, init=STATE_SEED_0)
+        m.d.comb += self.generator.eq(state)
         final = self.vocab_size - self.ways * (self._beats - 1)  # logits of a token's last beat
         with m.If(take & self.tau.any()):
             m.d.sync += state.eq(Mux(self.i.payload.last, steps(state, final), steps(state, self.ways)))
