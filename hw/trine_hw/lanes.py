@@ -77,8 +77,8 @@ class Lanes(wiring.Component):
     Throughput: ``banks`` columns a cycle; a marker takes one cycle. Since it does, restarting a sum is the
     flip-flops' synchronous reset and costs no LUT where a lane serves one group.
 
-    Cost on ECP5 (synth_ecp5, a lane of 264 columns and one group): 16, 21, 22, 38 LUT4 for 1, 2, 3, 4 banks,
-    carry chain and comparisons counted; 29 with 3 banks and four groups.
+    Cost on ECP5 (synth_ecp5, a lane of 264 columns and one group): 16, 21, 22, 34 LUT4 for 1, 2, 3, 4 banks,
+    carry chain and comparisons counted; 28 with 3 banks and four groups (``python sim/area.py``).
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Which engine a model gets on a chip: lanes, banks and ways, and what they are expected to cost.
 
-The estimates were fitted to synthesis results (docs/engine.md says which, and how far off they are); place
+The estimates were fitted to synthesis results (docs/engine.md shows them, and how far off they are); place
 and route has the last word.
 """
 
@@ -26,7 +26,7 @@ __all__ = ["Chip", "Fit", "configure", "estimate", "fit", "sample_tokens"]
 #: Share of the LUTs that a design may be expected to take and still route at speed.
 _LUT_SHARE = 0.75
 #: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
-_PRODUCTS = (0, 5, 10, 11, 26)
+_PRODUCTS = (0, 5, 10, 11, 23)
 _MAX_BANKS = 8
 _WAYS = (1, 2, 4, 8)
 #: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
