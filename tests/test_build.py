@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,12 @@ from trine_boards import BOARDS
 from trine_boards.build import read_report
 from trine_boards.ecp5_clock import pll_dividers
 from trine_boards.report import rom_ports_used
+from trine_boards.top import TokenTop
+from trine_hw.core import Core
+from trine_sw import toolchain
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
+from trine_sw.fit import fit
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -90,3 +95,12 @@ def test_pll_makes_the_clock(output_mhz):
 def test_pll_says_what_it_can_make():
     with pytest.raises(ValueError, match="the nearest is 80, so ask for that"):
         pll_dividers(25, 80.01)
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
+def test_every_board_has_the_clock_and_the_pins_that_its_top_asks_for(board):
+    toolchain.activate()
+    engine = replace(ENGINE, block_ram=board.block_ram_kind)
+    top = TokenTop(Core(MODEL, engine), MODEL.config.vocab_size, board, board.clock_mhz)
+    assert "top.il" in board.platform().prepare(top, "top", emit_src=False).files
+    assert fit(MODEL, board).lut4 < board.lut4
