@@ -8,14 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from equality import check, stream_job
+from equality import check, idle_at_boundaries, stream_job
 
 from trine_hw.simulation.run import Stalls, simulate
-from trine_sw.engine import EngineConfig
+from trine_sw.engine import (
+    ACCUMULATE_LATENCY,
+    CELL_LATENCY,
+    ROM_LATENCY,
+    SCAN_LATENCY,
+    EngineConfig,
+    Geometry,
+)
 from trine_sw.fit import sample_tokens
 from trine_sw.model import Layer, Model, ModelConfig
 from trine_sw.random_model import random_model
+from trine_sw.timing import HEAD_ROOM
 
+PIPELINE = ROM_LATENCY + ACCUMULATE_LATENCY + CELL_LATENCY + SCAN_LATENCY
 MODELS = Path(__file__).resolve().parent.parent / "models"
 SIMULATORS = [
     "verilator",
@@ -52,6 +61,18 @@ SWEEP = [
         True,
         EngineConfig(17, 3, embedding="host", head="host"),
     ),
+    (
+        ModelConfig(hidden=6, embedding=5, vocab_size=9, cell_max=7),
+        "typical",
+        True,
+        EngineConfig(1000, 2, embedding="host"),
+    ),
+    (
+        ModelConfig(hidden=9, embedding=4, vocab_size=8, cell_max=3),
+        "typical",
+        False,
+        EngineConfig(16, 1, head="host"),
+    ),
 ]
 
 
@@ -84,6 +105,15 @@ def test_every_stream_stalls() -> None:
         check(*case, run, cycles=False)
 
 
+def test_cycles_where_tokens_come_late() -> None:
+    """A token is predicted from the cycle it is offered in."""
+    given = cases(40, 4)
+    jobs = [stream_job(*case, Stalls(i=0.05, seed=n)) for n, case in enumerate(given)]
+    for case, run in zip(given, simulate(jobs, "verilator"), strict=True):
+        assert run.offered.any()
+        check(*case, run)
+
+
 def test_demo_model_on_verilator() -> None:
     from trine_boards import BOARDS
     from trine_sw.fit import fit
@@ -91,8 +121,17 @@ def test_demo_model_on_verilator() -> None:
     model = Model.load(MODELS / "shakespeare.trine")
     engine = replace(fit(model, BOARDS["ulx3s"]).engine, block_ram="inferred")
     tokens = sample_tokens(model, 2048)
-    (run,) = simulate([stream_job(model, engine, tokens)], "verilator")
+    (run,) = simulate([replace(stream_job(model, engine, tokens), watch=True)], "verilator")
     check(model, engine, tokens, run)
+    # A new h comes PIPELINE cycles behind its marker: columns of x fill them as far as there are any. A token
+    # shorter than the logits of the one before, beat by beat, waits for those.
+    assert model.embedding_weight is not None
+    active = model.embedding_weight[tokens[1:]] != 0
+    of_fullest_bank = np.max([active[:, bank :: engine.banks].sum(1) for bank in range(engine.banks)], axis=0)
+    behind_logits = run.cycles[1:] == HEAD_ROOM + Geometry(model.config, engine).head_beats(0)
+    idle = idle_at_boundaries(run)
+    assert (idle <= np.maximum(2, PIPELINE - of_fullest_bank))[~behind_logits].all()
+    assert np.mean(idle) < 1.5 and np.mean(idle <= 2) > 0.9 and np.mean(behind_logits) < 0.2
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")

@@ -81,9 +81,8 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            schedule=Schedule(epochs=80, learning_rate=1e-2),
+            schedule=Schedule(epochs=60, learning_rate=1e-2, dropout=0.05),
             baseline=Schedule(epochs=45),
-            distil=0.5,
         ),
         Recipe(
             name="shakespeare-small",

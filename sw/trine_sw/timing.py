@@ -28,7 +28,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.sampler import sampler_latency
 
-__all__ = ["TimingModel", "Timing", "generation_cycles", "token_cycles"]
+__all__ = ["HEAD_ROOM", "TimingModel", "Timing", "generation_cycles", "token_cycles"]
 
 #: Cycles from a marker's slot to the sums that it ends.
 _SUM = ROM_LATENCY + ACCUMULATE_LATENCY
@@ -37,7 +37,7 @@ _COMMIT = _SUM + CELL_LATENCY
 #: From a step's marker to the first that may use its place in the state queue: queue, room counted, slot.
 _STATE_ROOM = _COMMIT + 3
 #: From a head marker to the next, less the beats of logits: shift register loaded, drained, slot.
-_HEAD_ROOM = _SUM + 2
+HEAD_ROOM = _SUM + 2
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class TimingModel:
         if head and group < self.geometry.head_groups:
             slot = max(slot, self._head_free)
             beats = self.geometry.head_beats(group)
-            self._head_free = slot + _HEAD_ROOM + beats
+            self._head_free = slot + HEAD_ROOM + beats
             self.choice = slot + _SUM + beats + sampler_latency(self.geometry.engine.sampler_ways)
         self._marker = slot
         return slot
