@@ -99,7 +99,7 @@ def test_checkpoint_of_another_recipe(fails, succeeds, tiny, tmp_path, monkeypat
     before = checkpoint.read_bytes(), model.read_bytes()
     monkeypatch.setitem(RECIPES, "tiny", replace(tiny, seed=2))
     resume = ("train", "tiny", "--no-baseline", "--resume")
-    fails(*resume, saying=("ternary.pt was made with another recipe", "without --resume"))
+    fails(*resume, saying=("ternary.pt was made with another recipe", "remove it to train anew"))
     assert (checkpoint.read_bytes(), model.read_bytes()) == before
     checkpoint.write_bytes(before[0][:1000])
     fails(*resume, saying="is no whole checkpoint")

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not at all, and only for the recipe that made them."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
         file.write(made.getbuffer())
 
 
-def load_checkpoint(path: Path, recipe: str) -> dict[str, Any]:
-    """Read a checkpoint that was made with this recipe (its full text); :class:`TrineError` otherwise."""
+def load_checkpoint(path: Path, recipe: str, names: Iterable[str] = ()) -> dict[str, Any]:
+    """Read a checkpoint of this recipe (its full text) that has ``names``; :class:`TrineError` otherwise."""
     try:
         content = torch.load(path, weights_only=True)
     except FileNotFoundError:
@@ -33,5 +34,7 @@ def load_checkpoint(path: Path, recipe: str) -> dict[str, Any]:
     if not isinstance(content, dict) or "recipe" not in content:
         raise TrineError(f"{path} is no checkpoint of a training run; remove it and train anew")
     if content["recipe"] != recipe:
-        raise TrineError(f"{path} was made with another recipe; remove it, or train without --resume")
+        raise TrineError(f"{path} was made with another recipe; remove it to train anew")
+    if missing := sorted(set(names) - set(content)):
+        raise TrineError(f"{path} lacks {missing[0]}, so another Trine made it; remove it to train anew")
     return content

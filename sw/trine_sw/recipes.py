@@ -81,7 +81,7 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            schedule=Schedule(epochs=60, learning_rate=1e-2, dropout=0.05),
+            schedule=Schedule(epochs=60, learning_rate=4e-3, dropout=0.05),
             baseline=Schedule(epochs=45),
         ),
         Recipe(

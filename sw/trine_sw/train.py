@@ -43,7 +43,8 @@ def train(
 
     Parameters
     ----------
-    resume : go on from the checkpoints; a part that is finished is not trained again.
+    resume : go on from the checkpoints; a part that is finished is not trained again. Without it, there must
+        be none.
     out : model file, by default ``models/RECIPE.trine``.
     threads : of PyTorch. Results depend on it in the last bits.
     kinds : which to train now; the other is recorded where its checkpoint has it finished.
@@ -58,11 +59,16 @@ def train(
     out = Path(out or f"models/{chosen.name}.trine")
     for path in (out, Path(results) / f"{chosen.name}-training.json"):  # better now than after hours
         check_writable(path)
+    folder = Path(runs) / chosen.name
+    for kind in kinds:
+        if not resume and (folder / f"{kind}.pt").exists():
+            kept = f"{folder / f'{kind}.pt'} holds a run of this recipe"
+            raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
     numerics = Numerics.fastest(torch.device("cpu"))
     finished: dict[Kind, Run] = {}
     teacher: FloatLanguageModel | None = None
     for kind in ("float", "ternary"):
-        path = Path(runs) / chosen.name / f"{kind}.pt"
+        path = folder / f"{kind}.pt"
         if kind not in kinds and not path.exists():
             continue
         run = Run(chosen, kind, path, console, teacher, numerics)

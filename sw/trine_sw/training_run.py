@@ -116,7 +116,8 @@ class Run:
 
     def resume(self) -> None:
         """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit."""
-        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind))
+        names = ("model", "optimizer", "random", "best", *_CARRIED)
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind), names)
         self.model.load_state_dict(content.pop("model"))
         self.optimizer.load_state_dict(content.pop("optimizer"))
         torch.set_rng_state(content.pop("random"))
