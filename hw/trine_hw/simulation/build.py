@@ -170,5 +170,5 @@ def require_cocotb() -> None:
         import cocotb_tools.config  # noqa: F401
     except ImportError:
         raise TrineError(
-            "cocotb, which drives the simulators, is missing: pip install 'trine[dev]'"
+            "cocotb, which drives the simulators, is missing: pip install 'trine[tools]'"
         ) from None

@@ -1,0 +1,111 @@
+"""What the documentation says can be done can be done: commands, links, paths, examples and figures."""
+
+import doctest
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from trine_sw.cli import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+#: What docs/adding-a-board.md adds, and what commands make.
+NOT_HERE = {"boards/trine_boards/ecpix5.py"}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
+
+
+def read(page: Path) -> str:
+    """A page, with its fenced code indented like the other."""
+    fences = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return fences.sub(lambda fence: re.sub(r"^(?=.)", "    ", fence[1], flags=re.MULTILINE), page.read_text())
+
+
+def commands(text: str) -> list[str]:
+    """Calls of trine: whole lines of code, and code within a line."""
+    lines = re.findall(r"^ {4}(?:\.venv/bin/)?trine (.+)$", text, re.MULTILINE)
+    return lines + re.findall(r"`(?:\.venv/bin/)?trine ([^`]+)`", text)
+
+
+def check_command(line: str) -> None:
+    """The command exists and takes these options and arguments."""
+    words = shlex.split(line, comments=True)
+    context = click.Context(cli, info_name="trine")
+    if words[0].startswith("-"):
+        cli.make_parser(context).parse_args(words)
+        return
+    command = cli.get_command(context, words[0])
+    assert command is not None, f"there is no command trine {words[0]}"
+    _, rest, _ = command.make_parser(click.Context(command)).parse_args(words[1:])
+    assert not rest, f"trine {words[0]} does not take {rest}"
+
+
+def test_commands_are_found_and_refused():
+    found = commands("`trine fit M --board B` and\n\n    .venv/bin/trine info M  # what is in it\n")
+    assert found == ["info M  # what is in it", "fit M --board B"]
+    for line in found:
+        check_command(line)
+    for wrong in ("fitt M", "info M --bored", "info M N", "--hulp"):
+        with pytest.raises((AssertionError, click.UsageError)):
+            check_command(wrong)
+
+
+@each_page
+def test_commands_exist(page):
+    for line in commands(read(page)):
+        check_command(line)
+
+
+@each_page
+def test_make_targets_exist(page):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = read(page)
+    used = re.findall(r"^ {4}make ([a-z]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z]+)`", text)
+    assert set(used) <= targets
+
+
+@each_page
+def test_links_resolve(page):
+    for target in re.findall(r"\]\(([^)\s#]+)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@each_page
+def test_paths_exist(page):
+    text = re.sub(r"https?://\S+|\]\([^)]*\)", "", page.read_text())
+    paths = re.findall(r"(?<![\w./-])(?:sw|hw|boards|sim|tests|docs|models)/[\w./-]*\.\w+", text)
+    assert [path for path in paths if path not in NOT_HERE and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if ">>>" in page.read_text()], ids=lambda p: p.name)
+def test_examples_give_what_they_show(page):
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted and not result.failed
+
+
+def test_figures_are_those_of_the_results():
+    text = (ROOT / "README.md").read_text()
+    results = ROOT / "docs" / "results"
+    built = json.loads((results / "ulx3s-shakespeare.json").read_text())
+    trained = json.loads((results / "shakespeare-training.json").read_text())
+    for figure in (
+        f"{built['fmax_mhz']:.2f} / {built['clock_mhz']:g} MHz",
+        f"{built['cycles_per_token']:.2f}",
+        f"{built['tokens_per_s']:,}",
+        f"{trained['ternary']['valid_nats']:.3f} / {trained['float']['valid_nats']:.3f}",
+    ):
+        assert f"| {figure}" in text, f"README.md lacks {figure}"
+
+
+def test_integers_need_neither_torch_nor_amaranth():
+    modules = "model golden sampler engine placement timing fit random_model".split()
+    code = f"import sys, {', '.join(f'trine_sw.{name}' for name in modules)}\n"
+    code += "sys.exit(bool({'torch', 'amaranth', 'cocotb', 'trine_hw', 'trine_boards'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
