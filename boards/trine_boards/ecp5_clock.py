@@ -8,7 +8,7 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 __all__ = ["ECP5ClockDomain", "pll_dividers"]
 
-# Limits of the ECP5's oscillator and of the PLL's outputs, MHz (Lattice FPGA-DS-02012, "sysCLOCK PLL Timing").
+# Limits of the PLL's oscillator and of its outputs, MHz (Lattice FPGA-DS-02012, "sysCLOCK PLL Timing").
 _VCO_MHZ = (400, 800)
 _OUTPUT_MHZ = (3.125, 400)
 
