@@ -144,6 +144,8 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
         said = fails(command, path, *wide, saying="1089 lanes and 8 banks do not fit ulx3s")
         found = re.search(r": (\d+) block RAMs too many \((\d+) of 208\)", said)
         assert found and int(found[1]) == int(found[2]) - 208
+        deep = ("--board", "ulx3s", "--lanes", 40, "--banks", 2)
+        fails(command, path, *deep, saying=("has 512", "take more lanes or banks"))
 
 
 @pytest.mark.parametrize(
