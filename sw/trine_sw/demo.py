@@ -74,8 +74,8 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
     for column in ("", "tokens", "equal", "cycles/token measured", "predicted"):
         table.add_column(column)
     for name, measured, model_cycles in (
-        ("writing", found.cycles, timed),
-        ("reading the same text", streamed.cycles, predicted),
+        ("writing, without the waits for a choice", found.cycles, timed),
+        ("reading the same text in advance", streamed.cycles, predicted),
     ):
         table.add_row(name, str(len(measured)), "all", f"{measured.mean():.3f}", f"{model_cycles.mean():.3f}")
     console.print(table)
