@@ -230,7 +230,10 @@ class Core(wiring.Component):
         width = self.placement.logit_width
         m.submodules.head = head = LogitStream(self.geometry, width)
         m.submodules.sampler = sampler = Sampler(
-            self.model.config.vocab_size, width, self.engine.sampler_ways
+            self.model.config.vocab_size,
+            width,
+            self.engine.sampler_ways,
+            block_ram=self.engine.block_ram,
         )
         m.d.comb += [
             head.sums.eq(lanes.logits),
