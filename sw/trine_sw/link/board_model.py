@@ -54,7 +54,8 @@ class BoardModel:
     """Bytes from the host in, bytes to the host out.
 
     Contract: the gateware's :class:`trine_hw.link.link.Link` on the same engine gives the same frames in the
-    same order, where each is sent before the next arrives.
+    same order, where each is sent before the next arrives. Cycles are those of the timing model; an engine
+    that folds its cells into more than two groups may take longer, while the link looks at the cells.
 
     Parameters
     ----------

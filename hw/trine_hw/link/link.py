@@ -1,0 +1,129 @@
+"""A core behind a byte stream: everything of a board but its clock and its pins."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from trine_hw.core import Core
+from trine_hw.link.executor import Executor
+from trine_hw.link.frame_receiver import FrameReceiver
+from trine_hw.link.item_reader import ItemReader
+from trine_hw.link.payload_reader import PayloadReader
+from trine_hw.link.record_writer import RecordWriter
+from trine_hw.link.reply_slots import ReplySlots
+from trine_sw.engine import EngineConfig
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import Codec, board_info
+from trine_sw.model import Model
+
+__all__ = ["Link"]
+
+
+class Link(wiring.Component):
+    """A core and its link.
+
+    Contract: answers as :class:`trine_sw.link.board_model.BoardModel` does. A transport is whatever joins
+    ``rx`` and ``tx`` to a wire; if it cannot wait for ``rx.ready`` it says in ``lost`` what it dropped.
+
+    Parameters
+    ----------
+    model, engine : what the core computes, and how
+    link : sizes of the buffers
+    clock_hz, baud : what the board says of itself
+
+    Members
+    -------
+    rx : :py:`In(stream.Signature(8))`
+    tx : :py:`Out(stream.Signature(8))`
+    lost, framing_error : :py:`In(1)`
+        Counted: a byte was dropped before ``rx``; a byte came damaged and was dropped.
+    busy : :py:`Out(1)`
+        A command is under way.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        engine: EngineConfig,
+        link: LinkConfig,
+        *,
+        clock_hz: float = 0,
+        baud: float = 0,
+    ) -> None:
+        self.core = Core(model, engine, loadable=True)
+        self.link = link
+        self.info = board_info(model, engine, link, clock_hz=clock_hz, baud=baud)
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8)),
+                "tx": Out(stream.Signature(8)),
+                "lost": In(1),
+                "framing_error": In(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, link, codec = self.core, self.link, Codec(self.info)
+        m.submodules.core = core
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=8, depth=link.receive_bytes)
+        m.submodules.receiver = receiver = FrameReceiver(link)
+        m.submodules.reader = reader = PayloadReader(link)
+        m.submodules.items = items = ItemReader(codec)
+        m.submodules.records = records = RecordWriter(core, codec)
+        m.submodules.slots = slots = ReplySlots(link)
+        m.submodules.executor = executor = Executor(core, codec, link)
+
+        connect(m, flipped(self.rx), fifo.w_stream)
+        connect(m, fifo.r_stream, receiver.i)
+        connect(m, receiver.o, executor.frames)
+        connect(m, reader.o, executor.bytes)
+        connect(m, executor.item_bytes, items.i)
+        connect(m, items.o, executor.items)
+        connect(m, executor.reply, slots.i)
+        connect(m, slots.tx, flipped(self.tx))
+        connect(m, executor.core_i, core.i)
+        connect(m, core.state, records.state)
+        connect(m, records.o, executor.record)
+        m.d.comb += [
+            receiver.read_addr.eq(reader.read_addr),
+            reader.read_data.eq(receiver.read_data),
+            reader.start.eq(executor.read_start),
+            reader.stop.eq(executor.read_stop),
+            reader.at.eq(executor.read_at),
+            reader.length.eq(executor.read_length),
+            items.clear.eq(executor.items_clear),
+            slots.slot.eq(executor.slot),
+            slots.start.eq(executor.slot_start),
+            slots.finish.eq(executor.slot_finish),
+            slots.send.eq(executor.slot_send),
+            executor.slot_free.eq(slots.free),
+            executor.slot_done.eq(slots.done),
+            records.start.eq(executor.record_start),
+            records.head.eq(executor.record_head),
+            records.keep.eq(executor.record_keep),
+            records.want.eq(executor.record_want),
+            executor.record_done.eq(records.done),
+            executor.store_addr.eq(records.store_addr),
+            executor.store_data.eq(records.store_data),
+            executor.store_en.eq(records.store_en),
+            executor.last_choice.eq(records.last_choice),
+            executor.counts.eq(Cat(core.tokens, core.cycles, core.columns)),
+            core.load.eq(executor.load),
+            executor.lost.eq(self.lost),
+            executor.framing_error.eq(self.framing_error),
+            self.busy.eq(executor.busy),
+        ]
+        if core.geometry.head_lanes:
+            connect(m, core.logits, records.logits)
+            connect(m, core.choice, records.choice)
+            m.d.comb += [
+                core.tau.eq(executor.tau),
+                core.seed.eq(executor.seed),
+                executor.generator.eq(core.generator),
+            ]
+        return m
