@@ -153,11 +153,12 @@ class Lanes(wiring.Component):
         gates = 4 * geometry.units
         m.d.sync += marker.eq(ahead)
 
+        # From flip-flops of their own, since they reach every lane.
         restart_gates = Signal()
         restart_head = Signal()
-        m.d.comb += [
-            restart_gates.eq(marker.gates | marker.drop),
-            restart_head.eq(marker.gates | marker.head),
+        m.d.sync += [
+            restart_gates.eq(ahead.gates | ahead.drop),
+            restart_head.eq(ahead.gates | ahead.head),
         ]
 
         negative = [self.trits[bank].negative for bank in range(geometry.engine.banks)]
