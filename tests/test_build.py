@@ -10,8 +10,7 @@ from trine_boards import BOARDS
 from trine_boards.build import read_report
 from trine_boards.ecp5_clock import pll_dividers
 from trine_boards.report import rom_ports_used
-from trine_boards.top import TokenTop
-from trine_hw.core import Core
+from trine_boards.top import BoardTop
 from trine_sw import toolchain
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
@@ -101,6 +100,6 @@ def test_pll_says_what_it_can_make():
 def test_every_board_has_the_clock_and_the_pins_that_its_top_asks_for(board):
     toolchain.activate()
     engine = replace(ENGINE, block_ram=board.block_ram_kind)
-    top = TokenTop(Core(MODEL, engine), MODEL.config.vocab_size, board, board.clock_mhz)
+    top = BoardTop(MODEL, engine, board, board.clock_mhz)
     assert "top.il" in board.platform().prepare(top, "top", emit_src=False).files
     assert fit(MODEL, board).lut4 < board.lut4

@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Elaboratable, Module
 from amaranth.sim import Simulator
 
-from trine_boards.uart import UARTReceiver, UARTTransmitter, uart_divisor
+from trine_hw.link.uart import UARTReceiver, UARTTransmitter, uart_divisor
 
 BYTES = [0x00, 0xFF, 0x55, 0xA5, 0x01, 0x80]
 

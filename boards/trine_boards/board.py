@@ -1,8 +1,10 @@
 """What a board is: its chip's resources, its clock and the platform that knows its pins."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["Board"]
 
@@ -14,6 +16,7 @@ class Board:
     Resource counts are the chip's, from its data sheet. A block RAM's read port yields `block_ram_bits` in a
     cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of column ROM that suits the
     chip. `platform` makes the Amaranth platform, `clock_domain` what drives ``sync`` at the given MHz.
+    `link` sizes the link's buffers, `usb` is the vendor and product number of the board's serial port.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Board:
     programmer: str
     platform: Callable[[], Any]
     clock_domain: Callable[[float], Any]
+    usb: tuple[int, int] | None = None
+    link: LinkConfig = field(default_factory=LinkConfig)
 
     @property
     def rom_ports(self) -> int:

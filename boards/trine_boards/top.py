@@ -1,62 +1,53 @@
-"""The whole of a board's gateware: clock, UART, token transport and core."""
+"""The whole of a board's gateware: clock, pins, UART, link and core."""
 
 from amaranth.hdl import Elaboratable, Module
-from amaranth.lib import wiring
 
 from trine_boards.board import Board
-from trine_boards.transport import TokenTransport
-from trine_boards.uart import UARTReceiver, UARTTransmitter, uart_divisor
+from trine_hw.link.link import Link
+from trine_hw.link.uart import UARTLink, uart_divisor
+from trine_sw.engine import EngineConfig
+from trine_sw.link.records import link_for
+from trine_sw.model import Model
 
-__all__ = ["TokenTop"]
+__all__ = ["BoardTop"]
 
 
-class TokenTop(Elaboratable):
-    """`core` on `board`, driven through the board's UART by the protocol of :mod:`trine_boards.transport`.
+class BoardTop(Elaboratable):
+    """`model` on `board`, driven through the board's UART by the protocol of docs/driver.md.
 
-    The first LED is lit while chosen tokens are owed, if the board has a plain one.
+    The first LED is lit while a command is under way, if the board has a plain one.
 
     Parameters
     ----------
-    core : component
-        With the streams ``i``, ``choice``, ``state`` and ``logits`` and the inputs ``tau`` and ``seed`` of
-        :class:`trine_hw.core.Core`; embedding and head on the board.
-    vocab_size : :class:`int`
-        Of the core's model.
+    model : :class:`trine_sw.model.Model`
+    engine : :class:`trine_sw.engine.EngineConfig`
     board : :class:`Board`
     clock_mhz : :class:`float`
         Clock of the core.
+
+    Raises
+    ------
+    ValueError
+        Where the clock cannot make the board's baud rate.
     """
 
-    def __init__(self, core, vocab_size: int, board: Board, clock_mhz: float):
-        self.core = core
-        self.vocab_size = vocab_size
+    def __init__(self, model: Model, engine: EngineConfig, board: Board, clock_mhz: float):
         self.board = board
         self.clock_mhz = clock_mhz
+        divisor = uart_divisor(clock_mhz * 1e6, board.baud)
+        sizes = link_for(model, engine, board.link)
+        link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
+        self.uart = UARTLink(link, divisor)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.clock = self.board.clock_domain(self.clock_mhz)
-        m.submodules.core = core = self.core
-        divisor = uart_divisor(self.clock_mhz * 1e6, self.board.baud)
-        m.submodules.receiver = receiver = UARTReceiver(divisor)
-        m.submodules.transmitter = transmitter = UARTTransmitter(divisor)
-        m.submodules.transport = transport = TokenTransport(
-            core.i.payload.shape(), self.vocab_size, len(core.tau)
-        )
-        uart = platform.request("uart")
+        m.submodules.uart = self.uart
+        pins = platform.request("uart")
         m.d.comb += [
-            receiver.rx.eq(uart.rx.i),
-            uart.tx.o.eq(transmitter.tx),
-            core.tau.eq(transport.tau),
-            core.seed.eq(transport.seed),
-            # State and logits leave through the choice only.
-            core.state.ready.eq(1),
-            core.logits.ready.eq(1),
+            self.uart.rx.eq(pins.rx.i),
+            pins.tx.o.eq(self.uart.tx),
         ]
         if ("led", 0) in platform.resources:
-            m.d.comb += platform.request("led").o.eq(transport.busy)
-        wiring.connect(m, receiver.o, transport.rx)
-        wiring.connect(m, transport.tx, transmitter.i)
-        wiring.connect(m, transport.token, core.i)
-        wiring.connect(m, core.choice, transport.choice)
+            m.d.comb += platform.request("led").o.eq(self.uart.busy)
         return m

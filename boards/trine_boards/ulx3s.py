@@ -24,4 +24,5 @@ ULX3S = Board(
     programmer="ulx3s",
     platform=ULX3S_85F_Platform,
     clock_domain=ECP5ClockDomain,
+    usb=(0x0403, 0x6015),  # FT231X
 )

@@ -200,8 +200,7 @@ def build(
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
     from trine_boards.build import build_bitstream
     from trine_boards.report import make_report, write_report
-    from trine_boards.top import TokenTop
-    from trine_hw.core import Core
+    from trine_boards.top import BoardTop
     from trine_sw.model import Model
 
     if seeds < 1:
@@ -222,7 +221,7 @@ def build(
     # A plain kill must end the tools too, as an interruption from the keyboard does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        top = TokenTop(Core(model, engine), model.config.vocab_size, board, clock)
+        top = BoardTop(model, engine, board, clock)
         with Console(stderr=True).status("elaboration") as status:
 
             def progress(step: str, what: str, seconds: float) -> None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -25,7 +25,17 @@ from trine_hw.core import Core
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 
-__all__ = ["SIMULATORS", "TOP", "Bench", "build", "cache_folder", "require_cocotb"]
+__all__ = [
+    "SIMULATORS",
+    "TOP",
+    "Bench",
+    "build",
+    "cache_folder",
+    "kept",
+    "require_cocotb",
+    "sources_digest",
+    "to_verilog",
+]
 
 SIMULATORS = ("verilator", "icarus")
 #: Name of the module that is simulated.
@@ -80,8 +90,19 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
     if simulator == "icarus":
         toolchain.require("vvp")
+    def make(work: Path) -> list[list[str]]:
+        (work / "top.v").write_text(to_verilog(Bench(cores)))
+        return _verilator(cores, work, tool) if simulator == "verilator" else _icarus(work, tool)
+
+    return kept(f"{simulator}-{_digest(cores, tool)}", tool, make, cache=cache)
+
+
+def kept(
+    name: str, tool: toolchain.Tool, make: Callable[[Path], list[list[str]]], *, cache: Path | None = None
+) -> Path:
+    """The folder ``name`` of the cache; where it is not there, ``make`` writes what the commands that it
+    returns compile. Raises :exc:`TrineError` as :func:`build` does."""
     cache = cache or cache_folder()
-    name = f"{simulator}-{_digest(cores, tool)}"
     folder = cache / name
     if folder.is_dir():
         return folder
@@ -90,8 +111,7 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -
     log = work / "build.log"
     try:
         toolchain.activate()
-        (work / "top.v").write_text(_verilog(cores))
-        commands = _verilator(cores, work, tool) if simulator == "verilator" else _icarus(work, tool)
+        commands = make(work)
         with log.open("w") as output:
             for command in commands:
                 if subprocess.run(
@@ -106,7 +126,7 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -
             if not folder.is_dir():  # otherwise another process was faster
                 raise
     except KeyboardInterrupt:
-        raise TrineError(f"the build of the {simulator} simulator was interrupted; run it again") from None
+        raise TrineError(f"the build of the {tool.name} simulator was interrupted; run it again") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
@@ -123,18 +143,27 @@ def _digest(cores: Sequence[Core], tool: toolchain.Tool) -> str:
     digest = hashlib.sha256()
     for core in cores:
         digest.update(core.model.digest() + repr(core.engine).encode())
-    hardware, software = Path(trine_hw.__file__).parent, Path(trine_sw.__file__).parent
-    sources = [*sorted(hardware.glob("*.py")), Path(__file__)]
-    sources += [software / f"{name}.py" for name in ("engine", "placement", "sampler")]
-    for source in sources:
-        digest.update(source.read_bytes())
-    versions = [importlib.metadata.version(package) for package in ("amaranth", "cocotb")]
-    digest.update(repr((versions, str(tool), sys.prefix, sys.version_info[:2])).encode())
+    digest.update(sources_digest(tool) + importlib.metadata.version("cocotb").encode())
     return digest.hexdigest()[:24]
 
 
-def _verilog(cores: Sequence[Core]) -> str:
-    text = verilog.convert(Bench(cores), name=TOP, emit_src=False)
+def sources_digest(tool: toolchain.Tool) -> bytes:
+    """Changes with the gateware's sources, what they take from the software, and the tools."""
+    digest = hashlib.sha256()
+    hardware, software = Path(trine_hw.__file__).parent, Path(trine_sw.__file__).parent
+    sources = [*sorted(hardware.glob("*.py")), *sorted((hardware / "link").glob("*.py")), Path(__file__)]
+    sources += [software / f"{name}.py" for name in ("engine", "placement", "sampler")]
+    sources += [software / "link" / f"{name}.py" for name in ("protocol", "records")]
+    for source in sources:
+        digest.update(source.read_bytes())
+    version = importlib.metadata.version("amaranth")
+    digest.update(repr((version, str(tool), sys.prefix, sys.version_info[:2])).encode())
+    return digest.digest()
+
+
+def to_verilog(component: wiring.Component) -> str:
+    """A component as Verilog that every simulator reads, its module called :data:`TOP`."""
+    text = verilog.convert(component, name=TOP, emit_src=False)
     # Yosys gives each "always @*" a dummy that is to wake it at time 0. Icarus 11 initialises that before the
     # block waits for it; an assignment after time 0's active events comes late enough.
     dummy = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +=.*;$", re.MULTILINE)

@@ -26,6 +26,7 @@ __all__ = [
     "Info",
     "board_info",
     "level_values",
+    "link_for",
     "u_bits",
 ]
 
@@ -180,6 +181,18 @@ def board_info(
         baud=round(baud),
         head_scale=float(model.head_scale or 0) if engine.head == "board" else 0.0,
     )
+
+
+def link_for(model: Model, engine: EngineConfig, least: LinkConfig) -> LinkConfig:
+    """Buffers like ``least``, with frames as long as one token needs for all that it can be asked for."""
+    link = least
+    codec = Codec(board_info(model, engine, link))
+    parts = Want.U | Want.CYCLES | Want.LOGITS | Want.CHOICE
+    needed = max(codec.record_bytes(parts), codec.record_bytes(parts ^ Want.U | Want.H), 1 + codec.item_bytes)
+    while link.max_payload < max(needed, INFO_BYTES):
+        size = 2 * link.slot_bytes
+        link = LinkConfig(link.window, size, max(link.receive_bytes, size))
+    return link
 
 
 @dataclass(frozen=True)

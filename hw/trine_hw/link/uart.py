@@ -1,11 +1,13 @@
-"""UART 8N1 behind byte streams."""
+"""UART 8N1 behind byte streams, and a link on its pins."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["UARTReceiver", "UARTTransmitter", "uart_divisor"]
+from trine_hw.link.link import Link
+
+__all__ = ["UARTLink", "UARTReceiver", "UARTTransmitter", "uart_divisor"]
 
 # Half a bit over ten bits, 5 %, is the most that sampling in the middle survives; the other side errs too.
 _BAUD_TOLERANCE = 0.02
@@ -74,8 +76,9 @@ class UARTTransmitter(wiring.Component):
 class UARTReceiver(wiring.Component):
     """Receives bytes, sampling each bit in its middle.
 
-    A byte whose stop bit is low is dropped, and so is one that arrives while the one before has not been
-    taken: put a FIFO behind. About 35 LUT4.
+    A byte whose stop bit is low is dropped, and nothing is received until the line is high again: a break
+    counts once. A byte that arrives while the one before has not been taken is dropped as well: put a FIFO
+    behind. About 40 LUT4.
 
     Parameters
     ----------
@@ -88,13 +91,22 @@ class UARTReceiver(wiring.Component):
         The line, high when idle; not synchronised to the clock.
     o : :py:`Out(stream.Signature(8))`
         Received bytes.
+    lost, framing_error : :py:`Out(1)`
+        1 for a cycle where a byte is dropped because ``o`` was not taken, or for its stop bit.
     """
 
     def __init__(self, divisor: int):
         if divisor < 4:
             raise ValueError(f"divisor must be at least 4, not {divisor}")
         self.divisor = divisor
-        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "o": Out(stream.Signature(8)),
+                "lost": Out(1),
+                "framing_error": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -103,10 +115,14 @@ class UARTReceiver(wiring.Component):
         shift = Signal(9)  # eight data bits and the stop bit, last received on top
         bits = Signal(range(11))
         timer = Signal(range(self.divisor))
+        broken = Signal()  # the stop bit was low: the line must be high before the next start bit
+        room = ~self.o.valid | self.o.ready
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+        with m.If(line):
+            m.d.sync += broken.eq(0)
         with m.If(bits == 0):
-            with m.If(~line):
+            with m.If(~line & ~broken):
                 m.d.sync += [bits.eq(10), timer.eq(self.divisor // 2 - 1)]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
@@ -114,6 +130,47 @@ class UARTReceiver(wiring.Component):
             m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits - 1), shift.eq(Cat(shift[1:], line))]
             with m.If((bits == 10) & line):
                 m.d.sync += bits.eq(0)  # a glitch, not a start bit
-            with m.If((bits == 1) & line & (~self.o.valid | self.o.ready)):
-                m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(shift[1:])]
+            with m.If(bits == 1):
+                m.d.comb += [self.framing_error.eq(~line), self.lost.eq(line & ~room)]
+                m.d.sync += broken.eq(~line)
+                with m.If(line & room):
+                    m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(shift[1:])]
+        return m
+
+
+class UARTLink(wiring.Component):
+    """A :class:`trine_hw.link.link.Link` on the two wires of a UART: the whole of a board but its clock.
+
+    Parameters
+    ----------
+    link : :class:`trine_hw.link.link.Link`
+    divisor : :class:`int`
+        Clock cycles in one bit (:func:`uart_divisor`).
+
+    Members
+    -------
+    rx, tx : :py:`In(1)`, :py:`Out(1)`
+    busy : :py:`Out(1)`
+        A command is under way.
+    """
+
+    def __init__(self, link: Link, divisor: int):
+        self.link = link
+        self.divisor = divisor
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link = link = self.link
+        m.submodules.receiver = receiver = UARTReceiver(self.divisor)
+        m.submodules.transmitter = transmitter = UARTTransmitter(self.divisor)
+        wiring.connect(m, receiver.o, link.rx)
+        wiring.connect(m, link.tx, transmitter.i)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            link.lost.eq(receiver.lost),
+            link.framing_error.eq(receiver.framing_error),
+            self.busy.eq(link.busy),
+        ]
         return m

@@ -1,0 +1,169 @@
+"""A board in a simulator, down to the pins of its UART, as a transport for the driver."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import subprocess
+import time
+from pathlib import Path
+
+from trine_hw.link.link import Link
+from trine_hw.link.uart import UARTLink
+from trine_hw.simulation.build import SIMULATORS, kept, sources_digest, to_verilog
+from trine_sw import toolchain
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import link_for
+from trine_sw.model import Model
+
+__all__ = ["DIVISOR", "VirtualBoard", "build_board"]
+
+#: Clock cycles in a bit: the fewer, the more of the simulator's time goes into the engine.
+DIVISOR = 8
+#: Bit times that the simulation runs on at once while something is awaited.
+_RUN = 40
+_CLOCK_HZ = 80e6
+_BENCH = Path(__file__).with_name("wire.v")
+
+_CLOCK_ICARUS = """\
+`timescale 1ns / 1ps
+module clock;
+    reg clk = 0;
+    always #5 clk = !clk;
+    wire_bench #(.DIVISOR({divisor})) bench (.clk(clk));
+endmodule
+"""
+_CLOCK_VERILATOR = """\
+#include "Vwire_bench.h"
+int main() {
+    VerilatedContext context;
+    Vwire_bench bench{&context};
+    while (!context.gotFinish()) {
+        bench.clk = !bench.clk;
+        bench.eval();
+    }
+    bench.final();
+}
+"""
+
+
+def build_board(
+    model: Model, engine: EngineConfig, simulator: str, link: LinkConfig, divisor: int = DIVISOR
+) -> list[str]:
+    """The command that runs a board in a simulator, compiled if the cache does not have it.
+
+    Raises
+    ------
+    TrineError
+        If a tool is missing or the build fails.
+    """
+    if simulator not in SIMULATORS:
+        raise TrineError(f"{simulator!r} is no simulator; there are {', '.join(SIMULATORS)}")
+    tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
+    digest = hashlib.sha256(model.digest() + repr((engine, link, divisor)).encode() + sources_digest(tool))
+    digest.update(_BENCH.read_bytes() + Path(__file__).read_bytes())
+
+    def make(work: Path) -> list[list[str]]:
+        board = UARTLink(Link(model, engine, link, clock_hz=_CLOCK_HZ, baud=_CLOCK_HZ / divisor), divisor)
+        (work / "top.v").write_text(to_verilog(board))
+        (work / "wire.v").write_text(_BENCH.read_text())
+        if simulator == "icarus":
+            (work / "clock.v").write_text(_CLOCK_ICARUS.format(divisor=divisor))
+            sources = ("top.v", "wire.v", "clock.v")
+            return [[*tool.command, "-g2012", "-o", "board.vvp", "-s", "clock", *sources]]
+        (work / "clock.cpp").write_text(_CLOCK_VERILATOR)
+        verilate = [*tool.command, "-cc", "--exe", "-Mdir", ".", "--top-module", "wire_bench", "-o", "board"]
+        verilate += [f"-GDIVISOR={divisor}", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"]
+        verilate += ["-Wno-lint", "-Wno-style", "--no-timing", "clock.cpp", "top.v", "wire.v"]
+        flags = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+        jobs = str(len(os.sched_getaffinity(0)))
+        return [verilate, ["make", "-j", jobs, "-f", "Vwire_bench.mk", *flags]]
+
+    folder = kept(f"board-{simulator}-{digest.hexdigest()[:24]}", tool, make)
+    if simulator == "icarus":
+        return [*toolchain.require("vvp").command, "-n", str(folder / "board.vvp")]
+    return [str(folder / "board")]
+
+
+class VirtualBoard:
+    """A :class:`trine_sw.driver.transports.Transport` to a simulated board, which runs while it is read from.
+
+    The simulator's clock stands still while nobody reads or writes: a stream's cycles do not depend on the
+    host's speed.
+
+    Parameters
+    ----------
+    model, engine : the board's
+    simulator : ``"verilator"`` or ``"icarus"``
+    link : its buffers, at least; frames are made as long as the model needs
+    """
+
+    def __init__(
+        self, model: Model, engine: EngineConfig, simulator: str, link: LinkConfig | None = None
+    ) -> None:
+        sizes = link_for(model, engine, link or LinkConfig())
+        command = build_board(model, engine, simulator, sizes)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        assert self._process.stdin and self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._rest = b""
+        self._running = 0  # runs that have not ended
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the board's pin."""
+        self._put(b"".join(b"\1" + data[n : n + 1] for n in range(len(data))))
+
+    def reset(self) -> None:
+        """Pull the board's reset."""
+        self._put(b"\2\4")
+
+    def read(self, timeout: float) -> bytes:
+        """Run the simulation until a byte comes from the board's pin, or for so many seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            if not self._running:
+                self._put(bytes((0, _RUN)) * 2)
+                self._running += 2
+            left = end - time.monotonic()
+            if not select.select([self._stdout], [], [], max(left, 0))[0]:
+                return b""
+            if data := self._take():
+                return data
+
+    def _take(self) -> bytes:
+        text = os.read(self._stdout.fileno(), 1 << 16)
+        if not text:
+            raise ConnectionResetError("the simulator has ended")
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        data = bytearray()
+        for line in lines:
+            if line == b"k":
+                self._running -= 1
+            else:
+                data.append(int(line, 16))
+        return bytes(data)
+
+    def fileno(self) -> int | None:
+        """Readable when the simulator has something to say; it must be running (:meth:`read`)."""
+        return None
+
+    def close(self) -> None:
+        """End the simulator."""
+        self._stdin.close()
+        self._process.kill()
+        self._process.wait()
+        self._stdout.close()
+
+    @property
+    def process_id(self) -> int:
+        """The simulator's."""
+        return self._process.pid
+
+    def _put(self, commands: bytes) -> None:
+        while commands:
+            commands = commands[self._stdin.write(commands) or 0 :]
