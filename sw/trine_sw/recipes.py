@@ -96,7 +96,7 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            schedule=Schedule(epochs=80, learning_rate=4e-3, dropout=0.0),
+            schedule=Schedule(epochs=40, dropout=0.0),
             baseline=Schedule(epochs=40, dropout=0.0),
         ),
     )
