@@ -24,9 +24,9 @@ def model():
 
 @pytest.fixture
 def rewrite(model, tmp_path):
-    """Write the model's file with its tensors and metadata altered by a function; gives the path."""
+    """Write a model's file with its tensors and metadata altered by a function; gives the path."""
 
-    def write(alter):
+    def write(alter, model=model):
         path = tmp_path / "altered.trine"
         model.save(path)
         data = path.read_bytes()
@@ -168,7 +168,8 @@ def retype(name, dtype):
         (set_metadata("hidden", "six"), "metadata hidden is not JSON"),
         (set_metadata("hidden", "6.5"), "metadata hidden must be of type int"),
         (set_metadata("hidden", "0"), "hidden must be"),
-        (set_metadata("cell", "gru"), "cell must be"),
+        (set_metadata("cell", "gru"), "layer0.threshold_reset is missing"),
+        (set_metadata("cell", "rnn"), "cell must be 'lstm' or 'gru', not 'rnn'"),
         (set_metadata("head_levels", "[0, 2, 1]"), "head_levels"),
         (set_metadata("vocabulary", '["a"]'), "vocabulary must be 4"),
         (set_metadata("vocabulary", "[[], [], [], []]"), "vocabulary must hold strings"),
@@ -195,6 +196,93 @@ def retype(name, dtype):
 def test_wrong_file(rewrite, alter, message):
     with pytest.raises(TrineError, match=message):
         Model.load(rewrite(alter))
+
+
+GRU = replace(CONFIG, cell="gru")
+
+
+def set_trit(row, column, value):
+    def alter(tensors, metadata):
+        weight = unpack(tensors["layer0.weight"], CONFIG.columns)
+        weight[row, column] = value
+        tensors["layer0.weight"] = pack(weight)
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (drop("layer0.threshold_reset"), "layer0.threshold_reset is missing"),
+        (reshape("layer0.threshold_reset"), "layer0.threshold_reset must be int32 "),
+        (retype("layer0.threshold_reset", np.int64), "layer0.threshold_reset must be int32 "),
+        (set_entry("layer0.threshold", (1, 0), 99), "layer0.threshold: out of range, row z1 has lo above hi"),
+        (set_entry("layer0.threshold", (8, 0), 99), "row r2 has one threshold, so lo must equal hi"),
+        (set_entry("layer0.threshold", (21, 1), 1), "row nh3 has none, so lo and hi must be 0"),
+        (set_trit(13, 3, 1), "layer0.weight: row nx1 must be 0 in the columns of h"),
+        (set_trit(23, 2, -1), "layer0.weight: row nh5 must be 0 in the columns of x"),
+        (set_metadata("cell_shift", "5"), r"2\*\*cell_shift of a GRU must not exceed cell_max 31"),
+        (set_metadata("cell", "lstm"), "layer0.threshold_reset is no tensor of a 1-layer lstm model"),
+    ],
+)
+def test_wrong_gru_file(rewrite, alter, message):
+    with pytest.raises(TrineError, match=message):
+        Model.load(rewrite(alter, random_model(GRU, seed=0)))
+
+
+def test_gru_round_trip(tmp_path):
+    model = random_model(GRU, seed=0, threshold="extreme")
+    model.save(tmp_path / "m.trine")
+    again = Model.load(tmp_path / "m.trine")
+    assert again.config == GRU and again.digest() == model.digest()
+    assert model.layers[0].threshold_reset is not None and again.layers[0].threshold_reset is not None
+    np.testing.assert_array_equal(again.layers[0].threshold_reset, model.layers[0].threshold_reset)
+    again.layers[0].threshold_reset[0, 0] += 1
+    assert again.digest() != model.digest()
+    with pytest.raises(TrineError, match="layer0.threshold_reset is of a GRU"):
+        Model(CONFIG, [replace(random_model(CONFIG, seed=0).layers[0], threshold_reset=np.zeros((6, 2)))])
+
+
+@pytest.fixture
+def host_model(model):
+    """A model whose head is float, and the host's."""
+    generator = np.random.default_rng(0)
+    return Model(
+        CONFIG,
+        model.layers,
+        embedding_weight=model.embedding_weight,
+        host_head_weight=generator.normal(size=(4, 6)).astype(np.float16),
+        host_head_bias=generator.normal(size=4).astype(np.float16),
+    )
+
+
+def test_host_head_round_trip(host_model, tmp_path):
+    host_model.save(tmp_path / "m.trine")
+    again = Model.load(tmp_path / "m.trine")
+    assert again.digest() == host_model.digest() and again.logit_scale == 1.0 and again.head_scale is None
+    np.testing.assert_array_equal(again.host_head_weight, host_model.host_head_weight)
+    np.testing.assert_array_equal(again.host_head_bias, host_model.host_head_bias)
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (drop("host_head.bias"), "host_head.weight and host_head.bias must both be there"),
+        (reshape("host_head.weight"), "host_head.weight must be float16 "),
+        (retype("host_head.bias", np.float32), "host_head.bias must be float16 "),
+        (set_entry("host_head.weight", (1, 1), np.nan), "host_head.weight must hold finite numbers"),
+        (
+            lambda tensors, metadata: (
+                tensors.update({"head.weight": pack(np.zeros((4, 6))), "head.bias": np.zeros(4, np.int32)}),
+                metadata.update({"head.scale": "1.0"}),
+            ),
+            "there must be one head",
+        ),
+    ],
+)
+def test_wrong_host_head(rewrite, host_model, alter, message):
+    with pytest.raises(TrineError, match=message):
+        Model.load(rewrite(alter, host_model))
 
 
 def test_unaltered_rewrite_loads(rewrite):

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.errors import TrineError
+from trine_sw.golden_cells import golden_cell
 from trine_sw.model import Model
 
 __all__ = ["Golden", "State", "Trace"]
 
-_CELLS = np.arange(-128, 128)  # every int8, in the order of its table
 _HEAD_CHUNK = 1 << 15  # tokens whose logits are made at once
 
 
@@ -58,18 +58,11 @@ class Golden:
         config = model.config
         self.model = model
         self.config = config
-        size, split = config.hidden, config.embedding
+        split = config.embedding
         weight = model.layers[0].weight.astype(np.float32)
         self._weight_x = np.ascontiguousarray(weight[:, :split].T)
         self._weight_h = np.ascontiguousarray(weight[:, split:].T)
-        # A threshold beyond the reach of the sums decides the same one step beyond it, exact in float32.
-        reach = config.columns + 1
-        threshold = np.clip(model.layers[0].threshold, -reach, reach).astype(np.float32)
-        self._low, self._high = threshold.reshape(4, size, 2).transpose(2, 0, 1).copy()
-        self._three_state_forget = bool((self._low[1] != self._high[1]).any())
-        magnitude = np.minimum(np.abs(_CELLS) >> config.output_shift, len(config.head_levels) - 1)
-        self._h_of_c = (np.sign(_CELLS) * (magnitude >= 1)).astype(np.int8)
-        self._u_of_c = (np.sign(_CELLS) * np.array(config.head_levels)[magnitude]).astype(np.int8)
+        self._cell = golden_cell(model.layers[0], config)
         self._projected: NDArray[np.float32] | None = None
         if model.embedding_weight is not None:
             self._projected = model.embedding_weight.astype(np.float32) @ self._weight_x
@@ -151,35 +144,9 @@ class Golden:
         for step in range(steps):
             sums = h.astype(np.float32) @ self._weight_h
             sums += projected[index[step]]
-            h, c = self._cell(sums.reshape(streams, 4, -1), c, h_all[step], c_all[step], u_all[step])
+            self._cell.step(sums.reshape(streams, 4, -1), c, h_all[step], c_all[step], u_all[step])
+            h, c = h_all[step], c_all[step]
         state = State(h.copy(), c.copy())
         if alone:
             h_all, c_all, u_all = h_all[:, 0], c_all[:, 0], u_all[:, 0]
         return Trace(h_all, c_all, u_all, None if self._head is None else self.logits(u_all), state)
-
-    def _cell(
-        self,
-        sums: NDArray[np.float32],
-        c: NDArray[np.int8],
-        h_out: NDArray[np.int8],
-        c_out: NDArray[np.int8],
-        u_out: NDArray[np.int8],
-    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """One step of N cells: sums (N, 4, H), c (N, H) -> h, c in h_out and c_out, u in u_out."""
-        config = self.config
-        a_i, a_f, a_g, a_o = (sums[:, gate] for gate in range(4))
-        i = (a_i >= self._high[0]).view(np.int8)
-        o = (a_o >= self._high[3]).view(np.int8)
-        g = (a_g >= self._high[2]).view(np.int8) - (a_g <= self._low[2]).view(np.int8)
-        keep = (a_f >= self._high[1]).view(np.int8)
-        kept = c * keep
-        if self._three_state_forget:
-            half = (a_f >= self._low[1]).view(np.int8) - keep  # 1 where f2 = 1, as lo <= hi
-            kept += ((c + (c < 0)) >> 1) * half
-        moved = kept.astype(np.int16) + ((i * g).astype(np.int16) << config.cell_shift)
-        np.clip(moved, -config.cell_max, config.cell_max, out=moved)
-        c_out[...] = moved
-        position = moved + 128
-        np.multiply(self._h_of_c[position], o, out=h_out)
-        np.multiply(self._u_of_c[position], o, out=u_out)
-        return h_out, c_out

@@ -16,99 +16,16 @@ from safetensors.numpy import load as safetensors_load
 from safetensors.numpy import save as safetensors_save
 
 from trine_sw.errors import TrineError
+from trine_sw.layer import Layer, check_layer, check_shape, check_trits
+from trine_sw.model_config import ModelConfig
 from trine_sw.trits import pack, packed_size, unpack
 from trine_sw.whole_file import replacing
 
-__all__ = ["FORMAT", "GATES", "Layer", "Model", "ModelConfig"]
+__all__ = ["FORMAT", "Layer", "Model", "ModelConfig"]
 
 FORMAT = "trine/1"
-GATES = ("i", "f", "g", "o")
-"""Order of the LSTM's rows: gate-major, H rows each."""
 
-_LIMIT_CELL = 127  # a cell is an int8
-_LIMIT_SHIFT = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Shape and arithmetic options of a model.
-
-    Parameters
-    ----------
-    hidden : units H of a layer, at least 1.
-    embedding : trits E of an input vector, at least 1.
-    vocab_size : symbols V, at least 1.
-    cell : kind of cell: ``"lstm"``.
-    layers : number of layers: 1.
-    cell_max : C; a cell saturates at -C and +C. 1 to 127.
-    cell_shift : s; a step of the cell is 2**s. 0 to 6.
-    output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
-    head_levels : ``level``; the head sees level[min(abs(c) >> r, P)], P = len(level) - 1.
-        level[0] is 0, the others are 1 to 127 and do not fall. ``(0, 1)`` makes the head see h.
-    """
-
-    hidden: int
-    embedding: int
-    vocab_size: int
-    cell: str = "lstm"
-    layers: int = 1
-    cell_max: int = 15
-    cell_shift: int = 0
-    output_shift: int = 0
-    head_levels: tuple[int, ...] = (0, 1)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "head_levels", tuple(self.head_levels))
-        if self.cell != "lstm":
-            raise TrineError(f"cell must be 'lstm', not {self.cell!r}")
-        for name, low, high in (
-            ("hidden", 1, 1 << 16),
-            ("embedding", 1, 1 << 16),
-            ("vocab_size", 1, 1 << 24),
-            ("layers", 1, 1),
-            ("cell_max", 1, _LIMIT_CELL),
-            ("cell_shift", 0, _LIMIT_SHIFT),
-            ("output_shift", 0, _LIMIT_SHIFT),
-        ):
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise TrineError(f"{name} must be an integer from {low} to {high}, not {value!r}")
-        if self.cell_max >> self.output_shift == 0:
-            raise TrineError(
-                f"output_shift {self.output_shift} leaves no output: 2**output_shift must not "
-                f"exceed cell_max {self.cell_max}"
-            )
-        levels = self.head_levels
-        if (
-            len(levels) < 2
-            or any(type(level) is not int for level in levels)
-            or levels[0] != 0
-            or levels[1] < 1
-            or levels[-1] > 127
-            or any(a > b for a, b in zip(levels, levels[1:], strict=False))
-        ):
-            raise TrineError(
-                "head_levels must be 0 and then integers from 1 to 127 that do not fall, "
-                f"such as (0, 1), not {levels!r}"
-            )
-
-    @property
-    def rows(self) -> int:
-        """Rows of a layer's weight matrix, 4H."""
-        return len(GATES) * self.hidden
-
-    @property
-    def columns(self) -> int:
-        """Columns of the layer's weight matrix, E + H: x first, then h."""
-        return self.embedding + self.hidden
-
-
-@dataclass
-class Layer:
-    """One layer: ``weight`` int8 trits (4H, E+H), ``threshold`` int32 (4H, 2) = [lo, hi], rows i, f, g, o."""
-
-    weight: NDArray[np.int8]
-    threshold: NDArray[np.int32]
+_OPTIONAL = {"embedding.weight", "head.weight", "head.bias", "host_head.weight", "host_head.bias"}
 
 
 @dataclass
@@ -123,6 +40,8 @@ class Model:
     head_weight : int8 trits (V, H)
     head_bias : int32 (V,); integer logits = head_weight · u + head_bias
     head_scale : real logits = head_scale * integer logits
+    host_head_weight, host_head_bias : float16 (V, H) and (V,), in place of the ternary head: a head that only
+        the host can compute; real logits = host_head_weight · u + host_head_bias
     vocabulary : the V symbols
     training : record of how it was trained and what was measured, JSON values
     """
@@ -133,6 +52,8 @@ class Model:
     head_weight: NDArray[np.int8] | None = None
     head_bias: NDArray[np.int32] | None = None
     head_scale: float | None = None
+    host_head_weight: NDArray[np.float16] | None = None
+    host_head_bias: NDArray[np.float16] | None = None
     vocabulary: list[str] | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
@@ -145,21 +66,21 @@ class Model:
         if len(self.layers) != config.layers:
             raise TrineError(f"there are {len(self.layers)} layers, and {config.layers} are configured")
         for number, layer in enumerate(self.layers):
-            _check_trits(f"layer{number}.weight", layer.weight, (config.rows, config.columns))
-            _check_threshold(f"layer{number}.threshold", layer.threshold, config)
+            check_layer(number, layer, config)
         if self.embedding_weight is not None:
-            _check_trits("embedding.weight", self.embedding_weight, (config.vocab_size, config.embedding))
+            check_trits("embedding.weight", self.embedding_weight, (config.vocab_size, config.embedding))
         head = (self.head_weight, self.head_bias, self.head_scale)
         if any(part is None for part in head) != all(part is None for part in head):
             raise TrineError("head.weight, head.bias and head.scale must all be there, or none of them")
         if self.head_weight is not None and self.head_bias is not None and self.head_scale is not None:
-            _check_trits("head.weight", self.head_weight, (config.vocab_size, config.hidden))
-            _check_shape("head.bias", self.head_bias, np.int32, (config.vocab_size,))
+            check_trits("head.weight", self.head_weight, (config.vocab_size, config.hidden))
+            check_shape("head.bias", self.head_bias, np.int32, (config.vocab_size,))
             reach = config.hidden * config.head_levels[-1]
             if np.abs(self.head_bias.astype(np.int64)).max() + reach >= 1 << 31:
                 raise TrineError("head.bias: out of range, an integer logit would not fit 32 bits")
             if not 0 < self.head_scale < float("inf"):
                 raise TrineError(f"head.scale must be a positive number, not {self.head_scale}")
+        self._check_host_head()
         if self.vocabulary is not None:
             if any(not isinstance(symbol, str) or not symbol for symbol in self.vocabulary):
                 raise TrineError("vocabulary must hold strings that are not empty")
@@ -167,6 +88,25 @@ class Model:
                 raise TrineError(f"vocabulary must be {config.vocab_size} different symbols")
             if any("\ud800" <= character <= "\udfff" for symbol in self.vocabulary for character in symbol):
                 raise TrineError("vocabulary must hold text, not halves of UTF-16 pairs")
+
+    def _check_host_head(self) -> None:
+        weight, bias, config = self.host_head_weight, self.host_head_bias, self.config
+        if weight is None and bias is None:
+            return
+        if weight is None or bias is None:
+            raise TrineError("host_head.weight and host_head.bias must both be there, or none of them")
+        if self.head_weight is not None:
+            raise TrineError("there must be one head: host_head.weight or head.weight, not both")
+        check_shape("host_head.weight", weight, np.float16, (config.vocab_size, config.hidden))
+        check_shape("host_head.bias", bias, np.float16, (config.vocab_size,))
+        for name, tensor in (("weight", weight), ("bias", bias)):
+            if not np.isfinite(tensor).all():
+                raise TrineError(f"host_head.{name} must hold finite numbers only")
+
+    @property
+    def logit_scale(self) -> float | None:
+        """Real logits are this times what the golden model gives; None without a head."""
+        return 1.0 if self.host_head_weight is not None else self.head_scale
 
     def digest(self) -> bytes:
         """SHA-256 of everything that decides an output: two models of one digest give equal outputs."""
@@ -249,11 +189,16 @@ class Model:
         for number, layer in enumerate(self.layers):
             tensors[f"layer{number}.weight"] = pack(layer.weight)
             tensors[f"layer{number}.threshold"] = np.ascontiguousarray(layer.threshold)
+            if layer.threshold_reset is not None:
+                tensors[f"layer{number}.threshold_reset"] = np.ascontiguousarray(layer.threshold_reset)
         if self.embedding_weight is not None:
             tensors["embedding.weight"] = pack(self.embedding_weight)
         if self.head_weight is not None and self.head_bias is not None:
             tensors["head.weight"] = pack(self.head_weight)
             tensors["head.bias"] = np.ascontiguousarray(self.head_bias)
+        if self.host_head_weight is not None and self.host_head_bias is not None:
+            tensors["host_head.weight"] = np.ascontiguousarray(self.host_head_weight)
+            tensors["host_head.bias"] = np.ascontiguousarray(self.host_head_bias)
         return tensors
 
     @classmethod
@@ -267,26 +212,27 @@ class Model:
         if metadata.get("format") != FORMAT:
             raise TrineError(f"format is {metadata.get('format')!r}, and this version reads {FORMAT!r}")
         config = _read_config(metadata)
-        parts = ("weight", "threshold")
+        parts = ("weight", "threshold") + (("threshold_reset",) if config.cell == "gru" else ())
         names = {f"layer{number}.{part}" for number in range(config.layers) for part in parts}
         missing = sorted(names - tensors.keys())
         if missing:
             raise TrineError(f"{missing[0]} is missing")
-        unknown = sorted(tensors.keys() - names - {"embedding.weight", "head.weight", "head.bias"})
+        unknown = sorted(tensors.keys() - names - _OPTIONAL)
         if unknown:
             raise TrineError(f"{unknown[0]} is no tensor of a {config.layers}-layer {config.cell} model")
 
         def trits(name: str, rows: int, columns: int) -> NDArray[np.int8] | None:
             if name not in tensors:
                 return None
-            _check_shape(name, tensors[name], np.uint8, (rows, packed_size(columns)))
+            check_shape(name, tensors[name], np.uint8, (rows, packed_size(columns)))
             return unpack(tensors[name], columns, name=name)
 
         layers = []
         for number in range(config.layers):
             weight = trits(f"layer{number}.weight", config.rows, config.columns)
             assert weight is not None
-            layers.append(Layer(weight, tensors[f"layer{number}.threshold"]))
+            threshold = f"layer{number}.threshold"
+            layers.append(Layer(weight, tensors[threshold], tensors.get(f"{threshold}_reset")))
         model = cls(
             config=config,
             layers=layers,
@@ -294,6 +240,8 @@ class Model:
             head_weight=trits("head.weight", config.vocab_size, config.hidden),
             head_bias=tensors.get("head.bias"),
             head_scale=_parse(metadata, "head.scale", float) if "head.scale" in metadata else None,
+            host_head_weight=tensors.get("host_head.weight"),
+            host_head_bias=tensors.get("host_head.bias"),
             vocabulary=_parse(metadata, "vocabulary", list) if "vocabulary" in metadata else None,
             training=_parse(metadata, "training", dict) if "training" in metadata else {},
         )
@@ -337,27 +285,3 @@ def _in_fixed_order(data: bytes) -> bytes:
     header = json.dumps(json.loads(data[8:size]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[size:]
-
-
-def _check_shape(name: str, tensor: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
-    if tensor.dtype != dtype or tensor.shape != shape:
-        found = f"{tensor.dtype.name} {tensor.shape}"
-        raise TrineError(f"{name} must be {np.dtype(dtype).name} {shape}, not {found}")
-
-
-def _check_trits(name: str, tensor: NDArray[Any], shape: tuple[int, ...]) -> None:
-    _check_shape(name, tensor, np.int8, shape)
-    if tensor.min() < -1 or tensor.max() > 1:
-        raise TrineError(f"{name} must hold -1, 0 and +1 only")
-
-
-def _check_threshold(name: str, threshold: NDArray[Any], config: ModelConfig) -> None:
-    _check_shape(name, threshold, np.int32, (config.rows, 2))
-    low, high = threshold.reshape(len(GATES), config.hidden, 2).transpose(2, 0, 1)
-    for gate in (0, 3):
-        if (low[gate] != high[gate]).any():
-            unit = int(np.argmax(low[gate] != high[gate]))
-            row = f"{GATES[gate]}{unit}"
-            raise TrineError(f"{name}: out of range, row {row} has one threshold, so lo must equal hi")
-    if (low[1] > high[1]).any():
-        raise TrineError(f"{name}: out of range, row f{int(np.argmax(low[1] > high[1]))} has lo above hi")

@@ -11,7 +11,6 @@ from trine_sw.model import Layer, Model, ModelConfig
 __all__ = ["random_model"]
 
 _PRINTABLE = "\n" + "".join(map(chr, range(32, 127)))
-_NORMAL = NormalDist()
 
 
 def random_model(
@@ -35,31 +34,27 @@ def random_model(
     three_state_forget : forget gates of {0, 1/2, 1}; otherwise of {0, 1}.
     """
     rng = np.random.default_rng(seed)
-    size, reach = config.hidden, config.columns
+    size, split = config.hidden, config.embedding
     extreme = threshold == "extreme"
-    weight = _random_trits(rng, (config.rows, reach), density)
+    weight = _random_trits(rng, (config.rows, config.columns), density)
     embedding = _random_trits(rng, (config.vocab_size, config.embedding), activity)
-    bounds = _typical_thresholds(rng, config, density, activity)
+    thresholds = _lstm_thresholds if config.cell == "lstm" else _gru_thresholds
+    bounds = thresholds(rng, config, density, activity)
     if extreme:
-        for axis in (0, 1):
-            empty = rng.random(weight.shape[axis]) < 0.1
-            empty[0] |= len(empty) > 4
-            weight[empty if axis == 0 else (slice(None), empty)] = 0
-        embedding[rng.random(config.vocab_size) < 0.1] = 0
-        ends, near = (1 << 31) - 1, (reach - 1, reach, reach + 1)
-        edges = np.array([-ends - 1, *(-edge for edge in near), 0, *near, ends])
-        bounds = np.where(rng.random(bounds.shape) < 0.3, rng.choice(edges, bounds.shape), bounds)
-        bounds[1].sort(axis=-1)
-        saturating = rng.random(size) < 0.1  # steps in one direction for ever
-        bounds[0, saturating], bounds[1, saturating] = -reach, -reach
-        bounds[2, saturating] = rng.choice([[-reach - 1, -reach], [reach, reach + 1]], int(saturating.sum()))
-    bounds[[0, 3], :, 0] = bounds[[0, 3], :, 1]
-    if not three_state_forget:
-        bounds[1, :, 0] = bounds[1, :, 1]
+        _make_extreme(rng, config, weight, embedding, bounds)
+    keep, single = (1, (0, 3)) if config.cell == "lstm" else (0, (1,))  # which gates have which thresholds
+    for gate in single if three_state_forget else (*single, keep):
+        bounds[gate, :, 0] = bounds[gate, :, 1]
+    reset = None
+    if config.cell == "gru":
+        weight[2 * size : 3 * size, split:] = 0
+        weight[3 * size :, :split] = 0
+        reset = bounds[3].astype(np.int32)
+        bounds[3] = 0
     bias_reach = size * config.head_levels[-1] if extreme else max(1, round(size**0.5))
     return Model(
         config=config,
-        layers=[Layer(weight, bounds.reshape(config.rows, 2).astype(np.int32))],
+        layers=[Layer(weight, bounds.reshape(config.rows, 2).astype(np.int32), reset)],
         embedding_weight=embedding,
         head_weight=_random_trits(rng, (config.vocab_size, size), density),
         head_bias=rng.integers(-bias_reach, bias_reach + 1, config.vocab_size).astype(np.int32),
@@ -69,23 +64,70 @@ def random_model(
     )
 
 
+def _make_extreme(
+    rng: np.random.Generator,
+    config: ModelConfig,
+    weight: NDArray[np.int8],
+    embedding: NDArray[np.int8],
+    bounds: NDArray[np.int64],
+) -> None:
+    """Empty rows, columns and vectors; thresholds (4, H, 2) at every edge; cells that step one way."""
+    reach, keep = config.columns, 1 if config.cell == "lstm" else 0
+    for axis in (0, 1):
+        empty = rng.random(weight.shape[axis]) < 0.1
+        empty[0] |= len(empty) > 4
+        weight[empty if axis == 0 else (slice(None), empty)] = 0
+    embedding[rng.random(config.vocab_size) < 0.1] = 0
+    ends, near = (1 << 31) - 1, (reach - 1, reach, reach + 1)
+    edges = np.array([-ends - 1, *(-edge for edge in near), 0, *near, ends])
+    bounds[...] = np.where(rng.random(bounds.shape) < 0.3, rng.choice(edges, bounds.shape), bounds)
+    bounds[keep].sort(axis=-1)
+    steady = rng.random(config.hidden) < 0.1
+    one_way = rng.choice([[-reach - 1, -reach], [reach, reach + 1]], int(steady.sum()))
+    if config.cell == "lstm":
+        bounds[0, steady], bounds[1, steady], bounds[2, steady] = -reach, -reach, one_way
+    else:
+        bounds[0, steady], bounds[2, steady], bounds[3, steady] = [-reach, reach + 1], one_way, one_way
+
+
 def _random_trits(rng: np.random.Generator, shape: tuple[int, ...], density: float) -> NDArray[np.int8]:
     signs = rng.integers(0, 2, shape, dtype=np.int8) * 2 - 1
     return np.where(rng.random(shape) < density, signs, 0).astype(np.int8)
 
 
-def _typical_thresholds(
+def _lstm_thresholds(
     rng: np.random.Generator, config: ModelConfig, density: float, activity: float
 ) -> NDArray[np.int64]:
-    """Thresholds (4, H, 2) at normal quantiles of the sums, scattered a little from row to row."""
-    deviation = max(density * activity * config.columns, 0.25) ** 0.5
+    """Thresholds (4, H, 2) at normal quantiles of the sums, scattered a little from row to row.
 
-    def above(share: float) -> float:
-        return deviation * _NORMAL.inv_cdf(1 - share)
-
+    A sum is above ``-sums.inv_cdf(share)`` in that share of the cases.
+    """
+    sums = _normal(density * activity * config.columns)
     open_share = min(activity / 0.65, 0.98)  # about a third of the cells are at 0
-    i, o, g = above(0.6), above(open_share), above(0.35)
-    centres = [(i, i), (above(0.85), above(0.6)), (-g, g), (o, o)]
+    i, o, g = -sums.inv_cdf(0.6), -sums.inv_cdf(open_share), -sums.inv_cdf(0.35)
+    centres = [(i, i), (-sums.inv_cdf(0.85), -sums.inv_cdf(0.6)), (-g, g), (o, o)]
+    return _scattered(rng, config, centres, sums.stdev)
+
+
+def _gru_thresholds(
+    rng: np.random.Generator, config: ModelConfig, density: float, activity: float
+) -> NDArray[np.int64]:
+    """The same of z, r, n where r = 1, and n where r = 0, whose sums have x's columns alone."""
+    sums, sums_x = (_normal(density * activity * columns) for columns in (config.columns, config.embedding))
+    busy = min(1.65 * activity, 0.98)  # share of n that is not 0; measured, with the z below
+    n, n_x, r = -sums.inv_cdf(busy / 2), -sums_x.inv_cdf(busy / 2), -sums.inv_cdf(0.6)
+    return _scattered(
+        rng, config, [(-sums.inv_cdf(0.75), -sums.inv_cdf(0.4)), (r, r), (-n, n), (-n_x, n_x)], sums.stdev
+    )
+
+
+def _normal(variance: float) -> NormalDist:
+    return NormalDist(0, max(variance, 0.25) ** 0.5)
+
+
+def _scattered(
+    rng: np.random.Generator, config: ModelConfig, centres: list[tuple[float, float]], deviation: float
+) -> NDArray[np.int64]:
     scatter = rng.normal(0, 0.3 * deviation, (4, config.hidden, 1))
     bounds = np.ceil(np.array(centres)[:, None, :] + scatter).astype(np.int64)
     bounds[..., 1] = np.maximum(bounds[..., 0], bounds[..., 1])

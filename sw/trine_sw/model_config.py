@@ -1,0 +1,92 @@
+"""Shape and arithmetic options of a model."""
+
+from dataclasses import dataclass
+
+from trine_sw.errors import TrineError
+
+__all__ = ["GATES", "ModelConfig"]
+
+GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "nx", "nh")}
+"""Rows of each kind of cell in their order: gate-major, H rows each."""
+
+_LIMIT_CELL = 127  # a cell is an int8
+_LIMIT_SHIFT = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Shape and arithmetic options of a model.
+
+    Parameters
+    ----------
+    hidden : units H of a layer, at least 1.
+    embedding : trits E of an input vector, at least 1.
+    vocab_size : symbols V, at least 1.
+    cell : kind of cell: ``"lstm"`` or ``"gru"``.
+    layers : number of layers: 1.
+    cell_max : C; a cell saturates at -C and +C. 1 to 127.
+    cell_shift : s; a step of the cell is 2**s. 0 to 6, and 2**s <= C for a GRU, whose cell does not saturate.
+    output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
+    head_levels : ``level``; the head sees level[min(abs(c) >> r, P)], P = len(level) - 1.
+        level[0] is 0, the others are 1 to 127 and do not fall. ``(0, 1)`` makes the head see h.
+    """
+
+    hidden: int
+    embedding: int
+    vocab_size: int
+    cell: str = "lstm"
+    layers: int = 1
+    cell_max: int = 15
+    cell_shift: int = 0
+    output_shift: int = 0
+    head_levels: tuple[int, ...] = (0, 1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head_levels", tuple(self.head_levels))
+        if self.cell not in GATES:
+            raise TrineError(f"cell must be {' or '.join(map(repr, GATES))}, not {self.cell!r}")
+        for name, low, high in (
+            ("hidden", 1, 1 << 16),
+            ("embedding", 1, 1 << 16),
+            ("vocab_size", 1, 1 << 24),
+            ("layers", 1, 1),
+            ("cell_max", 1, _LIMIT_CELL),
+            ("cell_shift", 0, _LIMIT_SHIFT),
+            ("output_shift", 0, _LIMIT_SHIFT),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise TrineError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        if self.cell_max >> self.output_shift == 0:
+            raise TrineError(
+                f"output_shift {self.output_shift} leaves no output: 2**output_shift must not "
+                f"exceed cell_max {self.cell_max}"
+            )
+        if self.cell == "gru" and self.cell_max >> self.cell_shift == 0:
+            raise TrineError(
+                f"cell_shift {self.cell_shift} leads out of the cell's range: 2**cell_shift of a GRU must "
+                f"not exceed cell_max {self.cell_max}"
+            )
+        levels = self.head_levels
+        if (
+            len(levels) < 2
+            or any(type(level) is not int for level in levels)
+            or levels[0] != 0
+            or levels[1] < 1
+            or levels[-1] > 127
+            or any(a > b for a, b in zip(levels, levels[1:], strict=False))
+        ):
+            raise TrineError(
+                "head_levels must be 0 and then integers from 1 to 127 that do not fall, "
+                f"such as (0, 1), not {levels!r}"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Rows of a layer's weight matrix, 4H."""
+        return len(GATES[self.cell]) * self.hidden
+
+    @property
+    def columns(self) -> int:
+        """Columns of the layer's weight matrix, E + H: x first, then h."""
+        return self.embedding + self.hidden
