@@ -81,8 +81,9 @@ RECIPES = {
                 output_shift=1,
                 head_levels=(0, 1, 2, 3),
             ),
-            schedule=Schedule(epochs=60, learning_rate=4e-3, dropout=0.05),
+            schedule=Schedule(epochs=45, learning_rate=3e-3, dropout=0.05),
             baseline=Schedule(epochs=45),
+            distil=0.7,
         ),
         Recipe(
             name="shakespeare-small",
