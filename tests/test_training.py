@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from trine_sw import data  # noqa: E402
-from trine_sw.cell_torch import CellOptions, TernaryLSTM, integer_cell  # noqa: E402
+from trine_sw.cell_torch import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
 from trine_sw.checkpoint import load_checkpoint  # noqa: E402
 from trine_sw.data import DataSet  # noqa: E402
 from trine_sw.errors import TrineError  # noqa: E402
@@ -36,6 +36,7 @@ CONFIG = ModelConfig(
     output_shift=1,
     head_levels=(0, 1, 2, 3),
 )
+GRU = replace(CONFIG, cell="gru")
 TINY = Recipe(
     name="tiny",
     dataset="tiny",
@@ -71,6 +72,14 @@ CELLS = [
         replace(CONFIG, hidden=33, embedding=1, cell_max=20, cell_shift=1, output_shift=0),
         CellOptions(slope=0.5),
     ),
+    (GRU, CellOptions()),
+    (GRU, CellOptions(scale="norm", slope=2.5)),
+    (replace(GRU, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)), CellOptions()),
+    (
+        replace(GRU, hidden=33, embedding=1, cell_max=127, cell_shift=6, output_shift=3),
+        CellOptions(slope=0.5),
+    ),
+    (GRU, CellOptions(three_state_forget=False)),
 ]
 
 
@@ -83,8 +92,8 @@ def assert_equal_to_golden(model, streams=5, steps=80):
     trace = Golden(exported).run(tokens)
     with torch.no_grad():
         x = model.embedding_trits()[torch.from_numpy(tokens)]
-        trits, scale = model.lstm.quantised()
-        h, c = model.lstm.evaluate(x, model.initial_state(streams), trits, scale.squeeze(1))
+        trits, scale = model.layer.quantised()
+        h, c = model.layer.evaluate(x, model.initial_state(streams), trits, scale.squeeze(1))
         logits, _, h_forward = model(torch.from_numpy(tokens), model.initial_state(streams))
     np.testing.assert_array_equal(trace.h, h.numpy())
     np.testing.assert_array_equal(trace.c, c.numpy())
@@ -102,27 +111,31 @@ def test_export_of_random_weights_is_exact(config, options, seed):
     torch.manual_seed(seed)
     model = TernaryLanguageModel(config, options)
     with torch.no_grad():
-        model.lstm.bias.normal_(0, 1.5)
+        model.layer.bias.normal_(0, 1.5)
         model.head_bias.normal_()
     trace = assert_equal_to_golden(model)
-    assert np.mean(trace.c != 0) > 0.02 and np.mean(trace.h != 0) < 0.9
+    assert np.mean(trace.c != 0) > 0.02 and np.mean(trace.h != 0) < 0.98
 
 
-def test_export_is_exact_where_sums_meet_thresholds():
+@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+def test_export_is_exact_where_sums_meet_thresholds(config):
     """With a bias that is a multiple of the row's scale, sums fall on the thresholds themselves."""
     torch.manual_seed(0)
-    model = TernaryLanguageModel(CONFIG, CellOptions(scale="norm"))
+    model = TernaryLanguageModel(config, CellOptions(scale="norm"))
     with torch.no_grad():
-        _, scale = model.lstm.quantised()
-        thresholds = torch.cat([model.lstm.high[:12], -model.lstm.low, model.lstm.high[36:]])
-        model.lstm.bias.copy_(thresholds - scale.squeeze(1) * torch.randint(-2, 3, (48,)))
+        _, scale = model.layer.quantised()
+        thresholds = model.layer.high.clone()
+        if config.cell == "lstm":
+            thresholds[12:36] = -model.layer.low
+        model.layer.bias.copy_(thresholds - scale.squeeze(1) * torch.randint(-2, 3, (48,)))
     assert_equal_to_golden(model)
 
 
-def test_rows_of_zero_weights_export():
-    model = TernaryLanguageModel(CONFIG, CellOptions())
+@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+def test_rows_of_zero_weights_export(config):
+    model = TernaryLanguageModel(config, CellOptions())
     with torch.no_grad():
-        model.lstm.weight[::3] = 0
+        model.layer.weight[::3] = 0
     assert_equal_to_golden(model)
 
 
@@ -132,35 +145,50 @@ def test_training_mode_computes_the_same_cells(config, options):
     model = TernaryLanguageModel(config, options)
     tokens = torch.randint(0, config.vocab_size, (40, 6))
     with torch.no_grad():
-        model.lstm.bias.normal_(0, 1.5)  # of other values than 0, so that no sum meets a threshold
+        model.layer.bias.normal_(0, 1.5)  # of other values than 0, so that no sum meets a threshold
         _, state, h = model.train()(tokens, model.initial_state(6))
         _, state_eval, h_eval = model.eval()(tokens, model.initial_state(6))
     assert torch.equal(h, h_eval)
     assert torch.equal(state[1], state_eval[1])
 
 
-def reference_forward(lstm, x, state):
+def hard(value, soft):
+    """The value, with the gradient of its soft form."""
+    return soft + (value - soft).detach()
+
+
+def lstm_step(layer, z, c):
+    """c and o of preactivations z (4, B, H)."""
+    slope = layer.options.slope
+    high, low = layer.high.unflatten(0, (4, -1)), layer.low.unflatten(0, (2, -1))
+    i, o = (hard((z[gate] >= high[gate]).float(), torch.sigmoid(slope * z[gate])) for gate in (0, 3))
+    f = hard(((z[1] >= high[1]).float() + (z[1] >= low[0]).float()) / 2, torch.sigmoid(slope * z[1]))
+    g = hard((z[2] >= high[2]).float() - (z[2] <= low[1]).float(), torch.tanh(slope * z[2]))
+    c = hard(torch.trunc(c * f), c * f) + i * g * 2**layer.config.cell_shift
+    return c.clamp(-layer.config.cell_max, layer.config.cell_max), o
+
+
+def gru_step(layer, z, c):
+    slope = layer.options.slope
+    high, low = layer.high.unflatten(0, (4, -1)), layer.low.unflatten(0, (2, -1))
+    keep = hard(((z[0] >= high[0]).float() + (z[0] >= low[0]).float()) / 2, torch.sigmoid(slope * z[0]))
+    r = hard((z[1] >= high[1]).float(), torch.sigmoid(slope * z[1]))
+    z_n = z[2] + r * z[3]
+    m = hard((z_n >= high[2]).float() - (z_n <= low[1]).float(), torch.tanh(slope * z_n))
+    c = keep * c + (1 - keep) * m * 2**layer.config.cell_shift
+    return hard(torch.trunc(c), c), torch.tensor(1.0)
+
+
+def reference_forward(layer, x, state):
     """The training pass with autograd's own gradients: hard values, soft derivatives."""
-    config, options = lstm.config, lstm.options
-    size, slope = config.hidden, options.slope
-    trits, scale = lstm.quantised()
+    config, options = layer.config, layer.options
+    step = lstm_step if config.cell == "lstm" else gru_step
+    trits, scale = layer.quantised()
     h, c = state
     all_h, all_u = [], []
-
-    def hard(value, soft):
-        return soft + (value - soft).detach()
-
-    for step in range(len(x)):
-        z = torch.cat([x[step], h], dim=-1) @ (trits * scale).T + lstm.bias
-        z_i, z_f, z_g, z_o = z.split(size, dim=-1)
-        up_i, up_f, up_g, up_o = (z >= lstm.high).float().split(size, dim=-1)
-        down_f, down_g = (z_f >= lstm.low[:size]).float(), (z_g <= lstm.low[size:]).float()
-        i, o = hard(up_i, torch.sigmoid(slope * z_i)), hard(up_o, torch.sigmoid(slope * z_o))
-        f = hard((up_f + down_f) / 2, torch.sigmoid(slope * z_f))
-        g = hard(up_g - down_g, torch.tanh(slope * z_g))
-        c = (hard(torch.trunc(c * f), c * f) + i * g * 2**config.cell_shift).clamp(
-            -config.cell_max, config.cell_max
-        )
+    for vector in x:
+        z = torch.cat([vector, h], dim=-1) @ (trits * scale).T + layer.bias
+        c, o = step(layer, z.unflatten(-1, (4, -1)).unbind(1), c)
         n = torch.trunc(c / 2**config.output_shift).detach()
         h = o * hard(n.clamp(-1, 1), torch.tanh(c / (options.window * 2**config.output_shift)))
         level = torch.tensor(config.head_levels, dtype=torch.float32)
@@ -174,17 +202,17 @@ def reference_forward(lstm, x, state):
 @pytest.mark.parametrize(("config", "options"), CELLS)
 def test_gradients_equal_those_of_autograd(config, options):
     torch.manual_seed(5)
-    lstm = TernaryLSTM(config, options).train()
+    layer = ternary_layer(config, options).train()
     with torch.no_grad():
-        lstm.bias.normal_(0, 1.5)
+        layer.bias.normal_(0, 1.5)
     x = torch.randint(-1, 2, (15, 4, config.embedding)).float().requires_grad_()
     state = (torch.zeros(4, config.hidden), torch.randint(-1, 2, (4, config.hidden)).float())
     weights = torch.randn(2, 15, 4, config.hidden)
     gradients = []
-    for forward in (lambda: lstm(x, state)[:2], lambda: reference_forward(lstm, x, state)):
+    for forward in (lambda: layer(x, state)[:2], lambda: reference_forward(layer, x, state)):
         h, u = forward()
         loss = (h * weights[0]).sum() + (u * weights[1]).sum()
-        gradients.append([h, u, *torch.autograd.grad(loss, [x, *lstm.parameters()])])
+        gradients.append([h, u, *torch.autograd.grad(loss, [x, *layer.parameters()])])
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.detach().abs().max()))
 
@@ -204,11 +232,31 @@ def test_bernoulli_gates_have_the_activation_as_their_mean():
     assert abs(h.mean() - expected) < 0.01
 
 
-def test_integer_cell_halves_toward_zero():
-    c = torch.tensor([-3.0, -1.0, 3.0, 15.0, -15.0])
-    half, one = torch.full((5,), 0.5), torch.ones(5)
-    assert integer_cell(c, one, half, 0 * one, CONFIG).tolist() == [-1, 0, 1, 7, -7]
-    assert integer_cell(c, one, one, one, CONFIG).tolist() == [1, 3, 7, 15, -11]
+def test_bernoulli_gru_has_the_activations_as_its_mean():
+    config = replace(GRU, hidden=1, embedding=1, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1))
+    layer = ternary_layer(config, CellOptions(bernoulli=True, three_state_forget=False)).train()
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([-0.5, 0.3, 0.4, 0.9]))
+    h, _, _ = layer(torch.zeros(1, 40_000, 1), (torch.zeros(40_000, 1), torch.zeros(40_000, 1)))
+    z, r = torch.sigmoid(torch.tensor([-0.5, 0.3]))
+    without, with_reset = torch.tanh(torch.tensor([0.4, 1.3]))
+    assert abs(h.mean() - (1 - z) * (r * with_reset + (1 - r) * without)) < 0.01
+
+
+def test_three_state_gate_halves_toward_zero():
+    """Two cells at every state, f or z at 1/2: the LSTM's move by 0, the GRU's toward m = 1."""
+    states = torch.arange(-15.0, 16).unsqueeze(1)
+    lstm = ternary_layer(replace(CONFIG, hidden=1, embedding=1), CellOptions())
+    gru = ternary_layer(replace(GRU, hidden=1, embedding=1), CellOptions())
+    with torch.no_grad():
+        lstm.bias.copy_(torch.tensor([-9.0, 0.0, 9.0, 9.0]))
+        gru.bias.copy_(torch.tensor([0.0, -9.0, 9.0, 0.0]))
+        sums = torch.zeros(31, 4)
+        _, c = lstm.evaluate_step(sums, torch.ones(4), states)
+        assert c.squeeze(1).tolist() == [int(value / 2) for value in range(-15, 16)]
+        _, c = gru.evaluate_step(sums, torch.ones(4), states)
+        assert c.squeeze(1).tolist() == [int((value + 4) / 2) for value in range(-15, 16)]
 
 
 def test_train_writes_model_and_record(tmp_path):
@@ -226,8 +274,9 @@ def test_train_writes_model_and_record(tmp_path):
     assert loaded.decode(loaded.encode("sea")) == "sea"
 
 
-def test_trained_weights_export_exactly(tmp_path):
-    run = Run(shortened(2), "ternary", tmp_path / "run.pt")
+@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+def test_trained_weights_export_exactly(tmp_path, config):
+    run = Run(replace(shortened(2), config=config), "ternary", tmp_path / "run.pt")
     run.fit()
     assert run.log[-1]["valid_nats"] < run.log[0]["valid_nats"] + 0.1
     assert_equal_to_golden(run.best_model())

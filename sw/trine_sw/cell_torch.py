@@ -1,21 +1,25 @@
-"""The ternary LSTM layer in PyTorch: hard ternary gates and the saturating integer cell, trained through.
+"""Ternary recurrent layers in PyTorch: hard ternary gates and the integer cell, trained through.
 
 The forward pass computes what the hardware computes. The backward pass puts the derivatives of the sloped
 sigmoid and tanh in the place of the steps' (straight-through estimators): training sees a smooth cell.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from trine_sw.lstm_steps import LSTMSteps, level_of
-from trine_sw.model import ModelConfig
+from trine_sw.cell_output import cell_output
+from trine_sw.gates_torch import GATE_KINDS, gate_thresholds, random_thresholds
+from trine_sw.gru_steps import GRUSteps
+from trine_sw.lstm_steps import LSTMSteps
+from trine_sw.model_config import ModelConfig
 from trine_sw.quantise import Scale, row_scale, ttq
-from trine_sw.recurrence import Numerics, recur
+from trine_sw.recurrence import Numerics, Steps, recur
 
-__all__ = ["CellOptions", "TernaryLSTM"]
+__all__ = ["CellOptions", "TernaryGRU", "TernaryLSTM", "TernaryLayer", "ternary_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class CellOptions:
     ----------
     scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a gain.
     slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
-    three_state_forget : forget gate of {0, 1/2, 1}; otherwise of {0, 1}.
+    three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
     bernoulli : training draws each gate at random, with the activation as its mean.
     window : width, in steps 2**r of the output, of the stretch of c about 0 through which h passes gradients.
     """
@@ -38,26 +42,31 @@ class CellOptions:
     window: float = 2.0
 
 
-class TernaryLSTM(nn.Module):
-    """One ternary LSTM layer. Rows of ``weight`` are gate-major: i, f, g, o; columns x first, then h.
+class TernaryLayer(nn.Module, ABC):
+    """One ternary recurrent layer; columns of ``weight`` are x's first, then h's, its rows gate-major.
 
     Gates compare ``preactivation`` of a sum of trits, in training as in evaluation; in evaluation the sum is
     exact in float32 on every machine, and that is what export folds. ``numerics`` is how training computes.
     """
 
+    weight_gates = 4  #: gates that ``weight`` has rows of; each of ``bias`` has 4
+    steps: type
+
     def __init__(self, config: ModelConfig, options: CellOptions) -> None:
         super().__init__()
         self.config, self.options = config, options
         self.numerics = Numerics()
-        self.weight = nn.Parameter(torch.empty(config.rows, config.columns))
-        self.bias = nn.Parameter(torch.zeros(config.rows))
-        self.gain = nn.Parameter(torch.ones(config.rows)) if options.scale == "norm" else None
-        bound = 1.5 / math.sqrt(config.hidden)
-        nn.init.uniform_(self.weight, -bound, bound)
         size = config.hidden
+        rows = self.weight_gates * size
+        self.weight = nn.Parameter(torch.empty(rows, config.columns))
+        self.bias = nn.Parameter(torch.zeros(config.rows))
+        self.gain = nn.Parameter(torch.ones(rows)) if options.scale == "norm" else None
+        bound = 1.5 / math.sqrt(size)
+        nn.init.uniform_(self.weight, -bound, bound)
+        keep = GATE_KINDS[config.cell].index("keep")
         with torch.no_grad():
-            self.bias[size : 2 * size] = 1.0  # remember at first
-        low, high = gate_thresholds(config, options)
+            self.bias[keep * size : (keep + 1) * size] = 1.0  # remember at first
+        low, high = gate_thresholds(config, options.slope, options.three_state_forget)
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("high", high, persistent=False)
         self.low: Tensor
@@ -73,7 +82,7 @@ class TernaryLSTM(nn.Module):
 
     @staticmethod
     def preactivation(sums: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-        """z of exact sums (..., 4H): one rounded product, one rounded sum; it never falls as a sum grows."""
+        """z of exact sums (..., rows): a rounded product, a rounded sum; it never falls as a sum grows."""
         return torch.add(torch.mul(sums, scale), bias)
 
     def forward(
@@ -86,12 +95,14 @@ class TernaryLSTM(nn.Module):
         trits, scale = self.quantised()
         if not self.training:
             h, c = self.evaluate(x, state, trits, scale.squeeze(1))
-            u = output(c, h.ne(0), self.config)[1]
+            u = cell_output(c, self.config)[1] * h.ne(0)
             return h, u, (h[-1], c[-1])
-        high, low = self.high, self.low
-        if self.options.bernoulli:
-            high, low = random_thresholds(x.new_empty(*x.shape[:2], self.config.rows), self.options)
-        steps = LSTMSteps(self.config, self.options.slope, self.options.window, self.numerics.product)
+        low, high = self.low, self.high
+        options = self.options
+        if options.bernoulli:
+            shape = x.new_empty(*x.shape[:2], self.config.rows)
+            low, high = random_thresholds(shape, self.config.cell, options.slope, options.three_state_forget)
+        steps: Steps = self.steps(self.config, options.slope, options.window, self.numerics.product)
         return recur(x, state, trits, scale, self.bias, high, low, steps, self.numerics)
 
     @torch.no_grad()
@@ -99,59 +110,88 @@ class TernaryLSTM(nn.Module):
         self, x: Tensor, state: tuple[Tensor, Tensor], trits: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor]:
         """h and c (T, B, H) of the exact arithmetic: integers in float32 up to ``preactivation``."""
-        size, split = self.config.hidden, self.config.embedding
+        split = self.config.embedding
         sums_x = x @ trits[:, :split].T
         weight_h = trits[:, split:].T
         h, c = state
         all_h, all_c = [], []
         for step in range(len(x)):
-            z = self.preactivation(sums_x[step] + h @ weight_h, scale, self.bias)
-            i, f_high, g_high, o = (z >= self.high).to(z.dtype).split(size, dim=-1)
-            f_low = (z[:, size : 2 * size] >= self.low[:size]).to(z.dtype)
-            g_low = (z[:, 2 * size : 3 * size] <= self.low[size:]).to(z.dtype)
-            c = integer_cell(c, i, (f_low + f_high) / 2, g_high - g_low, self.config)
-            h = output(c, o, self.config)[0]
+            h, c = self.evaluate_step(sums_x[step] + h @ weight_h, scale, c)
             all_h.append(h)
             all_c.append(c)
         return torch.stack(all_h), torch.stack(all_c)
 
+    @abstractmethod
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The new h and c (B, H) of the exact sums (B, 4H) of all rows of the model file."""
 
-def gate_thresholds(config: ModelConfig, options: CellOptions) -> tuple[Tensor, Tensor]:
-    """Thresholds of z: low (2H,) of f and g, and high (4H,) of i, f, g, o.
+    @abstractmethod
+    def folding_bias(self, reset: bool) -> Tensor:
+        """Bias (4H,) with which a row's sum makes its preactivation; of a GRU, where r is 0 or is 1."""
 
-    They are where sigmoid(slope z) is 1/2 (i, o, binary f), 1/4 and 3/4 (f), and where tanh(slope z) is -1/2
-    and 1/2 (g).
+    def _switch(self, z: Tensor, gate: int) -> Tensor:
+        """0 or 1 of preactivations (B, H) of that gate."""
+        return (z >= self.high.unflatten(0, (4, -1))[gate]).to(z.dtype)
+
+    def _keep(self, z: Tensor, gate: int) -> Tensor:
+        """0, 1/2 or 1."""
+        return (self._switch(z, gate) + (z >= self.low.chunk(2)[0]).to(z.dtype)) / 2
+
+    def _trit(self, z: Tensor, gate: int) -> Tensor:
+        """-1, 0 or 1."""
+        return self._switch(z, gate) - (z <= self.low.chunk(2)[1]).to(z.dtype)
+
+
+class TernaryLSTM(TernaryLayer):
+    """A ternary LSTM. Rows are i, f, g, o."""
+
+    steps = LSTMSteps
+
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        z_i, z_f, z_g, z_o = self.preactivation(sums, scale, self.bias).chunk(4, dim=-1)
+        i, o = self._switch(z_i, 0), self._switch(z_o, 3)
+        moved = i * self._trit(z_g, 2) * float(1 << self.config.cell_shift)
+        c = torch.trunc(c * self._keep(z_f, 1)) + moved
+        c = c.clamp(-self.config.cell_max, self.config.cell_max)
+        return cell_output(c, self.config)[0] * o, c
+
+    def folding_bias(self, reset: bool) -> Tensor:
+        return self.bias
+
+
+class TernaryGRU(TernaryLayer):
+    """A ternary GRU. ``weight`` has the rows z, r, n; nx and nh are the two parts of n, with n's scale.
+
+    ``bias`` is of z, r, nx and nh: n's is nx's where r = 0, and the sum of both where r = 1.
     """
-    forget = math.log(3) / options.slope if options.three_state_forget else 0.0
-    cell = math.atanh(0.5) / options.slope
-    size = config.hidden
-    low = torch.tensor([-forget, -cell]).repeat_interleave(size)
-    high = torch.tensor([0.0, forget, cell, 0.0]).repeat_interleave(size)
-    return low, high
+
+    weight_gates = 3
+    steps = GRUSteps
+
+    def quantised(self) -> tuple[Tensor, Tensor]:
+        trits, scale = super().quantised()
+        size, split = self.config.hidden, self.config.embedding
+        n = trits[2 * size :]
+        n_x = nn.functional.pad(n[:, :split], (0, size))
+        n_h = nn.functional.pad(n[:, split:], (split, 0))
+        return torch.cat([trits[: 2 * size], n_x, n_h]), torch.cat([scale, scale[2 * size :]])
+
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        sums_z, sums_r, sums_x, sums_h = sums.chunk(4, dim=-1)
+        scale_z, scale_r, scale_n, _ = scale.chunk(4)
+        bias_z, bias_r, bias_x, bias_h = self.bias.chunk(4)
+        r = self._switch(self.preactivation(sums_r, scale_r, bias_r), 1)
+        bias_n = torch.where(r.bool(), bias_x + bias_h, bias_x)
+        m = self._trit(self.preactivation(sums_x + sums_h * r, scale_n, bias_n), 2)
+        keep = self._keep(self.preactivation(sums_z, scale_z, bias_z), 0)
+        c = torch.trunc(c * keep + m * (1 - keep) * float(1 << self.config.cell_shift))
+        return cell_output(c, self.config)[0], c
+
+    def folding_bias(self, reset: bool) -> Tensor:
+        z, r, n_x, n_h = self.bias.chunk(4)
+        return torch.cat([z, r, n_x if reset else n_x + n_h, n_h])
 
 
-def random_thresholds(z: Tensor, options: CellOptions) -> tuple[Tensor, Tensor]:
-    """Thresholds (high as z, low for f and g) that make every gate random with the activation as its mean."""
-    size = z.shape[-1] // 4
-    chance = torch.rand_like(z).clamp(1e-6, 1 - 1e-6)
-    f, g = chance[..., size : 2 * size], chance[..., 2 * size : 3 * size]
-    high = torch.logit(chance)
-    high[..., 2 * size : 3 * size] = torch.atanh(g)
-    low_f = high[..., size : 2 * size].clone()
-    if options.three_state_forget:
-        low_f = torch.logit((1 - f) / 2)
-        high[..., size : 2 * size] = torch.logit(1 - f / 2)
-    low = torch.cat([low_f, -torch.atanh(g)], dim=-1)
-    return high / options.slope, low / options.slope
-
-
-def integer_cell(c: Tensor, i: Tensor, f: Tensor, g: Tensor, config: ModelConfig) -> Tensor:
-    """The next cell state: trunc(c f) is 0, half of c toward zero, or c."""
-    moved = torch.addcmul(torch.trunc(c * f), i, g, value=float(1 << config.cell_shift))
-    return moved.clamp_(-config.cell_max, config.cell_max)
-
-
-def output(c: Tensor, o: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
-    """h and u of cells c behind output gates o."""
-    n = torch.trunc(c * 0.5**config.output_shift)
-    return n.clamp(-1, 1) * o, level_of(n, config.head_levels) * o
+def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:
+    """The layer of the kind that ``config.cell`` names."""
+    return (TernaryLSTM if config.cell == "lstm" else TernaryGRU)(config, options)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trine_sw.cell_torch import TernaryLSTM
+from trine_sw.cell_torch import TernaryLayer
+from trine_sw.gates_torch import GATE_KINDS
 from trine_sw.language_model import TernaryLanguageModel
 from trine_sw.model import Layer, Model
 
@@ -16,11 +17,12 @@ __all__ = ["export", "fold_thresholds"]
 @torch.no_grad()
 def export(model: TernaryLanguageModel, vocabulary: list[str], training: dict[str, Any]) -> Model:
     """The model whose golden run equals ``model`` in evaluation mode, in every h, c and integer logit."""
-    trits, scale = model.lstm.quantised()
+    trits, scale = model.layer.quantised()
+    threshold, reset = fold_thresholds(model.layer, scale.squeeze(1))
     head_weight, head_bias, head_scale = model.head_integers()
     return Model(
         config=model.config,
-        layers=[Layer(_integers(trits, np.int8), fold_thresholds(model.lstm, scale.squeeze(1)))],
+        layers=[Layer(_integers(trits, np.int8), threshold, reset)],
         embedding_weight=_integers(model.embedding_trits(), np.int8),
         head_weight=_integers(head_weight, np.int8),
         head_bias=_integers(head_bias, np.int32),
@@ -31,22 +33,34 @@ def export(model: TernaryLanguageModel, vocabulary: list[str], training: dict[st
 
 
 @torch.no_grad()
-def fold_thresholds(lstm: TernaryLSTM, scale: Tensor) -> np.ndarray:
-    """Integer thresholds int32 (4H, 2) of a layer whose rows have the real scales (4H,).
+def fold_thresholds(layer: TernaryLayer, scale: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+    """Integer thresholds int32 (4H, 2) of a layer whose rows have the real scales (4H,); a GRU's for reset.
 
     Exact, because nothing is solved: z of every sum that a row can reach is computed in the very
     floating-point operations of evaluation, and since z never falls as the sum grows, the number of sums
     below z's threshold is the place of the integer one.
     """
-    size, reach = lstm.config.hidden, lstm.config.columns
+    bounds = _folded(layer, scale, layer.folding_bias(reset=False))
+    if layer.config.cell == "lstm":
+        return bounds.flatten(0, 1).numpy(), None
+    reset = _folded(layer, scale, layer.folding_bias(reset=True))[2]
+    return bounds.flatten(0, 1).numpy(), reset.numpy()
+
+
+def _folded(layer: TernaryLayer, scale: Tensor, bias: Tensor) -> Tensor:
+    """Thresholds (4, H, 2) of all gates."""
+    kinds, reach = GATE_KINDS[layer.config.cell], layer.config.columns
     sums = torch.arange(-reach, reach + 1, dtype=scale.dtype).unsqueeze(1)  # (2 reach + 1, 1)
-    z = lstm.preactivation(sums, scale, lstm.bias)
-    high = (z < lstm.high).sum(dim=0) - reach  # the lowest sum with z >= high; reach + 1 where none has
+    z = layer.preactivation(sums, scale, bias).unflatten(1, (4, -1))
+    high = (z < layer.high.unflatten(0, (4, -1))).sum(dim=0) - reach  # the lowest sum with z >= high
     low = high.clone()
-    f, g = slice(size, 2 * size), slice(2 * size, 3 * size)
-    low[f] = (z[:, f] < lstm.low[:size]).sum(dim=0) - reach
-    low[g] = (z[:, g] <= lstm.low[size:]).sum(dim=0) - reach - 1  # the highest sum with z <= low
-    return torch.stack([low, high], dim=1).to(torch.int32).numpy()
+    keep, trit = kinds.index("keep"), kinds.index("trit")
+    low_keep, low_trit = layer.low.chunk(2)
+    low[keep] = (z[:, keep] < low_keep).sum(dim=0) - reach
+    low[trit] = (z[:, trit] <= low_trit).sum(dim=0) - reach - 1  # the highest sum with z <= low
+    bounds = torch.stack([low, high], dim=-1).to(torch.int32)
+    bounds[[kind == "none" for kind in kinds]] = 0
+    return bounds
 
 
 def _integers(values: Tensor, dtype: type) -> np.ndarray:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trine_sw.cell_torch import CellOptions, TernaryLSTM
+from trine_sw.cell_torch import CellOptions, TernaryLayer, ternary_layer
 from trine_sw.model import ModelConfig
 from trine_sw.quantise import round_straight_through, ttq
 
@@ -13,7 +13,7 @@ State = tuple[Tensor, Tensor]
 
 
 class TernaryLanguageModel(nn.Module):
-    """Embedding, ternary LSTM and head: every number that the hardware holds is a trit or an integer.
+    """Embedding, ternary LSTM or GRU, and head: every number that the hardware holds is a trit or an integer.
 
     Parameters
     ----------
@@ -34,11 +34,16 @@ class TernaryLanguageModel(nn.Module):
         super().__init__()
         self.config, self.embedding_factor = config, embedding_factor
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
-        self.lstm = TernaryLSTM(config, options)
+        self.add_module(config.cell, ternary_layer(config, options))
         self.head = nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
         self.log_head_scale = nn.Parameter(torch.tensor(0.1).log())
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def layer(self) -> TernaryLayer:
+        """The recurrent layer, which is called ``lstm`` or ``gru`` in checkpoints."""
+        return getattr(self, self.config.cell)
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.new_zeros(streams, self.config.hidden)
@@ -56,7 +61,7 @@ class TernaryLanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""
         x = self.dropout(nn.functional.embedding(tokens, self.embedding_trits()))
-        h, u, state = self.lstm(x, state)
+        h, u, state = self.layer(x, state)
         weight, bias, scale = self.head_integers()
         return (self.dropout(u) @ weight.T + bias) * scale, state, h
 

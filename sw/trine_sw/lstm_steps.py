@@ -5,19 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trine_sw.model import ModelConfig
+from trine_sw.cell_output import cell_output, output_slopes
+from trine_sw.model_config import ModelConfig
 
-__all__ = ["LSTMSteps", "level_of"]
-
-
-def level_of(n: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """sign(n) * levels[min(abs(n), P)] as a sum of steps, which vectorises where a table does not."""
-    if levels == tuple(range(len(levels))):
-        return n.clamp(-(len(levels) - 1), len(levels) - 1)
-    total = torch.zeros_like(n)
-    for k in range(1, len(levels)):
-        total = total + ((n >= k).to(n.dtype) - (n <= -k).to(n.dtype)) * (levels[k] - levels[k - 1])
-    return total
+__all__ = ["LSTMSteps"]
 
 
 @dataclass(frozen=True)
@@ -50,10 +41,8 @@ class LSTMSteps:
         z = (sums_x.float() + sums_h.float()) * scale + bias
         i, f, g, o = self._gates(z, high, low)
         new = self._moved(c, i, f, g).clamp(-self.config.cell_max, self.config.cell_max)
-        n = torch.trunc(new * 0.5**self.config.output_shift)
-        h = n.clamp(-1, 1) * o
-        u = level_of(n, self.config.head_levels) * o
-        return new, h.to(self.product), u, z
+        h, u = cell_output(new, self.config)
+        return new, (h * o).to(self.product), u * o, z
 
     def backward(
         self,
@@ -69,20 +58,17 @@ class LSTMSteps:
     ) -> tuple[Tensor, Tensor]:
         config, size = self.config, self.config.hidden
         i, f, g, o = self._gates(z, high, low)
-        unit, step = float(1 << config.cell_shift), float(1 << config.output_shift)
+        unit = float(1 << config.cell_shift)
         gradient_h = gradient_h + back.float()
-        # h and u pass gradients to c as o * tanh(c / width), u's tanh times its highest level.
-        width_h, width_u = self.window * step, (len(config.head_levels) - 0.5) * step
-        slope_h = _sech2(after / width_h) * (o / width_h)
-        slope_u = _sech2(after / width_u) * (o * (config.head_levels[-1] / width_u))
-        gradient_c = gradient_c + gradient_h * slope_h + gradient_u * slope_u
+        h, u = cell_output(after, config)
+        slope_h, slope_u = output_slopes(after, config, self.window)
+        gradient_c = gradient_c + (gradient_h * slope_h + gradient_u * slope_u) * o
         inside = (self._moved(before, i, f, g).abs() <= config.cell_max).to(z.dtype)
         through = gradient_c * inside
         soft = torch.sigmoid(z * self.slope)
         d_i, d_f, _, d_o = ((soft - soft * soft) * self.slope).split(size, dim=-1)
         tanh = torch.tanh(z[:, 2 * size : 3 * size] * self.slope)
-        n = torch.trunc(after * 0.5**config.output_shift)
-        ungated = gradient_h * n.clamp(-1, 1) + gradient_u * level_of(n, config.head_levels)
+        ungated = gradient_h * h + gradient_u * u
         dz = torch.cat(
             [
                 through * d_i * g * unit,
@@ -104,8 +90,3 @@ class LSTMSteps:
 
     def _moved(self, c: Tensor, i: Tensor, f: Tensor, g: Tensor) -> Tensor:
         return torch.trunc(c * f) + i * g * float(1 << self.config.cell_shift)
-
-
-def _sech2(x: Tensor) -> Tensor:
-    tanh = torch.tanh(x)
-    return 1 - tanh * tanh

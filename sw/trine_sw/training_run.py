@@ -76,7 +76,7 @@ class Run:
                 embedding_factor=recipe.embedding_factor,
                 dropout=self.schedule.dropout,
             )
-            self.model.lstm.numerics = numerics
+            self.model.layer.numerics = numerics
         else:
             self.model = FloatLanguageModel(recipe.config, dropout=self.schedule.dropout)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate)
