@@ -16,7 +16,16 @@ from trine_sw.model import Model
 from trine_sw.sampler import seed_state, tau_code
 from trine_sw.timing import generation_cycles, token_cycles
 
-__all__ = ["BACKENDS", "Backend", "Generation", "Result", "default_engine", "open_backend"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Generation",
+    "Result",
+    "TracingBackend",
+    "default_engine",
+    "open_backend",
+    "open_tracing_backend",
+]
 
 BACKENDS = ("golden", "verilator", "icarus")
 _BANKS, _WAYS = 3, 2
@@ -24,10 +33,13 @@ _BANKS, _WAYS = 3, 2
 
 @dataclass(frozen=True)
 class Result:
-    """What T tokens gave: h, c, u (T, H); logits int32 (T, V) or None; cycles int64 (T,)."""
+    """What T tokens gave: h, c, u (T, H); logits int32 (T, V) or None; cycles int64 (T,).
+
+    c is None where a board computes, which shows it only after the last token.
+    """
 
     h: npt.NDArray[np.int8]
-    c: npt.NDArray[np.int8]
+    c: npt.NDArray[np.int8] | None
     u: npt.NDArray[np.integer]
     logits: npt.NDArray[np.int32] | None
     cycles: npt.NDArray[np.int64]
@@ -46,11 +58,21 @@ class Generation(Result):
 class Backend(Protocol):
     """Computes a model from the zero state on."""
 
-    engine: EngineConfig
-
     def run(self, tokens: npt.ArrayLike) -> Result:
         """Run tokens (T,)."""
         ...
+
+    def generate(
+        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
+    ) -> npt.NDArray[np.int64]:
+        """The ``count`` tokens that follow the prompt (P,)."""
+        ...
+
+
+class TracingBackend(Backend, Protocol):
+    """A backend that shows all of a generation."""
+
+    engine: EngineConfig
 
     def trace_generation(
         self,
@@ -62,12 +84,6 @@ class Backend(Protocol):
         on_choice: Callable[[int], None] | None = None,
     ) -> Generation:
         """Generate, and return everything on the way; ``on_choice`` sees each choice as it is made."""
-        ...
-
-    def generate(
-        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
-    ) -> npt.NDArray[np.int64]:
-        """The ``count`` tokens that follow the prompt (P,)."""
         ...
 
 
@@ -84,19 +100,24 @@ def default_engine(model: Model) -> EngineConfig:
 
 
 def open_backend(name: str, model: Model, engine: EngineConfig | None = None) -> Backend:
-    """The backend ``name`` for ``model``, on ``engine`` or :func:`default_engine`.
+    """The backend ``name``, or the board at a URL, for ``model``, on ``engine`` or :func:`default_engine`.
 
     Raises
     ------
     TrineError
-        If there is no such backend; if a simulator or cocotb is missing, a run says so.
+        If there is no such backend or board; if a simulator or cocotb is missing, a run says so.
     """
-    engine = engine or default_engine(model)
-    if name == "golden":
-        return _GoldenBackend(model, engine)
     if name in BACKENDS:
-        return _SimulatorBackend(name, model, engine)
-    raise TrineError(f"there is no backend {name!r}; there are {', '.join(BACKENDS)}")
+        return open_tracing_backend(name, model, engine)
+    from trine_sw.driver.backend import BoardBackend
+
+    return BoardBackend(name, model)
+
+
+def open_tracing_backend(name: str, model: Model, engine: EngineConfig | None = None) -> TracingBackend:
+    """One of :data:`BACKENDS`."""
+    engine = engine or default_engine(model)
+    return _GoldenBackend(model, engine) if name == "golden" else _SimulatorBackend(name, model, engine)
 
 
 def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:

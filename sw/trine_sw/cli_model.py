@@ -23,12 +23,22 @@ _TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
 
 model_argument = click.argument("model_path", metavar="MODEL", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+class _BackendName(click.Choice):
+    """The name of a backend, or a board's URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if ":" in value or "/" in value else super().convert(value, param, ctx)
+
+
 backend_option = click.option(
     "--backend",
-    type=click.Choice(_BACKENDS),
+    type=_BackendName(_BACKENDS),
     default="golden",
     show_default=True,
-    help="What computes: the integer golden model, or the engine in a simulator. All agree in every bit.",
+    help="What computes: the integer golden model, the engine in a simulator, or the board at a URL, such as "
+    "/dev/ttyUSB0 or socket://host:port. All agree in every bit.",
 )
 
 
@@ -87,6 +97,7 @@ def info(model_path: Path, as_json: bool) -> None:
         "weights_not_zero": round(float(np.count_nonzero(weight) / weight.size), 4),
         "embedding_in_file": model.embedding_weight is not None,
         "head_in_file": model.head_weight is not None,
+        "host_head_in_file": model.host_head_weight is not None,
     }
     if as_json:
         print_json(facts | {"vocabulary": model.vocabulary, "training": model.training})
@@ -167,7 +178,9 @@ def _whole_number(word: str) -> int:
 
 def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
     """Write the trace, whole or not at all."""
-    arrays = {"tokens": tokens, "h": result.h, "c": result.c, "cycles": result.cycles}
+    arrays = {"tokens": tokens, "h": result.h, "cycles": result.cycles}
+    if result.c is not None:
+        arrays["c"] = result.c
     if result.logits is not None:
         arrays["logits"] = result.logits
     with replacing(path) as file:
@@ -187,16 +200,14 @@ def evaluate(
     """Measure how well a model predicts a text."""
     from trine_sw.backends import open_backend
     from trine_sw.evaluate import evaluate as measure
+    from trine_sw.host_head import HostHead
     from trine_sw.model import Model
 
     model = Model.load(model_path)
-    opened = open_backend(backend, model)
 
     def logits(tokens: np.ndarray) -> np.ndarray:
-        found = opened.run(tokens).logits
-        if found is None:
-            raise TrineError("the model has no head: it predicts nothing")
-        return found
+        result = open_backend(backend, model).run(tokens)
+        return HostHead(model).logits(result.u) if result.logits is None else result.logits
 
     quality = measure(model, dataset, split, limit, backend=None if backend == "golden" else logits)
     if as_json:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from trine_sw.backends import open_backend
+from trine_sw.backends import open_tracing_backend
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.model import Model
@@ -39,7 +39,7 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
         raise TrineError(f"there is no {path}; call it in Trine's own folder, or name that by --root")
     model = Model.load(path)
     engine = fit(model, BOARDS[_BOARD]).engine
-    backend = open_backend("verilator", model, engine)
+    backend = open_tracing_backend("verilator", model, engine)
     console.print(
         f"[bold]Trine[/]: {model.config.hidden} units, {engine.lanes} lanes, {engine.banks} banks. Verilator "
         "compiles the engine (once; kept for the next run), then writes:"

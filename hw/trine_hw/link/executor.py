@@ -635,6 +635,7 @@ class Executor(wiring.Component):
         group = Signal(range(max(2, geometry.groups)))
         unit = Signal(range(max(2, geometry.units)))
         wait = Signal(range(_SETTLE + 1))
+        last = Signal.like(self.cell)  # the group's last cell
         there = Signal()  # not padding
         m.d.comb += [
             load.group.eq(group),
@@ -644,7 +645,7 @@ class Executor(wiring.Component):
         m.d.sync += there.eq(self.cell < geometry.model.hidden)
         with m.State("Load"):
             m.d.sync += [group.eq(0), unit.eq(geometry.units - 1), wait.eq(0)]
-            m.d.sync += self.cell.eq(geometry.units - 1)
+            m.d.sync += [self.cell.eq(geometry.units - 1), last.eq(geometry.units - 1)]
             m.next = "Load cell"
         with m.State("Load cell"):
             m.d.comb += load.cells.active.eq(1)
@@ -661,7 +662,8 @@ class Executor(wiring.Component):
                 m.d.sync += [
                     group.eq(group + 1),
                     unit.eq(geometry.units - 1),
-                    self.cell.eq((group + 2) * geometry.units - 1),
+                    self.cell.eq(last + geometry.units),
+                    last.eq(last + geometry.units),
                     wait.eq(0),
                 ]
                 m.next = "Load cell"

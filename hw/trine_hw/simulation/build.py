@@ -90,6 +90,7 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
     if simulator == "icarus":
         toolchain.require("vvp")
+
     def make(work: Path) -> list[list[str]]:
         (work / "top.v").write_text(to_verilog(Bench(cores)))
         return _verilator(cores, work, tool) if simulator == "verilator" else _icarus(work, tool)

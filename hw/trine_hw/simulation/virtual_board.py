@@ -6,7 +6,6 @@ import hashlib
 import os
 import select
 import subprocess
-import time
 from pathlib import Path
 
 from trine_hw.link.link import Link
@@ -26,6 +25,12 @@ DIVISOR = 8
 #: Bit times that the simulation runs on at once while something is awaited.
 _RUN = 40
 _CLOCK_HZ = 80e6
+#: Bit times after which a board that is not busy and sends nothing has nothing to send.
+_QUIET = 8 * _RUN
+#: Simulated seconds are so much longer, so that a board that hangs is given up within a minute.
+_SLOWER = 4
+#: Seconds in which a simulator must do two runs.
+_PATIENCE = 60
 _BENCH = Path(__file__).with_name("wire.v")
 
 _CLOCK_ICARUS = """\
@@ -113,9 +118,12 @@ class VirtualBoard:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._rest = b""
         self._running = 0  # runs that have not ended
+        self._bits = 0  # bit times that have passed in runs
+        self._quiet = 0  # bit times since the board was last busy or sent a byte
 
     def write(self, data: bytes) -> None:
         """Send bytes to the board's pin."""
+        self._quiet = 0
         self._put(b"".join(b"\1" + data[n : n + 1] for n in range(len(data))))
 
     def reset(self) -> None:
@@ -123,17 +131,25 @@ class VirtualBoard:
         self._put(b"\2\4")
 
     def read(self, timeout: float) -> bytes:
-        """Run the simulation until a byte comes from the board's pin, or for so many seconds."""
-        end = time.monotonic() + timeout
+        """Run the simulation until a byte comes from the board's pin, or for so many of its seconds."""
+        end = self.clock() + timeout
         while True:
-            if not self._running:
-                self._put(bytes((0, _RUN)) * 2)
-                self._running += 2
-            left = end - time.monotonic()
-            if not select.select([self._stdout], [], [], max(left, 0))[0]:
-                return b""
-            if data := self._take():
+            if self._running < 2:
+                self._put(bytes((0, _RUN)))
+                self._running += 1
+            if not select.select([self._stdout], [], [], _PATIENCE)[0]:
+                raise TimeoutError("the simulator does not go on")
+            if (data := self._take()) or self.clock() >= end:
                 return data
+
+    @property
+    def idle(self) -> bool:
+        """Nothing will come any more, unless something is written."""
+        return self._quiet > _QUIET
+
+    def clock(self) -> float:
+        """Seconds of the simulation, as if a bit took four microseconds."""
+        return self._bits * 1e-6 * _SLOWER
 
     def _take(self) -> bytes:
         text = os.read(self._stdout.fileno(), 1 << 16)
@@ -142,10 +158,13 @@ class VirtualBoard:
         *lines, self._rest = (self._rest + text).split(b"\n")
         data = bytearray()
         for line in lines:
-            if line == b"k":
+            if line in (b"k", b"b"):
+                self._quiet = 0 if line == b"b" else self._quiet + _RUN
                 self._running -= 1
+                self._bits += _RUN
             else:
                 data.append(int(line, 16))
+                self._quiet = 0
         return bytes(data)
 
     def fileno(self) -> int | None:

@@ -1,7 +1,7 @@
 // A UART's other end: bytes from standard input go to the board's pin, what comes from it to standard output.
 //
 // Input, two bytes each: 0 n: let n bit times pass, then say so; 1 b: send byte b; 2 n: reset for n cycles.
-// Output, a line each: "k" for each 0, "xx" for a byte in hexadecimal.
+// Output, a line each: "k" for each 0, "b" while the board is busy, "xx" for a byte in hexadecimal.
 `timescale 1ns / 1ps
 module wire_bench #(parameter DIVISOR = 8) (input clk);
     localparam [31:0] STDIN = 32'h8000_0000, STDOUT = 32'h8000_0001;
@@ -20,7 +20,8 @@ module wire_bench #(parameter DIVISOR = 8) (input clk);
             wait_cycles <= wait_cycles - 1;
             rst <= rst && wait_cycles > 1;
             if (wait_cycles == 1 && tell) begin
-                $fwrite(STDOUT, "k\n");
+                if (busy) $fwrite(STDOUT, "b\n");
+                else $fwrite(STDOUT, "k\n");
                 $fflush(STDOUT);
                 tell <= 0;
             end

@@ -128,13 +128,14 @@ class AsyncBoard:
         conversation = self._conversation
         conversation.begin()
         session = conversation.session
-        session.open(time.monotonic())
+        clock = self._transport.clock
+        session.open(clock())
         try:
             while session.info is None:
                 deadline = session.deadline()
                 assert deadline is not None
-                await self._move(session.output(), deadline - time.monotonic(), session.receive)
-                session.tick(time.monotonic())
+                await self._move(session.output(), deadline - clock(), session.receive)
+                session.tick(clock())
             conversation.opened()
         except BaseException:
             self.close()
@@ -154,14 +155,15 @@ class AsyncBoard:
             raise BoardGone(
                 f"{self._conversation.where} has gone ({error}); once it is back, reset() begins anew"
             ) from None
-        return take(data, time.monotonic())
+        return take(data, transport.clock())
 
     async def _run(self, operation: Operation[T]) -> AsyncIterator[T]:
         exchange = self._conversation.start(operation)
+        clock = self._transport.clock if self._transport else time.monotonic
         try:
             while not exchange.done:
-                out = exchange.outgoing(time.monotonic())
-                for payload in await self._move(out, exchange.wait(time.monotonic()), exchange.incoming):
+                out = exchange.outgoing(clock())
+                for payload in await self._move(out, exchange.wait(clock()), exchange.incoming):
                     for result in operation.decode(payload):
                         yield result
         finally:

@@ -172,13 +172,14 @@ class Board:
         conversation = self._conversation
         conversation.begin()
         session = conversation.session
-        session.open(time.monotonic())
+        clock = self._transport.clock
+        session.open(clock())
         try:
             while session.info is None:
                 deadline = session.deadline()
                 assert deadline is not None
-                self._move(session.output(), deadline - time.monotonic(), session.receive)
-                session.tick(time.monotonic())
+                self._move(session.output(), deadline - clock(), session.receive)
+                session.tick(clock())
             conversation.opened()
         except BaseException:
             self.close()
@@ -197,15 +198,16 @@ class Board:
             raise BoardGone(
                 f"{self._conversation.where} has gone ({error}); once it is back, reset() begins anew"
             ) from None
-        return take(data, time.monotonic())
+        return take(data, self._transport.clock())
 
     def _run(self, operation: Operation[T]) -> Iterator[T]:
         """An operation's results as they come."""
         exchange = self._conversation.start(operation)
+        clock = self._transport.clock if self._transport else time.monotonic
         try:
             while not exchange.done:
-                out = exchange.outgoing(time.monotonic())
-                for payload in self._move(out, exchange.wait(time.monotonic()), exchange.incoming):
+                out = exchange.outgoing(clock())
+                for payload in self._move(out, exchange.wait(clock()), exchange.incoming):
                     yield from operation.decode(payload)
         finally:
             exchange.done = True

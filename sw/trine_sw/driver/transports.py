@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import time
 from typing import Protocol
 
 import serial
@@ -30,6 +31,10 @@ class Transport(Protocol):
 
     def fileno(self) -> int | None:
         """Readable when :meth:`read` will not wait; None where it never does."""
+        ...
+
+    def clock(self) -> float:
+        """Seconds; timeouts are counted in them. A simulated board has a time of its own."""
         ...
 
     def close(self) -> None:
@@ -62,6 +67,9 @@ class SerialTransport:
 
     def fileno(self) -> int | None:
         return self._port.fileno()
+
+    def clock(self) -> float:
+        return time.monotonic()
 
     def close(self) -> None:
         self._port.close()
@@ -112,6 +120,9 @@ class SocketTransport:
     def fileno(self) -> int | None:
         return self._socket.fileno()
 
+    def clock(self) -> float:
+        return time.monotonic()
+
     def close(self) -> None:
         self._socket.close()
 
@@ -132,6 +143,9 @@ class ModelTransport:
 
     def fileno(self) -> int | None:
         return None
+
+    def clock(self) -> float:
+        return time.monotonic()
 
     def close(self) -> None:
         pass

@@ -11,7 +11,7 @@ from trine_sw.errors import TrineError
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 
-__all__ = ["DEFAULT_BAUD", "Connect", "connector", "is_url"]
+__all__ = ["DEFAULT_BAUD", "Connect", "connector"]
 
 #: Connects, and again after the other side has gone.
 Connect = Callable[[], Transport]
@@ -21,11 +21,6 @@ _SIMULATORS = ("verilator", "icarus")
 _FORMS = (
     "golden:M.trine, verilator:M.trine, icarus:M.trine, socket://host:port or a serial port (trine ports)"
 )
-
-
-def is_url(text: str) -> bool:
-    """Whether this is meant as a board's URL."""
-    return ":" in text or "/" in text
 
 
 def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]:
