@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from trine_sw import data
 from trine_sw.cli import cli
-from trine_sw.data import DataSet
+from trine_sw.data import DataSet, Part, TextFile
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -98,9 +98,12 @@ def sea(monkeypatch, tmp_path):
     (folder / "sea").mkdir(parents=True)
     (folder / "sea/input.txt").write_text(SEA)
     digest = hashlib.sha256(SEA.encode()).hexdigest()
-    monkeypatch.setitem(data.DATA_SETS, "sea", DataSet("sea/input.txt", "https://example.org/sea", digest))
+    file = TextFile("sea/input.txt", "https://example.org/sea", digest)
+    monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(file, 0, 90), "valid": Part(file, 90)}))
     monkeypatch.setenv("TRINE_DATA", str(folder))
     monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
+    data.symbols.cache_clear()
     yield SEA
     data._read.cache_clear()
+    data.symbols.cache_clear()

@@ -250,8 +250,8 @@ def test_eval(succeeds, sea_model):
     expected = evaluate(Model.load(sea_model), "sea", "valid", 50)
     assert {name: found[name] for name in expected} == expected
     assert found["tokens"] == 50
-    assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / math.log(2))
-    assert found["perplexity"] == pytest.approx(math.exp(found["nats_per_char"]))
+    assert found["bits_per_token"] == pytest.approx(found["nats_per_token"] / math.log(2))
+    assert found["perplexity"] == pytest.approx(math.exp(found["nats_per_token"]))
     assert str(round(expected["perplexity"], 5)) in succeeds(*arguments, "--limit", 50)
     assert json.loads(succeeds(*arguments, "--json"))["tokens"] > 50
 

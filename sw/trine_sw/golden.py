@@ -32,7 +32,7 @@ class Trace:
     Members
     -------
     h, c, u : int8 (T, N, H)
-    logits : int32 (T, N, V), or None for a model without a head
+    logits : int32 (T, N, V), or None for a model without a ternary head, or where they were not asked for
     state : the state after the last token
     """
 
@@ -75,8 +75,11 @@ class Golden:
         shape = (streams, self.config.hidden)
         return State(np.zeros(shape, np.int8), np.zeros(shape, np.int8))
 
-    def run(self, tokens: ArrayLike, state: State | None = None) -> Trace:
-        """Run tokens (T,) or, for N independent streams, (T, N), from ``state`` (or all zero)."""
+    def run(self, tokens: ArrayLike, state: State | None = None, *, logits: bool = True) -> Trace:
+        """Run tokens (T,) or, for N independent streams, (T, N), from ``state`` (or all zero).
+
+        Without ``logits`` the head is left out: of a large vocabulary they fill the memory.
+        """
         numbers = np.asarray(tokens)
         if numbers.ndim not in (1, 2) or (numbers.size and numbers.dtype.kind not in "iu"):
             raise TrineError("tokens must be integers of shape (T,) or (T, N)")
@@ -87,7 +90,7 @@ class Golden:
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
             wrong = numbers[(numbers < 0) | (numbers >= size)][0]
             raise TrineError(f"token {wrong} is out of range: the model has {size} symbols")
-        return self._run(numbers, self._projected, state)
+        return self._run(numbers, self._projected, state, logits)
 
     def run_vectors(self, x: ArrayLike, state: State | None = None) -> Trace:
         """Run input vectors of trits, (T, E) or (T, N, E), in place of tokens."""
@@ -95,7 +98,7 @@ class Golden:
         if vectors.ndim not in (2, 3) or vectors.shape[-1] != self.config.embedding:
             raise TrineError(f"input vectors must be of shape (T, {self.config.embedding}) or (T, N, ...)")
         projected = vectors.reshape(-1, self.config.embedding).astype(np.float32) @ self._weight_x
-        return self._run(np.arange(len(projected)).reshape(vectors.shape[:-1]), projected, state)
+        return self._run(np.arange(len(projected)).reshape(vectors.shape[:-1]), projected, state, True)
 
     def generate(
         self, prompt: ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
@@ -104,7 +107,7 @@ class Golden:
         from trine_sw.sampler import Sampler
 
         if self.model.head_scale is None:
-            raise TrineError("the model has no head: it cannot generate")
+            raise TrineError("the model has no ternary head: it cannot generate")
         if not np.size(prompt):
             raise TrineError("the prompt must be at least one token")
         if count < 1:
@@ -130,7 +133,9 @@ class Golden:
         out += self.model.head_bias
         return out.reshape(*u.shape[:-1], -1)
 
-    def _run(self, index: NDArray[np.int64], projected: NDArray[np.float32], state: State | None) -> Trace:
+    def _run(
+        self, index: NDArray[np.int64], projected: NDArray[np.float32], state: State | None, logits: bool
+    ) -> Trace:
         """Run T steps; the x part of step t's sums is projected[index[t]]."""
         alone = index.ndim == 1
         index = index.reshape(len(index), -1)
@@ -149,4 +154,5 @@ class Golden:
         state = State(h.copy(), c.copy())
         if alone:
             h_all, c_all, u_all = h_all[:, 0], c_all[:, 0], u_all[:, 0]
-        return Trace(h_all, c_all, u_all, None if self._head is None else self.logits(u_all), state)
+        with_head = logits and self._head is not None
+        return Trace(h_all, c_all, u_all, self.logits(u_all) if with_head else None, state)

@@ -1,26 +1,86 @@
-"""Character language models: the ternary one, and the float LSTM that it is measured against."""
+"""Language models of characters or words: the ternary one, and the float one that it is measured against."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from trine_sw.cell_torch import CellOptions, TernaryLayer, ternary_layer
-from trine_sw.model import ModelConfig
+from trine_sw.head_loss import head_loss
+from trine_sw.model_config import ModelConfig
 from trine_sw.quantise import round_straight_through, ttq
+from trine_sw.recurrence import Numerics
 
-__all__ = ["FloatLanguageModel", "TernaryLanguageModel"]
+__all__ = ["FloatLanguageModel", "HeadKind", "LanguageModel", "TernaryLanguageModel"]
 
-State = tuple[Tensor, Tensor]
+State = tuple[Tensor, ...]
+HeadKind = Literal["ternary", "float"]
 
 
-class TernaryLanguageModel(nn.Module):
-    """Embedding, ternary LSTM or GRU, and head: every number that the hardware holds is a trit or an integer.
+class LanguageModel(nn.Module):
+    """Embedding, recurrent layer and head; in training, some of x and of what the head sees is dropped.
+
+    Parameters
+    ----------
+    config : shape.
+    dropout : probability, in training, that an entry of x, or of what the head sees, is dropped.
+    locked : drop the same entries at all steps of a call (variational dropout, Gal and Ghahramani, 2016).
+    """
+
+    head_bias: nn.Parameter
+
+    def __init__(self, config: ModelConfig, dropout: float, locked: bool) -> None:
+        super().__init__()
+        self.config, self.dropout, self.locked = config, dropout, locked
+        self.numerics = Numerics()
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        """Run tokens (T, B). Returns what the head sees (T, B, H), the state after them, and h (T, B, H)."""
+        raise NotImplementedError
+
+    def head_in_nats(self) -> tuple[Tensor, Tensor]:
+        """Weight (V, H) and bias (V,) of the head: logits in nats are weight · u + bias."""
+        raise NotImplementedError
+
+    def initial_state(self, streams: int) -> State:
+        """The state of B streams before the first token."""
+        raise NotImplementedError
+
+    def loss(
+        self, tokens: Tensor, targets: Tensor, state: State, wanted: Tensor | None = None, share: float = 0.0
+    ) -> tuple[Tensor, Tensor, State, Tensor]:
+        """Loss to be minimised and loss in nats a token (:func:`head_loss`), the state after, and h."""
+        u, state, h = self.features(tokens, state)
+        weight, bias = self.head_in_nats()
+        wanted = wanted if wanted is None else wanted.flatten(0, 1)
+        loss = head_loss(
+            u.flatten(0, 1), weight, bias, targets.flatten().long(), self.numerics, wanted, share
+        )
+        return *loss, state, h
+
+    def compute_by(self, numerics: Numerics) -> None:
+        """Train with these numerics."""
+        self.numerics = numerics
+
+    def dropped(self, x: Tensor) -> Tensor:
+        """x (T, B, F), some of it dropped in training."""
+        if not (self.locked and self.training and self.dropout):
+            return nn.functional.dropout(x, self.dropout, self.training)
+        kept = torch.bernoulli(torch.full_like(x[:1], 1 - self.dropout))
+        return x * (kept / (1 - self.dropout))
+
+
+class TernaryLanguageModel(LanguageModel):
+    """Every number that the hardware holds is a trit or an integer.
 
     Parameters
     ----------
     config, options : shape and arithmetic; how the cell is trained.
     embedding_factor : TTQ threshold of the embedding over its mean magnitude: the larger, the fewer active
         columns. For normal weights 1.4 leaves about a quarter.
-    dropout : probability, in training, that an entry of x, or of u, is dropped.
+    dropout, locked : see :class:`LanguageModel`.
+    head : ``"ternary"``, with an integer bias and one scale; or ``"float"``, for the host alone.
+    tied : the head's weights are the embedding's before they become trits; E must be H.
     """
 
     def __init__(
@@ -30,23 +90,29 @@ class TernaryLanguageModel(nn.Module):
         *,
         embedding_factor: float = 1.4,
         dropout: float = 0.0,
+        locked: bool = False,
+        head: HeadKind = "ternary",
+        tied: bool = False,
     ) -> None:
-        super().__init__()
-        self.config, self.embedding_factor = config, embedding_factor
+        super().__init__(config, dropout, locked)
+        self.embedding_factor, self.head_kind = embedding_factor, head
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
         self.add_module(config.cell, ternary_layer(config, options))
-        self.head = nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
+        self.head = None if tied else nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
-        self.log_head_scale = nn.Parameter(torch.tensor(0.1).log())
-        self.dropout = nn.Dropout(dropout)
+        self.log_head_scale = nn.Parameter(torch.tensor(0.1).log()) if head == "ternary" else None
 
     @property
     def layer(self) -> TernaryLayer:
         """The recurrent layer, which is called ``lstm`` or ``gru`` in checkpoints."""
         return getattr(self, self.config.cell)
 
+    def compute_by(self, numerics: Numerics) -> None:
+        super().compute_by(numerics)
+        self.layer.numerics = numerics
+
     def initial_state(self, streams: int) -> State:
-        zero = self.head.new_zeros(streams, self.config.hidden)
+        zero = self.head_bias.new_zeros(streams, self.config.hidden)
         return zero, zero
 
     def embedding_trits(self) -> Tensor:
@@ -54,34 +120,65 @@ class TernaryLanguageModel(nn.Module):
         return ttq(self.embedding, self.embedding_factor)
 
     def head_integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Trits (V, H), bias (V,) in integers, and the scale that turns integer logits into nats."""
+        """Of a ternary head: trits (V, H), bias (V,) in integers, and the scale that makes nats of logits."""
+        assert self.log_head_scale is not None
         scale = self.log_head_scale.exp()
-        return ttq(self.head), round_straight_through(self.head_bias / scale), scale
+        latent = self.embedding if self.head is None else self.head
+        return ttq(latent), round_straight_through(self.head_bias / scale), scale
+
+    def head_in_nats(self) -> tuple[Tensor, Tensor]:
+        if self.head_kind == "float":
+            return self.embedding if self.head is None else self.head, self.head_bias
+        weight, bias, scale = self.head_integers()
+        return weight * scale, bias * scale
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        x = self.dropped(nn.functional.embedding(tokens, self.embedding_trits()))
+        h, u, state = self.layer(x, state)
+        return self.dropped(u), state, h
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""
-        x = self.dropout(nn.functional.embedding(tokens, self.embedding_trits()))
-        h, u, state = self.layer(x, state)
-        weight, bias, scale = self.head_integers()
-        return (self.dropout(u) @ weight.T + bias) * scale, state, h
+        u, state, h = self.features(tokens, state)
+        if self.head_kind == "float":
+            weight, bias = self.head_in_nats()
+            return u @ weight.T + bias, state, h
+        weight, bias, scale = self.head_integers()  # integers first: exact, whatever the order of the sums
+        return (u @ weight.T + bias) * scale, state, h
 
 
-class FloatLanguageModel(nn.Module):
-    """The same model in floating point, on ``nn.LSTM``: the baseline."""
+class FloatLanguageModel(LanguageModel):
+    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layer is float32."""
 
-    def __init__(self, config: ModelConfig, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.config = config
+    def __init__(
+        self, config: ModelConfig, *, dropout: float = 0.0, locked: bool = False, tied: bool = False
+    ) -> None:
+        super().__init__(config, dropout, locked)
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
-        self.lstm = nn.LSTM(config.embedding, config.hidden)
+        layer = nn.LSTM if config.cell == "lstm" else nn.GRU
+        self.add_module(config.cell, layer(config.embedding, config.hidden))
         self.head = nn.Linear(config.hidden, config.vocab_size)
-        self.dropout = nn.Dropout(dropout)
+        if tied:
+            nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+            self.head.weight = self.embedding.weight
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(1, streams, self.config.hidden)
-        return zero, zero
+        return (zero, zero) if self.config.cell == "lstm" else (zero,)
+
+    def head_in_nats(self) -> tuple[Tensor, Tensor]:
+        return self.head.weight, self.head.bias
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        x = self.dropped(self.embedding(tokens))
+        layer: nn.Module = getattr(self, self.config.cell)
+        if self.config.cell == "lstm":
+            h, last = layer(x, state)
+        else:
+            h, *last = layer(x, *state)
+        return self.dropped(h), tuple(part.detach() for part in last), h
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""
-        h, (last_h, last_c) = self.lstm(self.dropout(self.embedding(tokens)), state)
-        return self.head(self.dropout(h)), (last_h.detach(), last_c.detach()), h
+        u, state, h = self.features(tokens, state)
+        return self.head(u), state, h

@@ -1,13 +1,17 @@
 """Recipes: everything that decides a training run, by name."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
 
 from trine_sw.cell_torch import CellOptions
 from trine_sw.errors import TrineError
-from trine_sw.model import ModelConfig
+from trine_sw.language_model import HeadKind
+from trine_sw.model_config import ModelConfig
 
 __all__ = ["RECIPES", "Recipe", "Schedule", "recipe"]
+
+_LATER = {"later": True}  # a field that older fingerprints lack, and new ones where it has its default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +21,11 @@ class Schedule:
     Parameters
     ----------
     epochs, batch, steps : passes over the text; streams; characters that gradients go back through.
-    learning_rate, clip, warmup : Adam's peak rate; largest gradient norm; updates up to the peak, after which
-        the rate falls along a cosine to a fiftieth.
-    dropout : of x and of what the head sees.
+    learning_rate, clip, warmup : peak rate; largest gradient norm; updates up to the peak.
+    decay : how the rate falls after the peak: along a cosine to a fiftieth, or to a quarter of what it was
+        after each epoch that is no better than the best before it.
+    optimizer : Adam, or plain stochastic gradient descent.
+    dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
     """
 
     epochs: int
@@ -29,6 +35,9 @@ class Schedule:
     clip: float = 1.0
     warmup: int = 200
     dropout: float = 0.1
+    optimizer: Literal["adam", "sgd"] = field(default="adam", metadata=_LATER)
+    decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=_LATER)
+    locked: bool = field(default=False, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,7 @@ class Recipe:
     activity_cost : added to the loss, times the share of h that is active.
     distil : share of the loss that compares with the trained baseline's probabilities, not with the text
         (Hinton et al., 2015); the baseline is then trained first.
+    head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
     """
 
     name: str
@@ -57,13 +67,28 @@ class Recipe:
     embedding_factor: float = 1.4
     activity_cost: float = 0.0
     distil: float = 0.0
+    head: HeadKind = field(default="ternary", metadata=_LATER)
+    tied: bool = field(default=False, metadata=_LATER)
 
     def fingerprint(self, kind: str) -> str:
         """All that decides the run of a kind, ``"ternary"`` or ``"float"``, as text."""
-        content = asdict(self)
+        content = _content(self)
         if kind == "float":
-            content = {name: content[name] for name in ("dataset", "config", "baseline", "seed")}
+            names = ("dataset", "config", "baseline", "seed", "tied")
+            content = {name: content[name] for name in names if name in content}
         return json.dumps(content, sort_keys=True)
+
+
+def _content(value: Any) -> Any:
+    """A dataclass as a dictionary, without the later fields that have their default."""
+    if not is_dataclass(value):
+        return value
+    kept = (entry for entry in fields(value) if not _is_later_default(value, entry))
+    return {entry.name: _content(getattr(value, entry.name)) for entry in kept}
+
+
+def _is_later_default(value: Any, entry: Any) -> bool:
+    return "later" in entry.metadata and getattr(value, entry.name) == entry.default
 
 
 RECIPES = {
@@ -99,6 +124,31 @@ RECIPES = {
             ),
             schedule=Schedule(epochs=40, dropout=0.0),
             baseline=Schedule(epochs=40, dropout=0.0),
+        ),
+        *(
+            Recipe(
+                name=f"ptb-{cell}-300",
+                dataset="ptb",
+                config=ModelConfig(
+                    cell=cell,
+                    hidden=300,
+                    embedding=300,
+                    vocab_size=10_000,
+                    cell_max=15,
+                    cell_shift=2,
+                    output_shift=1,
+                    head_levels=(0, 1, 2, 3),
+                ),
+                schedule=Schedule(
+                    epochs=40, batch=32, steps=35, learning_rate=3e-3, dropout=0.4, locked=True
+                ),
+                baseline=Schedule(
+                    epochs=40, batch=32, steps=35, learning_rate=2e-3, dropout=0.5, locked=True
+                ),
+                options=CellOptions(scale="norm"),
+                head="float",
+            )
+            for cell in ("lstm", "gru")
         ),
     )
 }

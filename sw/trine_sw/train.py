@@ -15,8 +15,9 @@ import torch
 from rich.console import Console
 
 from trine_sw import __version__
+from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
 from trine_sw.errors import TrineError
-from trine_sw.evaluate import evaluate
+from trine_sw.evaluate import evaluate, quality_of, text_tokens
 from trine_sw.export import export
 from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.model import Model
@@ -88,7 +89,7 @@ def train(
 
 
 def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, console: Console) -> Model:
-    """Export the ternary model, measure both on the whole validation tenth, write model, record and log."""
+    """Export the ternary model, measure both on the whole held-out texts, write model, record and log."""
     run = finished["ternary"]
     ternary = run.best_model()
     assert isinstance(ternary, TernaryLanguageModel)
@@ -97,17 +98,24 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     record: dict[str, Any] = {
         "recipe": asdict(chosen),
         "data_set": chosen.dataset,
-        "split": "the last tenth of the characters is for validation",
+        "split": f"valid: {describe_split(chosen.dataset, 'valid')}",
         "measured_on": f"{quality['tokens']} predictions, all of the validation text in one stream",
         "seed": chosen.seed,
         "code_version": _code_version(),
-        "ternary": _figures(run, quality["nats_per_char"]),
+        "ternary": _figures(run, quality["nats_per_token"]),
     }
+    tested = "test" in split_names(chosen.dataset)
+    if tested:
+        record["ternary"]["test"] = evaluate(model, chosen.dataset, "test")
     if "float" in finished:
         baseline = finished["float"]
         reference = baseline.best_model()
         assert isinstance(reference, FloatLanguageModel)
         record["float"] = _figures(baseline, float_nats(reference, baseline.valid[:, None]))
+        if tested:
+            tokens = text_tokens(model, load_text(chosen.dataset, "test"))
+            nats = float_nats(reference, tokens[:, None])
+            record["float"]["test"] = quality_of(nats, len(tokens) - 1)
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
     model.save(out)
@@ -120,13 +128,18 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
         writer.writerows({"kind": kind} | row for row in entry.log)
     with replacing(results / f"{chosen.name}-training.csv") as file:
         file.write(log.getvalue().encode())
-    console.print(f"{out}: validation {quality['nats_per_char']:.4f} nats per character", highlight=False)
+    unit = "word" if DATA_SETS[chosen.dataset].words else "character"
+    console.print(f"{out}: validation {quality['nats_per_token']:.4f} nats per {unit}", highlight=False)
     if "float" in finished:
-        share = 100 * (record["ternary_over_float"] - 1)
+        share, cell = 100 * (record["ternary_over_float"] - 1), chosen.config.cell.upper()
         console.print(
-            f"float LSTM of the same size and recipe: {record['float']['valid_nats']:.4f}; ", end=""
+            f"float {cell} of the same size and recipe: {record['float']['valid_nats']:.4f}; ",
+            end="",
         )
         console.print(f"the ternary model is {share:+.1f} % from it", highlight=False)
+    for kind in finished if tested else ():
+        perplexity = record[kind]["test"]["perplexity"]
+        console.print(f"test perplexity, {kind}: {perplexity:.2f}", highlight=False)
     return model
 
 

@@ -16,11 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor, nn
 
 from trine_sw.checkpoint import load_checkpoint, save_checkpoint
-from trine_sw.data import load_text, symbols
+from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
-from trine_sw.evaluate import negative_log_likelihood
+from trine_sw.evaluate import measure_streams, negative_log_likelihood
 from trine_sw.export import export
-from trine_sw.golden import Golden
 from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.recipes import Recipe
 from trine_sw.recurrence import Numerics
@@ -55,15 +54,13 @@ class Run:
         self.recipe, self.kind, self.path = recipe, kind, path
         self.schedule = recipe.schedule if kind == "ternary" else recipe.baseline
         self.console = console or Console()
-        self.vocabulary = symbols(recipe.dataset)
+        self.vocabulary = list(symbols(recipe.dataset))
         if len(self.vocabulary) != recipe.config.vocab_size:
             found = f"{recipe.dataset} has {len(self.vocabulary)} symbols"
             raise TrineError(f"{found}, and the recipe's model {recipe.config.vocab_size}")
-        index = {symbol: token for token, symbol in enumerate(self.vocabulary)}
-        self.tokens, self.valid = (
-            np.array([index[symbol] for symbol in load_text(recipe.dataset, split)])
-            for split in ("train", "valid")
-        )
+        self.tokens, self.valid = (load_tokens(recipe.dataset, split) for split in ("train", "valid"))
+        if END in self.vocabulary:  # as in evaluate.text_tokens: the first word is predicted too
+            self.valid = np.concatenate([[self.vocabulary.index(END)], self.valid])
         if len(self.tokens) // self.schedule.batch <= self.schedule.steps:
             wanted = f"{self.schedule.batch} streams of {self.schedule.steps} steps"
             raise TrineError(f"{recipe.dataset} is too short for {wanted}")
@@ -75,11 +72,20 @@ class Run:
                 recipe.options,
                 embedding_factor=recipe.embedding_factor,
                 dropout=self.schedule.dropout,
+                locked=self.schedule.locked,
+                head=recipe.head,
+                tied=recipe.tied,
             )
-            self.model.layer.numerics = numerics
         else:
-            self.model = FloatLanguageModel(recipe.config, dropout=self.schedule.dropout)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate)
+            self.model = FloatLanguageModel(
+                recipe.config,
+                dropout=self.schedule.dropout,
+                locked=self.schedule.locked,
+                tied=recipe.tied,
+            )
+        self.model.compute_by(numerics)
+        optimizer = torch.optim.Adam if self.schedule.optimizer == "adam" else torch.optim.SGD
+        self.optimizer = optimizer(self.model.parameters(), lr=self.schedule.learning_rate, fused=True)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
         self.state = self.model.initial_state(self.schedule.batch)
@@ -102,9 +108,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint: all that the rest of the run depends on."""
-        content = {
-            name: getattr(self, name) for name in _CARRIED
-        }
+        content = {name: getattr(self, name) for name in _CARRIED}
         content |= {
             "recipe": self.recipe.fingerprint(self.kind),
             "model": self.model.state_dict(),
@@ -171,9 +175,13 @@ class Run:
         position = self.epoch * self.updates + self.update
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate * self._schedule(position)
-        logits, self.state, h = self.model(inputs, self.state)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        objective = loss if self.teacher is None else self._distilled(loss, logits, inputs)
+        wanted = None
+        if self.teacher is not None and self.teacher_state is not None:
+            with torch.no_grad():
+                wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
+        objective, loss, self.state, h = self.model.loss(
+            inputs, targets, self.state, wanted, self.recipe.distil
+        )
         if self.kind == "ternary" and self.recipe.activity_cost:
             objective = objective + self.recipe.activity_cost * h.abs().mean()
         self.optimizer.zero_grad(set_to_none=True)
@@ -187,18 +195,13 @@ class Run:
         self.optimizer.step()
         return loss.item()
 
-    def _distilled(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
-        """The loss, a share of it against the teacher's probabilities in place of the text."""
-        assert self.teacher is not None and self.teacher_state is not None
-        with torch.no_grad():
-            wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
-        compared = nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(0, 1).softmax(dim=-1))
-        return loss + self.recipe.distil * (compared - loss)
-
     def _schedule(self, position: int) -> float:
         """Share of the peak learning rate at an update."""
         if position < self.schedule.warmup:
             return (position + 1) / self.schedule.warmup
+        if self.schedule.decay == "plateau":
+            nats = [row["valid_nats"] for row in self.log]
+            return 0.25 ** sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
         rest = self.schedule.epochs * self.updates - self.schedule.warmup
         return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
 
@@ -226,24 +229,13 @@ class Run:
         self.console.print(line, soft_wrap=True)
 
     def _validate(self) -> tuple[float, dict[str, float]]:
-        """Nats a character of the validation tenth cut into streams; and the ternary model's activities."""
+        """Nats a token of the validation text cut into streams; and the ternary model's activities."""
         length = len(self.valid) // _VALIDATION_STREAMS
-        tokens = self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T
+        tokens = (
+            self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T.astype(np.int64)
+        )
         if isinstance(self.model, TernaryLanguageModel):
-            model = export(self.model, self.vocabulary, {})
-            trace = Golden(model).run(tokens[:-1])
-            assert (
-                trace.logits is not None
-                and model.head_scale is not None
-                and model.embedding_weight is not None
-            )
-            nats = negative_log_likelihood(trace.logits * model.head_scale, tokens[1:]).mean()
-            x = model.embedding_weight[tokens]
-            return float(nats), {
-                "active_x": float(np.mean(x != 0)),
-                "active_h": float(np.mean(trace.h != 0)),
-                "changed_h": float(np.mean(trace.h[1:] != trace.h[:-1])),
-            }
+            return measure_streams(export(self.model, self.vocabulary, {}), tokens)
         return float_nats(self.model, tokens), {}
 
     def _progress(self) -> Progress:
@@ -253,14 +245,15 @@ class Run:
 
 
 @torch.no_grad()
-def float_nats(model: FloatLanguageModel, tokens: NDArray[np.int64]) -> float:
+def float_nats(model: FloatLanguageModel, tokens: NDArray[np.integer]) -> float:
     """Nats a token of tokens (T, N), state carried on."""
     model.eval()
     state, losses = model.initial_state(tokens.shape[1]), []
-    for start in range(0, len(tokens) - 1, 4096):
-        part = tokens[start : start + 4097]
+    steps = max(1, (1 << 24) // (model.config.vocab_size * tokens.shape[1]))
+    for start in range(0, len(tokens) - 1, steps):
+        part = tokens[start : start + steps + 1]
         logits, state, _ = model(torch.from_numpy(part[:-1].copy()), state)
-        losses.append(negative_log_likelihood(logits.numpy(), part[1:]))
+        losses.append(negative_log_likelihood(logits.numpy(), part[1:].astype(np.int64)))
     return float(np.concatenate(losses).mean())
 
 

@@ -1,0 +1,220 @@
+"""Models of words: the loss over a large vocabulary, float and tied heads, and figures of the whole text."""
+
+import hashlib
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from trine_sw import data  # noqa: E402
+from trine_sw.cell_torch import CellOptions  # noqa: E402
+from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
+from trine_sw.evaluate import evaluate, measure_streams, text_tokens  # noqa: E402
+from trine_sw.export import export  # noqa: E402
+from trine_sw.golden import Golden  # noqa: E402
+from trine_sw.head_loss import head_loss  # noqa: E402
+from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.model import Model, ModelConfig  # noqa: E402
+from trine_sw.recipes import RECIPES, Recipe, Schedule  # noqa: E402
+from trine_sw.recurrence import Numerics  # noqa: E402
+from trine_sw.training_run import Run  # noqa: E402
+
+LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
+TEXTS = {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}
+WORDS = sorted({*LINE.split(), "<eos>"})
+CONFIG = ModelConfig(
+    hidden=12, embedding=12, vocab_size=len(WORDS), cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)
+)
+SCHEDULE = Schedule(epochs=2, batch=8, steps=10, warmup=5, learning_rate=1e-2, dropout=0.2, locked=True)
+TINY = Recipe(
+    name="words",
+    dataset="words",
+    config=CONFIG,
+    schedule=SCHEDULE,
+    baseline=SCHEDULE,
+    head="float",
+    tied=True,
+)
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch, tmp_path):
+    """A data set and a recipe "words"."""
+    splits = {}
+    (tmp_path / "data/words").mkdir(parents=True)
+    for split, text in TEXTS.items():
+        (tmp_path / f"data/words/{split}.txt").write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        splits[split] = Part(TextFile(f"words/{split}.txt", "https://example.org", digest))
+    monkeypatch.setitem(data.DATA_SETS, "words", DataSet(splits, words=True))
+    monkeypatch.setitem(RECIPES, "words", TINY)
+    monkeypatch.delenv("TRINE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    data._read.cache_clear()
+    data.symbols.cache_clear()
+    torch.set_num_threads(1)
+    yield
+    data.symbols.cache_clear()
+
+
+def of_autograd(u, weight, bias, targets, wanted=None, share=0.0):
+    logits = u @ weight.T + bias
+    loss = torch.nn.functional.cross_entropy(logits, targets)
+    if wanted is None:
+        return loss, loss
+    taught = torch.nn.functional.cross_entropy(logits, wanted.softmax(dim=-1))
+    return loss + share * (taught - loss), loss
+
+
+def head_case(size, tokens=50):
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randint(-3, 4, (tokens, 20), generator=generator).float().requires_grad_()
+    weight = (torch.randn(size, 20, generator=generator) * 0.2).requires_grad_()
+    bias = torch.randn(size, generator=generator).requires_grad_()
+    return u, weight, bias, torch.randint(0, size, (tokens,), generator=generator)
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 0.7])
+@pytest.mark.parametrize("at_once", [1 << 23, 700])
+def test_head_loss_equals_cross_entropy(monkeypatch, share, at_once):
+    """In float32, in one part and in several, with and without a teacher."""
+    monkeypatch.setattr("trine_sw.head_loss._LOGITS", at_once)
+    u, weight, bias, targets = head_case(100)
+    teacher = () if share is None else (torch.randn(50, 100), share)
+    results = []
+    for losses in (
+        head_loss(u, weight, bias, targets, Numerics(), *teacher),
+        of_autograd(u, weight, bias, targets, *teacher),
+    ):
+        results.append([*losses, *torch.autograd.grad(3 * losses[0], [u, weight, bias])])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_head_loss_in_short_products_is_near():
+    u, weight, bias, targets = head_case(2000)
+    results = []
+    for losses in (
+        head_loss(u, weight, bias, targets, Numerics(product=torch.bfloat16)),
+        of_autograd(u, weight, bias, targets),
+    ):
+        results.append([*losses, *torch.autograd.grad(losses[0], [u, weight, bias])])
+    for ours, theirs in zip(*results, strict=True):
+        assert (ours - theirs).norm() < 0.02 * theirs.norm()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_float_head_is_the_hosts(cell, tied, tmp_path):
+    """h is exact as ever; logits differ from evaluation mode by the rounding to float16 alone."""
+    torch.manual_seed(1)
+    config = replace(CONFIG, cell=cell)
+    model = TernaryLanguageModel(config, CellOptions(), head="float", tied=tied).eval()
+    with torch.no_grad():
+        model.layer.bias.normal_(0, 1.5)
+        model.head_bias.normal_()
+    assert sum(p.numel() for p in model.parameters() if p.shape == (len(WORDS), 12)) == (2 - tied) * 12 * len(
+        WORDS
+    )
+    exported = export(model, WORDS, {})
+    exported.save(tmp_path / "m.trine")
+    exported = Model.load(tmp_path / "m.trine")
+    tokens = text_tokens(exported, data.load_text("words", "valid"))
+    trace = Golden(exported).run(tokens[:-1])
+    assert trace.logits is None and exported.head_weight is None
+    with torch.no_grad():
+        logits, _, h = model(torch.from_numpy(tokens[:-1, None]), model.initial_state(1))
+    np.testing.assert_array_equal(trace.h, h[:, 0].numpy())
+    expected = torch.nn.functional.cross_entropy(logits[:, 0], torch.from_numpy(tokens[1:]))
+    quality = evaluate(exported, "words", "valid")
+    assert quality["nats_per_token"] == pytest.approx(float(expected), abs=1e-3)
+    assert quality["tokens"] == 8 * (len(LINE.split()) + 1)
+
+
+def test_ternary_head_tied_to_the_embedding_is_exact():
+    torch.manual_seed(2)
+    model = TernaryLanguageModel(CONFIG, CellOptions(), tied=True).eval()
+    exported = export(model, WORDS, {})
+    tokens = np.random.default_rng(0).integers(0, len(WORDS), (30, 4))
+    with torch.no_grad():
+        logits, _, _ = model(torch.from_numpy(tokens), model.initial_state(4))
+    trace = Golden(exported).run(tokens)
+    assert trace.logits is not None and exported.head_scale is not None
+    scaled = (trace.logits * np.float32(exported.head_scale)).astype(np.float32)
+    np.testing.assert_array_equal(scaled, logits.numpy())
+
+
+def test_measures_in_pieces_are_those_of_the_whole(monkeypatch):
+    torch.manual_seed(3)
+    model = export(TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval(), WORDS, {})
+    tokens = np.random.default_rng(1).integers(0, len(WORDS), (41, 3))
+    whole, activity = measure_streams(model, tokens), evaluate(model, "words", "test")
+    monkeypatch.setattr("trine_sw.evaluate._LOGITS", 7 * 3 * len(WORDS))
+    pieces = measure_streams(model, tokens)
+    assert pieces[1] == whole[1] and pieces[0] == pytest.approx(whole[0], rel=1e-6)
+    assert evaluate(model, "words", "test")["nats_per_token"] == pytest.approx(activity["nats_per_token"])
+    h = Golden(model).run(tokens[:-1]).h
+    assert whole[1]["active_h"] == np.count_nonzero(h) / h.size
+
+
+@pytest.mark.parametrize("dropped", [TernaryLanguageModel, FloatLanguageModel])
+def test_locked_dropout_drops_the_same_at_all_steps(dropped):
+    options = (CellOptions(),) if dropped is TernaryLanguageModel else ()
+    model = dropped(CONFIG, *options, dropout=0.5, locked=True).train()
+    kept = model.dropped(torch.ones(9, 4, 50))
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert (kept == kept[:1]).all() and not (kept[0] == kept[0, :1]).all()
+    assert (model.eval().dropped(torch.ones(9, 4, 50)) == 1).all()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_trains_and_measures_every_word(cell, optimizer, succeeds, monkeypatch):
+    rate = 1e-2 if optimizer == "adam" else 2.0
+    schedule = replace(SCHEDULE, epochs=6, optimizer=optimizer, decay="plateau", learning_rate=rate)
+    config = replace(CONFIG, cell=cell)
+    monkeypatch.setitem(RECIPES, "words", replace(TINY, config=config, schedule=schedule, baseline=schedule))
+    shown = succeeds("train", "words")
+    assert "test perplexity, ternary" in shown and "nats per word" in shown
+    model = Model.load("models/words.trine")
+    record = model.training
+    assert record["ternary"]["test"] == evaluate(model, "words", "test")
+    assert (
+        record["ternary"]["test"]["tokens"]
+        == record["float"]["test"]["tokens"]
+        == 5 * (len(LINE.split()) + 1)
+    )
+    assert record["ternary"]["test"]["perplexity"] < len(WORDS) > record["float"]["test"]["perplexity"]
+    assert '"tokens": 100' in succeeds(
+        "eval", "models/words.trine", "--dataset", "words", "--split", "test", "--json"
+    )
+
+
+def test_plateau_quarters_the_rate(tmp_path):
+    run = Run(replace(TINY, schedule=replace(SCHEDULE, decay="plateau")), "ternary", tmp_path / "run.pt")
+    for nats, share in ((3.0, 1), (2.0, 1), (2.1, 0.25), (2.0, 0.25**2), (1.0, 0.25**2)):
+        run.log.append({"valid_nats": nats})
+        assert run._schedule(1000) == share
+    assert run._schedule(0) == 1 / SCHEDULE.warmup
+
+
+def test_later_fields_leave_old_fingerprints_as_they_were():
+    recipe = replace(TINY, head="ternary", tied=False)
+    plain = replace(SCHEDULE, locked=False)
+    old = replace(recipe, schedule=plain, baseline=plain).fingerprint("ternary")
+    for word in ("head", "tied", "optimizer", "decay", "locked"):
+        assert f'"{word}"' not in old
+    assert '"tied"' in TINY.fingerprint("float") and '"head"' not in TINY.fingerprint("float")
+    assert replace(TINY, head="ternary").fingerprint("ternary") != TINY.fingerprint("ternary")
+
+
+def test_perplexity_of_equal_logits_is_the_number_of_words():
+    model = export(TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval(), WORDS, {})
+    model.host_head_weight = np.zeros_like(model.host_head_weight)
+    model.host_head_bias = np.zeros(len(WORDS), np.float16)
+    assert evaluate(model, "words", "test", 17)["perplexity"] == pytest.approx(len(WORDS))
+    assert evaluate(model, "words", "test", 17)["tokens"] == 17
+    assert math.log(len(WORDS)) == pytest.approx(measure_streams(model, np.zeros((9, 2), int))[0])
