@@ -120,6 +120,7 @@ def test_nothing_need_be_asked_for():
 
 def test_cycles_are_the_timing_model_s():
     model = model_of(LEVELS)
+    assert model.embedding_weight is not None
     board, _ = opened(model)
     tokens = np.arange(30)
     h = Golden(model).run(tokens).h
@@ -366,4 +367,4 @@ def test_urls(url, message):
 
 
 def test_wants_are_all_the_protocol_s():
-    assert {want.name.lower() for want in Want} == set(EVERYTHING)
+    assert {str(want.name).lower() for want in Want} == set(EVERYTHING)

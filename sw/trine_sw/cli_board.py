@@ -17,10 +17,7 @@ __all__ = ["COMMANDS"]
 @click.option("--listen", "port", default=0, metavar="PORT", help="TCP port.  [default: one that is free]")
 @click.option("--fault-rate", default=0.0, metavar="P", help="Probability that the wire damages a byte.")
 @click.option("--seed", default=0, help="Of the faults.")
-@click.option(
-    "--simulator", type=click.Choice(("verilator", "icarus")), default="verilator", show_default=True
-)
-def board(model_path: Path, port: int, fault_rate: float, seed: int, simulator: str) -> None:
+def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
     """Run a board in a simulator, UART pins and all, behind a TCP socket."""
     from trine_hw.simulation.board_server import BoardServer
     from trine_hw.simulation.virtual_board import VirtualBoard
@@ -32,8 +29,8 @@ def board(model_path: Path, port: int, fault_rate: float, seed: int, simulator: 
     if not 0 <= port < 65536:
         raise TrineError(f"--listen takes a port from 0 to 65535, not {port}")
     model = Model.load(model_path)
-    with Console(stderr=True).status(f"{simulator} compiles the board (once; kept for the next run)"):
-        virtual = VirtualBoard(model, default_engine(model), simulator)
+    with Console(stderr=True).status("Verilator compiles the board (once; kept for the next run)"):
+        virtual = VirtualBoard(model, default_engine(model), "verilator")
     try:
         server = BoardServer(virtual, port, fault_rate, seed)
     except TrineError:

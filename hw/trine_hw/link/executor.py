@@ -376,7 +376,7 @@ class Executor(wiring.Component):
     def _check_items(self, m: Module) -> None:
         """All items are looked at before the first is applied."""
         codec, item = self.codec, self.items.payload
-        sizes = [(self.want[flag.name.lower()], codec.sizes[flag]) for flag in Want]
+        sizes = [(self.want[str(flag.name).lower()], codec.sizes[flag]) for flag in Want]
         m.d.sync += self.record_bytes.eq(sum(Mux(wanted, size, 0) for wanted, size in sizes))
         wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
         with m.State("Check items"):

@@ -21,7 +21,7 @@ class WantFlags(data.StructLayout):
     """:class:`trine_sw.link.protocol.Want`, bit by bit."""
 
     def __init__(self) -> None:
-        super().__init__({flag.name.lower(): 1 for flag in Want})
+        super().__init__({str(flag.name).lower(): 1 for flag in Want})
 
 
 class KeptCell(data.StructLayout):

@@ -58,8 +58,8 @@ class Board:
 
         Parameters
         ----------
-        url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a
-            serial port such as ``/dev/ttyUSB0``
+        url : ``golden:M.trine``, ``verilator:M.trine``, ``socket://host:port``, or a serial port
+            such as ``/dev/ttyUSB0``
         model : what the board must hold, a model or its file; needed for what is kept on the host
         baud : of a serial port; default 1,000,000
         patience : seconds of silence after which a board counts as gone

@@ -186,6 +186,7 @@ class BoardModel:
             trace = self._golden.run(tokens, state)
             x = self.model.embedding_weight[tokens] if self.model.embedding_weight is not None else x
         else:
+            assert x is not None
             trace = self._golden.run_vectors(x, state)
         assert x is not None
         with_head = bool(want & head)
@@ -299,7 +300,7 @@ class BoardModel:
         if first and first != self._written:
             raise _Refusal(Reason.STATE)
         c, h = cells[:, 0].astype(int), cells[:, 1].astype(int)
-        open_h = np.sign(c) * (abs(c) >> self.info.output_shift >= 1)
+        open_h = np.sign(c) * (np.abs(c) >> self.info.output_shift >= 1)
         end = first + len(cells)
         if end > self.info.hidden or (abs(c) > self.info.cell_max).any() or ((h != 0) & (h != open_h)).any():
             raise _Refusal(Reason.VALUE)
