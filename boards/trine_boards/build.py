@@ -19,9 +19,9 @@ __all__ = ["SYNTHESIS_ECP5", "Routed", "build_bitstream", "read_report"]
 #: the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
 #: drivers.
 SYNTHESIS_ECP5 = """\
-synth_ecp5 -top {name} -run begin:map_luts
+synth_ecp5 -nodsp -top {name} -run begin:map_luts
 splitnets
-synth_ecp5 -top {name} -run map_luts:
+synth_ecp5 -nodsp -top {name} -run map_luts:
 check -assert
 """
 #: nextpnr's option for each device, and its name for each package, by the platform's names.
