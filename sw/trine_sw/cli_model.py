@@ -189,7 +189,7 @@ def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
 
 @click.command("eval")
 @model_argument
-@click.option("--dataset", required=True, help="Name of a data set, such as shakespeare.")
+@click.option("--dataset", required=True, help="Name of a data set, such as shakespeare or ptb.")
 @click.option("--split", default="valid", show_default=True)
 @backend_option
 @click.option("--limit", type=int, help="Predict only this many symbols.")

@@ -107,7 +107,8 @@ class Golden:
         from trine_sw.sampler import Sampler
 
         if self.model.head_scale is None:
-            raise TrineError("the model has no ternary head: it cannot generate")
+            kind = "no head" if self.model.host_head_weight is None else "no head but the host's float one"
+            raise TrineError(f"the model has {kind}: it cannot generate")
         if not np.size(prompt):
             raise TrineError("the prompt must be at least one token")
         if count < 1:
