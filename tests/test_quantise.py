@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trine_sw import quantise, trits  # noqa: E402
+from trine_sw import quantise, soft_cell, trits  # noqa: E402
 from trine_sw.quantise import btq, round_straight_through, row_scale, ttq, uniform  # noqa: E402
 
 
-@pytest.mark.parametrize("module", [quantise, trits])
+@pytest.mark.parametrize("module", [quantise, soft_cell, trits])
 def test_examples(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

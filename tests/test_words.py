@@ -20,6 +20,7 @@ from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # 
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.recurrence import Numerics  # noqa: E402
+from trine_sw.soft_cell import Quantisers  # noqa: E402
 from trine_sw.training_run import Run  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
@@ -218,3 +219,13 @@ def test_perplexity_of_equal_logits_is_the_number_of_words():
     assert evaluate(model, "words", "test", 17)["perplexity"] == pytest.approx(len(WORDS))
     assert evaluate(model, "words", "test", 17)["tokens"] == 17
     assert math.log(len(WORDS)) == pytest.approx(measure_streams(model, np.zeros((9, 2), int))[0])
+
+
+def test_baseline_with_quantisers_is_trained_and_measured_at_its_slope(tmp_path):
+    quantisers = Quantisers(weights="threshold", activations="bernoulli", slope=4.0, slope_first=1.0)
+    recipe = replace(TINY, quantisers=quantisers, tied=False)
+    run = Run(recipe, "float", tmp_path / "run.pt")
+    run.fit()
+    assert len(run.log) == 2 and float(run.best_model().state_dict()["lstm.slope"]) in (1.0, 4.0)
+    assert float(run.model.state_dict()["lstm.slope"]) == quantisers.slope_of(float(run.best["epoch"] - 1))
+    assert recipe.fingerprint("float") != replace(recipe, quantisers=None).fingerprint("float")

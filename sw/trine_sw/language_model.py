@@ -10,6 +10,7 @@ from trine_sw.head_loss import head_loss
 from trine_sw.model_config import ModelConfig
 from trine_sw.quantise import round_straight_through, ttq
 from trine_sw.recurrence import Numerics
+from trine_sw.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
 __all__ = ["FloatLanguageModel", "HeadKind", "LanguageModel", "TernaryLanguageModel"]
 
@@ -148,19 +149,38 @@ class TernaryLanguageModel(LanguageModel):
 
 
 class FloatLanguageModel(LanguageModel):
-    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layer is float32."""
+    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layer is float32.
+
+    With ``quantisers`` its layer is :class:`trine_sw.soft_cell.SoftLSTM`, and the embedding is quantised as
+    the weights are: the paper's cell, for comparisons.
+    """
 
     def __init__(
-        self, config: ModelConfig, *, dropout: float = 0.0, locked: bool = False, tied: bool = False
+        self,
+        config: ModelConfig,
+        *,
+        dropout: float = 0.0,
+        locked: bool = False,
+        tied: bool = False,
+        quantisers: Quantisers | None = None,
     ) -> None:
         super().__init__(config, dropout, locked)
+        self.quantisers = quantisers
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
-        layer = nn.LSTM if config.cell == "lstm" else nn.GRU
-        self.add_module(config.cell, layer(config.embedding, config.hidden))
+        if quantisers is None:
+            layer = (nn.LSTM if config.cell == "lstm" else nn.GRU)(config.embedding, config.hidden)
+        else:
+            layer = SoftLSTM(config, quantisers)
+        self.add_module(config.cell, layer)
         self.head = nn.Linear(config.hidden, config.vocab_size)
         if tied:
             nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
             self.head.weight = self.embedding.weight
+
+    def anneal(self, share: float) -> None:
+        """Set lambda to what it is when this share of the epochs is done."""
+        if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
+            layer.slope.fill_(layer.quantisers.slope_of(share))
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(1, streams, self.config.hidden)
@@ -170,7 +190,10 @@ class FloatLanguageModel(LanguageModel):
         return self.head.weight, self.head.bias
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        x = self.dropped(self.embedding(tokens))
+        table = self.embedding.weight
+        if self.quantisers is not None:
+            table = quantise_weight(table, self.quantisers.weights, self.training)
+        x = self.dropped(nn.functional.embedding(tokens, table))
         layer: nn.Module = getattr(self, self.config.cell)
         if self.config.cell == "lstm":
             h, last = layer(x, state)

@@ -8,6 +8,7 @@ from trine_sw.cell_torch import CellOptions
 from trine_sw.errors import TrineError
 from trine_sw.language_model import HeadKind
 from trine_sw.model_config import ModelConfig
+from trine_sw.soft_cell import Quantisers
 
 __all__ = ["RECIPES", "Recipe", "Schedule", "recipe"]
 
@@ -54,6 +55,7 @@ class Recipe:
     activity_cost : added to the loss, times the share of h that is active.
     distil : share of the loss that compares with the trained baseline's probabilities, not with the text
         (Hinton et al., 2015); the baseline is then trained first.
+    quantisers : of the baseline, which is then the paper's soft cell with these, and no float LSTM.
     head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
     """
 
@@ -69,12 +71,13 @@ class Recipe:
     distil: float = 0.0
     head: HeadKind = field(default="ternary", metadata=_LATER)
     tied: bool = field(default=False, metadata=_LATER)
+    quantisers: Quantisers | None = field(default=None, metadata=_LATER)
 
     def fingerprint(self, kind: str) -> str:
         """All that decides the run of a kind, ``"ternary"`` or ``"float"``, as text."""
         content = _content(self)
         if kind == "float":
-            names = ("dataset", "config", "baseline", "seed", "tied")
+            names = ("dataset", "config", "baseline", "seed", "tied", "quantisers")
             content = {name: content[name] for name in names if name in content}
         return json.dumps(content, sort_keys=True)
 

@@ -82,6 +82,7 @@ class Run:
                 dropout=self.schedule.dropout,
                 locked=self.schedule.locked,
                 tied=recipe.tied,
+                quantisers=recipe.quantisers,
             )
         self.model.compute_by(numerics)
         optimizer = torch.optim.Adam if self.schedule.optimizer == "adam" else torch.optim.SGD
@@ -134,6 +135,8 @@ class Run:
             total = self.schedule.epochs * self.updates
             bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
             while self.epoch < self.schedule.epochs:
+                if isinstance(self.model, FloatLanguageModel):
+                    self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
                 inputs, targets = self._streams()
                 start, first = time.monotonic(), self.update
                 while self.update < self.updates:
