@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from trine_sw import data
 from trine_sw.cli import cli
-from trine_sw.data import DataSet
+from trine_sw.data import DataSet, Part, TextFile
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -66,7 +66,8 @@ def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     (tmp_path / "sea").mkdir()
     (tmp_path / "sea/input.txt").write_text(TEXT)
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
-    monkeypatch.setitem(data.DATA_SETS, "sea", DataSet("sea/input.txt", "https://example.org/sea", digest))
+    text = TextFile("sea/input.txt", "https://example.org/sea", digest)
+    monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(text, 0, 90), "valid": Part(text, 90)}))
     monkeypatch.setenv("TRINE_DATA", str(tmp_path))
     data._read.cache_clear()
     golden, found = both("eval", model_path, "--dataset", "sea", "--split", "train", "--limit", 60)

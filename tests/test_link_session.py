@@ -132,6 +132,7 @@ def test_board_that_is_reset_is_noticed(reset_after, seed):
     with pytest.raises(BoardGone, match="was reset"):
         wires.stream(session, TOKENS[reset_after:])
     assert wires.board.counts["tokens"] == 0  # nothing was applied to the state that is not ours
+    wires.to_board.late.clear()  # an OPEN from before the reset would take the board from the new host
     assert wires.stream(wires.open(), TOKENS) == EXPECTED
 
 
@@ -143,6 +144,22 @@ def test_board_that_another_program_opens_is_noticed():
     with pytest.raises(BoardGone, match="another program"):
         wires.stream(mine, TOKENS[3:5])
     assert wires.stream(theirs, TOKENS[:9]) == EXPECTED[:9]
+
+
+def test_opening_that_comes_late_takes_nothing():
+    wires = Wires(board())
+    first = Session(nonce=1)
+    first.open(0)
+    late = first.output()
+    wires.open(nonce=1)
+    mine = wires.open(nonce=2)
+    assert wires.stream(mine, TOKENS[:3]) == EXPECTED[:3]
+    refused = decode(wires.board.exchange(late).rstrip(b"\0"))
+    assert refused is not None and refused.reason is Reason.SESSION
+    assert wires.stream(mine, TOKENS[3:9]) == EXPECTED[3:9]
+    again = wires.open(nonce=1)  # a host that is still there, or has the number by chance, takes another
+    assert again.nonce not in (1, 2)
+    assert wires.stream(again, TOKENS) == EXPECTED
 
 
 def test_silence_ends_a_session():

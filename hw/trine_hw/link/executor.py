@@ -137,6 +137,7 @@ class Executor(wiring.Component):
         hidden = codec.info.hidden
         # What lives from frame to frame.
         self.session, self.expected = Signal(16), Signal(16)
+        self.ended = Signal(16)  # the session that the open one has replaced: a late OPEN of it opens nothing
         self.cached = Signal(range(link.window + 1))  # replies that are kept
         self.halted = Signal()
         self.fresh = Signal(init=1)  # the next token starts from the zero state
@@ -324,10 +325,11 @@ class Executor(wiring.Component):
                 with m.Case(Command.OPEN):
                     with m.If(self.arguments[-8:] != PROTOCOL_VERSION):
                         self._refuse(m, Reason.VERSION)
-                    with m.Elif(self.frame_session == 0):
+                    with m.Elif((self.frame_session == 0) | (self.frame_session == self.ended)):
                         self._refuse(m, Reason.SESSION)
                     with m.Elif(self.frame_session != self.session):
                         m.d.sync += [
+                            self.ended.eq(self.session),
                             self.session.eq(self.frame_session),
                             self.fresh.eq(1),
                             *(s.eq(0) for s in (self.expected, self.cached, self.written, self.halted)),

@@ -83,6 +83,7 @@ class BoardModel:
         """As the board's reset, or its configuration: everything is forgotten."""
         self._splitter = Splitter(2 * self.link.slot_bytes)
         self._session = self._expected = self._cached = 0
+        self._ended = 0  # the session that the open one has replaced: a late OPEN of it opens nothing
         self._replies: dict[int, bytes] = {}
         self._halted = False
         self._fresh = True  # the next token starts from the zero state
@@ -140,10 +141,10 @@ class BoardModel:
         if opens:
             if frame.payload[0] != PROTOCOL_VERSION:
                 return self._refuse(frame, Reason.VERSION)
-            if not frame.session:
+            if frame.session in (0, self._ended):
                 return self._refuse(frame, Reason.SESSION)
             if frame.session != self._session:
-                self._session = frame.session
+                self._ended, self._session = self._session, frame.session
                 self._expected = self._cached = self._written = 0
                 self._halted, self._fresh = False, True
         return encode(Frame(self._session, frame.sequence, DONE | frame.code, self.info.pack()))

@@ -36,6 +36,8 @@ _MOST_BACKOFF = 8
 #: Payloads are halved where more than a quarter of so many requests had to be sent again, and doubled where
 #: none had; they are never limited to less.
 _SAMPLE, _LEAST_PAYLOAD = 16, 24
+#: Refusals in a row after which a gap that cannot be filled is believed.
+_STRANGE_GAPS = 16
 #: Bytes of a frame that no board sends.
 _LONGEST_FRAME = 1 << 14
 
@@ -117,6 +119,7 @@ class Session:
         self._heard = 0.0  # time of the last valid frame, or of the first request after silence
         self._opening: float | None = None  # when OPEN was last sent
         self._bytes_seen = 0
+        self._strange_gaps = 0  # refusals since the last reply that wait for what has been answered
 
     # -- requests ------------------------------------------------------------------------------------
 
@@ -211,7 +214,10 @@ class Session:
         request = self._find(frame.sequence)
         if request is None or request.reply is not None:
             return
-        if frame.reason is not Reason.SEQUENCE:
+        if frame.reason is Reason.SEQUENCE:
+            self._judge_gap(frame)
+        else:
+            self._strange_gaps = 0
             self.counters.replies += 1
             request.reply = frame
             self._judge(request)
@@ -223,12 +229,29 @@ class Session:
         if lost:
             self._resend(lost, now)
 
+    def _judge_gap(self, frame: Frame) -> None:
+        """The board waits for a sequence number that none of the requests has: it has begun anew.
+
+        A late OPEN of this session may have opened it again after a reset. Refusals may be late too, but not
+        so many of them with no reply between.
+        """
+        expected = int.from_bytes(frame.payload[:2], "little")
+        if (expected - self._requests[0].sequence) % SEQUENCES > len(self._requests):
+            self._strange_gaps += 1
+            if self._strange_gaps == _STRANGE_GAPS:
+                raise BoardGone(self._lost(0))
+
     def _take_opening(self, frame: Frame, now: float) -> None:
         if frame.reason is Reason.VERSION:
             raise TrineError(
                 f"{self.where} refuses version {PROTOCOL_VERSION} of the protocol: build its bitstream "
                 "with this version of Trine"
             )
+        if frame.reason is Reason.SESSION and frame.payload[2:4] == self.nonce.to_bytes(2, "little"):
+            # The board has had a session of this number: another one, by chance, or this one, replaced.
+            self.nonce = 1 + (self.nonce + secrets.randbelow(SEQUENCES - 2)) % (SEQUENCES - 1)
+            self._send_open(now)
+            return
         if frame.session != self.nonce or frame.code != DONE | Command.OPEN:
             return
         info = Info.unpack(frame.payload)
