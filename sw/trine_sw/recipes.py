@@ -142,12 +142,8 @@ RECIPES = {
                     output_shift=1,
                     head_levels=(0, 1, 2, 3),
                 ),
-                schedule=Schedule(
-                    epochs=40, batch=32, steps=35, learning_rate=3e-3, dropout=0.4, locked=True
-                ),
-                baseline=Schedule(
-                    epochs=40, batch=32, steps=35, learning_rate=2e-3, dropout=0.5, locked=True
-                ),
+                schedule=Schedule(epochs=9, batch=20, steps=35, learning_rate=3e-3, dropout=0.25),
+                baseline=Schedule(epochs=9, batch=20, steps=35, dropout=0.4),
                 options=CellOptions(scale="norm"),
                 head="float",
             )
