@@ -1,0 +1,134 @@
+"""What the executor's states share: the session, the frame at hand, and the small things done with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib.memory import Memory
+
+from trine_hw.core import Core
+from trine_hw.link.record_writer import KeptCell, WantFlags
+from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason, Want
+from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
+
+__all__ = ["ExecutorState"]
+
+
+class ExecutorState:
+    """The registers of :class:`trine_hw.link.executor.Executor`, made within its ``elaborate``.
+
+    Parameters
+    ----------
+    m : the executor's module
+    ports : the executor, whose members the states drive
+    core, codec, link : as the executor's
+
+    Members
+    -------
+    session, expected : of the open session, its number and the sequence number that comes next
+    ended : the session that the open one has replaced: a late OPEN of it opens nothing
+    cached : replies that are kept
+    halted : a command was refused, and none is done until RESUME
+    fresh : the next token starts from the zero state
+    written : cells of a new state that have come
+    header, frame_session, sequence, code : the frame's
+    length : bytes of its payload
+    count : of bytes that are taken or given
+    arguments : the last byte taken on top; ``choices, tau, flags, seed`` as GENERATE has them
+    want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
+    refused, reason : the reply says no, and why
+    kept : the reply goes to the slot of its sequence number
+    used, record_bytes : bytes of the reply's payload so far, and of a token's record
+    cell, stored : a cell's number, and two cycles later the cell as it is kept
+    cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
+    store_write : the write port of the cells that are kept: the state after the last frame
+    events : one cycle each for the counters of that name
+    counter_words : all counters
+    """
+
+    def __init__(self, m: Module, ports: Any, core: Core, codec: Codec, link: LinkConfig) -> None:
+        self.ports, self.core, self.codec, self.link = ports, core, codec, link
+        hidden, geometry = codec.info.hidden, core.geometry
+        self.session, self.expected, self.ended = Signal(16), Signal(16), Signal(16)
+        self.cached = Signal(range(link.window + 1))
+        self.halted = Signal()
+        self.fresh = Signal(init=1)
+        self.written = Signal(range(hidden + 1))
+        self.header = Signal(8 * HEADER_BYTES)
+        self.frame_session, self.sequence, self.code = self.header[:16], self.header[16:32], self.header[32:]
+        self.length = Signal(range(link.max_payload + 1))
+        self.count = Signal(range(max(16, 2 * codec.token_bytes)))
+        self.arguments = Signal(8 * GENERATE_BYTES)
+        self.choices, self.tau = self.arguments[0:16], self.arguments[16:32]
+        self.flags, self.seed = self.arguments[32:40], self.arguments[40:72]
+        self.want = Signal(WantFlags())
+        self.token = Signal(8 * codec.token_bytes)
+        self.left = Signal(16)
+        self.reason = Signal(Reason.HALTED.bit_length())
+        self.refused, self.kept = Signal(), Signal()
+        self.used = Signal(range(2 * link.slot_bytes))
+        self.record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
+        self.cell = Signal(range(max(hidden, geometry.units * geometry.groups) + 1))
+        self.cell_c, self.second = Signal(signed(8)), Signal()
+        self._keep_cells(m)
+        self._count_events(m)
+
+    def _keep_cells(self, m: Module) -> None:
+        """Memory of the state after the last frame, written by the record writer and by WRITE."""
+        cell, ports = KeptCell(self.core), self.ports
+        m.submodules.store = store = Memory(shape=cell, depth=max(2, self.codec.info.hidden), init=[])
+        self.store_write, read = store.write_port(), store.read_port()
+        self.stored = Signal(cell)
+        m.d.comb += [
+            self.store_write.addr.eq(ports.store_addr),
+            self.store_write.data.eq(ports.store_data),
+            self.store_write.en.eq(ports.store_en),
+            read.addr.eq(self.cell),
+        ]
+        m.d.sync += self.stored.eq(read.data)
+
+    def _count_events(self, m: Module) -> None:
+        ports = self.ports
+        self.events = {name: Signal(name=f"event_{name}") for name in COUNTERS[3:]}
+        m.d.comb += [
+            self.events["overflows"].eq(ports.lost),
+            self.events["framing_errors"].eq(ports.framing_error),
+        ]
+        counts = []
+        for name, event in self.events.items():
+            count = Signal(32, name=f"count_{name}")
+            m.d.sync += count.eq(count + event)
+            counts.append(count)
+        self.counter_words = [ports.counts.word_select(n, 32) for n in range(3)] + counts
+
+    # -- small actions, each within a state ----------------------------------------------------------------
+
+    def refuse(self, m: Module, reason: Reason) -> None:
+        """The reply to this frame says no."""
+        m.d.sync += [self.reason.eq(reason), self.refused.eq(1)]
+        m.next = "Reply"
+
+    def restart(self, m: Module, at: int) -> None:
+        """Read the frame from byte ``at`` on."""
+        m.d.comb += [self.ports.read_start.eq(1), self.ports.read_at.eq(at)]
+
+    def give(self, m: Module, value: Value) -> Value:
+        """Offer a byte of the reply; 1 in the cycle in which it is taken."""
+        m.d.comb += [self.ports.reply.valid.eq(1), self.ports.reply.payload.eq(value)]
+        return self.ports.reply.ready
+
+    def choose_slot(self, m: Module) -> None:
+        """Point at the slot of this frame's reply."""
+        window = self.link.window
+        numbered = self.sequence[: (window - 1).bit_length()] if window > 1 else 0
+        m.d.comb += self.ports.slot.eq(Mux(self.kept, numbered, window))
+
+    def items_from_bytes(self, m: Module) -> None:
+        """The payload's bytes go to the item reader."""
+        ports = self.ports
+        m.d.comb += [
+            ports.item_bytes.valid.eq(ports.bytes.valid),
+            ports.item_bytes.payload.eq(ports.bytes.payload),
+            ports.bytes.ready.eq(ports.item_bytes.ready),
+        ]
