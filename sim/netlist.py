@@ -17,7 +17,7 @@ from typing import Any
 from amaranth.back import rtlil
 from block_ram import BlockRAM, Net
 
-from trine_boards.build import SYNTHESIS_ECP5
+from trine_boards.families import ECP5
 from trine_sw.errors import TrineError
 from trine_sw.toolchain import Tool, require, yosys_share
 
@@ -28,7 +28,7 @@ MODELS = Path(__file__).parent / "models"
 #: As boards are built.
 SCRIPT = f"""\
 read_rtlil {{name}}.il
-{SYNTHESIS_ECP5}write_json {{name}}.json
+{ECP5.synthesis}write_json {{name}}.json
 write_verilog -noattr {{name}}.v
 """
 

@@ -16,7 +16,8 @@ class Board:
     Resource counts are the chip's, from its data sheet. A block RAM's read port yields `block_ram_bits` in a
     cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of column ROM that suits the
     chip. `platform` makes the Amaranth platform, `clock_domain` what drives ``sync`` at the given MHz.
-    `link` sizes the link's buffers, `usb` is the vendor and product number of the board's serial port.
+    `link` sizes the link's buffers. `usb` is the vendor and product number of the board's serial port;
+    `usb_interface` counts from 0 and says which, where a chip has several.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Board:
     platform: Callable[[], Any]
     clock_domain: Callable[[float], Any]
     usb: tuple[int, int] | None = None
+    usb_interface: int | None = None
     link: LinkConfig = field(default_factory=LinkConfig)
 
     @property

@@ -1,44 +1,27 @@
-"""From a core to a bitstream: Amaranth's files, then Yosys, nextpnr and ecppack, each step kept."""
+"""From a board's top to a bitstream: Amaranth's files, synthesis, placements, packing, each step kept."""
 
+import hashlib
+import importlib.metadata
 import json
 import re
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trine_boards.board import Board
-from trine_boards.steps import Step, run_step
+from trine_boards.families import FAMILIES, Family, Resources
+from trine_boards.placements import side_by_side
+from trine_boards.steps import Step, recorded, record_step, run_step
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
-from trine_sw.whole_file import make_folder
+from trine_sw.whole_file import make_folder, replacing
 
-__all__ = ["SYNTHESIS_ECP5", "Routed", "build_bitstream", "read_report"]
+__all__ = ["Routed", "build_bitstream", "read_report"]
 
-#: ``synth_ecp5`` in two halves. Between them, wires of several bits are split: otherwise Yosys may stop in
-#: the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
-#: drivers.
-SYNTHESIS_ECP5 = """\
-synth_ecp5 -nodsp -top {name} -run begin:map_luts
-splitnets
-synth_ecp5 -nodsp -top {name} -run map_luts:
-check -assert
-"""
-#: nextpnr's option for each device, and its name for each package, by the platform's names.
-_DEVICES = {"LFE5U-12F": "--12k"} | {
-    f"{series}-{size}F": f"--{option}{size}k"
-    for series, option in (("LFE5U", ""), ("LFE5UM", "um-"), ("LFE5UM5G", "um5g-"))
-    for size in (25, 45, 85)
-}
-_PACKAGES = {
-    "BG256": "CABGA256",
-    "MG285": "CSFBGA285",
-    "BG381": "CABGA381",
-    "BG554": "CABGA554",
-    "BG756": "CABGA756",
-}
-
-#: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since.
+#: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since. Steps
+#: that run side by side call it from threads of their own.
 Progress = Callable[[str, str, float], None]
 
 
@@ -46,14 +29,16 @@ Progress = Callable[[str, str, float], None]
 class Routed:
     """A placed and routed design that meets its clock, and the files that came of it.
 
-    `used` counts the chip's resources by nextpnr's names; `tools` says which programs made it.
+    `seeds` has the clock that each placement reached, and None for one that nextpnr could not finish; `seed`
+    is the best of them, the one in the bitstream. `tools` says which programs made it.
     """
 
     bitstream: Path
     fmax_mhz: float
     clock_mhz: float
-    used: dict[str, int]
+    used: Resources
     seed: int
+    seeds: dict[int, float | None]
     tools: list[str]
 
 
@@ -63,12 +48,13 @@ def build_bitstream(
     clock_mhz: float,
     folder: Path,
     *,
-    seeds: Iterable[int] = (1,),
+    seeds: Sequence[int] = (1,),
     progress: Progress = lambda step, what, seconds: None,
 ) -> Routed:
-    """Make ``folder/top.bit`` for `top`, placing with one seed after the other until the clock is met.
+    """Make the bitstream of `top` in `folder`, from the best of placements with these seeds.
 
-    Steps whose inputs have not changed are taken over from an earlier build in the same folder. The
+    Placements run side by side on the processors there are. Steps whose inputs have not changed are taken
+    over from an earlier build in the same folder, and so is a placement that an earlier build finished. The
     bitstream of an earlier build stays until the new one is complete.
 
     Raises
@@ -77,57 +63,92 @@ def build_bitstream(
         If a tool is missing, fails or is killed, if the design does not fit or does not route, or if no
         seed meets `clock_mhz`; the message says what to try.
     """
-    if board.family != "ecp5":
-        raise TrineError(f"{board.title} cannot be built for yet: its family is {board.family}, not ecp5")
-    yosys, nextpnr, ecppack = (toolchain.require(name) for name in ("yosys", "nextpnr-ecp5", "ecppack"))
+    if board.family not in FAMILIES:
+        raise TrineError(
+            f"{board.title} cannot be built for: its family is {board.family}, not one of {', '.join(FAMILIES)}"
+        )
+    family = FAMILIES[board.family]
+    yosys, router, packer = (toolchain.require(name) for name in ("yosys", family.router, family.packer))
     make_folder(folder)
-    platform = _write_sources(top, board, folder)
+    platform = board.platform()
 
-    def run(step: Step) -> None:
+    def run(step: Step, cancelled: threading.Event | None = None) -> None:
         progress(step.name, "started", 0)
-        ran = run_step(step, folder, lambda seconds: progress(step.name, "running", seconds))
+        ran = run_step(step, folder, lambda seconds: progress(step.name, "running", seconds), cancelled)
         progress(step.name, "done" if ran else "kept", 0)
 
+    progress("elaboration", "started", 0)
+    ran = _elaborate(top, platform, family, folder)
+    progress("elaboration", "done" if ran else "kept", 0)
     run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
-    best = 0.0
-    tried = []
-    for seed in seeds:
-        route = f"route-{seed}"
+
+    def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
+        route, constraints = f"route-{seed}", f"top.{family.constraints}"
+        routed, report, log = (f"{route}.{suffix}" for suffix in (family.routed, "report.json", "text"))
         arguments = (
-            *(_DEVICES[platform.device], "--package", _PACKAGES[platform.package], "--speed", platform.speed),
-            *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", f"{route}.config"),
-            *("--report", f"{route}.report.json", "--log", f"{route}.text", "--seed", str(seed)),
+            *family.chip_options(platform),
+            *family.file_options(routed),
+            *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
         )
-        outputs = (f"{route}.config", f"{route}.report.json", f"{route}.text")
-        run(Step(route, nextpnr, arguments, ("top.json", "top.lpf"), outputs))
-        fmax, used = read_report(folder / f"{route}.report.json", folder / f"{route}.text", clock_mhz)
-        tried.append(seed)
-        best = max(best, fmax)
-        if fmax >= clock_mhz:
-            config = f"{route}.config"
-            options = ("--compress", "--input", config, "--bit", "top.bit")
-            run(Step("bitstream", ecppack, options, (config,), ("top.bit",)))
-            tools = [str(tool) for tool in (yosys, nextpnr, ecppack)]
-            return Routed(folder / "top.bit", fmax, clock_mhz, used, seed, tools)
-    raise TrineError(
-        f"the routed core reaches {best:.1f} MHz, not the {clock_mhz:g} MHz asked for (seeds tried: "
-        f"{', '.join(map(str, tried))}); ask for a lower --clock, more --seeds or fewer --lanes"
-    )
+        run(Step(route, router, arguments, ("top.json", constraints), (routed, report, log)), cancelled)
+        return read_report(folder / report, folder / log, clock_mhz)
+
+    made, failed = side_by_side(seeds, place)
+    if not made:
+        raise failed[min(failed)]
+    figures: dict[int, float | None] = {
+        seed: made[seed][0] if seed in made else None for seed in sorted({*made, *failed})
+    }
+    seed = max(made, key=lambda seed: (made[seed][0], -seed))
+    fmax, used = made[seed]
+    if fmax < clock_mhz:
+        shown = ", ".join(f"{n}: {mhz:.1f}" if mhz else f"{n}: failed" for n, mhz in figures.items())
+        raise TrineError(
+            f"the routed core reaches {fmax:.1f} MHz, not the {clock_mhz:g} MHz asked for (MHz by seed: "
+            f"{shown}); ask for a lower --clock, more --seeds or fewer --lanes"
+        )
+    routed, bitstream = f"route-{seed}.{family.routed}", f"top.{family.bitstream}"
+    run(Step("bitstream", packer, family.pack_options(routed, bitstream), (routed,), (bitstream,)))
+    tools = [str(tool) for tool in (yosys, router, packer)]
+    resources = family.resources(used, folder / "top.json")
+    return Routed(folder / bitstream, fmax, clock_mhz, resources, seed, figures, tools)
 
 
-def _write_sources(top: Any, board: Board, folder: Path) -> Any:
-    """Elaborate `top` for `board` and write ``top.il``, ``top.ys`` and ``top.lpf``; returns the platform."""
+def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
+    """Write ``top.il``, ``top.ys`` and the constraints, or leave them where nothing they are made from has
+    changed; returns whether they were written."""
+    names = ("top.il", f"top.{family.constraints}", "top.ys")
+    script = f"read_rtlil top.il\n{family.synthesis.format(name='top')}write_json top.json\n"
+    digest = hashlib.sha256(f"{top.identity}\n{script}\n{_code_digest()}".encode()).hexdigest()
+    record = folder / "elaboration.step.json"
+    if all((folder / name).exists() for name in names) and recorded(record) == digest:
+        return False
+    record.unlink(missing_ok=True)
     toolchain.activate()  # Amaranth writes Verilog for debugging, which needs Yosys
-    platform = board.platform()
     plan = platform.prepare(top, "top", emit_src=False)  # a moved line of source is no change
-    for name in ("top.il", "top.lpf"):
-        contents = plan.files[name]
-        (folder / name).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
-    script = f"read_rtlil top.il\n{SYNTHESIS_ECP5.format(name='top')}write_json top.json\n"
-    (folder / "top.ys").write_text(script)
-    return platform
+    for name in names:
+        contents = script if name == "top.ys" else plan.files[name]
+        with replacing(folder / name) as file:
+            file.write(contents if isinstance(contents, bytes) else contents.encode())
+    record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
+    return True
+
+
+def _code_digest() -> str:
+    """Changes with the code that elaboration runs."""
+    state = hashlib.sha256()
+    for package in ("amaranth", "amaranth-boards"):
+        state.update(importlib.metadata.version(package).encode())
+    import trine_boards
+    import trine_hw
+    import trine_sw
+
+    for package in (trine_boards, trine_hw, trine_sw):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            state.update(path.read_bytes())
+    return state.hexdigest()
 
 
 def read_report(report: Path, log: Path, clock_mhz: float) -> tuple[float, dict[str, int]]:

@@ -47,6 +47,7 @@ class Report:
     dense_gops: float
     effective_gops: float
     seed: int
+    seeds: dict[str, float | None]
     tools: list[str]
     text: str
     command: str
@@ -74,10 +75,10 @@ def make_report(
         banks=engine.banks,
         groups=geometry.groups,
         sampler_ways=engine.sampler_ways,
-        lut4=routed.used["TRELLIS_COMB"],
-        ff=routed.used["TRELLIS_FF"],
-        block_ram=routed.used["DP16KD"],
-        dsp=routed.used["MULT18X18D"],
+        lut4=routed.used.lut4,
+        ff=routed.used.ff,
+        block_ram=routed.used.block_ram,
+        dsp=routed.used.dsp,
         fmax_mhz=round(routed.fmax_mhz, 2),
         clock_mhz=routed.clock_mhz,
         cycles_per_token=round(cycles, 3),
@@ -87,6 +88,7 @@ def make_report(
         dense_gops=round(dense * per_second / 1e9, 2),
         effective_gops=round(effective * per_second / 1e9, 2),
         seed=routed.seed,
+        seeds={str(seed): mhz and round(mhz, 2) for seed, mhz in routed.seeds.items()},
         tools=routed.tools,
         text=text,
         command=command,

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from trine_sw.errors import TrineError
 from trine_sw.toolchain import Tool
 
-__all__ = ["Step", "run_step"]
+__all__ = ["Step", "record_step", "recorded", "run_step"]
 
 _LAST_LINES = 8
 _POLL_SECONDS = 0.2
@@ -38,22 +39,30 @@ class Step:
         return state.hexdigest()
 
 
-def run_step(step: Step, folder: Path, tick: Callable[[float], None] = lambda seconds: None) -> bool:
+def run_step(
+    step: Step,
+    folder: Path,
+    tick: Callable[[float], None] = lambda seconds: None,
+    cancelled: threading.Event | None = None,
+) -> bool:
     """Run `step` in `folder`, or do nothing where its outputs are up to date; returns whether it ran.
 
     The tool works in a folder of its own, and its outputs are put in place only when it has ended well: a
     failure, or this process being killed, leaves what stood there before. The log is ``<step>.log``.
-    `tick` is called with the seconds since the start, about five times a second.
+    `tick` is called with the seconds since the start, about five times a second. Once `cancelled` is set,
+    the tool is ended.
 
     Raises
     ------
     TrineError
         If the tool fails or is killed; the message has its own last lines and where the log lies.
+    KeyboardInterrupt
+        If it was cancelled.
     """
     record = folder / f"{step.name}.step.json"
     digest = step.digest(folder)
     outputs = [folder / name for name in step.outputs]
-    if all(path.exists() for path in outputs) and _recorded(record) == digest:
+    if all(path.exists() for path in outputs) and recorded(record) == digest:
         return False
     record.unlink(missing_ok=True)
     workplace = folder / f"{step.name}.partial"
@@ -63,7 +72,7 @@ def run_step(step: Step, folder: Path, tick: Callable[[float], None] = lambda se
         shutil.copyfile(folder / name, workplace / name)
     log = folder / f"{step.name}.log"
     try:
-        status = _run([*step.tool.command, *step.arguments], step.tool.environ(), workplace, log, tick)
+        status = _run([*step.tool.command, *step.arguments], step.tool.environ(), workplace, log, tick, cancelled)
         if status:
             raise TrineError(_failure(step, status, log))
         for name in step.outputs:
@@ -71,15 +80,21 @@ def run_step(step: Step, folder: Path, tick: Callable[[float], None] = lambda se
                 raise TrineError(f"{step.tool.name} ended without writing {name}; its log is {log}")
         for name, path in zip(step.outputs, outputs, strict=True):
             os.replace(workplace / name, path)
-        temporary = record.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"digest": digest, "tool": str(step.tool)}) + "\n")
-        os.replace(temporary, record)
+        record_step(record, digest, str(step.tool))
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
     return True
 
 
-def _recorded(record: Path) -> str | None:
+def record_step(record: Path, digest: str, tool: str) -> None:
+    """Note that a step's outputs stand, what they were made from, and by what."""
+    temporary = record.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"digest": digest, "tool": tool}) + "\n")
+    os.replace(temporary, record)
+
+
+def recorded(record: Path) -> str | None:
+    """What the step's outputs were made from; None where they are not complete."""
     try:
         return json.loads(record.read_text())["digest"]
     except (OSError, ValueError, KeyError):
@@ -92,6 +107,7 @@ def _run(
     folder: Path,
     log: Path,
     tick: Callable[[float], None],
+    cancelled: threading.Event | None,
 ) -> int:
     """Exit status of `command`; it and its children end with this process' own interruption."""
     with log.open("wb") as output:
@@ -109,6 +125,8 @@ def _run(
         start = time.monotonic()
         try:
             while True:
+                if cancelled is not None and cancelled.is_set():
+                    raise KeyboardInterrupt
                 tick(time.monotonic() - start)
                 try:
                     return process.wait(_POLL_SECONDS)

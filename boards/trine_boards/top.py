@@ -1,5 +1,8 @@
 """The whole of a board's gateware: clock, pins, UART, link and core."""
 
+import json
+from dataclasses import asdict
+
 from amaranth.hdl import Elaboratable, Module
 
 from trine_boards.board import Board
@@ -36,6 +39,10 @@ class BoardTop(Elaboratable):
         self.clock_mhz = clock_mhz
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
         sizes = link_for(model, engine, board.link)
+        #: Of what it is made, for a build that asks whether anything has changed.
+        self.identity = json.dumps(
+            [model.digest().hex(), asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud]
+        )
         link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
         self.uart = UARTLink(link, divisor)
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Entry", "Scanner", "trit_layout"]
+__all__ = ["Entry", "Scanner", "encode", "first", "select", "trit_layout"]
 
 #: Trits looked at together. Eight keep both halves of the search (word, trit) at three levels of LUT4.
 _WORD = 8
@@ -39,13 +39,13 @@ class Entry(data.StructLayout):
         )
 
 
-def _first(bits: Value) -> Value:
+def first(bits: Value) -> Value:
     """One-hot lowest set bit."""
     width = len(bits)
     return (bits & (~bits + 1))[:width]
 
 
-def _select(one_hot: Value, items: Sequence[Value]) -> Value:
+def select(one_hot: Value, items: Sequence[Value]) -> Value:
     """AND-OR selection of ``items`` by a one-hot value; 0 where no bit is set."""
     result: Value = Const(0, len(items[0]))
     for bit, item in zip(one_hot, items, strict=True):
@@ -53,7 +53,7 @@ def _select(one_hot: Value, items: Sequence[Value]) -> Value:
     return result
 
 
-def _encode(one_hot: Value) -> Value:
+def encode(one_hot: Value) -> Value:
     """Position of the set bit."""
     width = max(1, (len(one_hot) - 1).bit_length())
     return Cat(
@@ -142,9 +142,9 @@ class Scanner(wiring.Component):
         current_index = Signal(max(1, (words - 1).bit_length()))
         current_valid = Signal()
 
-        next_word = _first(pending)
+        next_word = first(pending)
         lowest = Signal(_WORD)
-        m.d.comb += lowest.eq(_first(current))
+        m.d.comb += lowest.eq(first(current))
         exhausted = Signal()
         m.d.comb += exhausted.eq((current & ~lowest) == 0)
         room = Signal()
@@ -159,12 +159,12 @@ class Scanner(wiring.Component):
             m.d.sync += current.eq(current & ~lowest)
         with m.If(fetch):
             fetched = Signal(_WORD * trit)
-            m.d.comb += fetched.eq(_select(next_word, [word(held, i) for i in range(words)]))
+            m.d.comb += fetched.eq(select(next_word, [word(held, i) for i in range(words)]))
             m.d.sync += [
                 current_valid.eq(1),
                 current_word.eq(fetched),
                 current.eq(actives(fetched)),
-                current_index.eq(_encode(next_word)),
+                current_index.eq(encode(next_word)),
                 pending.eq(pending & ~next_word),
                 begin.eq(0),
             ]
@@ -182,9 +182,9 @@ class Scanner(wiring.Component):
         with m.If(room):
             m.d.sync += self.o.valid.eq(current_valid)
             m.d.sync += [
-                entry.column.eq(Cat(_encode(lowest), current_index)),
+                entry.column.eq(Cat(encode(lowest), current_index)),
                 entry.trit.eq(
-                    _select(lowest, [current_word[i * trit : (i + 1) * trit] for i in range(_WORD)])
+                    select(lowest, [current_word[i * trit : (i + 1) * trit] for i in range(_WORD)])
                 ),
                 entry.final.eq(exhausted & ~pending.any()),
             ]

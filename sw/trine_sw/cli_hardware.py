@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from trine_sw.cli_model import json_option, model_argument, print_json, print_pairs
 from trine_sw.errors import TrineError
@@ -104,7 +104,7 @@ def boards(as_json: bool) -> None:
     if as_json:
         print_json({name: {c: getattr(board, c) for c in columns} for name, board in BOARDS.items()})
         return
-    table = Table("board", "", *columns)
+    table = Table(Column("board", no_wrap=True), "", *columns)
     for name, board in BOARDS.items():
         table.add_row(name, board.title, *(str(getattr(board, column)) for column in columns))
     Console().print(table)
@@ -182,7 +182,7 @@ def verilog(
 @click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
 @lanes_option
 @banks_option
-@click.option("--seeds", default=1, show_default=True, help="Placements to try until the clock is met.")
+@click.option("--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
 @json_option
@@ -222,13 +222,18 @@ def build(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         top = BoardTop(model, engine, board, clock)
-        with Console(stderr=True).status("elaboration") as status:
+        console = Console(stderr=True)
+        with console.status("elaboration") as status:
+            running: dict[str, float] = {}
 
             def progress(step: str, what: str, seconds: float) -> None:
                 if what in ("done", "kept"):
-                    Console(stderr=True).print(f"{step}: {what}")
+                    running.pop(step, None)
+                    console.print(f"{step}: {what}")
                 else:
-                    status.update(f"{step}, {seconds:.0f} s; log {folder / step}.log")
+                    running[step] = seconds
+                shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
+                status.update(f"{shown}; logs in {folder}")
 
             routed = build_bitstream(top, board, clock, folder, seeds=range(1, seeds + 1), progress=progress)
     except ValueError as error:  # a clock that the PLL or the UART cannot make

@@ -1,0 +1,126 @@
+"""Families of chips: their programs between netlist and bitstream, and their names for what a design uses."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ECP5", "FAMILIES", "ICE40", "Family", "Resources"]
+
+#: ``synth_FAMILY`` in two halves. Between them, wires of several bits are split: otherwise Yosys may stop in
+#: the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
+#: drivers.
+_SYNTHESIS = """\
+{command} -top {{name}} -run begin:map_luts
+splitnets
+{command} -top {{name}} -run map_luts:
+check -assert
+"""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a design takes of its chip. `lut4` counts logic cells where a LUT4 shares one with a flip-flop."""
+
+    lut4: int
+    ff: int
+    block_ram: int
+    dsp: int
+
+
+class Family(ABC):
+    """How a family is built for, by Yosys, nextpnr and a program that makes the bitstream.
+
+    Members
+    -------
+    synthesis : Yosys' commands for the module ``{name}``
+    router, packer : names in :data:`trine_sw.toolchain.TOOLS`
+    constraints, routed, bitstream : suffixes of the files of pins and clocks, of a routed design, and of its
+        bitstream
+    """
+
+    synthesis: str
+    router: str
+    packer: str
+    constraints: str
+    routed: str
+    bitstream: str
+
+    @abstractmethod
+    def chip_options(self, platform: Any) -> tuple[str, ...]:
+        """nextpnr's options for the platform's chip."""
+
+    @abstractmethod
+    def file_options(self, routed: str) -> tuple[str, ...]:
+        """nextpnr's options for the constraints ``top.*`` and its result."""
+
+    @abstractmethod
+    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+        """The packer's arguments."""
+
+    @abstractmethod
+    def resources(self, used: dict[str, int], netlist: Path) -> Resources:
+        """From nextpnr's counts, and Yosys' netlist for what they lack."""
+
+
+class _ECP5(Family):
+    synthesis = _SYNTHESIS.format(command="synth_ecp5 -nodsp")
+    router, packer = "nextpnr-ecp5", "ecppack"
+    constraints, routed, bitstream = "lpf", "config", "bit"
+
+    # By the platform's names.
+    _DEVICES = {"LFE5U-12F": "--12k"} | {
+        f"{series}-{size}F": f"--{option}{size}k"
+        for series, option in (("LFE5U", ""), ("LFE5UM", "um-"), ("LFE5UM5G", "um5g-"))
+        for size in (25, 45, 85)
+    }
+    _PACKAGES = {
+        "BG256": "CABGA256",
+        "MG285": "CSFBGA285",
+        "BG381": "CABGA381",
+        "BG554": "CABGA554",
+        "BG756": "CABGA756",
+    }
+
+    def chip_options(self, platform: Any) -> tuple[str, ...]:
+        package = self._PACKAGES[platform.package]
+        return (self._DEVICES[platform.device], "--package", package, "--speed", platform.speed)
+
+    def file_options(self, routed: str) -> tuple[str, ...]:
+        return ("--json", "top.json", "--lpf", "top.lpf", "--textcfg", routed)
+
+    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+        return ("--compress", "--input", routed, "--bit", bitstream)
+
+    def resources(self, used: dict[str, int], netlist: Path) -> Resources:
+        names = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
+        return Resources(*(used[name] for name in names))
+
+
+class _ICE40(Family):
+    # No -dsp: synth_ice40 uses multipliers only where it is asked to.
+    synthesis = _SYNTHESIS.format(command="synth_ice40")
+    router, packer = "nextpnr-ice40", "icepack"
+    constraints, routed, bitstream = "pcf", "asc", "bin"
+
+    def chip_options(self, platform: Any) -> tuple[str, ...]:
+        return (f"--{platform.device.lower().removeprefix('ice40')}", "--package", platform.package.lower())
+
+    def file_options(self, routed: str) -> tuple[str, ...]:
+        return ("--json", "top.json", "--pcf", "top.pcf", "--asc", routed)
+
+    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+        return (routed, bitstream)
+
+    def resources(self, used: dict[str, int], netlist: Path) -> Resources:
+        cells = json.loads(netlist.read_text())["modules"]["top"]["cells"].values()
+        ff = sum(cell["type"].startswith("SB_DFF") for cell in cells)
+        # Only the UltraPlus chips have multipliers, and nextpnr names them for these alone.
+        return Resources(used["ICESTORM_LC"], ff, used["ICESTORM_RAM"], used.get("ICESTORM_DSP", 0))
+
+
+ECP5, ICE40 = _ECP5(), _ICE40()
+
+#: By ``Board.family``.
+FAMILIES: dict[str, Family] = {"ecp5": ECP5, "ice40": ICE40}

@@ -1,0 +1,31 @@
+"""iCEBreaker with an iCE40UP5K: 12 MHz oscillator, the USB UART of its FT2232H."""
+
+from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+from trine_boards.board import Board
+from trine_boards.ice40_clock import ICE40ClockDomain
+from trine_sw.link.protocol import LinkConfig
+
+__all__ = ["ICEBREAKER"]
+
+ICEBREAKER = Board(
+    name="icebreaker",
+    title="1BitSquared iCEBreaker",
+    chip="iCE40UP5K-SG48",
+    family="ice40",
+    lut4=5_280,
+    ff=5_280,
+    block_ram=30,
+    block_ram_bits=16,
+    block_ram_depth=256,
+    dsp=8,
+    block_ram_kind="inferred",
+    clock_mhz=18,
+    baud=1_000_000,
+    programmer="ice40_generic",
+    platform=ICEBreakerPlatform,
+    clock_domain=ICE40ClockDomain,
+    usb=(0x0403, 0x6010),  # FT2232H
+    usb_interface=1,  # its channel B; A is the programmer's
+    link=LinkConfig(window=1, receive_bytes=512),
+)
