@@ -22,7 +22,7 @@ from trine_sw.engine import (
 from trine_sw.fit import sample_tokens
 from trine_sw.model import Layer, Model, ModelConfig
 from trine_sw.random_model import random_model
-from trine_sw.timing import HEAD_ROOM
+from trine_sw.timing import head_room
 
 PIPELINE = ROM_LATENCY + ACCUMULATE_LATENCY + CELL_LATENCY + SCAN_LATENCY
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -72,6 +72,18 @@ SWEEP = [
         "typical",
         False,
         EngineConfig(16, 1, head="host"),
+    ),
+    (  # three blocks of cells, two of head lanes
+        ModelConfig(hidden=21, embedding=14, vocab_size=40, cell_max=7, head_levels=(0, 1, 2)),
+        "typical",
+        True,
+        EngineConfig(1000, 3, sampler_ways=2, relays=1, assignment=tuple(np.arange(35) * 7 % 11 % 3)),
+    ),
+    (
+        ModelConfig(hidden=23, embedding=4, vocab_size=30, cell_max=7),
+        "extreme",
+        True,
+        EngineConfig(65, 2, embedding="host", relays=1, assignment=(0, 1) * 5 + (1,) * 17),
     ),
 ]
 
@@ -128,7 +140,8 @@ def test_demo_model_on_verilator() -> None:
     assert model.embedding_weight is not None
     active = model.embedding_weight[tokens[1:]] != 0
     of_fullest_bank = np.max([active[:, bank :: engine.banks].sum(1) for bank in range(engine.banks)], axis=0)
-    behind_logits = run.cycles[1:] == HEAD_ROOM + Geometry(model.config, engine).head_beats(0)
+    geometry = Geometry(model.config, engine)
+    behind_logits = run.cycles[1:] == head_room(geometry) + geometry.head_beats(0)
     idle = idle_at_boundaries(run)
     assert (idle <= np.maximum(2, PIPELINE - of_fullest_bank))[~behind_logits].all()
     assert np.mean(idle) < 2.5 and np.mean(idle <= 2) > 0.7 and np.mean(behind_logits) < 0.2

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from trine_boards.board import Board
 from trine_boards.build import Routed
-from trine_sw.data import load_text
+from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
@@ -21,6 +21,7 @@ from trine_sw.whole_file import make_folder, replacing
 __all__ = ["Report", "make_report", "rom_ports_used", "write_report"]
 
 _TEXT_TOKENS = 8192
+_WORD_TOKENS = 2000
 _TRIT_BITS = 2
 
 
@@ -100,6 +101,9 @@ def _text(model: Model) -> tuple[npt.NDArray[np.int64], str]:
     dataset = model.training.get("data_set")
     if dataset and model.vocabulary:
         try:
+            if END in model.vocabulary:
+                tokens = model.encode(load_text(dataset, "test"))[:_WORD_TOKENS]
+                return tokens, f"the first {len(tokens)} words of {dataset}'s test split"
             tokens = model.encode(load_text(dataset, "valid")[:_TEXT_TOKENS])
             return tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
         except TrineError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from trine_hw.cells import LoadCells, LstmCells, level_bits
-from trine_hw.column_rom import ColumnROM
+from trine_hw.cell_blocks import CellBlocks
+from trine_hw.cells import LoadCells, level_bits
+from trine_hw.column_rom import ECP5_LANES, ColumnROM
+from trine_hw.copies import copies
 from trine_hw.head import LogitBeat, LogitStream
 from trine_hw.issue import ColumnIssue
 from trine_hw.lanes import Lanes
@@ -22,6 +24,9 @@ from trine_sw.placement import Placement, place
 from trine_sw.sampler import STATE_BITS, TAU_BITS
 
 __all__ = ["Core", "LoadState", "StateOutput"]
+
+#: Block RAMs of a bank that share a copy of their address in an engine with relays.
+_PART = 8
 
 
 class StateOutput(data.StructLayout):
@@ -81,6 +86,8 @@ class Core(wiring.Component):
         The sampler's random state.
     load : In(:class:`LoadState`)
         If ``loadable``.
+    state_shift : In(1)
+        If ``loadable``: moves the cells of the beat at ``state`` down by one, while it is not taken.
     tokens, cycles, columns : Out(32)
         Counters, modulo 2^32: steps ended; cycles in which a token was in the engine; columns issued.
     """
@@ -108,7 +115,7 @@ class Core(wiring.Component):
                 "generator": Out(STATE_BITS),
             }
         if loadable:
-            members["load"] = In(LoadState(model, geometry.groups))
+            members |= {"load": In(LoadState(model, geometry.groups)), "state_shift": In(1)}
         super().__init__(members)  # pyright: ignore[reportArgumentType]
 
     def elaborate(self, platform: object) -> Module:
@@ -122,14 +129,12 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(geometry)
         m.submodules.issue = issue = ColumnIssue(geometry, bits)
         m.submodules.lanes = lanes = Lanes(placement, bits)
-        m.submodules.cells = cells = LstmCells(
-            model.config, units=geometry.units, groups=geometry.groups, loadable=self.loadable
-        )
-        m.submodules.queue = queue = StateQueue(geometry)
+        m.submodules.cells = cells = CellBlocks(geometry, loadable=self.loadable)
+        m.submodules.queue = queue = StateQueue(geometry, shiftable=self.loadable)
         connect(m, flipped(self.i), source.i)
 
         # Scanners: x is captured from the source, h from the cells.
-        h = self._state_vector(m, cells)
+        h, committed = self._state_vector(m, cells)
         x_idle, h_idle = Signal(banks), Signal(banks)
         for bank in range(banks):
             of_x, of_h = geometry.bank_x(bank), geometry.bank_h(bank)
@@ -156,7 +161,7 @@ class Core(wiring.Component):
             sequencer.feeds_back.eq(source.feeds_back),
             sequencer.x_idle.eq(x_idle.all()),
             sequencer.h_idle.eq(h_idle.all()),
-            sequencer.committed.eq(cells.o_valid & cells.o_last),
+            sequencer.committed.eq(committed),
             sequencer.issue_done.eq(issue.done),
             sequencer.state_taken.eq(queue.taken),
             issue.begin.eq(sequencer.begin),
@@ -165,51 +170,63 @@ class Core(wiring.Component):
             issue.base.eq(sequencer.base),
         ]
 
-        # Column ROMs; signs, magnitudes and markers keep step with their words.
+        # Column ROMs; signs, magnitudes and markers keep step with their words. The lanes have the register
+        # that is theirs with relays.
         delayed = [issue.trits.as_value(), Cat(sequencer.marker, sequencer.reseed)]
         for stage in range(ROM_LATENCY):
             stages = [Signal(len(value), name=f"rom_stage_{stage}_{i}") for i, value in enumerate(delayed)]
             m.d.sync += [signal.eq(value) for signal, value in zip(stages, delayed, strict=True)]
             delayed = list(stages)
         for bank in range(banks):
-            rom = ColumnROM(placement.banks[bank], block_ram=engine.block_ram)
-            m.submodules[f"rom_{bank}"] = rom
-            m.d.comb += [rom.addr.eq(issue.addr[bank]), lanes.words[bank].as_value().eq(rom.o.as_value())]
+            self._roms(m, bank, issue.addr[bank], lanes.words[bank].as_value())
         m.d.comb += [lanes.trits.as_value().eq(delayed[0]), lanes.marker.as_value().eq(delayed[1][:-1])]
-        reseed = Signal()
-        m.d.sync += reseed.eq(delayed[1][-1])
+        reseed = delayed[1][-1]
+        for stage in range(1 + engine.relays):
+            later = Signal(name=f"reseed_{stage}")
+            m.d.sync += later.eq(reseed)
+            reseed = later
 
-        marker = lanes.marker_o
         m.d.comb += [
             cells.decisions.eq(lanes.decisions),
-            cells.group.eq(marker.group),
-            cells.fresh.eq(marker.fresh),
-            cells.last.eq(marker.last),
-            cells.valid.eq(marker.gates),
+            cells.markers.eq(lanes.markers_o),
             queue.i.cells.eq(cells.o),
             queue.i.last.eq(cells.o_last),
-            queue.put.eq(cells.o_valid),
+            queue.put.eq(cells.put),
             self.state.valid.eq(queue.o.valid),
             self.state.payload.cells.eq(queue.o.payload.cells),
             self.state.payload.last.eq(queue.o.payload.last),
             queue.o.ready.eq(self.state.ready),
         ]
         if self.loadable:
-            m.d.comb += cells.load.eq(self.load.cells)
-            with m.If(self.load.cells.active):
-                # The state goes the way of a step's, but is nobody's answer.
-                m.d.comb += [
-                    cells.group.eq(self.load.group),
-                    cells.valid.eq(self.load.commit),
-                    queue.put.eq(0),
-                ]
+            m.d.comb += [
+                cells.load.eq(self.load.cells),
+                cells.load_group.eq(self.load.group),
+                cells.load_commit.eq(self.load.commit),
+                queue.shift.eq(self.state_shift),
+            ]
         self._count(m, source.accepted, sequencer.marker.gates & sequencer.marker.last, issue.events)
         if geometry.head_lanes:
             self._head(m, source, sequencer, lanes, reseed)
         return m
 
-    def _state_vector(self, m: Module, cells: LstmCells) -> list[Signal]:
-        """h as the scanners capture it, with the group that the cells give in the same cycle."""
+    def _roms(self, m: Module, bank: int, addr: Value, words: Value) -> None:
+        """A bank's column ROM; with relays in parts, each with the address in a register of its own."""
+        engine, contents = self.engine, self.placement.banks[bank]
+        lanes = contents.shape[1]
+        size = _PART * ECP5_LANES if engine.relays else lanes
+        starts = range(0, lanes, size)
+        addresses = [addr]
+        if engine.relays:
+            options = dict(name=f"addr_{bank}", block_ram=engine.block_ram, init=self.geometry.zero_address)
+            addresses = copies(m, addr, len(starts), **options)
+        for part, (start, address) in enumerate(zip(starts, addresses, strict=True)):
+            rom = ColumnROM(contents[:, start : start + size], block_ram=engine.block_ram)
+            m.submodules[f"rom_{bank}_{part}" if engine.relays else f"rom_{bank}"] = rom
+            m.d.comb += [rom.addr.eq(address), words[2 * start :][: 2 * rom.lanes].eq(rom.o.as_value())]
+
+    def _state_vector(self, m: Module, cells: CellBlocks) -> tuple[list[Signal], Value]:
+        """h as the scanners capture it, with the group that the cells give in the same cycle or, with relays,
+        gave in the one before; and whether that was a step's last."""
         geometry, bits = self.geometry, level_bits(self.model.config)
         width = 2 + bits
         vector = []
@@ -218,11 +235,14 @@ class Core(wiring.Component):
             held = Signal(width, name=f"h_{index}")
             seen = Signal(width, name=f"h_seen_{index}")
             cell = cells.o[unit]
-            here = cells.o_valid & (cells.o_group == group)
+            here = cells.valid_at(unit) & (cells.o_group == group)
             m.d.comb += seen.eq(Mux(here, Cat(cell.h, cell.u), held))
             m.d.sync += held.eq(seen)
-            vector.append(seen)
-        return vector
+            vector.append(held if self.engine.relays else seen)
+        committed = Signal()
+        domain = m.d.sync if self.engine.relays else m.d.comb
+        domain += committed.eq(cells.o_valid & cells.o_last)
+        return vector, committed
 
     def _head(
         self, m: Module, source: TokenSource, sequencer: Sequencer, lanes: Lanes, reseed: Signal

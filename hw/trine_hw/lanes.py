@@ -10,6 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, 
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from trine_hw.copies import copies
 from trine_hw.scanner import trit_layout
 from trine_sw.placement import Placement, signed_width
 
@@ -72,7 +73,8 @@ class Lanes(wiring.Component):
     cycle that brings no trits (all words zero); in the cycle after it was given (``latency``), ``marker_o``
     shows it beside the sums of all earlier cycles: ``decisions``, as the comparisons of these sums with the
     rows' thresholds, and ``logits``. Sums start from ``Placement.start``, minus the upper threshold, so
-    that this comparison is the sum's sign.
+    that this comparison is the sum's sign. With ``EngineConfig.relays``, trits and markers are given a cycle
+    before their words, and every block of lanes has its own copy of them.
 
     Throughput: ``banks`` columns a cycle; a marker takes one cycle. Since it does, restarting a sum is the
     flip-flops' synchronous reset and costs no LUT where a lane serves one group.
@@ -95,6 +97,8 @@ class Lanes(wiring.Component):
         The columns' signs and magnitudes; ``active`` is not looked at, an idle bank gives a word of zeros.
     marker, marker_o : :py:`Marker(groups)`
         In with the words, out with the sums.
+    markers_o : :py:`Out(data.ArrayLayout(Marker(groups), len(geometry.blocks)))`
+        ``marker_o``, a copy for the cells of each block.
     decisions : :py:`Out(data.ArrayLayout(Decisions(), units))`
         Of the cells of the marker's group.
     logits : :py:`Out(data.ArrayLayout(signed(logit_width), head_lanes))`
@@ -114,6 +118,7 @@ class Lanes(wiring.Component):
                 "trits": In(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
                 "marker": In(Marker(geometry.groups)),
                 "marker_o": Out(Marker(geometry.groups)),
+                "markers_o": Out(data.ArrayLayout(Marker(geometry.groups), len(geometry.blocks))),
                 "decisions": Out(data.ArrayLayout(Decisions(), geometry.units)),
                 "logits": Out(data.ArrayLayout(signed(max(1, placement.logit_width)), geometry.head_lanes)),
             }
@@ -148,11 +153,31 @@ class Lanes(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        placement, geometry = self.placement, self.placement.geometry
-        marker, ahead = self.marker_o, self.marker
+        geometry, engine = self.placement.geometry, self.placement.geometry.engine
         gates = 4 * geometry.units
-        m.d.sync += marker.eq(ahead)
+        blocks = [range(4 * units.start, 4 * units.stop) for units in geometry.blocks]
+        blocks += [range(gates + lanes.start, gates + lanes.stop) for lanes in geometry.head_blocks]
+        if engine.relays:
+            options = dict(count=len(blocks), block_ram=engine.block_ram)
+            trits = copies(m, self.trits.as_value(), name="trits", **options)
+            markers = copies(m, self.marker.as_value(), name="ahead", **options)
+        else:
+            trits = [self.trits.as_value()] * len(blocks)
+            markers = [self.marker.as_value()] * len(blocks)
+        for index, lanes in enumerate(blocks):
+            ahead = data.View(Marker(geometry.groups), markers[index])
+            marker = Signal(Marker(geometry.groups), name=f"marker_{index}")
+            m.d.sync += marker.eq(ahead)
+            if index < len(geometry.blocks):
+                m.d.comb += self.markers_o[index].eq(marker)
+            if index == 0:
+                m.d.comb += self.marker_o.eq(marker)
+            self._block(m, lanes, data.View(self.trits.shape(), trits[index]), ahead, marker)
+        return m
 
+    def _block(self, m: Module, lanes: range, trits: data.View, ahead: data.View, marker: data.View) -> None:
+        placement, geometry = self.placement, self.placement.geometry
+        gates = 4 * geometry.units
         # From flip-flops of their own, since they reach every lane.
         restart_gates = Signal()
         restart_head = Signal()
@@ -160,10 +185,8 @@ class Lanes(wiring.Component):
             restart_gates.eq(ahead.gates | ahead.drop),
             restart_head.eq(ahead.gates | ahead.head),
         ]
-
-        negative = [self.trits[bank].negative for bank in range(geometry.engine.banks)]
-        for lane in range(geometry.lanes):
-            products = list(self._products(lane, negative, head=lane >= gates))
+        for lane in lanes:
+            products = list(self._products(lane, trits, head=lane >= gates))
             most = len(products) * (max(1, 2**self.magnitude_bits - 1) if lane >= gates else 1)
             total = Signal(signed(signed_width(-most, most)), name=f"products_{lane}", reset_less=True)
             m.d.sync += total.eq(sum(products))
@@ -177,29 +200,28 @@ class Lanes(wiring.Component):
             if lane >= gates:
                 m.d.comb += self.logits[lane - gates].eq(lane_sum)
             else:
-                m.d.comb += self._decide(lane, lane_sum)
-        return m
+                m.d.comb += self._decide(lane, lane_sum, marker.group)
 
-    def _products(self, lane: int, negative: Sequence[Value], *, head: bool) -> Iterator[Value]:
-        for bank, sign in enumerate(negative):
+    def _products(self, lane: int, trits: data.View, *, head: bool) -> Iterator[Value]:
+        for bank in range(self.placement.geometry.engine.banks):
             weight = self.words[bank][lane]
-            product = sign_select(Value.cast(weight), sign)
+            product = sign_select(Value.cast(weight), trits[bank].negative)
             if head and self.magnitude_bits:
                 # The head's product is the magnitude, its negative or 0, chosen by the trits' product.
-                magnitude = self.trits[bank].magnitude
+                magnitude = trits[bank].magnitude
                 yield (
                     Mux(product[0], magnitude, 0) ^ product[1].replicate(self.magnitude_bits + 1)
                 ).as_signed() + product[1]
             else:
                 yield product
 
-    def _decide(self, lane: int, lane_sum: Signal) -> list[object]:
+    def _decide(self, lane: int, lane_sum: Signal, group: Value) -> list[object]:
         unit, gate = divmod(lane, 4)
         decisions = self.decisions[unit]
         reached = ~lane_sum[-1]
         lowers = [int(v) for v in self.placement.lower[:, lane]]
         lower_width = max(v.bit_length() for v in lowers) + 1
-        lower = _by_group(self.marker_o.group, lowers, lower_width)
+        lower = _by_group(group, lowers, lower_width)
         if gate == 0:
             return [decisions.i.eq(reached)]
         if gate == 1:

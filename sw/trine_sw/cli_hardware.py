@@ -28,6 +28,10 @@ board_option = click.option("--board", "board_name", metavar="NAME", required=Tr
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
 banks_option = click.option("--banks", type=int, help="Column ROMs read at once.  [default: chosen by fit]")
 
+balance_option = click.option(
+    "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
+)
+
 
 def _board(name: str) -> "Board":
     from trine_boards import BOARDS
@@ -37,15 +41,23 @@ def _board(name: str) -> "Board":
     return BOARDS[name]
 
 
-def _fit(model: "Model", board: "Board", lanes: int | None = None, banks: int | None = None) -> "Fit":
+def _fit(
+    model: "Model",
+    board: "Board",
+    lanes: int | None = None,
+    banks: int | None = None,
+    balance: bool = False,
+) -> "Fit":
     """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
-    from trine_sw.fit import configure, estimate, fit
+    from trine_sw.fit import balance_banks, configure, estimate, fit
 
     if (lanes is None) != (banks is None):
         raise TrineError("give --lanes and --banks together, or neither")
     if lanes is None or banks is None:
-        return fit(model, board)
-    chosen = estimate(model, configure(model, lanes, banks, block_ram=board.block_ram_kind), board)
+        chosen = fit(model, board)
+        return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
+    engine = configure(model, lanes, banks, chip=board)
+    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
     depth = chosen.geometry.depth
     if chosen.engine.block_ram == "ecp5" and depth > board.block_ram_depth:
         raise TrineError(
@@ -115,13 +127,16 @@ def boards(as_json: bool) -> None:
 @board_option
 @lanes_option
 @banks_option
+@balance_option
 @json_option
-def fit(model_path: Path, board_name: str, lanes: int | None, banks: int | None, as_json: bool) -> None:
+def fit(
+    model_path: Path, board_name: str, lanes: int | None, banks: int | None, balance: bool, as_json: bool
+) -> None:
     """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
     from trine_sw.model import Model
 
     board = _board(board_name)
-    facts = _facts(_fit(Model.load(model_path), board, lanes, banks), board)
+    facts = _facts(_fit(Model.load(model_path), board, lanes, banks, balance), board)
     if as_json:
         print_json(facts)
     else:
@@ -131,7 +146,9 @@ def fit(model_path: Path, board_name: str, lanes: int | None, banks: int | None,
 def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
     # Without an embedding there is no text to measure with.
     cycles = None if math.isnan(chosen.cycles_per_token) else chosen.cycles_per_token
+    assigned = chosen.engine.assignment is not None
     return asdict(chosen.engine) | {
+        "assignment": "by activity" if assigned else "in turn",
         "lanes": chosen.geometry.lanes,
         "groups": chosen.geometry.groups,
         "lut4": chosen.lut4,
@@ -182,6 +199,7 @@ def verilog(
 @click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
 @lanes_option
 @banks_option
+@balance_option
 @click.option("--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
@@ -192,6 +210,7 @@ def build(
     clock: float | None,
     lanes: int | None,
     banks: int | None,
+    balance: bool,
     seeds: int,
     output: Path | None,
     results: Path | None,
@@ -210,12 +229,9 @@ def build(
     if not 0 < clock < math.inf:
         raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
     model = Model.load(model_path)
-    for part, weight in (("embedding", model.embedding_weight), ("head", model.head_weight)):
-        if weight is None:
-            raise TrineError(f"{model_path} holds no {part}; a board needs embedding and head, both ternary")
     if results is not None:
         make_folder(results)  # better now than after the build
-    engine = _fit(model, board, lanes, banks).engine
+    engine = _fit(model, board, lanes, banks, balance).engine
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
     # A plain kill must end the tools too, as an interruption from the keyboard does.
@@ -245,7 +261,7 @@ def build(
     words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:g}"]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
-    words += ["--seeds", str(seeds)]
+    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
     report = make_report(model, name, engine, board, routed, shlex.join(words))
     for where in filter(None, (folder, results)):
         write_report(report, board, where)

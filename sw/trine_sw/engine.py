@@ -36,6 +36,9 @@ EMBEDDING_LATENCY = 1 + ROM_LATENCY
 
 _PLACES = ("board", "host")
 _BLOCK_RAMS = ("inferred", "ecp5")
+#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
+#: stand round the block RAMs of 36 lanes.
+_UNITS_TOGETHER = 9
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
 
@@ -60,6 +63,13 @@ class EngineConfig:
         synthesis.
     sampler_ways
         Logits that leave the head, and enter the sampler, in a cycle. At least 1.
+    relays
+        1 puts a register into each wire that crosses the chip, for engines that fill one: from the columns'
+        addresses and signs to ROMs and lanes, and from the cells to the scanners. Each costs a cycle between
+        a token's marker and its h.
+    assignment
+        The bank of each column of ``[x ; h]`` (:mod:`trine_sw.balance`); if not given, column ``j`` lies in bank
+        ``j % banks``.
 
     Raises
     ------
@@ -73,17 +83,23 @@ class EngineConfig:
     head: str = "board"
     block_ram: str = "inferred"
     sampler_ways: int = 1
+    relays: int = 0
+    assignment: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.banks <= _MOST_BANKS:
             raise TrineError(f"banks must be from 1 to {_MOST_BANKS}, not {self.banks}")
         if self.sampler_ways < 1:
             raise TrineError(f"sampler_ways must be at least 1, not {self.sampler_ways}")
+        if self.relays not in (0, 1):
+            raise TrineError(f"relays must be 0 or 1, not {self.relays}")
         for name, value in (("embedding", self.embedding), ("head", self.head)):
             if value not in _PLACES:
                 raise TrineError(f"{name} must be placed on 'board' or 'host', not {value!r}")
         if self.block_ram not in _BLOCK_RAMS:
             raise TrineError(f"block_ram must be 'inferred' or 'ecp5', not {self.block_ram!r}")
+        if self.assignment is not None and not set(self.assignment) <= set(range(self.banks)):
+            raise TrineError(f"assignment must name banks from 0 to {self.banks - 1}")
         least = 4 + (self.sampler_ways if self.head == "board" else 0)
         if self.lanes < least:
             raise TrineError(f"lanes must be at least {least} (4 gates and the head's), not {self.lanes}")
@@ -95,8 +111,8 @@ class Geometry:
 
     Cell ``q`` is unit ``q % units`` of group ``q // units``; its gate rows i, f, g, o are lanes
     ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v % head_lanes`` of group ``v //
-    head_lanes``. Column ``j`` of ``[x ; h]`` is word ``group * bank_columns + j // banks`` of bank ``j %
-    banks``; the last word of each bank is all zero, and is read when the bank has nothing to issue.
+    head_lanes``. A bank's columns of x, then those of h, are its words from ``group * bank_columns`` on, in their
+    order; the last word of each bank is all zero, and is read when the bank has nothing to issue.
     """
 
     model: ModelConfig
@@ -165,10 +181,20 @@ class Geometry:
         """Lanes built."""
         return 4 * self.units + self.head_lanes
 
-    @property
+    @cached_property
+    def banks_of(self) -> tuple[int, ...]:
+        """The bank of each column of ``[x ; h]``."""
+        assignment = self.engine.assignment
+        if assignment is None:
+            return tuple(j % self.engine.banks for j in range(self.columns))
+        if len(assignment) != self.columns:
+            raise TrineError(f"assignment has {len(assignment)} columns, and the model {self.columns}")
+        return assignment
+
+    @cached_property
     def bank_columns(self) -> int:
         """Columns of one group in the fullest bank."""
-        return _ceil_div(self.columns, self.engine.banks)
+        return max(map(self.banks_of.count, range(self.engine.banks)))
 
     @property
     def zero_address(self) -> int:
@@ -181,6 +207,23 @@ class Geometry:
         return self.zero_address + 1
 
     @property
+    def sum_latency(self) -> int:
+        """Cycles from a marker's slot to the sums that it ends."""
+        return ROM_LATENCY + self.engine.relays + ACCUMULATE_LATENCY
+
+    @property
+    def blocks(self) -> list[range]:
+        """Units of a group, those together that share copies of a signal; all without relays."""
+        size = _UNITS_TOGETHER if self.engine.relays else self.units
+        return [range(at, min(at + size, self.units)) for at in range(0, self.units, size)]
+
+    @property
+    def head_blocks(self) -> list[range]:
+        """Head lanes, likewise."""
+        size = 4 * _UNITS_TOGETHER if self.engine.relays else max(1, self.head_lanes)
+        return [range(at, min(at + size, self.head_lanes)) for at in range(0, self.head_lanes, size)]
+
+    @property
     def state_buffer(self) -> int:
         """Groups of new state that may be on their way or waiting to be taken."""
         return 1 if self.groups == 1 else 2
@@ -190,11 +233,11 @@ class Geometry:
         rows = min(self.head_lanes, self.head_rows - group * self.head_lanes)
         return _ceil_div(rows, self.engine.sampler_ways)
 
-    def bank_x(self, bank: int) -> range:
+    def bank_x(self, bank: int) -> list[int]:
         """Elements of x whose columns lie in ``bank``, in order of their words."""
-        return range(bank, self.model.embedding, self.engine.banks)
+        return [j for j in range(self.model.embedding) if self.banks_of[j] == bank]
 
-    def bank_h(self, bank: int) -> range:
+    def bank_h(self, bank: int) -> list[int]:
         """Elements of h whose columns lie in ``bank``, in order of their words."""
-        first = (bank - self.model.embedding) % self.engine.banks
-        return range(first, self.model.hidden, self.engine.banks)
+        first = self.model.embedding
+        return [j for j in range(self.model.hidden) if self.banks_of[first + j] == bank]

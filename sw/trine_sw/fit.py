@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trine_sw.balance import active_columns, balanced
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
@@ -21,7 +22,7 @@ from trine_sw.placement import place
 from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
 from trine_sw.timing import token_cycles
 
-__all__ = ["Chip", "Fit", "configure", "estimate", "fit", "sample_tokens"]
+__all__ = ["Chip", "Fit", "balance_banks", "configure", "estimate", "fit", "sample_tokens"]
 
 #: Share of the LUTs that a design may be expected to take and still route at speed.
 _LUT_SHARE = 0.75
@@ -32,6 +33,10 @@ _WAYS = (1, 2, 4, 8)
 #: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
 _ABOUT = 1.02
 _SAMPLE = 400
+_BALANCE_SAMPLE = 4000
+#: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost no more than this factor.
+_WIDE = 0.5
+_RELAYS = 1.01
 
 
 class Chip(Protocol):
@@ -140,28 +145,61 @@ def _mean_cycles(model: Model, engine: EngineConfig, tokens: np.ndarray) -> floa
     return float(token_cycles(model, engine, tokens, head=engine.head == "board").cycles[1:].mean())
 
 
-def _places(model: Model) -> tuple[str, str]:
-    """Of embedding and head: on the board is what the model file holds."""
-    return (
-        "board" if model.embedding_weight is not None else "host",
-        "board" if model.head_weight is not None else "host",
-    )
+def _placements(model: Model) -> list[tuple[str, str]]:
+    """Places of embedding and head, most on the board first; what the model file lacks is the host's."""
+    embedding = ("board", "host") if model.embedding_weight is not None else ("host",)
+    head = ("board", "host") if model.head_weight is not None else ("host",)
+    return sorted(((e, h) for e in embedding for h in head), key=lambda places: places.count("host"))
 
 
-def configure(model: Model, lanes: int, banks: int, *, block_ram: str = "inferred") -> EngineConfig:
+def configure(
+    model: Model, lanes: int, banks: int, *, chip: Chip | None = None, relays: int | None = None
+) -> EngineConfig:
     """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
+
+    On the board is what the model file holds or, for a ``chip``, as much of it as that has block RAM for.
+    ``relays`` are as :func:`fit` chooses them where they are not given.
 
     Raises
     ------
     TrineError
         If there are too few lanes or banks for any engine.
     """
-    engine = EngineConfig(lanes, banks, *_places(model), block_ram=block_ram)
+    tokens = sample_tokens(model)
+    block_ram = chip.block_ram_kind if chip else "inferred"
+    for places in _placements(model):
+        engine = EngineConfig(lanes, banks, *places, block_ram=block_ram, relays=relays or 0)
+        if chip is None or _holds(chip, Geometry(model.config, engine)):
+            break
     groups = Geometry(model.config, engine).groups
     engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
     # The head's lanes are a multiple of the ways, which must not cost another group.
     engines = [each for each in engines if Geometry(model.config, each).groups == groups]
-    return _fewest_ways(model, engines, sample_tokens(model))[0]
+    chosen = _fewest_ways(model, engines if engine.head == "board" else [engine], tokens)[0]
+    return _relayed(model, chosen, chip, tokens) if chip and relays is None else chosen
+
+
+def _holds(chip: Chip, geometry: Geometry) -> bool:
+    """Whether a chip has the block RAM."""
+    deep = geometry.engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
+    return not deep and _rom_blocks(chip, geometry) + _other_blocks(chip, geometry) <= chip.block_ram
+
+
+def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
+    """``engine`` with its columns assigned to banks by what a sample of text activates."""
+    if model.embedding_weight is None:
+        raise TrineError("the model has no embedding: nothing says which columns are active together")
+    sample = active_columns(model, sample_tokens(model, _BALANCE_SAMPLE))
+    return replace(engine, assignment=balanced(sample, engine.banks))
+
+
+def _relayed(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray) -> EngineConfig:
+    """With relays where the ROM covers much of the chip and x's columns hide what they cost."""
+    if _rom_blocks(chip, Geometry(model.config, engine)) < _WIDE * chip.block_ram:
+        return engine
+    relayed = replace(engine, relays=1)
+    faster = _mean_cycles(model, relayed, tokens) <= _RELAYS * _mean_cycles(model, engine, tokens)
+    return relayed if faster else engine
 
 
 def _fewest_ways(
@@ -173,10 +211,11 @@ def _fewest_ways(
     return engines[first], cycles[first]
 
 
-def _candidates(model: Model, chip: Chip, banks: int) -> Iterator[list[EngineConfig]]:
+def _candidates(
+    model: Model, chip: Chip, banks: int, places: tuple[str, str]
+) -> Iterator[list[EngineConfig]]:
     """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
-    places = _places(model)
-    head = model.config.vocab_size if model.head_weight is not None else 0
+    head = model.config.vocab_size if places[1] == "board" else 0
     for groups in range(1, model.config.hidden + 1):
         engines = []
         for ways in _WAYS if head else _WAYS[:1]:
@@ -191,6 +230,8 @@ def _candidates(model: Model, chip: Chip, banks: int) -> Iterator[list[EngineCon
 def fit(model: Model, chip: Chip) -> Fit:
     """The engine with the fewest cycles a token that ``chip`` is expected to hold; of equals the smallest.
 
+    Embedding and head are on the board if it holds them beside the layer, and on the host otherwise.
+
     Raises
     ------
     TrineError
@@ -200,25 +241,27 @@ def fit(model: Model, chip: Chip) -> Fit:
     room = math.floor(_LUT_SHARE * chip.lut4)
     fitting: list[tuple[float, int, EngineConfig]] = []
     least_lut4 = least_blocks = math.inf
-    for banks in range(1, _MAX_BANKS + 1):
-        for engines in _candidates(model, chip, banks):
-            held: list[EngineConfig] = []
-            for engine in engines:
-                geometry = Geometry(model.config, engine)
-                blocks = _rom_blocks(chip, geometry) + _other_blocks(chip, geometry)
-                deep = engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
-                least_blocks = min(least_blocks, blocks)
-                if blocks > chip.block_ram or deep:
-                    break  # more ways only take more room
-                lut4 = _lut4(model, geometry)
-                least_lut4 = min(least_lut4, lut4)
-                if lut4 > room:
-                    break
-                held.append(engine)
-            if held:
-                engine, cycles = _fewest_ways(model, held, tokens)
-                fitting.append((cycles, _lut4(model, Geometry(model.config, engine)), engine))
-                break  # more groups only take more cycles
+    for places in _placements(model):
+        for banks in range(1, _MAX_BANKS + 1):
+            for engines in _candidates(model, chip, banks, places):
+                held: list[EngineConfig] = []
+                for engine in engines:
+                    geometry = Geometry(model.config, engine)
+                    blocks = _rom_blocks(chip, geometry) + _other_blocks(chip, geometry)
+                    least_blocks = min(least_blocks, blocks)
+                    if not _holds(chip, geometry):
+                        break  # more ways only take more room
+                    lut4 = _lut4(model, geometry)
+                    least_lut4 = min(least_lut4, lut4)
+                    if lut4 > room:
+                        break
+                    held.append(engine)
+                if held:
+                    engine, cycles = _fewest_ways(model, held, tokens)
+                    fitting.append((cycles, _lut4(model, Geometry(model.config, engine)), engine))
+                    break  # more groups only take more cycles
+        if fitting:
+            break
     if not fitting:
         if least_blocks > chip.block_ram:
             short = f"{least_blocks - chip.block_ram} block RAMs short ({least_blocks} of {chip.block_ram})"
@@ -230,4 +273,4 @@ def fit(model: Model, chip: Chip) -> Fit:
             f"the model does not fit {chip.name}: {short}; take a larger board, or train with fewer units"
         )
     _, _, engine = min(fitting, key=lambda found: found[:2])
-    return estimate(model, engine, chip, tokens)
+    return estimate(model, _relayed(model, engine, chip, tokens), chip, tokens)

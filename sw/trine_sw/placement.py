@@ -78,13 +78,13 @@ def place(model: Model, engine: EngineConfig) -> Placement:
     if engine.head == "board" and model.head_weight is None:
         raise TrineError("the model has no ternary head to place on the board; place it on the host")
     rows, start, lower, width = _lanes(model, geometry)
-    # rows: (groups, lanes, columns) -> (K, groups * bank_columns + 1, lanes), column j to bank j % K
-    banks, per_bank = engine.banks, geometry.bank_columns
-    padded = np.zeros((geometry.groups, geometry.lanes, per_bank * banks), np.int8)
-    padded[:, :, : geometry.columns] = rows
-    words = padded.reshape(geometry.groups, geometry.lanes, per_bank, banks).transpose(3, 0, 2, 1)
-    contents = np.zeros((banks, geometry.depth, geometry.lanes), np.int8)
-    contents[:, : geometry.zero_address] = words.reshape(banks, -1, geometry.lanes)
+    # rows: (groups, lanes, columns) -> (K, groups * bank_columns + 1, lanes)
+    contents = np.zeros((engine.banks, geometry.depth, geometry.lanes), np.int8)
+    for bank in range(engine.banks):
+        columns = np.flatnonzero(np.array(geometry.banks_of) == bank)
+        for group in range(geometry.groups):
+            first = group * geometry.bank_columns
+            contents[bank, first : first + len(columns)] = rows[group][:, columns].T
     return Placement(geometry, contents, start, lower, width)
 
 

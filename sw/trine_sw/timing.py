@@ -15,10 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_sw.engine import (
-    ACCUMULATE_LATENCY,
     CELL_LATENCY,
     EMBEDDING_LATENCY,
-    ROM_LATENCY,
     SCAN_LATENCY,
     EngineConfig,
     Geometry,
@@ -28,16 +26,16 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.sampler import sampler_latency
 
-__all__ = ["HEAD_ROOM", "TimingModel", "Timing", "generation_cycles", "token_cycles"]
+__all__ = ["TimingModel", "Timing", "generation_cycles", "head_room", "token_cycles"]
 
-#: Cycles from a marker's slot to the sums that it ends.
-_SUM = ROM_LATENCY + ACCUMULATE_LATENCY
-#: ... and to the new state at the cells' outputs, where the scanners capture it.
-_COMMIT = _SUM + CELL_LATENCY
-#: From a step's marker to the first that may use its place in the state queue: queue, room counted, slot.
-_STATE_ROOM = _COMMIT + 3
-#: From a head marker to the next, less the beats of logits: shift register loaded, drained, slot.
-HEAD_ROOM = _SUM + 2
+#: Cycles from a state at the cells' outputs to the first marker that may use its place in the queue: queue,
+#: room counted, slot.
+_QUEUE = 3
+
+
+def head_room(geometry: Geometry) -> int:
+    """Cycles from a head marker to the next, less the beats of logits: sums, shift register, drained, slot."""
+    return geometry.sum_latency + 2
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,17 @@ class TimingModel:
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         banks = geometry.engine.banks
+        # From a step's marker: the new state at the cells' outputs; where the scanners capture it.
+        self._sum = geometry.sum_latency
+        state = self._sum + CELL_LATENCY
+        self._commit = state + geometry.engine.relays
+        self._state_room = state + _QUEUE
         self._x, self._h = _Scanners(banks), _Scanners(banks)
         self._source_latency = EMBEDDING_LATENCY if geometry.engine.embedding == "board" else 1
         self._source_free = 0  # the next token can be accepted
         self._marker = 0  # slot of the last marker
         self._steps = [0, 0]  # slots of the last markers of the two last steps
-        self._state_markers = [-_STATE_ROOM] * geometry.state_buffer
+        self._state_markers = [-self._state_room] * geometry.state_buffer
         self._head_free = 0  # first slot that may have a head marker
         self._first = True
         self._head_left = False  # the last token's logits come with the next step
@@ -103,10 +106,9 @@ class TimingModel:
         return self._counts(h, self.geometry.model.embedding)
 
     def _counts(self, trits: npt.NDArray[np.int8], offset: int) -> npt.NDArray[np.int64]:
-        banks = self.geometry.engine.banks
-        active = np.zeros((len(trits), -(-(trits.shape[1] + offset) // banks) * banks), np.int64)
-        active[:, offset : offset + trits.shape[1]] = trits != 0
-        return active.reshape(len(trits), -1, banks).sum(1)
+        banks = np.array(self.geometry.banks_of)[offset : offset + trits.shape[1]]
+        member = np.eye(self.geometry.engine.banks, dtype=np.int64)[banks]
+        return (trits != 0).astype(np.int64) @ member
 
     def step(
         self,
@@ -147,11 +149,11 @@ class TimingModel:
                 ready = (
                     self._h.idle
                     if group
-                    else max(0 if self._first else self._steps[-1] + _COMMIT, known, self._h.idle)
+                    else max(0 if self._first else self._steps[-1] + self._commit, known, self._h.idle)
                 )
                 ends = self._h.scan(ready, h, [end + 1 for end in ends])
                 self.columns += sum(h)
-            marker = max(max(ends) + 1, self._state_markers[0] + _STATE_ROOM)
+            marker = max(max(ends) + 1, self._state_markers[0] + self._state_room)
             marker = self._mark(marker, group, head=self._head_left)
             self._state_markers = [*self._state_markers[1:], marker]
         cycles = self._marker - (accepted if self._first else max(accepted, self._steps[-1]))
@@ -166,7 +168,7 @@ class TimingModel:
 
     def _head_pass(self, h: Sequence[int]) -> None:
         for group in range(self.geometry.head_groups):
-            ready = self._h.idle if group else max(self._steps[-1] + _COMMIT, self._h.idle)
+            ready = self._h.idle if group else max(self._steps[-1] + self._commit, self._h.idle)
             ends = self._h.scan(ready, h, [self._marker + 1] * len(h))
             self.columns += sum(h)
             self._mark(max(ends) + 1, group, head=True)
@@ -175,8 +177,10 @@ class TimingModel:
         if head and group < self.geometry.head_groups:
             slot = max(slot, self._head_free)
             beats = self.geometry.head_beats(group)
-            self._head_free = slot + HEAD_ROOM + beats
-            self.choice = slot + _SUM + beats + sampler_latency(self.geometry.engine.sampler_ways)
+            self._head_free = slot + head_room(self.geometry) + beats
+            self.choice = (
+                slot + self.geometry.sum_latency + beats + sampler_latency(self.geometry.engine.sampler_ways)
+            )
         self._marker = slot
         return slot
 

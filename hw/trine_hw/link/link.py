@@ -14,6 +14,7 @@ from trine_hw.link.item_reader import ItemReader
 from trine_hw.link.payload_reader import PayloadReader
 from trine_hw.link.record_writer import RecordWriter
 from trine_hw.link.reply_slots import ReplySlots
+from trine_hw.stream_register import StreamRegister
 from trine_sw.engine import EngineConfig
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Codec, board_info
@@ -75,6 +76,7 @@ class Link(wiring.Component):
         m.submodules.reader = reader = PayloadReader(link)
         m.submodules.items = items = ItemReader(codec)
         m.submodules.records = records = RecordWriter(core, codec)
+        m.submodules.replies = replies = StreamRegister(8)
         m.submodules.slots = slots = ReplySlots(link)
         m.submodules.executor = executor = Executor(core, codec, link)
 
@@ -84,7 +86,8 @@ class Link(wiring.Component):
         connect(m, reader.o, executor.bytes)
         connect(m, executor.item_bytes, items.i)
         connect(m, items.o, executor.items)
-        connect(m, executor.reply, slots.i)
+        connect(m, executor.reply, replies.i)
+        connect(m, replies.o, slots.i)
         connect(m, slots.tx, flipped(self.tx))
         connect(m, executor.core_i, core.i)
         connect(m, core.state, records.state)
@@ -114,6 +117,7 @@ class Link(wiring.Component):
             executor.last_choice.eq(records.last_choice),
             executor.counts.eq(Cat(core.tokens, core.cycles, core.columns)),
             core.load.eq(executor.load),
+            core.state_shift.eq(records.state_shift),
             executor.lost.eq(self.lost),
             executor.framing_error.eq(self.framing_error),
             self.busy.eq(executor.busy),

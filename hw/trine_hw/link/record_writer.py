@@ -40,7 +40,7 @@ class RecordWriter(wiring.Component):
 
     Two cycles a cell where cells are looked at, a cycle a bit of u; otherwise as fast as the core gives.
 
-    Area: a multiplexer over the cells of a group, about 0.7 LUT4 a cell and bit of (h, u, c), and 150 LUT4.
+    Area: 150 LUT4, and one a cell and bit of (h, u, c) in the core's state queue, whose cells it shifts.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ class RecordWriter(wiring.Component):
     want : :py:`In(WantFlags())`
     done : :py:`Out(1)`
     state, logits, choice : the core's streams
+    state_shift : :py:`Out(1)`
+        To the core.
     o : :py:`Out(stream.Signature(8))`
     store_addr, store_data, store_en : Out
         A cell of the state.
@@ -70,6 +72,7 @@ class RecordWriter(wiring.Component):
             "want": In(WantFlags()),
             "done": Out(1),
             "state": In(core.signature.members["state"].signature),
+            "state_shift": Out(1),
             "o": Out(stream.Signature(8)),
             "store_addr": Out(range(core.model.config.hidden)),
             "store_data": Out(KeptCell(core)),
@@ -88,7 +91,7 @@ class RecordWriter(wiring.Component):
         cycles = Signal(32)
         number = Signal(range(max(2, core.model.config.hidden)))  # the cell's
         unit = Signal(range(max(2, geometry.units)))
-        cell = Signal(CellState(core.model.config))
+        cell = self.state.payload.cells[0]  # the others follow it there
         looked_at = want.h | want.u | keep
         final = number == core.model.config.hidden - 1  # what follows it is padding
         m.d.comb += [
@@ -111,7 +114,8 @@ class RecordWriter(wiring.Component):
             with m.If(final | (unit == geometry.units - 1)):
                 m.next = "Beat taken"
             with m.Else():
-                m.next = "Fetch"
+                m.d.comb += self.state_shift.eq(1)
+                m.next = "Next cell"
 
         with m.FSM():
             with m.State("Idle"):
@@ -126,9 +130,8 @@ class RecordWriter(wiring.Component):
                 with m.If(self.state.valid):
                     m.next = "Beat taken"
                     with m.If(looked_at):
-                        m.next = "Fetch"
-            with m.State("Fetch"):
-                m.d.sync += cell.eq(Array(self.state.payload.cells[n] for n in range(geometry.units))[unit])
+                        m.next = "Cell"
+            with m.State("Next cell"):
                 m.next = "Cell"
             with m.State("Cell"):
                 m.d.comb += self.store_en.eq(keep)

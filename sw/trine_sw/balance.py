@@ -1,0 +1,55 @@
+"""Which bank each column lies in: columns that are active together are kept apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+
+__all__ = ["active_columns", "balanced"]
+
+#: An exchange must gain this share of what there is, so that rounding does not go round in circles.
+_LEAST_GAIN = 1e-9
+
+
+def active_columns(model: Model, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which columns of ``[x ; h]`` each token's step reads, bool (T, E + H)."""
+    assert model.embedding_weight is not None
+    h = Golden(model).run(tokens).h
+    before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
+    return np.concatenate([model.embedding_weight[tokens] != 0, before != 0], axis=1)
+
+
+def balanced(active: npt.NDArray[np.bool_], banks: int) -> tuple[int, ...]:
+    """The bank of each column, for ``EngineConfig.assignment``, from a sample of active columns (T, columns).
+
+    A token takes as long as its fullest bank. What is made small instead is the sum of the squares of all
+    banks' columns, over all tokens: that is the sum of how often two columns of a bank are active together,
+    so that the gain of exchanging two columns is known at once. The best exchange is made until none gains.
+
+    >>> twins = np.array([[1, 0, 1, 0], [0, 1, 0, 1]], bool)  # 0 and 2 always together, and 1 and 3
+    >>> balanced(twins, 2)
+    (1, 0, 0, 1)
+    """
+    columns = active.shape[1]
+    together = active.T.astype(np.float32) @ active.astype(np.float32)
+    bank = np.arange(columns) % banks
+    member = np.eye(banks, dtype=np.float32)[bank]  # (columns, banks)
+    own = np.diag(together)
+    with_bank = together @ member  # how often a column is active with each bank's columns, itself included
+    least = _LEAST_GAIN * float(np.square(active.sum(1, dtype=np.float64)).sum())
+    while True:
+        inside = with_bank[np.arange(columns), bank] - own
+        # Of column i going to j's bank in j's place: what it will be active with less what it was.
+        change = with_bank[:, bank] - together - inside[:, None]
+        change += change.T
+        change[bank[:, None] == bank[None, :]] = 0
+        i, j = np.unravel_index(int(np.argmin(change)), change.shape)
+        if change[i, j] > -least:
+            return tuple(bank.tolist())
+        for column, out, into in ((i, bank[i], bank[j]), (j, bank[j], bank[i])):
+            with_bank[:, out] -= together[:, column]
+            with_bank[:, into] += together[:, column]
+        bank[i], bank[j] = bank[j], bank[i]
