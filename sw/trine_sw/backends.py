@@ -88,8 +88,11 @@ class TracingBackend(Backend, Protocol):
 
 
 def default_engine(model: Model) -> EngineConfig:
-    """A lane for every row, three banks, and on the board what the model file holds."""
-    head = model.config.vocab_size if model.head_weight is not None else 0
+    """A lane for every row, three banks, and on the board what the model file holds.
+
+    A model with a float head has a large vocabulary, whose ternary head stays on the host as well.
+    """
+    head = model.config.vocab_size if model.heads == ("ternary",) else 0
     return EngineConfig(
         4 * model.config.hidden + -(-head // _WAYS) * _WAYS,
         _BANKS,

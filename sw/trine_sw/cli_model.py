@@ -15,6 +15,7 @@ from trine_sw.whole_file import replacing
 
 if TYPE_CHECKING:
     from trine_sw.backends import Result
+    from trine_sw.model import HeadKind
 
 __all__ = ["COMMANDS", "backend_option", "json_option", "model_argument", "print_json", "print_pairs"]
 
@@ -191,31 +192,47 @@ def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
 @model_argument
 @click.option("--dataset", required=True, help="Name of a data set, such as shakespeare or ptb.")
 @click.option("--split", default="valid", show_default=True)
+@click.option(
+    "--head",
+    type=click.Choice(["float", "ternary"]),
+    help="Which head, of a model that has two.  [default: float]",
+)
 @backend_option
 @click.option("--limit", type=int, help="Predict only this many symbols.")
 @json_option
 def evaluate(
-    model_path: Path, dataset: str, split: str, backend: str, limit: int | None, as_json: bool
+    model_path: Path,
+    dataset: str,
+    split: str,
+    head: "HeadKind | None",
+    backend: str,
+    limit: int | None,
+    as_json: bool,
 ) -> None:
     """Measure how well a model predicts a text."""
     from trine_sw.backends import open_backend
     from trine_sw.evaluate import evaluate as measure
-    from trine_sw.host_head import HostHead
+    from trine_sw.host_head import head_of
     from trine_sw.model import Model
 
     model = Model.load(model_path)
 
     def logits(tokens: np.ndarray) -> np.ndarray:
         result = open_backend(backend, model).run(tokens)
-        return HostHead(model).logits(result.u) if result.logits is None else result.logits
+        if kind == "ternary" and result.logits is not None:
+            return result.logits  # as the backend computes them
+        return of_u(result.u)
 
-    quality = measure(model, dataset, split, limit, backend=None if backend == "golden" else logits)
+    of_u, _ = head_of(model, head)
+    kind = head or model.heads[0]
+    chosen = None if backend == "golden" else logits
+    quality = measure(model, dataset, split, limit, head=head, backend=chosen)
     if as_json:
-        print_json({"dataset": dataset, "split": split, "backend": backend} | quality)
+        print_json({"dataset": dataset, "split": split, "head": kind, "backend": backend} | quality)
     else:
         print_pairs(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {dataset}, {split}",
+            f"{model_path} on {dataset}, {split}, {kind} head",
         )
 
 

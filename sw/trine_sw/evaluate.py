@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from trine_sw.data import END, load_text
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden, State
-from trine_sw.host_head import HostHead
-from trine_sw.model import Model
+from trine_sw.host_head import head_of
+from trine_sw.model import HeadKind, Model
 
 __all__ = [
     "Backend",
@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 Backend = Callable[[NDArray[np.int64]], Iterable[NDArray[Any]]]
-"""Tokens (T,) -> their logits, in units of the model's ``logit_scale``, as one array (T, V) or as pieces
-(n, V) or (V,) in order."""
+"""Tokens (T,) -> their logits, in units of the head that is measured, as one array (T, V) or as pieces (n, V)
+or (V,) in order."""
 
 _CHUNK = 4096
 _LOGITS = 1 << 24  # that are made at once
@@ -47,6 +47,7 @@ def evaluate(
     split: str = "valid",
     limit: int | None = None,
     *,
+    head: HeadKind | None = None,
     backend: Backend | None = None,
 ) -> Quality:
     """Measure how a model predicts a split, each symbol from all before it: one stream, state carried on.
@@ -59,17 +60,17 @@ def evaluate(
     model : has the vocabulary and a head, and is run by the golden model where
     backend : is not given; otherwise that gives the logits.
     limit : predict only this many symbols.
+    head : which one is measured; where there are two, the float one unless it is said.
 
     The result depends on the logits alone: it is summed in float64, in one order. Logits of a ternary head
     are integers, equal everywhere; those of a float head are rounded as this machine's NumPy does.
     """
-    if model.logit_scale is None:
-        raise TrineError("the model has no head: there is nothing to measure")
+    scale = head_of(model, head)[1]
     if limit is not None and limit < 1:
         raise TrineError(f"the limit must be at least 1, not {limit}")
     tokens = text_tokens(model, load_text(dataset, split))
     tokens = tokens if limit is None else tokens[: limit + 1]
-    return score(tokens, (backend or golden_logits(model))(tokens[:-1]), model.logit_scale)
+    return score(tokens, (backend or golden_logits(model, head))(tokens[:-1]), scale)
 
 
 def text_tokens(model: Model, text: str) -> NDArray[np.int64]:
@@ -113,10 +114,10 @@ def negative_log_likelihood(logits: NDArray[np.floating], targets: NDArray[np.in
     return np.log(np.exp(logits, out=logits).sum(axis=-1)) - of_target
 
 
-def golden_logits(model: Model) -> Backend:
-    """The golden model as a backend."""
+def golden_logits(model: Model, head: HeadKind | None = None) -> Backend:
+    """The golden model as a backend, with the head of that kind."""
     golden = Golden(model)
-    head = _head(model, golden)
+    of_u, _ = head_of(model, head, golden)
 
     def logits(tokens: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         state = golden.initial_state()
@@ -125,7 +126,7 @@ def golden_logits(model: Model) -> Backend:
             trace = golden.run(tokens[start : start + _CHUNK, None], state, logits=False)
             state = trace.state
             for first in range(0, len(trace.u), rows):
-                yield head(trace.u[first : first + rows, 0])
+                yield of_u(trace.u[first : first + rows, 0])
 
     return logits
 
@@ -136,9 +137,9 @@ def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dic
     The activity is the share of columns of x and of h that are active (``active_x``, ``active_h``), and of
     h's that differ from the step before (``changed_h``).
     """
-    assert model.logit_scale is not None and model.embedding_weight is not None
+    assert model.embedding_weight is not None
     golden = Golden(model)
-    head = _head(model, golden)
+    head, scale = head_of(model, golden=golden)
     state: State | None = None
     steps = max(1, _LOGITS // (model.config.vocab_size * tokens.shape[1]))
     nats = active = changed = 0.0
@@ -147,7 +148,7 @@ def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dic
         part = tokens[start : start + steps + 1]
         trace = golden.run(part[:-1], state, logits=False)
         state = trace.state
-        nats += negative_log_likelihood(head(trace.u) * model.logit_scale, part[1:]).sum()
+        nats += negative_log_likelihood(head(trace.u) * scale, part[1:]).sum()
         active += float(np.count_nonzero(trace.h))
         changed += float(np.count_nonzero(np.diff(trace.h, axis=0, prepend=before)))
         before = trace.h[-1:]
@@ -158,8 +159,3 @@ def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dic
         "active_h": active / (predictions * model.config.hidden),
         "changed_h": changed / (predictions * model.config.hidden),
     }
-
-
-def _head(model: Model, golden: Golden) -> Callable[[NDArray[np.int8]], NDArray[Any]]:
-    """What makes logits (..., V) of u (..., H), in units of ``logit_scale``."""
-    return golden.logits if model.head_weight is not None else HostHead(model).logits

@@ -1,12 +1,19 @@
-"""A float head that the host computes from what the ternary layer gives."""
+"""A float head that the host computes from what the ternary layer gives; the choice between two heads."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
-from trine_sw.model import Model
+from trine_sw.golden import Golden
+from trine_sw.model import HeadKind, Model
 
-__all__ = ["HostHead"]
+__all__ = ["HostHead", "Logits", "head_of"]
+
+Logits = Callable[[NDArray[np.integer]], NDArray[Any]]
+"""Head inputs u (..., H) -> logits (..., V)."""
 
 
 class HostHead:
@@ -21,3 +28,20 @@ class HostHead:
     def logits(self, u: NDArray[np.integer]) -> NDArray[np.float32]:
         """Real logits (..., V) of head inputs u (..., H)."""
         return u.astype(np.float32) @ self._weight + self._bias
+
+
+def head_of(model: Model, kind: HeadKind | None = None, golden: Golden | None = None) -> tuple[Logits, float]:
+    """The head of that kind, or the model's first, and what its logits are to be multiplied by to be real.
+
+    ``golden`` is the model's, where there is one already. Raises :class:`TrineError` where there is no such
+    head.
+    """
+    if not model.heads:
+        raise TrineError("the model has no head: there is nothing to measure")
+    kind = kind or model.heads[0]
+    if kind not in model.heads:
+        raise TrineError(f"the model has no {kind} head, but a {model.heads[0]} one")
+    if kind == "float":
+        return HostHead(model).logits, 1.0
+    assert model.head_scale is not None
+    return (golden or Golden(model)).logits, model.head_scale

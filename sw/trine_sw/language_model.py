@@ -1,21 +1,19 @@
 """Language models of characters or words: the ternary one, and the float one that it is measured against."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from trine_sw.cell_torch import CellOptions, TernaryLayer, ternary_layer
 from trine_sw.head_loss import head_loss
+from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.quantise import round_straight_through, ttq
 from trine_sw.recurrence import Numerics
 from trine_sw.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
-__all__ = ["FloatLanguageModel", "HeadKind", "LanguageModel", "TernaryLanguageModel"]
+__all__ = ["FloatLanguageModel", "LanguageModel", "TernaryLanguageModel"]
 
 State = tuple[Tensor, ...]
-HeadKind = Literal["ternary", "float"]
 
 
 class LanguageModel(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,12 @@ from trine_sw.model_config import ModelConfig
 from trine_sw.trits import pack, packed_size, unpack
 from trine_sw.whole_file import replacing
 
-__all__ = ["FORMAT", "Layer", "Model", "ModelConfig"]
+__all__ = ["FORMAT", "HeadKind", "Layer", "Model", "ModelConfig"]
 
 FORMAT = "trine/1"
+
+HeadKind = Literal["float", "ternary"]
+"""A head of real numbers, which the host computes, or one of trits."""
 
 _OPTIONAL = {"embedding.weight", "head.weight", "head.bias", "host_head.weight", "host_head.bias"}
 
@@ -40,8 +43,8 @@ class Model:
     head_weight : int8 trits (V, H)
     head_bias : int32 (V,); integer logits = head_weight · u + head_bias
     head_scale : real logits = head_scale * integer logits
-    host_head_weight, host_head_bias : float16 (V, H) and (V,), in place of the ternary head: a head that only
-        the host can compute; real logits = host_head_weight · u + host_head_bias
+    host_head_weight, host_head_bias : float16 (V, H) and (V,), in place of the ternary head or beside it: a
+        head that only the host can compute; real logits = host_head_weight · u + host_head_bias
     vocabulary : the V symbols
     training : record of how it was trained and what was measured, JSON values
     """
@@ -95,8 +98,6 @@ class Model:
             return
         if weight is None or bias is None:
             raise TrineError("host_head.weight and host_head.bias must both be there, or none of them")
-        if self.head_weight is not None:
-            raise TrineError("there must be one head: host_head.weight or head.weight, not both")
         check_shape("host_head.weight", weight, np.float16, (config.vocab_size, config.hidden))
         check_shape("host_head.bias", bias, np.float16, (config.vocab_size,))
         for name, tensor in (("weight", weight), ("bias", bias)):
@@ -104,9 +105,10 @@ class Model:
                 raise TrineError(f"host_head.{name} must hold finite numbers only")
 
     @property
-    def logit_scale(self) -> float | None:
-        """Real logits are this times what the golden model gives; None without a head."""
-        return 1.0 if self.host_head_weight is not None else self.head_scale
+    def heads(self) -> tuple[HeadKind, ...]:
+        """The heads that there are, the one to measure with first: a float head predicts better."""
+        found = (self.host_head_weight is not None, self.head_weight is not None)
+        return tuple(kind for kind, there in zip(get_args(HeadKind), found, strict=True) if there)
 
     def digest(self) -> bytes:
         """SHA-256 of everything that decides an output: two models of one digest give equal outputs."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from trine_sw.cell_torch import CellOptions
 from trine_sw.errors import TrineError
-from trine_sw.language_model import HeadKind
+from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.soft_cell import Quantisers
 
