@@ -168,11 +168,10 @@ def test_build_refuses(fails, tools, model_path, tmp_path, options, words):
     assert not (tmp_path / "out" / "top.bit").exists()
 
 
-def test_board_needs_the_whole_model(fails, model, tmp_path):
-    path = tmp_path / "parts.trine"
-    for part, weight in (("head", model.embedding_weight), ("embedding", None)):
-        Model(model.config, model.layers, weight).save(path)
-        fails("build", path, "--board", "ulx3s", saying=f"holds no {part}")
+def test_build_needs_an_embedding(fails, model, tmp_path):
+    path = tmp_path / "layer.trine"
+    Model(model.config, model.layers).save(path)
+    fails("build", path, "--board", "ulx3s", saying="holds no embedding")
 
 
 def test_verilog(succeeds, trine, fails, model_path, tmp_path):

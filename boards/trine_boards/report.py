@@ -65,7 +65,7 @@ def make_report(
     """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
     geometry = Geometry(model.config, engine)
     tokens, text = _text(model)
-    trace = Golden(model).run(tokens)
+    trace = Golden(model).run(tokens, logits=False)
     cycles = float(token_cycles(model, engine, tokens, h=trace.h).cycles.mean())
     per_second = routed.clock_mhz * 1e6 / cycles
     dense, effective = _operations(model, geometry, tokens, trace.h)

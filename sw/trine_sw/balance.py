@@ -17,7 +17,7 @@ _LEAST_GAIN = 1e-9
 def active_columns(model: Model, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which columns of ``[x ; h]`` each token's step reads, bool (T, E + H)."""
     assert model.embedding_weight is not None
-    h = Golden(model).run(tokens).h
+    h = Golden(model).run(tokens, logits=False).h
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
     return np.concatenate([model.embedding_weight[tokens] != 0, before != 0], axis=1)
 

@@ -200,7 +200,9 @@ def verilog(
 @lanes_option
 @banks_option
 @balance_option
-@click.option("--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken.")
+@click.option(
+    "--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
 @json_option
@@ -229,6 +231,10 @@ def build(
     if not 0 < clock < math.inf:
         raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
     model = Model.load(model_path)
+    if model.embedding_weight is None:
+        raise TrineError(
+            f"{model_path} holds no embedding: there is no text for its report to count cycles of"
+        )
     if results is not None:
         make_folder(results)  # better now than after the build
     engine = _fit(model, board, lanes, banks, balance).engine

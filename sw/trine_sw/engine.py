@@ -36,8 +36,8 @@ EMBEDDING_LATENCY = 1 + ROM_LATENCY
 
 _PLACES = ("board", "host")
 _BLOCK_RAMS = ("inferred", "ecp5")
-#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
-#: stand round the block RAMs of 36 lanes.
+#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many
+#: as stand round the block RAMs of 36 lanes.
 _UNITS_TOGETHER = 9
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
@@ -68,8 +68,8 @@ class EngineConfig:
         addresses and signs to ROMs and lanes, and from the cells to the scanners. Each costs a cycle between
         a token's marker and its h.
     assignment
-        The bank of each column of ``[x ; h]`` (:mod:`trine_sw.balance`); if not given, column ``j`` lies in bank
-        ``j % banks``.
+        The bank of each column of ``[x ; h]`` (:mod:`trine_sw.balance`); if not given, column ``j`` lies in
+        bank ``j % banks``.
 
     Raises
     ------
@@ -111,8 +111,8 @@ class Geometry:
 
     Cell ``q`` is unit ``q % units`` of group ``q // units``; its gate rows i, f, g, o are lanes
     ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v % head_lanes`` of group ``v //
-    head_lanes``. A bank's columns of x, then those of h, are its words from ``group * bank_columns`` on, in their
-    order; the last word of each bank is all zero, and is read when the bank has nothing to issue.
+    head_lanes``. A bank's columns of x, then those of h, are its words from ``group * bank_columns`` on, in
+    their order; the last word of each bank is all zero, and is read when the bank has nothing to issue.
     """
 
     model: ModelConfig

@@ -34,7 +34,7 @@ _WAYS = (1, 2, 4, 8)
 _ABOUT = 1.02
 _SAMPLE = 400
 _BALANCE_SAMPLE = 4000
-#: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost no more than this factor.
+#: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor.
 _WIDE = 0.5
 _RELAYS = 1.01
 

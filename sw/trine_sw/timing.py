@@ -34,7 +34,7 @@ _QUEUE = 3
 
 
 def head_room(geometry: Geometry) -> int:
-    """Cycles from a head marker to the next, less the beats of logits: sums, shift register, drained, slot."""
+    """Cycles from a head marker to the next, less the beats of logits: sums, register, drained, slot."""
     return geometry.sum_latency + 2
 
 
@@ -206,7 +206,7 @@ def token_cycles(
     """
     ids = np.asarray(tokens, np.int64)
     if h is None:
-        h = Golden(model).run(ids).h
+        h = Golden(model).run(ids, logits=False).h
     timing = TimingModel(Geometry(model.config, engine))
     x = timing.x_counts(_embedded(model, ids)).tolist()
     after = timing.h_counts(h).tolist()
@@ -232,7 +232,7 @@ def generation_cycles(
     ids = np.concatenate([given, made[:-1]])
     timing = TimingModel(Geometry(model.config, engine))
     x = timing.x_counts(_embedded(model, ids)).tolist()
-    after = timing.h_counts(Golden(model).run(ids).h).tolist()
+    after = timing.h_counts(Golden(model).run(ids, logits=False).h).tolist()
     before = [[0] * engine.banks, *after[:-1]]
     cycles = []
     for t in range(len(ids)):
