@@ -31,7 +31,7 @@ $(VENV)/.runtime: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --editable '.[train,tools,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools,figures,bench,dev]'
 	@touch $@
 
 clean:

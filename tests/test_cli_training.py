@@ -124,7 +124,7 @@ def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):
 
     def full(number):
         calls.append(number)
-        if len(calls) == 2:
+        if len(calls) == 3:  # the checkpoint and the log of the first epoch are written
             raise OSError(28, "No space left on device")
         original(number)
 
@@ -132,6 +132,11 @@ def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):
         patch.setattr("os.fsync", full)
         result = trine("train", "tiny", "--no-baseline")
     assert result.exit_code == 1 and "ternary.pt: No space left on device" in result.stderr
-    assert [path.name for path in (tmp_path / "runs/tiny").iterdir()] == ["ternary.pt"]
+    assert sorted(path.name for path in (tmp_path / "runs/tiny").iterdir()) == [
+        "tensorboard",
+        "ternary.csv",
+        "ternary.pt",
+    ]
+    assert (tmp_path / "runs/tiny/ternary.csv").read_text().count("\n") == 2
     shown = succeeds("train", "tiny", "--no-baseline", "--resume")
     assert "epoch 2" in shown and "epoch 1:" not in shown

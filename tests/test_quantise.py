@@ -51,7 +51,7 @@ def test_alpha_is_the_best_scale():
 
 @pytest.mark.parametrize("value", [-0.8, -0.2, 0.0, 0.5])
 def test_bernoulli_has_the_value_as_its_mean(value):
-    drawn = btq(torch.full((20_000,), value), torch.Generator().manual_seed(3))
+    drawn = btq(torch.full((20_000,), value), True, torch.Generator().manual_seed(3))
     assert abs(drawn.mean().item() - value) < 0.015
     assert set(drawn.unique().tolist()) <= {-1.0, 0.0, 1.0}
     assert (drawn * value >= 0).all()

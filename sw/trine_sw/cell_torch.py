@@ -6,7 +6,7 @@ sigmoid and tanh in the place of the steps' (straight-through estimators): train
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ class CellOptions:
     ----------
     scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a gain.
     slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
+    slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
+        annealing.
     three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
     bernoulli : training draws each gate at random, with the activation as its mean.
     window : width, in steps 2**r of the output, of the stretch of c about 0 through which h passes gradients.
@@ -40,6 +42,7 @@ class CellOptions:
     three_state_forget: bool = True
     bernoulli: bool = False
     window: float = 2.0
+    slope_first: float | None = field(default=None, metadata={"later": True})
 
 
 class TernaryLayer(nn.Module, ABC):
@@ -71,6 +74,21 @@ class TernaryLayer(nn.Module, ABC):
         self.register_buffer("high", high, persistent=False)
         self.low: Tensor
         self.high: Tensor
+        # An annealed slope is a factor of z: lambda over its last value. It goes with the weights, which
+        # belong to the slope that they were trained at.
+        self.register_buffer("ratio", None if options.slope_first is None else torch.ones(()))
+        self.ratio: Tensor | None
+        self.anneal(0.0)
+
+    def anneal(self, share: float) -> None:
+        """Set lambda to what it is when this share, 0 to 1, of the epochs is done."""
+        if self.ratio is not None and self.options.slope_first is not None:
+            self.ratio.fill_((self.options.slope_first / self.options.slope) ** (1 - share))
+
+    @property
+    def offset(self) -> Tensor:
+        """What is added to a row's scaled sum (4H,): the bias, at the present slope."""
+        return self.bias if self.ratio is None else self.bias * self.ratio
 
     def quantised(self) -> tuple[Tensor, Tensor]:
         """Trits (4H, E+H), with straight-through gradients, and the real scale (4H, 1) of each row."""
@@ -78,7 +96,7 @@ class TernaryLayer(nn.Module, ABC):
         scale = row_scale(self.weight, trits, self.options.scale)
         if self.gain is not None:
             scale = scale * self.gain.abs().clamp_min(1e-3).unsqueeze(1)
-        return trits, scale
+        return trits, scale if self.ratio is None else scale * self.ratio
 
     @staticmethod
     def preactivation(sums: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
@@ -103,7 +121,7 @@ class TernaryLayer(nn.Module, ABC):
             shape = x.new_empty(*x.shape[:2], self.config.rows)
             low, high = random_thresholds(shape, self.config.cell, options.slope, options.three_state_forget)
         steps: Steps = self.steps(self.config, options.slope, options.window, self.numerics.product)
-        return recur(x, state, trits, scale, self.bias, high, low, steps, self.numerics)
+        return recur(x, state, trits, scale, self.offset, high, low, steps, self.numerics)
 
     @torch.no_grad()
     def evaluate(
@@ -148,7 +166,7 @@ class TernaryLSTM(TernaryLayer):
     steps = LSTMSteps
 
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        z_i, z_f, z_g, z_o = self.preactivation(sums, scale, self.bias).chunk(4, dim=-1)
+        z_i, z_f, z_g, z_o = self.preactivation(sums, scale, self.offset).chunk(4, dim=-1)
         i, o = self._switch(z_i, 0), self._switch(z_o, 3)
         moved = i * self._trit(z_g, 2) * float(1 << self.config.cell_shift)
         c = torch.trunc(c * self._keep(z_f, 1)) + moved
@@ -156,7 +174,7 @@ class TernaryLSTM(TernaryLayer):
         return cell_output(c, self.config)[0] * o, c
 
     def folding_bias(self, reset: bool) -> Tensor:
-        return self.bias
+        return self.offset
 
 
 class TernaryGRU(TernaryLayer):
@@ -179,7 +197,7 @@ class TernaryGRU(TernaryLayer):
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         sums_z, sums_r, sums_x, sums_h = sums.chunk(4, dim=-1)
         scale_z, scale_r, scale_n, _ = scale.chunk(4)
-        bias_z, bias_r, bias_x, bias_h = self.bias.chunk(4)
+        bias_z, bias_r, bias_x, bias_h = self.offset.chunk(4)
         r = self._switch(self.preactivation(sums_r, scale_r, bias_r), 1)
         bias_n = torch.where(r.bool(), bias_x + bias_h, bias_x)
         m = self._trit(self.preactivation(sums_x + sums_h * r, scale_n, bias_n), 2)
@@ -188,7 +206,7 @@ class TernaryGRU(TernaryLayer):
         return cell_output(c, self.config)[0], c
 
     def folding_bias(self, reset: bool) -> Tensor:
-        z, r, n_x, n_h = self.bias.chunk(4)
+        z, r, n_x, n_h = self.offset.chunk(4)
         return torch.cat([z, r, n_x if reset else n_x + n_h, n_h])
 
 

@@ -25,7 +25,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 def load_checkpoint(path: Path, recipe: str, names: Iterable[str] = ()) -> dict[str, Any]:
     """Read a checkpoint of this recipe (its full text) that has ``names``; :class:`TrineError` otherwise."""
     try:
-        content = torch.load(path, weights_only=True)
+        content = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError:
         raise TrineError(f"there is no checkpoint {path} to resume from; train without --resume") from None
     except Exception as error:  # what is damaged may end in any of Python's errors

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from trine_sw.backends import Result
     from trine_sw.model import HeadKind
 
-__all__ = ["COMMANDS", "backend_option", "json_option", "model_argument", "print_json", "print_pairs"]
+__all__ = [
+    "COMMANDS",
+    "backend_option",
+    "device_option",
+    "json_option",
+    "model_argument",
+    "print_json",
+    "print_pairs",
+]
 
 _BACKENDS = ("golden", "verilator", "icarus")
 _TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
@@ -43,6 +51,13 @@ backend_option = click.option(
 )
 
 
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where to train.  [default: a GPU where there is one]",
+)
+
+
 def print_json(value: Any) -> None:
     """Print `value` as JSON on standard output, nothing else."""
     click.echo(json.dumps(value, indent=2))
@@ -65,19 +80,26 @@ def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
 @click.option("--out", type=click.Path(path_type=Path), help="Model file.  [default: models/RECIPE.trine]")
 @click.option("--threads", default=1, show_default=True, help="CPU threads; results depend on their number.")
+@device_option
 @click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
-def train(recipe: str, resume: bool, out: Path | None, threads: int, no_baseline: bool) -> None:
-    """Train RECIPE and its float baseline, and write the model file and the record of both."""
+def train(
+    recipe: str, resume: bool, out: Path | None, threads: int, device: str | None, no_baseline: bool
+) -> None:
+    """Train RECIPE and its float baseline, and write the model file and the record of both.
+
+    With several processes or GPUs: torchrun --nproc-per-node N --no-python trine train RECIPE.
+    """
     if threads < 1:
         raise TrineError(f"the threads must be at least 1, not {threads}")
     try:
+        from trine_sw.recipes import recipe as recipe_of
         from trine_sw.train import train as train_recipe
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise TrineError("training needs torch, which is missing: pip install 'trine[train]'") from None
-    kinds = ("ternary",) if no_baseline else ("float", "ternary")
-    train_recipe(recipe, resume=resume, out=out, threads=threads, kinds=kinds)
+    kinds = [kind for kind in recipe_of(recipe).kinds if not (no_baseline and kind == "float")]
+    train_recipe(recipe, resume=resume, out=out, threads=threads, device=device, kinds=kinds)
 
 
 @click.command()

@@ -8,7 +8,7 @@ import urllib.request
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from trine_sw.whole_file import make_folder, replacing
 __all__ = [
     "DATA_SETS",
     "END",
+    "UNKNOWN",
     "DataSet",
     "Part",
     "TextFile",
@@ -33,6 +34,8 @@ __all__ = [
 
 END = "<eos>"
 """The word that ends each line of a text of words."""
+UNKNOWN = "<unk>"
+"""The word that stands for those that a vocabulary lacks."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class DataSet:
 
     splits: Mapping[str, Part]
     words: bool = False
+    most_frequent: int | None = None  # of the words, with UNKNOWN; it stands for all others
 
 
 def _in_parts(file: TextFile, **borders: int) -> DataSet:
@@ -153,6 +157,10 @@ DATA_SETS = {
 }
 
 
+# Penn Treebank cut to 2,000 words, for comparisons that are to be quick.
+DATA_SETS["ptb-2000"] = replace(DATA_SETS["ptb"], most_frequent=2000)
+
+
 def load_text(name: str, split: str) -> str:
     """The text of a split, such as ``"train"``, ``"valid"`` or ``"test"``.
 
@@ -166,7 +174,8 @@ def load_text(name: str, split: str) -> str:
     part = data_set.splits[split]
     text = _whole_text(name, part.file)
     if data_set.words:
-        return text.replace("\n", f" {END}\n")
+        text = text.replace("\n", f" {END}\n")
+        return text if data_set.most_frequent is None else _cut(text, frozenset(symbols(name)))
     return text[len(text) * part.start // 100 : len(text) * part.stop // 100]
 
 
@@ -175,11 +184,17 @@ def symbols(name: str) -> tuple[str, ...]:
     """The vocabulary of a model of a text.
 
     Characters are those of the whole text, in code order. Words are those of the training text, the most
-    frequent first, equally frequent ones in code order.
+    frequent first, equally frequent ones in code order; of a text that is cut, those that are left.
     """
     data_set = _data_set(name)
     if data_set.words:
-        counts = Counter(load_text(name, next(iter(data_set.splits))).split())
+        training = next(iter(data_set.splits))
+        text = _whole_text(name, data_set.splits[training].file).replace("\n", f" {END} ")
+        counts = Counter(text.split())
+        if data_set.most_frequent is not None:
+            others = sorted(counts.keys() - {UNKNOWN}, key=lambda word: (-counts[word], word))
+            for word in others[data_set.most_frequent - 1 :]:
+                counts[UNKNOWN] += counts.pop(word)
         return tuple(sorted(counts, key=lambda word: (-counts[word], word)))
     files = {part.file for part in data_set.splits.values()}
     return tuple(sorted(set().union(*(_whole_text(name, file) for file in files))))
@@ -196,6 +211,12 @@ def load_tokens(name: str, split: str) -> NDArray[np.int32]:
         return np.array([index[word] for word in text.split()], np.int32)
     except KeyError as error:
         raise TrineError(f"{name}: {error.args[0]!r} of {split} is no word of the training text") from None
+
+
+def _cut(text: str, kept: frozenset[str]) -> str:
+    """The text, with UNKNOWN in the place of all other words; its lines stay."""
+    lines = (line.split() for line in text.splitlines())
+    return "".join(" ".join(w if w in kept else UNKNOWN for w in line) + "\n" for line in lines)
 
 
 def split_names(name: str) -> tuple[str, ...]:

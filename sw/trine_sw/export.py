@@ -1,5 +1,6 @@
 """From a trained model to integers: every real number folds into a threshold."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,29 @@ __all__ = ["export", "fold_thresholds"]
 
 
 @torch.no_grad()
-def export(model: TernaryLanguageModel, vocabulary: list[str], training: dict[str, Any]) -> Model:
+def export(
+    model: TernaryLanguageModel,
+    vocabulary: list[str],
+    training: dict[str, Any],
+    second: TernaryLanguageModel | None = None,
+) -> Model:
     """The model whose golden run equals ``model`` in evaluation mode, in every h, c and integer logit.
 
-    A float head is rounded to float16.
+    A float head is rounded to float16. ``second`` has the same cell, and a head of the other kind, which
+    goes into the file too. What is folded is what the CPU computes, wherever the model was trained.
     """
+    if model.head_bias.device.type != "cpu":
+        model = copy.deepcopy(model).cpu()
+    heads = _head(model)
+    if second is not None:
+        heads |= _head(second if second.head_bias.device.type == "cpu" else copy.deepcopy(second).cpu())
     trits, scale = model.layer.quantised()
     threshold, reset = fold_thresholds(model.layer, scale.squeeze(1))
     return Model(
         config=model.config,
         layers=[Layer(_integers(trits, np.int8), threshold, reset)],
         embedding_weight=_integers(model.embedding_trits(), np.int8),
-        **_head(model),
+        **heads,
         vocabulary=vocabulary,
         training=training,
     )

@@ -9,6 +9,7 @@ from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.quantise import round_straight_through, ttq
 from trine_sw.recurrence import Numerics
+from trine_sw.sampled_softmax import CandidateSampler
 from trine_sw.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
 __all__ = ["FloatLanguageModel", "LanguageModel", "TernaryLanguageModel"]
@@ -32,14 +33,18 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config, self.dropout, self.locked = config, dropout, locked
         self.numerics = Numerics()
+        self.sampler: CandidateSampler | None = None  # in training; evaluation is always over all words
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns what the head sees (T, B, H), the state after them, and h (T, B, H)."""
         raise NotImplementedError
 
-    def head_in_nats(self) -> tuple[Tensor, Tensor]:
-        """Weight (V, H) and bias (V,) of the head: logits in nats are weight · u + bias."""
+    def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Weight (V, H) and bias (V,) of the head, or these words' rows; nats are weight · u + bias."""
         raise NotImplementedError
+
+    def anneal(self, share: float) -> None:
+        """Set lambda to what it is when this share, 0 to 1, of the epochs is done."""
 
     def initial_state(self, streams: int) -> State:
         """The state of B streams before the first token."""
@@ -50,11 +55,16 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, State, Tensor]:
         """Loss to be minimised and loss in nats a token (:func:`head_loss`), the state after, and h."""
         u, state, h = self.features(tokens, state)
-        weight, bias = self.head_in_nats()
+        flat = targets.flatten().long()
         wanted = wanted if wanted is None else wanted.flatten(0, 1)
-        loss = head_loss(
-            u.flatten(0, 1), weight, bias, targets.flatten().long(), self.numerics, wanted, share
-        )
+        if self.sampler is not None and self.training:
+            words, offset, flat = self.sampler.draw(flat)
+            weight, bias = self.head_in_nats(words)
+            bias = bias + offset
+            wanted = wanted if wanted is None else wanted[:, words] + offset
+        else:
+            weight, bias = self.head_in_nats()
+        loss = head_loss(u.flatten(0, 1), weight, bias, flat, self.numerics, wanted, share)
         return *loss, state, h
 
     def compute_by(self, numerics: Numerics) -> None:
@@ -94,7 +104,7 @@ class TernaryLanguageModel(LanguageModel):
         tied: bool = False,
     ) -> None:
         super().__init__(config, dropout, locked)
-        self.embedding_factor, self.head_kind = embedding_factor, head
+        self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
         self.add_module(config.cell, ternary_layer(config, options))
         self.head = None if tied else nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
@@ -118,22 +128,42 @@ class TernaryLanguageModel(LanguageModel):
         """(V, E)"""
         return ttq(self.embedding, self.embedding_factor)
 
-    def head_integers(self) -> tuple[Tensor, Tensor, Tensor]:
+    def head_integers(self, words: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Of a ternary head: trits (V, H), bias (V,) in integers, and the scale that makes nats of logits."""
         assert self.log_head_scale is not None
         scale = self.log_head_scale.exp()
-        latent = self.embedding if self.head is None else self.head
-        return ttq(latent), round_straight_through(self.head_bias / scale), scale
+        weight, bias = self._head_of(words)
+        return ttq(weight), round_straight_through(bias / scale), scale
 
-    def head_in_nats(self) -> tuple[Tensor, Tensor]:
+    def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.head_kind == "float":
-            return self.embedding if self.head is None else self.head, self.head_bias
-        weight, bias, scale = self.head_integers()
+            return self._head_of(words)
+        weight, bias, scale = self.head_integers(words)
         return weight * scale, bias * scale
 
+    def _head_of(self, words: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Real weight and bias of the head, or of these words."""
+        weight = self.embedding if self.head is None else self.head
+        return (weight, self.head_bias) if words is None else (weight[words], self.head_bias[words])
+
+    def anneal(self, share: float) -> None:
+        self.layer.anneal(share)
+
+    def freeze_cell(self) -> None:
+        """From now on train the head alone; the cell and the embedding stay, and compute as in evaluation."""
+        self.frozen = True
+        self.embedding.requires_grad_(False)
+        self.layer.requires_grad_(False)
+
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        x = self.dropped(nn.functional.embedding(tokens, self.embedding_trits()))
-        h, u, state = self.layer(x, state)
+        # A row's trits depend on no other row, so only those that are used are made.
+        x = ttq(nn.functional.embedding(tokens, self.embedding), self.embedding_factor)
+        if self.frozen:
+            self.layer.eval()
+            with torch.no_grad():
+                h, u, state = self.layer(x, state)
+        else:
+            h, u, state = self.layer(self.dropped(x), state)
         return self.dropped(u), state, h
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
@@ -176,7 +206,6 @@ class FloatLanguageModel(LanguageModel):
             self.head.weight = self.embedding.weight
 
     def anneal(self, share: float) -> None:
-        """Set lambda to what it is when this share of the epochs is done."""
         if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
             layer.slope.fill_(layer.quantisers.slope_of(share))
 
@@ -184,8 +213,9 @@ class FloatLanguageModel(LanguageModel):
         zero = self.head.weight.new_zeros(1, streams, self.config.hidden)
         return (zero, zero) if self.config.cell == "lstm" else (zero,)
 
-    def head_in_nats(self) -> tuple[Tensor, Tensor]:
-        return self.head.weight, self.head.bias
+    def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        weight, bias = self.head.weight, self.head.bias
+        return (weight, bias) if words is None else (weight[words], bias[words])
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         table = self.embedding.weight

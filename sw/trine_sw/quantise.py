@@ -61,20 +61,25 @@ def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:
         return count.rsqrt()
 
 
-def btq(value: Tensor, bernoulli: torch.Generator | None = None) -> Tensor:
+def btq(value: Tensor, bernoulli: bool = False, generator: torch.Generator | None = None) -> Tensor:
     """Trits of values in [-1, 1]: +1 from 0.5 on, -1 down from -0.5, else 0. Straight-through gradient.
 
-    With a generator: sign(value) with probability abs(value), else 0, so that the mean is the value.
+    With ``bernoulli``: sign(value) with probability abs(value), else 0, so that the mean is the value; drawn
+    by the generator, or by that of the value's device.
 
     >>> btq(torch.tensor([-0.9, -0.5, -0.4, 0.0, 0.5]))
     tensor([-1., -1., -0.,  0.,  1.])
     >>> generator = torch.Generator().manual_seed(0)
-    >>> btq(torch.full((10_000,), -0.3), generator).mean().round(decimals=1)
+    >>> btq(torch.full((10_000,), -0.3), True, generator).mean().round(decimals=1)
     tensor(-0.3000)
     """
     with torch.no_grad():
-        chance = 0.5 if bernoulli is None else torch.rand(value.shape, generator=bernoulli).clamp_min(1e-7)
-        trits = value.sign() * (value.abs() >= chance)
+        size = value.abs()
+        if bernoulli:
+            chance = torch.rand(value.shape, generator=generator, dtype=value.dtype, device=value.device)
+            trits = value.sign() * (size >= chance.clamp_min(1e-7))
+        else:
+            trits = value.sign() * (size >= 0.5)
     return _StraightThrough.apply(value, trits)  # pyright: ignore[reportReturnType]
 
 

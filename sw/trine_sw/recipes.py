@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from trine_sw.cell_torch import CellOptions
 from trine_sw.errors import TrineError
@@ -10,7 +10,10 @@ from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.soft_cell import Quantisers
 
-__all__ = ["RECIPES", "Recipe", "Schedule", "recipe"]
+__all__ = ["RECIPES", "Kind", "Recipe", "Schedule", "recipe"]
+
+Kind = Literal["float", "teacher", "ternary", "head"]
+"""What a recipe trains: the float baseline, a wider teacher, the ternary model, a second head for it."""
 
 _LATER = {"later": True}  # a field that older fingerprints lack, and new ones where it has its default
 
@@ -27,6 +30,8 @@ class Schedule:
         after each epoch that is no better than the best before it.
     optimizer : Adam, or plain stochastic gradient descent.
     dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
+    sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
+        every figure are over all.
     """
 
     epochs: int
@@ -39,6 +44,7 @@ class Schedule:
     optimizer: Literal["adam", "sgd"] = field(default="adam", metadata=_LATER)
     decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=_LATER)
     locked: bool = field(default=False, metadata=_LATER)
+    sampled: int = field(default=0, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +63,10 @@ class Recipe:
         (Hinton et al., 2015); the baseline is then trained first.
     quantisers : of the baseline, which is then the paper's soft cell with these, and no float LSTM.
     head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
+    warm_start : the ternary model starts from the trained baseline's weights.
+    teacher_hidden : units of a float teacher, trained as the baseline is, to distil from instead; 0: none.
+    ternary_head : how a ternary head is trained on the finished model, whose cell stays as it is and whose
+        float head stays in the file beside it; None: it is not.
     """
 
     name: str
@@ -72,13 +82,43 @@ class Recipe:
     head: HeadKind = field(default="ternary", metadata=_LATER)
     tied: bool = field(default=False, metadata=_LATER)
     quantisers: Quantisers | None = field(default=None, metadata=_LATER)
+    warm_start: bool = field(default=False, metadata=_LATER)
+    teacher_hidden: int = field(default=0, metadata=_LATER)
+    ternary_head: Schedule | None = field(default=None, metadata=_LATER)
 
-    def fingerprint(self, kind: str) -> str:
-        """All that decides the run of a kind, ``"ternary"`` or ``"float"``, as text."""
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it trains, in an order in which each comes after what it needs."""
+        wanted = (True, bool(self.teacher_hidden), True, self.ternary_head is not None)
+        return tuple(kind for kind, there in zip(get_args(Kind), wanted, strict=True) if there)
+
+    def needs(self, kind: Kind) -> tuple[Kind, ...]:
+        """The kinds without which this one cannot be trained."""
+        if kind == "head":
+            return ("ternary",)
+        if kind != "ternary":
+            return ()
+        teacher: tuple[Kind, ...] = ()
+        if self.distil:
+            teacher = ("teacher",) if self.teacher_hidden else ("float",)
+        return tuple(dict.fromkeys((("float",) if self.warm_start else ()) + teacher))
+
+    def schedule_of(self, kind: Kind) -> Schedule:
+        """How that kind is trained."""
+        if kind == "head":
+            assert self.ternary_head is not None
+            return self.ternary_head
+        return self.schedule if kind == "ternary" else self.baseline
+
+    def fingerprint(self, kind: Kind) -> str:
+        """All that decides the run of a kind, as text."""
         content = _content(self)
-        if kind == "float":
+        if kind in ("float", "teacher"):
             names = ("dataset", "config", "baseline", "seed", "tied", "quantisers")
+            names += ("teacher_hidden",) if kind == "teacher" else ()
             content = {name: content[name] for name in names if name in content}
+        if kind == "ternary":
+            content.pop("ternary_head", None)
         return json.dumps(content, sort_keys=True)
 
 
@@ -146,8 +186,27 @@ RECIPES = {
                 baseline=Schedule(epochs=9, batch=20, steps=35, dropout=0.4),
                 options=CellOptions(scale="norm"),
                 head="float",
+                ternary_head=Schedule(epochs=3, batch=20, steps=35, learning_rate=3e-3, dropout=0.25),
             )
             for cell in ("lstm", "gru")
+        ),
+        Recipe(
+            name="wikitext2-lstm-512",
+            dataset="wikitext-2",
+            config=ModelConfig(
+                hidden=512,
+                embedding=512,
+                vocab_size=33_278,
+                cell_max=15,
+                cell_shift=2,
+                output_shift=1,
+                head_levels=(0, 1, 2, 3),
+            ),
+            schedule=Schedule(
+                epochs=12, batch=40, steps=35, learning_rate=3e-3, dropout=0.3, locked=True, sampled=6144
+            ),
+            baseline=Schedule(epochs=12, batch=40, steps=35, dropout=0.5, locked=True, sampled=6144),
+            options=CellOptions(scale="norm"),
         ),
     )
 }

@@ -5,7 +5,7 @@ by ``cell_torch``, and only that can be exported.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -29,6 +29,7 @@ class Quantisers:
     weights, activations : of W and the embedding; of x, the gates and h. ``"uniform"`` rounds what is scaled
         into [-1, 1], ``"threshold"`` is TTQ, ``"bernoulli"`` draws at random in training, and rounds in
         evaluation.
+    soft_gates : leave the gates as they are, and quantise only x and h.
     slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
     slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
         annealing.
@@ -38,6 +39,7 @@ class Quantisers:
     activations: Quantiser = "none"
     slope: float = 1.0
     slope_first: float | None = None
+    soft_gates: bool = field(default=False, metadata={"later": True})
 
     def slope_of(self, share: float) -> float:
         """lambda when this share, 0 to 1, of the epochs is done."""
@@ -76,7 +78,7 @@ def quantise_activation(value: Tensor, kind: Quantiser, training: bool) -> Tenso
 def _into_three(value: Tensor, kind: Quantiser, training: bool) -> Tensor:
     if kind == "uniform":
         return uniform(value, 2)
-    return btq(value, torch.default_generator if training else None)
+    return btq(value, bernoulli=training)
 
 
 class SoftLSTM(nn.Module):
@@ -108,11 +110,14 @@ class SoftLSTM(nn.Module):
         outputs = []
         for sums in of_x:
             i, f, g, o = ((sums + h @ of_h) * self.slope).chunk(4, dim=-1)
-            i, f, o = (self._quantised(2 * torch.sigmoid(z) - 1) / 2 + 0.5 for z in (i, f, o))
-            c = f * c + i * self._quantised(torch.tanh(g))
+            i, f, o = (self._gate(2 * torch.sigmoid(z) - 1) / 2 + 0.5 for z in (i, f, o))
+            c = f * c + i * self._gate(torch.tanh(g))
             h = self._quantised(o * torch.tanh(c))
             outputs.append(h)
         return torch.stack(outputs), (h[None], c[None])
+
+    def _gate(self, value: Tensor) -> Tensor:
+        return value if self.quantisers.soft_gates else self._quantised(value)
 
     def _quantised(self, value: Tensor) -> Tensor:
         return quantise_activation(value, self.quantisers.activations, self.training)

@@ -1,0 +1,52 @@
+"""What a deployed model takes at batch 1, part by part: in 32-bit floating point, and as packed trits."""
+
+from dataclasses import dataclass
+
+from trine_sw.model import HeadKind
+from trine_sw.model_config import ModelConfig
+from trine_sw.trits import packed_size
+
+__all__ = ["Memory", "deployed"]
+
+_FLOAT, _HALF, _THRESHOLD = 4, 2, 4  # bytes
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of each part; biases or thresholds are with the weights, and the state is of one stream."""
+
+    weights: int
+    state: int
+    embedding: int
+    head: int
+
+    @property
+    def total(self) -> int:
+        """All parts."""
+        return self.weights + self.state + self.embedding + self.head
+
+
+def deployed(config: ModelConfig, head: HeadKind | None) -> Memory:
+    """Bytes of a ternary model as its file holds them, with that head; without one, of the float model.
+
+    A trit takes 1.6 bits, five to a byte, rows padded; a threshold an int32, a cell a byte. A float model has
+    float32 throughout, and a GRU of it three gates where the ternary one has four rows of sums.
+    """
+    size, words = config.hidden, config.vocab_size
+    if head is None:
+        gates = 4 if config.cell == "lstm" else 3
+        biases = 4 * size  # what two biases a gate come to, but for a GRU's n, whose r stands between them
+        return Memory(
+            weights=_FLOAT * (gates * size * config.columns + biases),
+            state=_FLOAT * (2 if config.cell == "lstm" else 1) * size,
+            embedding=_FLOAT * words * config.embedding,
+            head=_FLOAT * (words * size + words),
+        )
+    thresholds = 2 * config.rows + (2 * size if config.cell == "gru" else 0)
+    of_head = words * packed_size(size) + 4 * words if head == "ternary" else _HALF * (words * size + words)
+    return Memory(
+        weights=config.rows * packed_size(config.columns) + _THRESHOLD * thresholds,
+        state=packed_size(size) + size,
+        embedding=words * packed_size(config.embedding),
+        head=of_head,
+    )

@@ -1,0 +1,319 @@
+"""What recipes may want: annealing, a warm start, a teacher, two heads, a sampled softmax, another device."""
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
+
+from trine_sw import data  # noqa: E402
+from trine_sw.cell_torch import CellOptions, ternary_layer  # noqa: E402
+from trine_sw.errors import TrineError  # noqa: E402
+from trine_sw.evaluate import evaluate  # noqa: E402
+from trine_sw.export import export  # noqa: E402
+from trine_sw.golden import Golden  # noqa: E402
+from trine_sw.kinds import new_model  # noqa: E402
+from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.model import Model, ModelConfig  # noqa: E402
+from trine_sw.quantise import ttq  # noqa: E402
+from trine_sw.recipes import RECIPES, Recipe, Schedule  # noqa: E402
+from trine_sw.recurrence import Numerics  # noqa: E402
+from trine_sw.sampled_softmax import CandidateSampler  # noqa: E402
+from trine_sw.soft_cell import Quantisers  # noqa: E402
+from trine_sw.train import train  # noqa: E402
+from trine_sw.training_run import Run  # noqa: E402
+from trine_sw.warm_start import warm_start  # noqa: E402
+
+CONFIG = ModelConfig(
+    hidden=12, embedding=6, vocab_size=18, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)
+)
+CELLS = [CONFIG, replace(CONFIG, cell="gru")]
+SCHEDULE = Schedule(epochs=2, batch=8, steps=16, warmup=5, learning_rate=1e-2)
+
+
+@pytest.fixture
+def tiny(sea, monkeypatch):
+    """A recipe "tiny", of a float head, on the data set "sea"."""
+    config = replace(CONFIG, vocab_size=len(set(sea)))
+    recipe = Recipe(
+        name="tiny", dataset="sea", config=config, schedule=SCHEDULE, baseline=SCHEDULE, head="float"
+    )
+    monkeypatch.setitem(RECIPES, "tiny", recipe)
+    torch.set_num_threads(1)
+    return recipe
+
+
+# -- the slope -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", CELLS, ids=["lstm", "gru"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_annealed_cell_is_the_cell_of_that_slope(config, share):
+    """At every share of the epochs: in training, in evaluation and as exported; lambda goes from 1/2 to 2."""
+    slope = 0.5 * 4**share
+    layers = []
+    for options in (CellOptions(slope=2.0, slope_first=0.5), CellOptions(slope=slope)):
+        torch.manual_seed(0)
+        model = TernaryLanguageModel(config, options)
+        with torch.no_grad():
+            model.layer.bias.normal_(0, 1.5)
+        model.anneal(share)
+        layers.append(model)
+    tokens = torch.randint(0, 18, (30, 4))
+    annealed, fixed = (model.train()(tokens, model.initial_state(4)) for model in layers)
+    assert torch.equal(annealed[2], fixed[2])
+    gradients = [
+        torch.autograd.grad(logits.square().sum(), model.layer.weight)[0]
+        for (logits, _, _), model in zip((annealed, fixed), layers, strict=True)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4 * float(gradients[1].abs().max()))
+    names = [str(number) for number in range(18)]
+    exported = export(layers[0].eval(), names, {})
+    np.testing.assert_array_equal(
+        exported.layers[0].threshold, export(layers[1], names, {}).layers[0].threshold
+    )
+    trace = Golden(exported).run(tokens.numpy())
+    with torch.no_grad():
+        np.testing.assert_array_equal(trace.h, layers[0](tokens, layers[0].initial_state(4))[2].numpy())
+
+
+def test_slope_goes_with_the_weights(tiny, tmp_path):
+    """The best epoch's model has that epoch's slope; without annealing, checkpoints are as they were."""
+    recipe = replace(tiny, options=CellOptions(slope=2.0, slope_first=0.5))
+    run = Run(recipe, "ternary", tmp_path / "run.pt")
+    run.fit()
+    best = run.best_model().state_dict()["lstm.ratio"]
+    assert float(best) == (0.25, 1.0)[int(run.best["epoch"]) - 1]
+    assert "ratio" not in ternary_layer(CONFIG, CellOptions()).state_dict()
+    assert recipe.fingerprint("ternary") != tiny.fingerprint("ternary")
+    assert "slope_first" not in tiny.fingerprint("ternary")
+
+
+# -- a warm start, a teacher ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", ["alpha", "norm"])
+@pytest.mark.parametrize("config", CELLS, ids=["lstm", "gru"])
+def test_warm_start_of_ternary_weights_is_exact(config, scale):
+    """From a float model whose weights are trits times a row's size, rows keep them: z is that of the float
+    cell for the same x and h."""
+    torch.manual_seed(1)
+    given = FloatLanguageModel(config)
+    cell = getattr(given, config.cell)
+    rows = len(cell.bias_ih_l0)
+    with torch.no_grad():
+        size = torch.rand(rows, 1) + 0.5
+        trits = torch.randint(-1, 2, (rows, config.columns)).float()
+        trits[:, :3] = torch.tensor([1.0, 0.0, -1.0])
+        given.embedding.weight.copy_(ttq(torch.randn(18, 6), 1.4) * 0.25)
+        cell.weight_ih_l0.copy_(trits[:, :6] * size / 0.25)
+        cell.weight_hh_l0.copy_(trits[:, 6:] * size)
+        cell.bias_ih_l0.normal_()
+        cell.bias_hh_l0.normal_()
+    model = TernaryLanguageModel(config, CellOptions(scale=scale))
+    warm_start(model, given)
+    weight, scales = model.layer.quantised()
+    x, h = given.embedding.weight[:9], torch.randint(-1, 2, (9, 12)).float()
+    of_x = x @ cell.weight_ih_l0.T + cell.bias_ih_l0
+    of_h = h @ cell.weight_hh_l0.T + cell.bias_hh_l0
+    inputs = torch.cat([model.embedding_trits()[:9], h], dim=1)
+    z = model.layer.preactivation(inputs @ weight.T, scales.squeeze(1), model.layer.offset)
+    if config.cell == "lstm":
+        torch.testing.assert_close(z, of_x + of_h, rtol=1e-4, atol=1e-4)
+        return
+    (r_x, z_x, n_x), (r_h, z_h, n_h) = of_x.chunk(3, dim=1), of_h.chunk(3, dim=1)
+    torch.testing.assert_close(z, torch.cat([z_x + z_h, r_x + r_h, n_x, n_h], dim=1), rtol=1e-4, atol=1e-4)
+
+
+def test_warm_start_begins_better(tiny, tmp_path):
+    recipe = replace(tiny, baseline=replace(SCHEDULE, epochs=6))
+    baseline = Run(recipe, "float", tmp_path / "float.pt")
+    baseline.fit()
+    ready = {"float": baseline.best_model()}
+    losses = []
+    for warm in (False, True):
+        run = Run(replace(recipe, warm_start=warm), "ternary", tmp_path / "run.pt", ready=ready)
+        losses.append(run._validate()[0])
+    assert losses[1] < losses[0] - 0.2
+    with pytest.raises(TrineError, match="needs its float baseline trained first"):
+        new_model(replace(recipe, warm_start=True), "ternary", {})
+    soft = FloatLanguageModel(recipe.config, quantisers=Quantisers())
+    with pytest.raises(TrineError, match="needs a plain float model of the same cell and sizes"):
+        new_model(replace(recipe, warm_start=True), "ternary", {"float": soft})
+
+
+def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
+    """A recipe with all four kinds: each is trained, measured and recorded, and the file has both heads."""
+    recipe = replace(tiny, distil=0.5, teacher_hidden=20, ternary_head=replace(SCHEDULE, epochs=3))
+    monkeypatch.setitem(RECIPES, "tiny", recipe)
+    monkeypatch.setattr(Numerics, "fastest", lambda device: Numerics())  # compiling would take longest
+    assert recipe.kinds == ("float", "teacher", "ternary", "head") and recipe.needs("ternary") == ("teacher",)
+    for changed in (replace(recipe, ternary_head=None), replace(recipe, teacher_hidden=21)):
+        assert changed.fingerprint("float") == recipe.fingerprint("float")
+    assert replace(recipe, ternary_head=None).fingerprint("ternary") == recipe.fingerprint("ternary")
+    model = train("tiny")
+    assert model is not None and model.heads == ("float", "ternary")
+    record = model.training
+    for kind, head in (("ternary", "float"), ("ternary_head", "ternary")):
+        found = evaluate(Model.load("models/tiny.trine"), "sea", "valid", head=head)
+        assert record[kind]["valid_nats"] == found["nats_per_token"] < math.log(recipe.config.vocab_size)
+    assert record["teacher"]["parameters"] > record["float"]["parameters"]
+    kinds = [row["kind"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open())]
+    assert kinds == ["float"] * 2 + ["teacher"] * 2 + ["ternary"] * 2 + ["head"] * 3
+
+
+def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
+    recipe = replace(tiny, ternary_head=replace(SCHEDULE, dropout=0.3))
+    first = Run(recipe, "ternary", tmp_path / "ternary.pt")
+    first.fit()
+    ready = {"ternary": first.best_model()}
+    cell = {name: value.clone() for name, value in ready["ternary"].state_dict().items()}
+    run = Run(recipe, "head", tmp_path / "head.pt", ready=ready)
+    start = run._validate()[0]
+    run.fit()
+    after = run.model.state_dict()
+    for name in ("embedding", "lstm.weight", "lstm.bias"):
+        assert torch.equal(after[name], cell[name])
+    assert run.log[-1]["valid_nats"] < start
+    one, other = export(ready["ternary"], run.vocabulary, {}), export(run.model, run.vocabulary, {})
+    np.testing.assert_array_equal(one.layers[0].weight, other.layers[0].weight)
+    np.testing.assert_array_equal(one.layers[0].threshold, other.layers[0].threshold)
+    with pytest.raises(TrineError, match="has a ternary head already"):
+        new_model(replace(recipe, head="ternary"), "head", ready)
+
+
+# -- a sampled softmax ------------------------------------------------------------------------------------
+
+
+def test_candidates_stand_for_all_words():
+    """Their sum has the sum over all words as its mean; every target is among them."""
+    torch.manual_seed(0)
+    counts = 20_000 / (torch.arange(400) + 1.0)
+    sampler = CandidateSampler(counts, 120, 20)
+    scores = torch.rand(400)
+    total = 0.0
+    for _ in range(3000):
+        targets = torch.multinomial(counts, 20, replacement=True)
+        words, offset, places = sampler.draw(targets)
+        assert len(words) == 120 == len(words.unique()) and torch.equal(words[places], targets)
+        total += float((scores[words].log() + offset).exp().sum())
+    assert total / 3000 == pytest.approx(float(scores.sum()), rel=0.02)
+    for size in (20, 400):
+        with pytest.raises(TrineError, match="fewer than there are, 400; not"):
+            CandidateSampler(counts, size, 20)
+
+
+@pytest.mark.parametrize("head", ["float", "ternary"])
+def test_sampled_softmax_has_the_gradient_of_the_full_one(head):
+    """Of all draws together, and the loss as well; in evaluation it is the full one."""
+    torch.manual_seed(0)
+    config = replace(CONFIG, vocab_size=300)
+    model = TernaryLanguageModel(config, CellOptions(), head=head).train()
+    counts = 5000 / (torch.arange(300) + 1.0)
+    tokens = torch.randint(0, 300, (5, 4))
+    targets = torch.multinomial(counts, 20, replacement=True).view(5, 4)
+    state = model.initial_state(4)
+    full = model.loss(tokens, targets, state)[0]
+    wanted = torch.autograd.grad(full, model.head_bias)[0]
+    model.sampler = CandidateSampler(counts, 150, 20)
+    losses, gradient = [], torch.zeros(300)
+    for _ in range(300):
+        loss = model.loss(tokens, targets, state)[0]
+        losses.append(loss.item())
+        gradient += torch.autograd.grad(loss, model.head_bias)[0] / 300
+    assert torch.nn.functional.cosine_similarity(gradient, wanted, dim=0) > 0.97
+    assert np.mean(losses) == pytest.approx(full.item(), rel=0.05)
+    assert torch.equal(model.eval().loss(tokens, targets, state)[0], model.loss(tokens, targets, state)[0])
+
+
+def test_sampled_run_trains(tiny, tmp_path):
+    schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, epochs=1)
+    run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
+    assert run.model.sampler is not None
+    run.fit()
+    assert run.log[-1]["valid_nats"] < 0.8 * math.log(tiny.config.vocab_size)
+
+
+def test_wikitext_model_fits_its_limit(tmp_path):
+    """An untrained model of the recipe, whose file is as large as a trained one's, stays under 10 MB."""
+    recipe = RECIPES["wikitext2-lstm-512"]
+    assert recipe.head == "ternary" and recipe.schedule.sampled
+    model = new_model(recipe, "ternary", {})
+    assert isinstance(model, TernaryLanguageModel)
+    words = [f"word{number:06}" for number in range(recipe.config.vocab_size)]
+    export(model.eval(), words, {}).save(tmp_path / "m.trine")
+    assert (tmp_path / "m.trine").stat().st_size < 10e6
+
+
+# -- data, logs, devices ----------------------------------------------------------------------------------
+
+
+def test_text_cut_to_its_most_frequent_words(monkeypatch, tmp_path):
+    import hashlib
+
+    texts = {"train": "a b a c a b <unk> d\na b c\n", "valid": "a d c\n"}
+    splits = {}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        splits[name] = data.Part(data.TextFile(f"{name}.txt", "https://example.org", digest))
+    monkeypatch.setenv("TRINE_DATA", str(tmp_path))
+    monkeypatch.setitem(data.DATA_SETS, "cut", data.DataSet(splits, words=True, most_frequent=4))
+    data.symbols.cache_clear()
+    assert data.symbols("cut") == ("<unk>", "a", "b", "<eos>")  # <unk> stands for c, c, d and itself
+    assert data.load_text("cut", "valid") == "a <unk> <unk> <eos>\n"
+    assert data.load_tokens("cut", "train").tolist() == [1, 2, 1, 0, 1, 2, 0, 0, 3, 1, 2, 0, 3]
+    data.symbols.cache_clear()
+
+
+def test_logs_are_written_after_each_epoch(tiny, tmp_path, monkeypatch):
+    run = Run(tiny, "float", tmp_path / "runs/float.pt")
+    seen = []
+    original = run._files.write
+
+    def write(rows):
+        original(rows)
+        seen.append(list(csv.DictReader((tmp_path / "runs/float.csv").open())))
+
+    monkeypatch.setattr(run._files, "write", write)
+    run.fit()
+    assert [len(rows) for rows in seen] == [1, 2]
+    assert float(seen[1][0]["valid_nats"]) == run.log[0]["valid_nats"]
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(tmp_path / "runs/tensorboard/float"))
+    events.Reload()
+    kept = events.Scalars("valid_nats")
+    assert [event.step for event in kept] == [1, 2]
+    assert [event.value for event in kept] == pytest.approx([row["valid_nats"] for row in run.log], rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "soft", "sampled", "bernoulli"])
+def test_a_step_stays_on_its_device(cell):
+    """On a pretended device, which has no memory but refuses what mixes devices: loss and gradients."""
+    config = replace(CONFIG, cell="gru" if cell == "gru" else "lstm", vocab_size=300)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        with torch.device("meta"):
+            teacher = FloatLanguageModel(config).eval()
+            tokens = torch.randint(0, 300, (5, 4))
+            sampler = CandidateSampler(torch.arange(300) + 1.0, 100, 20)
+            if cell == "soft":
+                quantisers = Quantisers(weights="threshold", activations="bernoulli")
+                model = FloatLanguageModel(config, dropout=0.2, quantisers=quantisers).train()
+            else:
+                options = CellOptions(scale="norm", slope_first=0.5, bernoulli=cell == "bernoulli")
+                model = TernaryLanguageModel(config, options, dropout=0.2, locked=True).train()
+        model.sampler = sampler if cell == "sampled" else None
+        wanted = teacher(tokens, teacher.initial_state(4))[0]
+        loss, _, state, _ = model.loss(tokens, tokens, model.initial_state(4), wanted, 0.5)
+        loss.backward()
+        assert {loss.device.type, *(part.device.type for part in state)} == {"meta"}
+        for parameter in model.parameters():
+            assert parameter.grad is not None and parameter.grad.device.type == "meta"
+        with pytest.raises(RuntimeError, match="device"):  # as the test must be able to see
+            model.loss(tokens, tokens, tuple(torch.zeros(part.shape) for part in state))
