@@ -56,8 +56,8 @@ class Report:
 
 
 def rom_ports_used(geometry: Geometry, board: Board) -> int:
-    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a block
-    RAM gives at the banks' depth."""
+    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a
+    block RAM gives at the banks' depth."""
     deeper = max(1, 1 << (geometry.depth - 1).bit_length()) // board.block_ram_depth
     bits = board.block_ram_bits // max(1, deeper)
     return geometry.engine.banks * -(-geometry.lanes * _TRIT_BITS // bits)

@@ -115,11 +115,14 @@ class ColumnROM(wiring.Component):
             later = Signal(len(self.addr), init=self.depth - 1, name=f"addr_{stage}")
             m.d.sync += later.eq(address)
             address = later
-        # 256, 512, 1024 or 2048 words of 8 down to 1 trits; left to itself, Yosys saves a block by multiplexers.
+        # 256 to 2048 words of 8 to 1 trits; left to itself, Yosys saves a block by multiplexers.
         lanes = max(1, 2048 >> max(8, (self.depth - 1).bit_length()))
         for start in range(0, self.lanes, lanes):
             port = self._memory(m, start, min(start + lanes, self.lanes)).read_port()
-            m.d.comb += [port.addr.eq(address), self.o.as_value()[2 * start :][: len(port.data)].eq(port.data)]
+            m.d.comb += [
+                port.addr.eq(address),
+                self.o.as_value()[2 * start :][: len(port.data)].eq(port.data),
+            ]
 
     def _memory(self, m: Module, first: int, end: int) -> Memory:
         """The words of lanes ``first`` to ``end - 1``."""

@@ -75,9 +75,7 @@ def ports(every: bool, as_json: bool) -> None:
     for port in sorted(comports()):
         boards = [entry.name for entry in BOARDS.values() if _may_be(entry, port)]
         if boards or every:
-            found.append(
-                {"port": port.device, "may_be": ", ".join(boards) or None, "says": port.description}
-            )
+            found.append({"port": port.device, "may_be": ", ".join(boards) or None, "says": port.description})
     if as_json:
         print_json(found)
     elif not found:

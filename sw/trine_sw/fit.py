@@ -77,8 +77,8 @@ class Fit:
     Members
     -------
     engine, geometry : the engine
-    lut4, block_ram : expected on the chip, link included, clocking not; logic cells where a LUT4 shares one with
-        a flip-flop
+    lut4, block_ram : expected on the chip, link included, clocking not; logic cells where a LUT4 shares one
+        with a flip-flop
     rom_blocks : of the block RAMs, those that hold columns
     cycles_per_token : mean over a sample of text, from the timing model
     """

@@ -20,8 +20,8 @@ class EventCounters(wiring.Component):
 
     Contract: a cycle in which a bit of ``events`` is 1 counts once. An event is added within
     ``6 * kinds + 2`` cycles, or that long after ``hold`` or the reset; in such a time no kind may have more
-    than 7 events. With ``hold``, which may be given once ``settled`` is seen and then as long as it is wanted,
-    nothing is added, and ``word`` is the half of a counter that ``index`` chose the cycle before.
+    than 7 events. With ``hold``, which may be given once ``settled`` is seen and then as long as it is
+    wanted, nothing is added, and ``word`` is the half of a counter that ``index`` chose the cycle before.
 
     Area: about 90 LUT4 and a memory of one port, for 6 kinds; the counters in flip-flops cost 192 and a
     multiplexer of 300.
@@ -46,7 +46,8 @@ class EventCounters(wiring.Component):
     def __init__(self, kinds: int, *, attrs: Mapping[str, str] | None = None) -> None:
         if kinds < 1:
             raise ValueError(f"kinds must be at least 1, not {kinds}")
-        self.kinds, self.attrs = kinds, dict(attrs or {})
+        self.kinds = kinds
+        self.memory = Memory(shape=16, depth=2 * kinds, init=[], attrs=dict(attrs or {}))
         super().__init__(
             {
                 "events": In(kinds),
@@ -59,9 +60,7 @@ class EventCounters(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.counts_spram = memory = Memory(
-            shape=16, depth=2 * self.kinds, init=[], attrs=self.attrs
-        )
+        m.submodules.counts_spram = memory = self.memory
         write, read = memory.write_port(), memory.read_port()
         address = Signal.like(read.addr)
         # One address, and never read where it is written: a memory of a single port will do.
@@ -97,7 +96,7 @@ class EventCounters(wiring.Component):
                         m.next = "Look"
             with m.State("Look"):
                 m.d.comb += self.settled.eq(~Cat(waiting).any())
-                m.d.sync += [amount.eq(mine), upper.eq(0)]
+                m.d.sync += amount.eq(mine)
                 with m.If(self.hold | self.settled):
                     m.d.comb += address.eq(self.index)
                 with m.Elif(mine != 0):
@@ -107,6 +106,7 @@ class EventCounters(wiring.Component):
                     m.d.sync += kind.eq(after)
             with m.State("Add"):
                 m.d.comb += write.en.eq(1)
+                m.d.sync += upper.eq(0)
                 m.next = "Look"
                 with m.If(total[16] & ~upper):
                     m.d.sync += [upper.eq(1), amount.eq(1)]

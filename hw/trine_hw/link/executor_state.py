@@ -111,9 +111,7 @@ class ExecutorState:
             self.events["framing_errors"].eq(ports.framing_error),
             self.counters.events.eq(Cat(*self.events.values())),
             self.counters.index.eq(self.counter_index - len(halves)),
-            self.counter_word.eq(
-                Mux(of_core, Array(halves)[self.counter_index[:3]], self.counters.word)
-            ),
+            self.counter_word.eq(Mux(of_core, Array(halves)[self.counter_index[:3]], self.counters.word)),
         ]
 
     # -- small actions, each within a state ----------------------------------------------------------------
