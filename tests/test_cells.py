@@ -18,20 +18,21 @@ CONFIGS = [
 
 
 def run_cells(
-    dut: LstmCells, steps: list[tuple[int, bool, list[dict[str, int]]]]
+    dut: LstmCells, steps: list[tuple[int, bool, list[dict[str, int]]]], every: int = 1
 ) -> list[tuple[int, list[tuple[int, int, int]]]]:
     results = []
 
     async def drive(ctx):
-        for index in range(len(steps) + dut.latency + 1):
+        for cycle in range(every * len(steps) + dut.latency + 1):
+            index, wait = divmod(cycle, every)
             if index < len(steps):
                 group, fresh, decisions = steps[index]
                 ctx.set(dut.group, group)
                 ctx.set(dut.fresh, fresh)
                 ctx.set(dut.decisions, decisions)
-            ctx.set(dut.valid, index < len(steps))
+            ctx.set(dut.valid, index < len(steps) and not wait)
             if ctx.get(dut.o_valid):
-                assert len(results) == index - dut.latency
+                assert every * len(results) == cycle - dut.latency
                 cells = ctx.get(dut.o)
                 u = [cell.u if level_bits(dut.config) else abs(cell.h) for cell in cells]
                 results.append(
@@ -80,6 +81,9 @@ def test_cells_equal_model(options: dict, groups: int) -> None:
         expected.append((group, results))
     assert {-config.cell_max, config.cell_max} <= seen
     assert run_cells(LstmCells(config, units=units, groups=groups), steps) == expected
+    if groups == 3:
+        in_memory = LstmCells(config, units=units, groups=groups, memory=True)
+        assert run_cells(in_memory, steps[:600], every=3) == expected[:600]
 
 
 def test_no_units_are_refused() -> None:

@@ -5,8 +5,10 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from trine_boards import BOARDS
 from trine_sw import toolchain
@@ -34,11 +36,19 @@ elif __file__.endswith("nextpnr-ecp5"):
         (here / "waiting").touch()
         time.sleep(60)
     used = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
-    report = {{"fmax": {{"clk": {{"achieved": 101.5, "constraint": float(os.environ["TEST_MHZ"])}}}}}}
+    seed = int(value("--seed"))
+    if (here / f"trouble-{{seed}}").exists():
+        raise SystemExit(f"ERROR: seed {{seed}} finds no place")
+    with (here / "placed").open("a") as file:
+        file.write(f"{{seed}}\\n")
+    # 101.5 MHz with seed 1, and the most with seed 3.
+    achieved = 101.5 + (seed - 1) * (5 - seed)
+    report = {{"fmax": {{"clk": {{"achieved": achieved, "constraint": float(os.environ["TEST_MHZ"])}}}}}}
     report["utilization"] = {{name: {{"used": index}} for index, name in enumerate(used)}}
     pathlib.Path(value("--report")).write_text(json.dumps(report))
     pathlib.Path(value("--log")).write_text("Info: Routing complete.")
-    pathlib.Path(value("--textcfg")).write_text("routed " + os.environ["TEST_MHZ"])
+    routed = "routed " + os.environ["TEST_MHZ"] + f" by {{seed}}" * (seed > 1)
+    pathlib.Path(value("--textcfg")).write_text(routed)
 else:
     pathlib.Path(value("--bit")).write_bytes(pathlib.Path(value("--input")).read_bytes())
 """
@@ -214,6 +224,36 @@ def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_
     assert (tmp_path / "out" / "top.bit").read_text() == "routed 80"
 
 
+def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+
+    def build(seeds, *options):
+        """The report, and the seeds that were placed for it."""
+        (tools / "placed").unlink(missing_ok=True)
+        (tools / "placed").touch()
+        facts = json.loads(succeeds("build", model_path, *ENGINE, "-o", folder, "--seeds", seeds, "--json"))
+        return facts, sorted(int(seed) for seed in (tools / "placed").read_text().split())
+
+    facts, placed = build(2)
+    assert placed == [1, 2] and facts["seed"] == 2 and facts["fmax_mhz"] == 104.5
+    # More seeds go on from those that are there.
+    facts, placed = build(4)
+    assert placed == [3, 4] and facts["seed"] == 3 and (folder / "top.bit").read_text() == "routed 80 by 3"
+    assert facts["seeds"] == {"1": 101.5, "2": 104.5, "3": 105.5, "4": 104.5}
+    page = (folder / "ulx3s-small.md").read_text()
+    assert "| 3 | 105.5 |" in page and "| 4 | 104.5 |" in page
+    # A placement that fails says nothing of the others.
+    (tools / "trouble-5").touch()
+    facts, placed = build(5)
+    assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None
+    assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text()
+    monkeypatch.setenv("TEST_MHZ", "110")
+    slow = trine("build", model_path, *ENGINE, "-o", folder, "--seeds", 2, "--clock", 110)
+    assert slow.exit_code == 1 and "reaches 104.5 MHz, not the 110 MHz" in slow.stderr
+    assert "(MHz by seed: 1: 101.5, 2: 104.5)" in slow.stderr
+    assert (folder / "top.bit").read_text() == "routed 80 by 3"
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, tmp_path, end):
     folder = tmp_path / "out"
@@ -243,6 +283,36 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
     _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0 and "synthesis: kept" in said and "route-1: done" in said
     assert (folder / "top.bit").read_text() == "routed 85"
+
+
+def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
+    def port(device, pid, location):
+        info = ListPortInfo(device)
+        info.vid, info.pid, info.location, info.description = 0x0403, pid, location, "FTDI"
+        return info
+
+    there = [
+        port("/dev/ttyUSB0", 0x6010, "1-2:1.0"),  # the iCEBreaker's programmer
+        port("/dev/ttyUSB1", 0x6010, "1-2:1.1"),
+        port("/dev/ttyUSB2", 0x6015, "1-3:1.0"),
+        port("/dev/ttyUSB3", 0x6001, "1-4:1.0"),
+    ]
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: there)
+    found = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--json"))}
+    assert found == {"/dev/ttyUSB1": "icebreaker", "/dev/ttyUSB2": "ulx3s"}
+    every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
+    assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None} | found
+    assert "/dev/ttyUSB1" in succeeds("ports")
+    there.clear()
+    assert "no board is plugged in" in succeeds("ports")
+
+
+def test_udev_rules_have_every_board():
+    rules = (Path(__file__).parent.parent / "boards" / "99-trine.rules").read_text()
+    for board in BOARDS.values():
+        if board.usb:
+            vendor, product = (f"{number:04x}" for number in board.usb)
+            assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
 
 
 def test_program(fails, succeeds, tools, model_path, tmp_path):

@@ -111,7 +111,16 @@ MODELS = [
     ),
     dict(hidden=9, embedding=20, vocab_size=40, cell_max=15, cell_shift=1, head_levels=(0, 1, 3, 3, 7)),
 ]
-ENGINES = [(1000, 3, 1), (1000, 1, 4), (21, 2, 1), (10, 4, 2), (5, 2, 1)]
+#: Lanes at most, banks, ways; the last two keep their state in memories.
+ENGINES = [
+    EngineConfig(1000, 3),
+    EngineConfig(1000, 1, sampler_ways=4),
+    EngineConfig(21, 2),
+    EngineConfig(10, 4, sampler_ways=2),
+    EngineConfig(5, 2),
+    EngineConfig(21, 1, block_ram="ice40"),
+    EngineConfig(10, 1, sampler_ways=2, block_ram="ice40"),
+]
 
 
 def reference(model: Model, tokens: np.ndarray):
@@ -125,11 +134,10 @@ def reference(model: Model, tokens: np.ndarray):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("config", MODELS)
 @pytest.mark.parametrize("threshold", ["typical", "extreme"])
-def test_tokens_equal_golden(config: dict, engine: tuple[int, int, int], threshold: str) -> None:
-    lanes, banks, ways = engine
-    model = random_model(ModelConfig(**config), seed=lanes, threshold=threshold)
-    tokens = np.random.default_rng(banks).integers(0, config["vocab_size"], 24)
-    core = Core(model, EngineConfig(max(lanes, 4 + ways), banks, sampler_ways=ways))
+def test_tokens_equal_golden(config: dict, engine: EngineConfig, threshold: str) -> None:
+    model = random_model(ModelConfig(**config), seed=engine.lanes, threshold=threshold)
+    tokens = np.random.default_rng(engine.banks).integers(0, config["vocab_size"], 24)
+    core = Core(model, engine)
     requests = [{"token": int(t), "head": 1, "reset": i == 0, "last": i == 23} for i, t in enumerate(tokens)]
     trace, states = reference(model, tokens)
     run = Run(core, requests)
@@ -142,10 +150,9 @@ def test_tokens_equal_golden(config: dict, engine: tuple[int, int, int], thresho
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_generation_equals_golden(engine: tuple[int, int, int], temperature: float) -> None:
-    lanes, banks, ways = engine
-    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=lanes)
-    core = Core(model, EngineConfig(lanes, banks, sampler_ways=ways))
+def test_generation_equals_golden(engine: EngineConfig, temperature: float) -> None:
+    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=engine.lanes)
+    core = Core(model, engine)
     prompt, count = [3, 1, 4], 12
     chosen = Golden(model).generate(prompt, count, temperature, 5)
     requests = [{"token": t, "reset": i == 0} for i, t in enumerate(prompt)]
@@ -157,12 +164,11 @@ def test_generation_equals_golden(engine: tuple[int, int, int], temperature: flo
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_mixed_requests_with_stalls(engine: tuple[int, int, int]) -> None:
+def test_mixed_requests_with_stalls(engine: EngineConfig) -> None:
     """Resets, passes of their own, generation in mid-stream, and every stream stalling."""
-    lanes, banks, ways = engine
-    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=lanes)
-    core = Core(model, EngineConfig(lanes, banks, sampler_ways=ways))
-    rng = random.Random(lanes)
+    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=engine.lanes)
+    core = Core(model, engine)
+    rng = random.Random(engine.lanes)
     golden = Golden(model)
     sampler = Sampler(model.head_scale, 0.7, 9)
     requests: list[dict] = []

@@ -8,6 +8,7 @@ import pytest
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.fit import configure, estimate, fit, sample_tokens
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -20,6 +21,8 @@ class _Chip:
     block_ram_bits: int = 16
     block_ram_depth: int = 256
     block_ram_kind: str = "inferred"
+    lut_share: float = 0.75
+    link: LinkConfig = LinkConfig()
 
 
 LARGE = _Chip("large", 83_640, 208, 36, 512, "ecp5")

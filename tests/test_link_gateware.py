@@ -25,6 +25,7 @@ TRITS = ModelConfig(hidden=6, embedding=12, vocab_size=300, cell_max=7)
 CASES = {
     "levels": (LEVELS, EngineConfig(100, 2, sampler_ways=2)),
     "folded": (LEVELS, EngineConfig(20, 3)),
+    "in memories": (LEVELS, EngineConfig(20, 1, block_ram="ice40")),
     "wide tokens": (ModelConfig(hidden=5, embedding=4, vocab_size=260), EngineConfig(300, 1, head="host")),
     "vectors": (TRITS, EngineConfig(24, 2, embedding="host", head="host")),
     "vectors, folded, head": (
@@ -272,7 +273,7 @@ def test_sessions_repeats_and_gaps():
 
 
 @pytest.mark.parametrize(
-    "case, seed", [("levels", 1), ("folded", 2), ("vectors", 3), ("vectors, folded, head", 4)]
+    "case, seed", [("levels", 1), ("folded", 2), ("in memories", 5), ("vectors", 3), ("vectors, folded, head", 4)]
 )
 def test_fuzz(case, seed):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""

@@ -13,7 +13,7 @@ from typing import Any
 from trine_boards.board import Board
 from trine_boards.families import FAMILIES, Family, Resources
 from trine_boards.placements import side_by_side
-from trine_boards.steps import Step, recorded, record_step, run_step
+from trine_boards.steps import Step, record_step, recorded, run_step
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 from trine_sw.whole_file import make_folder, replacing
@@ -65,7 +65,8 @@ def build_bitstream(
     """
     if board.family not in FAMILIES:
         raise TrineError(
-            f"{board.title} cannot be built for: its family is {board.family}, not one of {', '.join(FAMILIES)}"
+            f"{board.title} cannot be built for: its family is {board.family}, and there are: "
+            f"{', '.join(FAMILIES)}"
         )
     family = FAMILIES[board.family]
     yosys, router, packer = (toolchain.require(name) for name in ("yosys", family.router, family.packer))

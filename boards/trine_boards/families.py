@@ -21,12 +21,14 @@ check -assert
 
 @dataclass(frozen=True)
 class Resources:
-    """What a design takes of its chip. `lut4` counts logic cells where a LUT4 shares one with a flip-flop."""
+    """What a design takes of its chip. `lut4` counts logic cells where a LUT4 shares one with a flip-flop;
+    `spram` counts the large memories of one port that some chips have beside their block RAM."""
 
     lut4: int
     ff: int
     block_ram: int
     dsp: int
+    spram: int = 0
 
 
 class Family(ABC):
@@ -99,8 +101,10 @@ class _ECP5(Family):
 
 
 class _ICE40(Family):
+    # A single-port RAM has no contents at first, and Yosys uses none for a memory that has some, zeros too:
+    # they are taken from the memories that are read only where they were written, which are named for it.
     # No -dsp: synth_ice40 uses multipliers only where it is asked to.
-    synthesis = _SYNTHESIS.format(command="synth_ice40")
+    synthesis = "delete t:$meminit_v2 r:MEMID=*_spram %i\n" + _SYNTHESIS.format(command="synth_ice40 -spram")
     router, packer = "nextpnr-ice40", "icepack"
     constraints, routed, bitstream = "pcf", "asc", "bin"
 
@@ -116,8 +120,9 @@ class _ICE40(Family):
     def resources(self, used: dict[str, int], netlist: Path) -> Resources:
         cells = json.loads(netlist.read_text())["modules"]["top"]["cells"].values()
         ff = sum(cell["type"].startswith("SB_DFF") for cell in cells)
-        # Only the UltraPlus chips have multipliers, and nextpnr names them for these alone.
-        return Resources(used["ICESTORM_LC"], ff, used["ICESTORM_RAM"], used.get("ICESTORM_DSP", 0))
+        # Only the UltraPlus chips have the last two, and nextpnr names them for these alone.
+        names = ("ICESTORM_RAM", "ICESTORM_DSP", "ICESTORM_SPRAM")
+        return Resources(used["ICESTORM_LC"], ff, *(used.get(name, 0) for name in names))
 
 
 ECP5, ICE40 = _ECP5(), _ICE40()

@@ -14,8 +14,8 @@ _DETECTOR_MHZ = (10, 133)
 _VCO_MHZ = (533, 1066)
 _OUTPUT_MHZ = (16, 275)
 
-#: After configuration a block RAM reads zeros, whatever it holds, for about 3 us by the chip's own clock. Lattice
-#: gives no figure (cliffordwolf/icestorm issue 76); Amaranth's reset on these chips is as long as this.
+#: After configuration a block RAM reads zeros, whatever it holds, for about 3 us by a clock of the chip's
+#: own. Lattice gives no figure (cliffordwolf/icestorm issue 76); Amaranth's reset on these chips is as long.
 RESET_SECONDS = 15e-6
 
 

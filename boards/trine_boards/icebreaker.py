@@ -19,12 +19,14 @@ ICEBREAKER = Board(
     block_ram_bits=16,
     block_ram_depth=256,
     dsp=8,
-    block_ram_kind="inferred",
-    clock_mhz=18,
+    block_ram_kind="ice40",
+    clock_mhz=21,
     baud=1_000_000,
     programmer="ice40_generic",
     platform=ICEBreakerPlatform,
     clock_domain=ICE40ClockDomain,
+    spram=4,
+    lut_share=0.97,
     usb=(0x0403, 0x6010),  # FT2232H
     usb_interface=1,  # its channel B; A is the programmer's
     link=LinkConfig(window=1, receive_bytes=512),

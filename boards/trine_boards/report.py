@@ -39,6 +39,7 @@ class Report:
     ff: int
     block_ram: int
     dsp: int
+    spram: int
     fmax_mhz: float
     clock_mhz: float
     cycles_per_token: float
@@ -55,8 +56,11 @@ class Report:
 
 
 def rom_ports_used(geometry: Geometry, board: Board) -> int:
-    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and ``block_ram_bits``."""
-    return geometry.engine.banks * -(-geometry.lanes * _TRIT_BITS // board.block_ram_bits)
+    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a
+    block RAM gives at the banks' depth."""
+    deeper = max(1, 1 << (geometry.depth - 1).bit_length()) // board.block_ram_depth
+    bits = board.block_ram_bits // max(1, deeper)
+    return geometry.engine.banks * -(-geometry.lanes * _TRIT_BITS // bits)
 
 
 def make_report(
@@ -80,6 +84,7 @@ def make_report(
         ff=routed.used.ff,
         block_ram=routed.used.block_ram,
         dsp=routed.used.dsp,
+        spram=routed.used.spram,
         fmax_mhz=round(routed.fmax_mhz, 2),
         clock_mhz=routed.clock_mhz,
         cycles_per_token=round(cycles, 3),

@@ -72,7 +72,9 @@ def run_step(
         shutil.copyfile(folder / name, workplace / name)
     log = folder / f"{step.name}.log"
     try:
-        status = _run([*step.tool.command, *step.arguments], step.tool.environ(), workplace, log, tick, cancelled)
+        status = _run(
+            [*step.tool.command, *step.arguments], step.tool.environ(), workplace, log, tick, cancelled
+        )
         if status:
             raise TrineError(_failure(step, status, log))
         for name in step.outputs:

@@ -83,7 +83,11 @@ class CellBlocks(wiring.Component):
         shifted = Signal(range(max(len(units) for units in blocks) + 1))
         for index, units in enumerate(blocks):
             m.submodules[f"block_{index}"] = cells = LstmCells(
-                geometry.model, units=len(units), groups=geometry.groups, loadable=self.loadable
+                geometry.model,
+                units=len(units),
+                groups=geometry.groups,
+                loadable=self.loadable,
+                memory=geometry.state_in_memory,
             )
             marker = self.markers[index]
             m.d.comb += [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.lanes import Decisions
 from trine_sw.engine import CELL_LATENCY
 from trine_sw.model import ModelConfig
 from trine_sw.placement import signed_width
+
+#: Of a unit, its cell state before the step, and where the state after it is to be given.
+_Kept = Callable[[int], tuple[Value, Value]]
 
 __all__ = ["CellState", "LoadCells", "LstmCells", "level_bits"]
 
@@ -78,6 +82,9 @@ class LstmCells(wiring.Component):
         Groups of cells.
     loadable : :class:`bool`
         Whether states can be put in place: one LUT4 a bit of c and one a cell.
+    memory : :class:`bool`
+        Whether the cell states are kept in a memory of one port, which takes no flip-flop and no multiplexer.
+        A group may then follow after three cycles.
 
     Members
     -------
@@ -93,13 +100,22 @@ class LstmCells(wiring.Component):
 
     latency = CELL_LATENCY
 
-    def __init__(self, config: ModelConfig, *, units: int, groups: int, loadable: bool = False) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        units: int,
+        groups: int,
+        loadable: bool = False,
+        memory: bool = False,
+    ) -> None:
         if units < 1 or groups < 1:
             raise ValueError(f"units and groups must be at least 1, not {units} and {groups}")
         self.config = config
         self.units = units
         self.groups = groups
         self.loadable = loadable
+        self.memory = memory
         index = unsigned(max(1, (groups - 1).bit_length()))
         super().__init__(
             ({"load": In(LoadCells(config))} if loadable else {})
@@ -153,9 +169,49 @@ class LstmCells(wiring.Component):
         below: tuple[Value, Value] | None = None
         if self.loadable:
             below = self.load.c, self.load.open
+        kept = self._memory(m, stages) if self.memory else self._registers(m, stages)
         for unit in range(self.units):
-            below = self._cell(m, config, unit, stages, below)
+            below = self._cell(m, config, unit, stages, *kept(unit), below)
         return m
+
+    def _registers(self, m: Module, stages: list[dict[str, Signal]]) -> _Kept:
+        """Cell states in flip-flops."""
+
+        def kept(unit: int) -> tuple[Signal, Signal]:
+            shape = CellState(self.config)["c"].shape
+            states = Array(Signal(shape, name=f"c_{unit}_{group}") for group in range(self.groups))
+            old, new = Signal(shape, name=f"old_{unit}"), Signal(shape, name=f"saturated_{unit}")
+            m.d.comb += old.eq(states[stages[0]["group"]])
+            with m.If(stages[1]["valid"]), m.Switch(stages[1]["group"]):
+                for group in range(self.groups):
+                    with m.Case(group):
+                        m.d.sync += states[group].eq(new)
+            return old, new
+
+        return kept
+
+    def _memory(self, m: Module, stages: list[dict[str, Signal]]) -> _Kept:
+        """Cell states in a memory that is read for a group as its decisions come, and written two cycles
+        later: with three cycles between groups never both in one."""
+        states = data.ArrayLayout(CellState(self.config)["c"].shape, self.units)
+        m.submodules.states_spram = memory = Memory(
+            shape=states,
+            depth=max(2, self.groups),
+            init=[],
+            attrs={"ram_style": "huge"},  # iCE40UP's single-port RAM
+        )
+        write, read = memory.write_port(), memory.read_port()
+        writes, group = stages[1]["valid"], Signal.like(self.group)
+        m.d.comb += [
+            group.eq(Mux(writes, stages[1]["group"], self.group)),
+            *(read.addr.eq(group), read.en.eq(~writes)),
+            *(write.addr.eq(group), write.en.eq(writes)),
+        ]
+
+        def kept(unit: int) -> tuple[Value, Value]:
+            return read.data[unit], write.data[unit]
+
+        return kept
 
     def _cell(
         self,
@@ -163,6 +219,8 @@ class LstmCells(wiring.Component):
         config: ModelConfig,
         unit: int,
         stages: list[dict[str, Signal]],
+        old: Value,
+        saturated: Value,
         below: tuple[Value, Value] | None,
     ) -> tuple[Value, Value] | None:
         c_shape = CellState(config)["c"].shape
@@ -173,11 +231,8 @@ class LstmCells(wiring.Component):
         m.d.sync += given.eq(self.decisions[unit])
 
         # Stage 2: what is kept of the old state, and what is added.
-        states = Array(Signal(c_shape, name=f"c_{unit}_{group}") for group in range(self.groups))
-        old = Signal(c_shape, name=f"old_{unit}")
         kept = Signal(c_shape, name=f"kept_{unit}", reset_less=True)
         half = (old + old[-1]) >> 1  # toward zero
-        m.d.comb += old.eq(states[stages[0]["group"]])
         with m.If(stages[0]["fresh"] | ~(given.f_half | given.f_full)):
             m.d.sync += kept.eq(0)
         with m.Elif(given.f_half & given.f_full):
@@ -202,16 +257,11 @@ class LstmCells(wiring.Component):
 
         # Stage 3: the new state, saturated. Only one end of the range can be passed at a time.
         total = Signal(signed(signed_width(-c_max - unit_step, c_max + unit_step)), name=f"total_{unit}")
-        saturated = Signal(c_shape, name=f"saturated_{unit}")
         new = Signal(c_shape, name=f"new_{unit}", reset_less=True)
         addend = Mux(up, unit_step, Mux(down, -unit_step, 0))
         m.d.comb += total.eq(kept + addend)
         m.d.comb += saturated.eq(Mux(total > c_max, c_max, Mux(total < -c_max, -c_max, total)))
         m.d.sync += new.eq(saturated)
-        with m.If(stages[1]["valid"]), m.Switch(stages[1]["group"]):
-            for group in range(self.groups):
-                with m.Case(group):
-                    m.d.sync += states[group].eq(saturated)
 
         # Stage 4: what is seen of it.
         magnitude = Signal(unsigned(c_max.bit_length()), name=f"magnitude_{unit}")

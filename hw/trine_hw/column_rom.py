@@ -5,7 +5,7 @@ two-bit code (two's complement: 0b00 is 0, 0b01 is +1, 0b11 is -1), lane 0 in th
 """
 
 import numpy as np
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -21,8 +21,9 @@ ECP5_DEPTH = 512
 ECP5_LANES = 18
 """Trits in a 36-bit word of an ECP5 block RAM."""
 
-BLOCK_RAMS = ("inferred", "ecp5")
-"""How a memory is made: described, or from ECP5 primitives with their output registers."""
+BLOCK_RAMS = ("inferred", "ecp5", "ice40")
+"""How a memory is made: described; from ECP5 primitives with their output registers; described for block RAM
+that has none."""
 
 
 def rom_words(contents: NDArray[np.int8]) -> list[int]:
@@ -45,14 +46,15 @@ class ColumnROM(wiring.Component):
 
     Contract: ``o`` is the word that ``addr`` selected three cycles before; a new address is accepted every
     cycle. ``addr`` must be less than the depth: what other addresses read is undefined. Before the first
-    three words ``o`` is 0.
+    three words ``o`` is 0; with ``"ice40"`` it is the last word.
 
     Latency 3: the clock of the block RAM, its output register, and a flip-flop that keeps the wires to the
     lanes out of the block RAM's timing. The logic of ``o`` starts at that flip-flop.
 
     Area: on ECP5 one block RAM for 18 lanes, 2 flip-flops a lane, no LUT (``"inferred"`` there: 4 flip-flops
     a lane, and a clock-to-output time of 5.7 ns instead of 1 ns, since Yosys infers no output register). On
-    iCE40 one block RAM for 8 lanes and 256 words, and 4 flip-flops a lane.
+    iCE40 one block RAM for 8 lanes and 256 words; 4 flip-flops a lane if ``"inferred"``, none with
+    ``"ice40"``.
 
     Parameters
     ----------
@@ -60,7 +62,9 @@ class ColumnROM(wiring.Component):
         The trits.
     block_ram : :class:`str`
         ``"inferred"``: described as a memory, for any device and the simulator. ``"ecp5"``: ``PDPW16KD``
-        primitives with their output registers; at most 512 words.
+        primitives with their output registers; at most 512 words. ``"ice40"``: described, with the address
+        delayed in place of the word, and the block RAM's own register as the last: a flip-flop is a whole
+        logic cell there, and the clock slow enough for the wires.
 
     Members
     -------
@@ -84,6 +88,9 @@ class ColumnROM(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.block_ram == "ice40":
+            self._late(m)
+            return m
         word = Signal(2 * self.lanes)  # behind the block RAM's output register
         flop = Signal(2 * self.lanes, reset_less=True)
         m.d.sync += flop.eq(word)
@@ -96,16 +103,37 @@ class ColumnROM(wiring.Component):
 
     def _infer(self, m: Module, word: Signal) -> None:
         """``word`` from a memory and a flip-flop in the place of its output register."""
-        m.submodules.memory = memory = Memory(
-            shape=2 * self.lanes,
-            depth=max(self.depth, 2),  # a memory of one word would have an address of no bits
-            init=self._words,
-            attrs={"ram_style": "block"},  # the same resources whatever the depth
-        )
-        port = memory.read_port()
+        port = self._memory(m, 0, self.lanes).read_port()
         register = Signal(2 * self.lanes, reset_less=True)
         m.d.comb += [port.addr.eq(self.addr), word.eq(register)]
         m.d.sync += register.eq(port.data)
+
+    def _late(self, m: Module) -> None:
+        """``o`` from memories whose address comes two cycles late, each of them a single block RAM."""
+        address: Value = self.addr
+        for stage in range(self.latency - 1):
+            later = Signal(len(self.addr), init=self.depth - 1, name=f"addr_{stage}")
+            m.d.sync += later.eq(address)
+            address = later
+        # 256 to 2048 words of 8 to 1 trits; left to itself, Yosys saves a block by multiplexers.
+        lanes = max(1, 2048 >> max(8, (self.depth - 1).bit_length()))
+        for start in range(0, self.lanes, lanes):
+            port = self._memory(m, start, min(start + lanes, self.lanes)).read_port()
+            m.d.comb += [
+                port.addr.eq(address),
+                self.o.as_value()[2 * start :][: len(port.data)].eq(port.data),
+            ]
+
+    def _memory(self, m: Module, first: int, end: int) -> Memory:
+        """The words of lanes ``first`` to ``end - 1``."""
+        memory = Memory(
+            shape=2 * (end - first),
+            depth=max(self.depth, 2),  # a memory of one word would have an address of no bits
+            init=[word >> 2 * first & (1 << 2 * (end - first)) - 1 for word in self._words],
+            attrs={"ram_style": "block"},  # the same resources whatever the depth
+        )
+        m.submodules[f"memory_{first}" if first or end < self.lanes else "memory"] = memory
+        return memory
 
     def _instantiate(self, m: Module, word: Signal) -> None:
         """``word`` from block RAMs side by side, their write ports tied off."""

@@ -17,6 +17,7 @@ from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
 from trine_hw.state_queue import StateBeat, StateQueue
+from trine_hw.state_scanner import StateScanner
 from trine_hw.token_source import Request, TokenSource
 from trine_sw.engine import ROM_LATENCY, EngineConfig
 from trine_sw.model import Model
@@ -139,12 +140,13 @@ class Core(wiring.Component):
         for bank in range(banks):
             of_x, of_h = geometry.bank_x(bank), geometry.bank_h(bank)
             m.submodules[f"scan_x{bank}"] = x_scan = Scanner(len(of_x))
-            m.submodules[f"scan_h{bank}"] = h_scan = Scanner(len(of_h), bits)
+            h_scan = self._state_scanner(m, cells) if geometry.state_in_memory else Scanner(len(of_h), bits)
+            m.submodules[f"scan_h{bank}"] = h_scan
             connect(m, x_scan.o, getattr(issue, f"x{bank}"))
             connect(m, h_scan.o, getattr(issue, f"h{bank}"))
             m.d.comb += [
                 *(x_scan.trits[at].eq(source.x[j]) for at, j in enumerate(of_x)),
-                *(h_scan.trits[at].as_value().eq(h[j]) for at, j in enumerate(of_h)),
+                *(h_scan.trits[at].as_value().eq(h[j]) for at, j in enumerate(of_h) if h),
                 x_scan.load.eq(sequencer.take),
                 x_scan.again.eq(sequencer.x_again),
                 h_scan.load.eq(sequencer.h_load),
@@ -224,13 +226,23 @@ class Core(wiring.Component):
             m.submodules[f"rom_{bank}_{part}" if engine.relays else f"rom_{bank}"] = rom
             m.d.comb += [rom.addr.eq(address), words[2 * start :][: 2 * rom.lanes].eq(rom.o.as_value())]
 
+    def _state_scanner(self, m: Module, cells: CellBlocks) -> StateScanner:
+        """The scanner of h that keeps it in memory."""
+        geometry, bits = self.geometry, level_bits(self.model.config)
+        scanner = StateScanner(geometry.model.hidden, geometry.units, geometry.groups, bits)
+        m.d.comb += [scanner.put.eq(cells.o_valid), scanner.group.eq(cells.o_group)]
+        for unit in range(geometry.units):
+            cell = cells.o[unit]
+            m.d.comb += scanner.cells[unit].as_value().eq(Cat(cell.h, cell.u))
+        return scanner
+
     def _state_vector(self, m: Module, cells: CellBlocks) -> tuple[list[Signal], Value]:
         """h as the scanners capture it, with the group that the cells give in the same cycle or, with relays,
-        gave in the one before; and whether that was a step's last."""
+        gave in the one before, unless they keep it themselves; and whether that was a step's last."""
         geometry, bits = self.geometry, level_bits(self.model.config)
         width = 2 + bits
         vector = []
-        for index in range(geometry.model.hidden):
+        for index in range(0 if geometry.state_in_memory else geometry.model.hidden):
             group, unit = divmod(index, geometry.units)
             held = Signal(width, name=f"h_{index}")
             seen = Signal(width, name=f"h_seen_{index}")

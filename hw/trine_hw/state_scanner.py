@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -30,7 +30,8 @@ class StateScanner(wiring.Component):
     Parameters
     ----------
     size : trits of the vector
-    units : trits of a group; the last group may be padded with zeros
+    units : trits of a group
+    groups : that are put; what they hold beyond ``size`` is zeros
     magnitude_bits : of an activation, 0 if the head sees trits only
 
     Members
@@ -42,11 +43,10 @@ class StateScanner(wiring.Component):
 
     latency = 3
 
-    def __init__(self, size: int, units: int, magnitude_bits: int = 0) -> None:
-        if size < 1 or units < 1:
-            raise ValueError(f"size and units must be at least 1, not {size} and {units}")
-        self.size, self.units, self.magnitude_bits = size, units, magnitude_bits
-        self.groups = -(-size // units)
+    def __init__(self, size: int, units: int, groups: int, magnitude_bits: int = 0) -> None:
+        if units < 1 or size < 1 or units * groups < size:
+            raise ValueError(f"{groups} groups of {units} do not hold {size} trits")
+        self.size, self.units, self.groups, self.magnitude_bits = size, units, groups, magnitude_bits
         super().__init__(
             {
                 "put": In(1),
@@ -98,7 +98,7 @@ class StateScanner(wiring.Component):
         pending = Signal(groups)  # groups with an active trit that have not been fetched
         begin = Signal()  # a vector is chosen and none of its groups fetched
         left = Signal(units)  # trits of the fetched group that are not yet queued, if active
-        base = Signal(range(self.size))  # its first column
+        base = Signal(range(groups * units))  # its first column
         current_valid = Signal()
         word = data.View(data.ArrayLayout(trit_layout(self.magnitude_bits), units), read.data)
         current, lowest = Signal(units), Signal(units)
@@ -112,7 +112,7 @@ class StateScanner(wiring.Component):
             room.eq(~self.o.valid | self.o.ready),
             fetch.eq((begin | pending.any()) & (~current_valid | (exhausted & room))),
             self.idle.eq(~begin & ~pending.any() & ~current_valid),
-            read.addr.eq(Cat(encode(following), Const(0, half_bits))[:half_bits] | (~filling << half_bits)),
+            read.addr.eq(Cat(encode(following), ~filling)),
             read.en.eq(fetch),
         ]
         with m.If(self.put):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Const, Module, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from trine_hw.column_rom import ColumnROM
+from trine_hw.column_rom import ColumnROM, rom_words
 from trine_hw.scanner import trit_layout
 from trine_sw.engine import EMBEDDING_LATENCY, EngineConfig
 from trine_sw.model import ModelConfig
@@ -170,17 +171,33 @@ class TokenSource(wiring.Component):
 
         if on_board:
             assert self.embedding is not None
-            m.submodules.table = table = ColumnROM(self.embedding, block_ram=self.engine.block_ram)
             token = Signal.like(request.token)
             with m.If(accept):
                 m.d.sync += token.eq(request.token)
             if has_head:
                 with m.If(feed):
                     m.d.sync += token.eq(self.choice_i.payload)
-            m.d.comb += [table.addr.eq(token), self.x.as_value().eq(table.o.as_value())]
+            if self.engine.block_ram == "ice40":
+                self._in_halves(m, self.embedding, token, age)
+            else:
+                m.submodules.table = table = ColumnROM(self.embedding, block_ram=self.engine.block_ram)
+                m.d.comb += [table.addr.eq(token), self.x.as_value().eq(table.o.as_value())]
         else:
             x = Signal.like(request.x)
             with m.If(accept):
                 m.d.sync += x.eq(request.x)
             m.d.comb += self.x.as_value().eq(x.as_value())
         return m
+
+    def _in_halves(self, m: Module, embedding: npt.NDArray[np.int8], token: Signal, age: Signal) -> None:
+        """``x`` from a memory half as wide, read twice while the token's latency runs."""
+        even = np.pad(embedding, ((0, 0), (0, embedding.shape[1] % 2)))
+        words = rom_words(even.reshape(2 * len(even), -1))
+        m.submodules.table = table = Memory(
+            shape=even.shape[1], depth=len(words), init=words, attrs={"ram_style": "block"}
+        )
+        port = table.read_port()
+        first = Signal(even.shape[1], reset_less=True)
+        m.d.comb += [port.addr.eq(Cat(age[1], token)), self.x.as_value().eq(Cat(first, port.data))]
+        with m.If(age[1] & ~age[2]):
+            m.d.sync += first.eq(port.data)

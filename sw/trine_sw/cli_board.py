@@ -1,6 +1,8 @@
 """Commands about boards that are there: board (a virtual one), ports."""
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -8,6 +10,11 @@ from rich.table import Table
 
 from trine_sw.cli_model import json_option, model_argument, print_json
 from trine_sw.errors import TrineError
+
+if TYPE_CHECKING:
+    from serial.tools.list_ports_common import ListPortInfo
+
+    from trine_boards.board import Board
 
 __all__ = ["COMMANDS"]
 
@@ -46,6 +53,15 @@ def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
         server.close()
 
 
+def _may_be(board: "Board", port: "ListPortInfo") -> bool:
+    """Whether this is a serial port of such a board; of a chip with several channels, that of its UART."""
+    if board.usb is None or board.usb != (port.vid, port.pid):
+        return False
+    # "1-2:1.1" is interface 1 of configuration 1 of the device at 1-2.
+    channel = re.search(r":\d+\.(\d+)$", port.location or "")
+    return board.usb_interface is None or channel is None or int(channel[1]) == board.usb_interface
+
+
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Also ports that are no known board's.")
 @json_option
@@ -55,14 +71,11 @@ def ports(every: bool, as_json: bool) -> None:
 
     from trine_boards import BOARDS
 
-    known = {entry.usb: entry for entry in BOARDS.values() if entry.usb}
     found = []
     for port in sorted(comports()):
-        entry = known.get((port.vid, port.pid))
-        if entry or every:
-            found.append(
-                {"port": port.device, "may_be": entry.name if entry else None, "says": port.description}
-            )
+        boards = [entry.name for entry in BOARDS.values() if _may_be(entry, port)]
+        if boards or every:
+            found.append({"port": port.device, "may_be": ", ".join(boards) or None, "says": port.description})
     if as_json:
         print_json(found)
     elif not found:

@@ -200,9 +200,7 @@ def verilog(
 @lanes_option
 @banks_option
 @balance_option
-@click.option(
-    "--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken."
-)
+@click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
 @json_option

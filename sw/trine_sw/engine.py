@@ -35,9 +35,9 @@ SCAN_LATENCY = 4
 EMBEDDING_LATENCY = 1 + ROM_LATENCY
 
 _PLACES = ("board", "host")
-_BLOCK_RAMS = ("inferred", "ecp5")
-#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many
-#: as stand round the block RAMs of 36 lanes.
+_BLOCK_RAMS = ("inferred", "ecp5", "ice40")
+#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
+#: stand round the block RAMs of 36 lanes.
 _UNITS_TOGETHER = 9
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
@@ -60,7 +60,7 @@ class EngineConfig:
         ``"board"`` or ``"host"``: where the embedding table and the output layer are kept.
     block_ram
         ``"ecp5"`` instantiates ``PDPW16KD`` with its output register; ``"inferred"`` leaves the choice to
-        synthesis.
+        synthesis; ``"ice40"`` does so too, in the forms that take the fewest logic cells on a small chip.
     sampler_ways
         Logits that leave the head, and enter the sampler, in a cycle. At least 1.
     relays
@@ -97,7 +97,8 @@ class EngineConfig:
             if value not in _PLACES:
                 raise TrineError(f"{name} must be placed on 'board' or 'host', not {value!r}")
         if self.block_ram not in _BLOCK_RAMS:
-            raise TrineError(f"block_ram must be 'inferred' or 'ecp5', not {self.block_ram!r}")
+            known = ", ".join(map(repr, _BLOCK_RAMS))
+            raise TrineError(f"block_ram must be one of {known}, not {self.block_ram!r}")
         if self.assignment is not None and not set(self.assignment) <= set(range(self.banks)):
             raise TrineError(f"assignment must name banks from 0 to {self.banks - 1}")
         least = 4 + (self.sampler_ways if self.head == "board" else 0)
@@ -227,6 +228,13 @@ class Geometry:
     def state_buffer(self) -> int:
         """Groups of new state that may be on their way or waiting to be taken."""
         return 1 if self.groups == 1 else 2
+
+    @property
+    def state_in_memory(self) -> bool:
+        """Whether h and c are kept in memories, group by group, rather than in flip-flops. A group then takes
+        three cycles at least: its first column of x, its first of h, its marker."""
+        engine = self.engine
+        return engine.block_ram == "ice40" and self.groups > 1 and engine.banks == 1 and not engine.relays
 
     def head_beats(self, group: int) -> int:
         """Beats of ``sampler_ways`` logits that a group of head lanes makes."""

@@ -17,6 +17,7 @@ from trine_sw.balance import active_columns, balanced
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.placement import place
 from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
@@ -24,8 +25,6 @@ from trine_sw.timing import token_cycles
 
 __all__ = ["Chip", "Fit", "balance_banks", "configure", "estimate", "fit", "sample_tokens"]
 
-#: Share of the LUTs that a design may be expected to take and still route at speed.
-_LUT_SHARE = 0.75
 #: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
 _PRODUCTS = (0, 5, 10, 11, 23)
 _MAX_BANKS = 8
@@ -60,6 +59,16 @@ class Chip(Protocol):
         """``EngineConfig.block_ram`` for this chip."""
         ...
 
+    @property
+    def lut_share(self) -> float:
+        """Share of the LUTs that a design may be expected to take and still route at speed."""
+        ...
+
+    @property
+    def link(self) -> LinkConfig:
+        """Its link's buffers, before they are made to fit the model."""
+        ...
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -68,7 +77,8 @@ class Fit:
     Members
     -------
     engine, geometry : the engine
-    lut4, block_ram : expected on the chip, transport and clocking not counted
+    lut4, block_ram : expected on the chip, link included, clocking not; logic cells where a LUT4 shares one
+        with a flip-flop
     rom_blocks : of the block RAMs, those that hold columns
     cycles_per_token : mean over a sample of text, from the timing model
     """
@@ -93,9 +103,9 @@ def _ceil(a: int, b: int) -> int:
 
 
 def _blocks(chip: Chip, bits: int, depth: int) -> int:
-    """Block RAMs of a memory; each may also be half or a quarter as wide, and as much deeper."""
+    """Block RAMs of a memory; each may also be half, a quarter or an eighth as wide, and as much deeper."""
     return min(
-        _ceil(bits, chip.block_ram_bits // k) * _ceil(depth, chip.block_ram_depth * k) for k in (1, 2, 4)
+        _ceil(bits, chip.block_ram_bits // k) * _ceil(depth, chip.block_ram_depth * k) for k in (1, 2, 4, 8)
     )
 
 
@@ -104,17 +114,45 @@ def _rom_blocks(chip: Chip, geometry: Geometry) -> int:
 
 
 def _other_blocks(chip: Chip, geometry: Geometry) -> int:
-    model, engine = geometry.model, geometry.engine
-    embedding = _blocks(chip, 2 * model.embedding, model.vocab_size) if engine.embedding == "board" else 0
-    table = (
-        _ceil(engine.sampler_ways, 2) * _blocks(chip, GUMBEL_BITS, 1 << DRAW_BITS)
-        if geometry.head_lanes
-        else 0
-    )
-    return embedding + table
+    config, engine = geometry.model, geometry.engine
+    blocks = 0
+    if engine.embedding == "board":
+        halves = 2 if engine.block_ram == "ice40" else 1
+        blocks += _blocks(chip, 2 * _ceil(config.embedding, halves), halves * config.vocab_size)
+    if geometry.head_lanes:
+        blocks += _ceil(engine.sampler_ways, 2) * _blocks(chip, GUMBEL_BITS, 1 << DRAW_BITS)
+    if geometry.state_in_memory:
+        width = geometry.units * (2 + max(config.head_levels).bit_length())
+        blocks += _blocks(chip, width, 2 << (geometry.groups - 1).bit_length())
+    link = chip.link
+    link_memories = (link.receive_bytes, link.slot_bytes, (link.window + 1) * link.slot_bytes)
+    return blocks + sum(_blocks(chip, 8, depth) for depth in link_memories)
 
 
 def _lut4(model: Model, geometry: Geometry) -> int:
+    kind = geometry.engine.block_ram
+    return _logic_cells(model, geometry) if kind == "ice40" else _luts(model, geometry)
+
+
+def _logic_cells(model: Model, geometry: Geometry) -> int:
+    """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
+    config, engine, groups, units = model.config, geometry.engine, geometry.groups, geometry.units
+    width = float(place(model, engine).width.mean())
+    c_bits = config.cell_max.bit_length() + 1
+    state_bits = 2 + max(config.head_levels).bit_length()
+    lanes = geometry.lanes * (4 + 4 * engine.banks + width * (2.2 if groups > 1 else 1.2))
+    cells = units * (20 + 12 * c_bits + 4 * state_bits)
+    if geometry.state_in_memory:
+        cells += 150 + 8 * groups
+    else:  # every bit of h twice in flip-flops, and those of c behind a multiplexer
+        cells += config.hidden * (4 * state_bits + 1.7 * c_bits)
+    scanner = 8 * config.embedding
+    sampler = 60 + 470 * engine.sampler_ways if geometry.head_lanes else 0
+    source = 80 + config.embedding + 20 * engine.banks
+    return round(2900 + lanes + cells + scanner + sampler + source)
+
+
+def _luts(model: Model, geometry: Geometry) -> int:
     config, engine, groups = model.config, geometry.engine, geometry.groups
     width = place(model, engine).width
     gates = 4 * geometry.units
@@ -195,7 +233,8 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
 
 def _relayed(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray) -> EngineConfig:
     """With relays where the ROM covers much of the chip and x's columns hide what they cost."""
-    if _rom_blocks(chip, Geometry(model.config, engine)) < _WIDE * chip.block_ram:
+    covers = _rom_blocks(chip, Geometry(model.config, engine)) >= _WIDE * chip.block_ram
+    if engine.block_ram == "ice40" or not covers:
         return engine
     relayed = replace(engine, relays=1)
     faster = _mean_cycles(model, relayed, tokens) <= _RELAYS * _mean_cycles(model, engine, tokens)
@@ -238,7 +277,7 @@ def fit(model: Model, chip: Chip) -> Fit:
         If none fits: says what is short, and by how much.
     """
     tokens = sample_tokens(model)
-    room = math.floor(_LUT_SHARE * chip.lut4)
+    room = math.floor(chip.lut_share * chip.lut4)
     fitting: list[tuple[float, int, EngineConfig]] = []
     least_lut4 = least_blocks = math.inf
     for places in _placements(model):

@@ -40,18 +40,14 @@ def read_states(m: Module, s: ExecutorState) -> None:
 def write_states(m: Module, s: ExecutorState) -> None:
     """WRITE: cells, which have been checked, to where they are kept; the last one has them loaded."""
     ports = s.ports
-    hidden, port, byte = s.codec.info.hidden, s.store_write, ports.bytes.payload
+    hidden, byte = s.codec.info.hidden, ports.bytes.payload
+    m.d.comb += [s.written_cell.c.eq(s.cell_c), s.written_cell.h.eq(byte.byte[:2].as_signed())]
     with m.State("Write"):
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):
             m.d.sync += [s.second.eq(~s.second), s.cell_c.eq(byte.byte)]
             with m.If(s.second):
-                m.d.comb += [
-                    port.addr.eq(s.cell),
-                    port.data.c.eq(s.cell_c),
-                    port.data.h.eq(byte.byte[:2].as_signed()),
-                    port.en.eq(1),
-                ]
+                m.d.comb += s.write_cell.eq(1)
                 m.d.sync += s.cell.eq(s.cell + 1)
             with m.If(byte.last):
                 m.d.sync += s.written.eq(s.cell + 1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
 
 from trine_hw.core import Core
+from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.record_writer import KeptCell, WantFlags
 from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason, Want
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
@@ -42,9 +43,9 @@ class ExecutorState:
     used, record_bytes : bytes of the reply's payload so far, and of a token's record
     cell, stored : a cell's number, and two cycles later the cell as it is kept
     cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
-    store_write : the write port of the cells that are kept: the state after the last frame
+    write_cell, written_cell : puts a cell at ``cell`` into the state that is kept
     events : one cycle each for the counters of that name
-    counter_words : all counters
+    counters, counter_index, counter_word : the link's, and a half of one of all counters, lower halves first
     """
 
     def __init__(self, m: Module, ports: Any, core: Core, codec: Codec, link: LinkConfig) -> None:
@@ -64,43 +65,54 @@ class ExecutorState:
         self.flags, self.seed = self.arguments[32:40], self.arguments[40:72]
         self.want = Signal(WantFlags())
         self.token = Signal(8 * codec.token_bytes)
-        self.left = Signal(16)
+        self.left = Signal(range(link.max_payload + 1))
         self.reason = Signal(Reason.HALTED.bit_length())
         self.refused, self.kept = Signal(), Signal()
         self.used = Signal(range(2 * link.slot_bytes))
         self.record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
         self.cell = Signal(range(max(hidden, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
+        # What has one port and nothing in it at first goes to an iCE40UP's single-port RAM.
+        self._one_port = {"ram_style": "huge"} if core.engine.block_ram == "ice40" else {}
         self._keep_cells(m)
         self._count_events(m)
 
     def _keep_cells(self, m: Module) -> None:
         """Memory of the state after the last frame, written by the record writer and by WRITE."""
-        cell, ports = KeptCell(self.core), self.ports
-        m.submodules.store = store = Memory(shape=cell, depth=max(2, self.codec.info.hidden), init=[])
-        self.store_write, read = store.write_port(), store.read_port()
-        self.stored = Signal(cell)
+        shape, ports = KeptCell(self.core), self.ports
+        m.submodules.store_spram = store = Memory(
+            shape=shape, depth=max(2, self.codec.info.hidden), init=[], attrs=self._one_port
+        )
+        write, read = store.write_port(), store.read_port()
+        self.write_cell, self.written_cell = Signal(), Signal(shape)
+        self.stored = Signal(shape)
+        address = Signal.like(read.addr)
+        written, given = self.written_cell.as_value(), ports.store_data.as_value()
+        # One address, and never read where it is written: a memory of a single port will do.
         m.d.comb += [
-            self.store_write.addr.eq(ports.store_addr),
-            self.store_write.data.eq(ports.store_data),
-            self.store_write.en.eq(ports.store_en),
-            read.addr.eq(self.cell),
+            address.eq(Mux(ports.store_en, ports.store_addr, self.cell)),
+            write.addr.eq(address),
+            write.data.eq(Mux(ports.store_en, given, written)),
+            write.en.eq(ports.store_en | self.write_cell),
+            *(read.addr.eq(address), read.en.eq(~write.en)),
         ]
         m.d.sync += self.stored.eq(read.data)
 
     def _count_events(self, m: Module) -> None:
         ports = self.ports
         self.events = {name: Signal(name=f"event_{name}") for name in COUNTERS[3:]}
+        m.submodules.counters = self.counters = EventCounters(len(self.events), attrs=self._one_port)
+        halves = [ports.counts.word_select(n, 16) for n in range(6)]
+        self.counter_index = Signal(range(2 * len(COUNTERS) + 1))
+        self.counter_word = Signal(16)
+        of_core = self.counter_index < len(halves)
         m.d.comb += [
             self.events["overflows"].eq(ports.lost),
             self.events["framing_errors"].eq(ports.framing_error),
+            self.counters.events.eq(Cat(*self.events.values())),
+            self.counters.index.eq(self.counter_index - len(halves)),
+            self.counter_word.eq(Mux(of_core, Array(halves)[self.counter_index[:3]], self.counters.word)),
         ]
-        counts = []
-        for name, event in self.events.items():
-            count = Signal(32, name=f"count_{name}")
-            m.d.sync += count.eq(count + event)
-            counts.append(count)
-        self.counter_words = [ports.counts.word_select(n, 32) for n in range(3)] + counts
 
     # -- small actions, each within a state ----------------------------------------------------------------
 

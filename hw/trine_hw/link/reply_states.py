@@ -40,14 +40,15 @@ def body_states(m: Module, s: ExecutorState) -> None:
     refusal = Array([s.expected[:8], s.expected[8:], addressed[:8], addressed[8:]])
     text = s.codec.info.pack()
     index = Signal(range(len(text) + 1))
-    m.submodules.info = info = Memory(shape=8, depth=len(text), init=list(text))
+    # In logic, some 90 LUT4: block RAM is what a small chip has least of.
+    m.submodules.info = info = Memory(shape=8, depth=len(text), init=list(text), attrs={"rom_style": "logic"})
     read = info.read_port()
     m.d.comb += read.addr.eq(index)
     delay = Signal()
-    word, word_index = Signal(32), Signal(range(len(COUNTERS) + 1))
+    word = Signal(16)
     with m.State("Body"):
         m.d.comb += ports.read_stop.eq(1)
-        m.d.sync += [index.eq(0), delay.eq(1), word_index.eq(0)]
+        m.d.sync += [index.eq(0), delay.eq(1), s.counter_index.eq(0)]
         with m.If(s.refused):
             m.next = "Refusal"
         with m.Else():
@@ -55,7 +56,7 @@ def body_states(m: Module, s: ExecutorState) -> None:
                 with m.Case(Command.INFO, Command.OPEN):
                     m.next = "Info"
                 with m.Case(Command.COUNTERS):
-                    m.next = "Counter"
+                    m.next = "Counters"
                 with m.Case(Command.STEP):
                     s.restart(m, HEADER_BYTES + 1)
                     m.next = "Item"
@@ -82,16 +83,20 @@ def body_states(m: Module, s: ExecutorState) -> None:
                 m.d.sync += [index.eq(index + 1), delay.eq(1)]
                 with m.If(index == len(text) - 1):
                     m.next = "Finish"
+    with m.State("Counters"):
+        with m.If(s.counters.settled):
+            m.next = "Counter"
     with m.State("Counter"):
-        m.d.sync += [word.eq(Array(s.counter_words)[word_index]), s.count.eq(0)]
-        m.d.sync += word_index.eq(word_index + 1)
+        m.d.comb += s.counters.hold.eq(1)
+        m.d.sync += [word.eq(s.counter_word), s.counter_index.eq(s.counter_index + 1), s.count.eq(0)]
         m.next = "Counter byte"
     with m.State("Counter byte"):
+        m.d.comb += s.counters.hold.eq(1)
         with m.If(s.give(m, word[:8])):
             m.d.sync += [word.eq(word >> 8), s.count.eq(s.count + 1)]
-            with m.If(s.count == 3):
+            with m.If(s.count[0]):
                 m.next = "Counter"
-                with m.If(word_index == len(COUNTERS)):
+                with m.If(s.counter_index == 2 * len(COUNTERS)):
                     m.next = "Finish"
     with m.State("Generator"):
         with m.If(s.give(m, ports.generator.word_select(s.count[:2], 8))):
