@@ -1,5 +1,6 @@
 """Several processes that train one model: what is equal between them, and to one process alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from trine_sw.model import ModelConfig
+from trine_sw.evaluate import evaluate
+from trine_sw.model import Model, ModelConfig
 from trine_sw.recipes import Recipe, Schedule
 
 torch = pytest.importorskip("torch")
@@ -64,7 +66,14 @@ with Ranks.joined(device) as ranks:
     whole = Run(recipe_of(SEA), "ternary", Path("whole.pt"), device=device, ranks=ranks)
     whole.fit()
     parameters(whole, "whole")
-    print(f"rank {{ranks.rank}} done")
+from trine_sw.recipes import RECIPES
+from trine_sw.recurrence import Numerics
+from trine_sw.train import train
+Numerics.fastest = lambda device: Numerics()
+RECIPES["shared"] = recipe_of(SEA)
+model = train("shared", device="cpu")
+assert (model is None) == (ranks.rank == 1)
+print(f"rank {{ranks.rank}} done")
 """
 
 
@@ -93,7 +102,10 @@ def test_two_processes(sea, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
-    assert ended.stdout.count("epoch 1:") == 2  # of two runs, by the first process alone
+    assert ended.stdout.count("epoch 1:") == 4  # of four runs, by the first process alone
+    record = json.loads((tmp_path / "docs/results/shared-training.json").read_text())
+    model = Model.load(tmp_path / "models/shared.trine")
+    assert record["ternary"]["valid_nats"] == evaluate(model, "sea", "valid")["nats_per_token"]
     kept = {
         (name, rank): torch.load(tmp_path / f"{name}-{rank}.pt")
         for name in ("early", "cut", "whole")

@@ -166,12 +166,15 @@ class TernaryLSTM(TernaryLayer):
     steps = LSTMSteps
 
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        z_i, z_f, z_g, z_o = self.preactivation(sums, scale, self.offset).chunk(4, dim=-1)
-        i, o = self._switch(z_i, 0), self._switch(z_o, 3)
-        moved = i * self._trit(z_g, 2) * float(1 << self.config.cell_shift)
-        c = torch.trunc(c * self._keep(z_f, 1)) + moved
+        i, f, g, o = self.gate_values(self.preactivation(sums, scale, self.offset))
+        c = torch.trunc(c * f) + i * g * float(1 << self.config.cell_shift)
         c = c.clamp(-self.config.cell_max, self.config.cell_max)
         return cell_output(c, self.config)[0] * o, c
+
+    def gate_values(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """i, f, g and o (B, H) of preactivations z (B, 4H)."""
+        z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
+        return self._switch(z_i, 0), self._keep(z_f, 1), self._trit(z_g, 2), self._switch(z_o, 3)
 
     def folding_bias(self, reset: bool) -> Tensor:
         return self.offset

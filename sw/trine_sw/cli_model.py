@@ -98,8 +98,14 @@ def train(
         if error.name != "torch":
             raise
         raise TrineError("training needs torch, which is missing: pip install 'trine[train]'") from None
-    kinds = [kind for kind in recipe_of(recipe).kinds if not (no_baseline and kind == "float")]
-    train_recipe(recipe, resume=resume, out=out, threads=threads, device=device, kinds=kinds)
+    train_recipe(
+        recipe,
+        resume=resume,
+        out=out,
+        threads=threads,
+        device=device,
+        kinds=[kind for kind in recipe_of(recipe).kinds if not (no_baseline and kind == "float")],
+    )
 
 
 @click.command()

@@ -1,13 +1,13 @@
 """How the numbers of a trained LSTM are distributed: its weights, and its gates over a text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from trine_sw.cell_torch import TernaryLSTM
 from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
 from trine_sw.quantise import ttq
 
@@ -27,18 +27,17 @@ def distributions(model: TernaryLanguageModel | FloatLanguageModel, tokens: NDAr
     """
     model.eval()
     ids = torch.from_numpy(np.asarray(tokens, np.int64))[:, None].to(model.head_in_nats()[0].device)
-    layer: nn.Module = getattr(model, model.config.cell)
-    if isinstance(model, TernaryLanguageModel) and isinstance(layer, TernaryLSTM):
+    layer: Any = getattr(model, model.config.cell)
+    if isinstance(model, TernaryLanguageModel) and model.config.cell == "lstm":
         weight = layer.weight
         trits, scale = layer.quantised()
         _, _, h = model(ids, model.initial_state(1))
         inputs = torch.cat([model.embedding_trits()[ids], _before(h)], dim=-1)[:, 0]
         z = layer.preactivation(inputs @ trits.T, scale.squeeze(1), layer.offset)
-        hard = [layer._switch, layer._keep, layer._trit, layer._switch]
-        parts, slope = z.chunk(4, dim=-1), layer.options.slope
-        values: list[Tensor | None] = [of(parts[gate], gate) for gate, of in enumerate(hard)]
+        values: Sequence[Tensor | None] = layer.gate_values(z)
         quantised: Tensor | None = ttq(weight)
-    elif isinstance(model, FloatLanguageModel) and isinstance(layer, nn.LSTM):
+        slope = layer.options.slope
+    elif isinstance(model, FloatLanguageModel) and model.quantisers is None and model.config.cell == "lstm":
         weight = torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], dim=1)
         _, _, h = model(ids, model.initial_state(1))
         inputs = torch.cat([model.embedding.weight[ids], _before(h)], dim=-1)[:, 0]

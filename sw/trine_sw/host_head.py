@@ -12,7 +12,7 @@ from trine_sw.model import HeadKind, Model
 
 __all__ = ["HostHead", "Logits", "head_of"]
 
-Logits = Callable[[NDArray[np.integer]], NDArray[Any]]
+Logits = Callable[[NDArray[Any]], NDArray[Any]]
 """Head inputs u (..., H) -> logits (..., V)."""
 
 

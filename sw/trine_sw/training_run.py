@@ -82,7 +82,8 @@ class Run:
         device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:
-        self.recipe, self.kind, self.path = recipe, kind, path
+        self.recipe, self.path = recipe, path
+        self.kind: Kind = kind
         self.device, self.ranks = device, ranks
         self.schedule = recipe.schedule_of(kind)
         self.console = (console or Console()) if ranks.first else Console(quiet=True)

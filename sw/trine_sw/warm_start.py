@@ -1,5 +1,7 @@
 """A ternary model that starts from the weights of a trained float one."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +20,11 @@ def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None
     x's columns grow by that, and the gain of a row of ``scale="norm"`` makes its trits as large as it was.
     The head sees levels up to the last one where it saw numbers up to 1.
     """
-    layer, given = model.layer, getattr(trained, trained.config.cell)
+    layer = model.layer
+    given: Any = getattr(trained, trained.config.cell)
     shape = (model.config.cell, model.config.hidden, model.config.embedding, model.config.vocab_size)
     other = (trained.config.cell, trained.config.hidden, trained.config.embedding, trained.config.vocab_size)
-    if shape != other or not isinstance(given, nn.LSTM | nn.GRU):
+    if shape != other or type(given) not in (nn.LSTM, nn.GRU):
         raise TrineError("a warm start needs a plain float model of the same cell and sizes")
     model.embedding.copy_(trained.embedding.weight)
     of_x = given.weight_ih_l0 * _size(trained.embedding.weight, model.embedding_factor)
