@@ -1,4 +1,5 @@
-"""What synthesis makes of each component, and of whole engines, for the ECP5: ``python sim/area.py``.
+"""What synthesis makes of each component, and of whole engines, for the ECP5: ``python sim/area.py``; of
+each part of the small model's board for the iCE40: ``python sim/area.py icebreaker``.
 
 It prints the tables of docs/engine.md. A LUT4 is counted for each LUT4 cell, and two for each carry cell
 (CCU2C), which takes the place of two. What place and route adds, transport and clock are not in it.
@@ -6,31 +7,39 @@ It prints the tables of docs/engine.md. A LUT4 is counted for each LUT4 cell, an
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netlist import synthesise
+from amaranth.back import rtlil
+from netlist import run_tool, synthesise
 
 from trine_boards import BOARDS
+from trine_boards.families import ICE40
 from trine_hw.cells import LstmCells, level_bits
 from trine_hw.column_rom import ColumnROM
 from trine_hw.core import Core
 from trine_hw.head import LogitStream
 from trine_hw.issue import ColumnIssue
 from trine_hw.lanes import Lanes
+from trine_hw.link.link import Link
+from trine_hw.link.uart import UARTLink
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
 from trine_sw.engine import EngineConfig
-from trine_sw.fit import estimate, sample_tokens
+from trine_sw.fit import estimate, fit, sample_tokens
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import Placement, place
 from trine_sw.random_model import random_model
+from trine_sw.toolchain import require
 
-__all__ = ["components", "cost", "engines"]
+__all__ = ["components", "cost", "engines", "small_board"]
 
 SMALL = ModelConfig(hidden=64, embedding=200, vocab_size=64, cell_max=15, head_levels=(0, 1, 2, 3))
 LARGE = ModelConfig(hidden=256, embedding=128, vocab_size=65, cell_max=15, head_levels=(0, 1, 2, 3))
@@ -106,6 +115,27 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
         yield shape, expected.geometry.lanes, cost(Core(model, engine)), expected.lut4, expected.block_ram
 
 
+def small_board() -> Iterator[tuple[str, Cost]]:
+    """Name and cost of each part of what an iCEBreaker runs, clock and reset left out."""
+    board = BOARDS["icebreaker"]
+    model = Model.load(Path(__file__).parent.parent / "models/shakespeare-small.trine")
+    link = Link(model, fit(model, board).engine, board.link, clock_hz=1e6 * board.clock_mhz)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "top.il").write_text(rtlil.convert(UARTLink(link, 16), name="top", emit_src=False))
+        # Every part by itself: none is optimised into its surroundings.
+        synthesis = ICE40.synthesis.format(name="top").replace("synth_ice40", "synth_ice40 -noflatten")
+        (folder / "top.ys").write_text(f"read_rtlil top.il\n{synthesis}write_json top.json\n")
+        run_tool(require("yosys"), ["-q", "top.ys"], folder)
+        modules = json.loads((folder / "top.json").read_text())["modules"]
+    for part, module in modules.items():
+        kinds = Counter(cell["type"] for cell in module["cells"].values())
+        ff = sum(count for kind, count in kinds.items() if kind.startswith("SB_DFF"))
+        total = kinds["SB_LUT4"], ff, kinds["SB_RAM40_4K"]
+        if any(total):
+            yield part.removeprefix("top."), total
+
+
 def _figure(value: float) -> str:
     return (
         f"{value:,.0f}"
@@ -117,7 +147,12 @@ def _figure(value: float) -> str:
 
 
 def main() -> None:
-    """Print both tables, in Markdown, row by row."""
+    """Print the tables, in Markdown, row by row."""
+    if sys.argv[1:] == ["icebreaker"]:
+        print("| part | LUT4 | flip-flops | block RAM |\n|---|---:|---:|---:|")
+        for name, total in sorted(small_board(), key=lambda part: part[1], reverse=True):
+            print(f"| `{name}` | {total[0]} | {total[1]} | {total[2]} |")
+        return
     print("| part | LUT4 | flip-flops | block RAM |\n|---|---:|---:|---:|")
     for name, total, count in components():
         print("|".join(["", f" {name} ", *(f" {_figure(each / count)} " for each in total), ""]), flush=True)

@@ -7,7 +7,8 @@ import pytest
 
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
-from trine_sw.fit import configure, estimate, fit, sample_tokens
+from trine_sw.fit import configure, estimate, fit, fits, sample_tokens
+from trine_sw.fit_advice import advice, largest_hidden
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
@@ -68,6 +69,22 @@ def test_what_is_short_is_said() -> None:
         fit(model_of(300), _Chip())
     with pytest.raises(TrineError, match=r"\d+ LUT4 short"):
         fit(model_of(32), _Chip(lut4=500, block_ram=1000))
+
+
+@pytest.mark.parametrize("kind", ["inferred", "ice40"])
+def test_largest_model_that_fits_is_just_below_one_that_does_not(kind: str) -> None:
+    chip = _Chip(block_ram_kind=kind, lut_share=1)
+    model = model_of(100)
+    hidden = largest_hidden(model, chip)
+    assert 0 < hidden < 100
+    assert fits(model_of(hidden), chip) and not fits(model_of(hidden + 1), chip)
+
+
+def test_advice_names_the_smallest_board_and_the_largest_model() -> None:
+    chip, model = _Chip(block_ram_kind="ice40", lut_share=1), model_of(100)
+    holds = f"of such a model chip holds up to {largest_hidden(model, chip)} units"
+    assert advice(model, chip, [LARGE, chip]) == f"the smallest board that holds it is large; {holds}"
+    assert advice(model, chip, [chip]) == f"no board holds it; {holds}"
 
 
 def test_ways_that_gain_nothing_are_left_out() -> None:

@@ -258,7 +258,10 @@ def test_sessions_repeats_and_gaps():
         other(Command.STEP, b"\1\1"),
     ]
     other.sequence = 0
-    sent += [other(Command.OPEN, b"\1"), encode(Frame(host.session, 0, Command.OPEN, b"\1"))]  # the latter late
+    sent += [
+        other(Command.OPEN, b"\1"),
+        encode(Frame(host.session, 0, Command.OPEN, b"\1")),
+    ]  # the latter late
     sent += [frames[6], host(Command.COUNTERS), other(Command.STEP, b"\1\1")]
     sent += [other(Command.READ, struct.pack("<HH", 0, 11)), b"\0\0\0", b"\1\2\3\0", early[:-2] + b"\0"]
     found = check(model, engine, sent + [other(Command.COUNTERS)])
@@ -273,7 +276,8 @@ def test_sessions_repeats_and_gaps():
 
 
 @pytest.mark.parametrize(
-    "case, seed", [("levels", 1), ("folded", 2), ("in memories", 5), ("vectors", 3), ("vectors, folded, head", 4)]
+    "case, seed",
+    [("levels", 1), ("folded", 2), ("in memories", 5), ("vectors", 3), ("vectors, folded, head", 4)],
 )
 def test_fuzz(case, seed):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""

@@ -49,12 +49,17 @@ def _fit(
     balance: bool = False,
 ) -> "Fit":
     """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
-    from trine_sw.fit import balance_banks, configure, estimate, fit
+    from trine_boards import BOARDS
+    from trine_sw.fit import DoesNotFit, balance_banks, configure, estimate, fit
+    from trine_sw.fit_advice import advice
 
     if (lanes is None) != (banks is None):
         raise TrineError("give --lanes and --banks together, or neither")
     if lanes is None or banks is None:
-        chosen = fit(model, board)
+        try:
+            chosen = fit(model, board)
+        except DoesNotFit as error:
+            raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
         return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
     engine = configure(model, lanes, banks, chip=board)
     chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)

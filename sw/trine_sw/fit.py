@@ -23,7 +23,17 @@ from trine_sw.placement import place
 from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
 from trine_sw.timing import token_cycles
 
-__all__ = ["Chip", "Fit", "balance_banks", "configure", "estimate", "fit", "sample_tokens"]
+__all__ = [
+    "Chip",
+    "DoesNotFit",
+    "Fit",
+    "balance_banks",
+    "configure",
+    "estimate",
+    "fit",
+    "fits",
+    "sample_tokens",
+]
 
 #: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
 _PRODUCTS = (0, 5, 10, 11, 23)
@@ -36,6 +46,10 @@ _BALANCE_SAMPLE = 4000
 #: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor.
 _WIDE = 0.5
 _RELAYS = 1.01
+
+
+class DoesNotFit(TrineError):
+    """A chip holds no engine for a model."""
 
 
 class Chip(Protocol):
@@ -251,19 +265,31 @@ def _fewest_ways(
 
 
 def _candidates(
-    model: Model, chip: Chip, banks: int, places: tuple[str, str]
+    model: Model, chip: Chip, banks: int, places: tuple[str, str], *, ways: Sequence[int] = _WAYS
 ) -> Iterator[list[EngineConfig]]:
     """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
     head = model.config.vocab_size if places[1] == "board" else 0
     for groups in range(1, model.config.hidden + 1):
         engines = []
-        for ways in _WAYS if head else _WAYS[:1]:
-            lanes = 4 * _ceil(model.config.hidden, groups) + ways * _ceil(_ceil(head, groups), ways)
-            engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=ways)
+        for way in ways if head else ways[:1]:
+            lanes = 4 * _ceil(model.config.hidden, groups) + way * _ceil(_ceil(head, groups), way)
+            engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=way)
             if Geometry(model.config, engine).groups == groups:
                 engines.append(engine)
         if engines:
             yield engines
+
+
+def fits(model: Model, chip: Chip) -> bool:
+    """Whether ``chip`` is expected to hold any engine for ``model``."""
+    room = math.floor(chip.lut_share * chip.lut4)
+    for places in _placements(model):
+        for banks in range(1, _MAX_BANKS + 1):
+            for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
+                geometry = Geometry(model.config, smallest)
+                if _holds(chip, geometry) and _lut4(model, geometry) <= room:
+                    return True
+    return False
 
 
 def fit(model: Model, chip: Chip) -> Fit:
@@ -273,7 +299,7 @@ def fit(model: Model, chip: Chip) -> Fit:
 
     Raises
     ------
-    TrineError
+    DoesNotFit
         If none fits: says what is short, and by how much.
     """
     tokens = sample_tokens(model)
@@ -308,8 +334,6 @@ def fit(model: Model, chip: Chip) -> Fit:
             short = f"{least_lut4 - room} LUT4 short ({least_lut4} of {room} usable)"
         else:
             short = f"no split fits both its {chip.block_ram} block RAMs and its {room} usable LUT4"
-        raise TrineError(
-            f"the model does not fit {chip.name}: {short}; take a larger board, or train with fewer units"
-        )
+        raise DoesNotFit(f"the model does not fit {chip.name}: {short}")
     _, _, engine = min(fitting, key=lambda found: found[:2])
     return estimate(model, _relayed(model, engine, chip, tokens), chip, tokens)
