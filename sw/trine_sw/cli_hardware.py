@@ -200,6 +200,7 @@ def verilog(
 @lanes_option
 @banks_option
 @balance_option
+@click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option(
     "--seeds", default=1, show_default=True, help="Placements to make, side by side; the best is taken."
 )
@@ -213,6 +214,7 @@ def build(
     lanes: int | None,
     banks: int | None,
     balance: bool,
+    floorplan: bool,
     seeds: int,
     output: Path | None,
     results: Path | None,
@@ -257,7 +259,15 @@ def build(
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; logs in {folder}")
 
-            routed = build_bitstream(top, board, clock, folder, seeds=range(1, seeds + 1), progress=progress)
+            routed = build_bitstream(
+                top,
+                board,
+                clock,
+                folder,
+                seeds=range(1, seeds + 1),
+                placement=floorplan,
+                progress=progress,
+            )
     except ValueError as error:  # a clock that the PLL or the UART cannot make
         raise TrineError(str(error)) from None
     except KeyboardInterrupt:
