@@ -1,4 +1,4 @@
-"""``trine bench``: the kernel equals the golden model, every figure is in the JSON, what is missing is said."""
+"""``trine bench``: the kernel equals the golden model, figures are in the JSON, what is missing is said."""
 
 import json
 import sys

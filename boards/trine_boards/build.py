@@ -49,6 +49,7 @@ def build_bitstream(
     folder: Path,
     *,
     seeds: Sequence[int] = (1,),
+    placement: bool = False,
     progress: Progress = lambda step, what, seconds: None,
 ) -> Routed:
     """Make the bitstream of `top` in `folder`, from the best of placements with these seeds.
@@ -92,8 +93,10 @@ def build_bitstream(
             *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
+            *(("--write", f"{route}.placed.json") if placement else ()),
         )
-        run(Step(route, router, arguments, ("top.json", constraints), (routed, report, log)), cancelled)
+        outputs = (routed, report, log, *((f"{route}.placed.json",) if placement else ()))
+        run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
         return read_report(folder / report, folder / log, clock_mhz)
 
     made, failed = side_by_side(seeds, place)

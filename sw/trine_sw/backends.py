@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,8 @@ __all__ = [
     "open_tracing_backend",
 ]
 
-BACKENDS = ("golden", "verilator", "icarus")
+_SIMULATORS = ("verilator", "icarus")
+BACKENDS = ("golden", *_SIMULATORS)
 _BANKS, _WAYS = 3, 2
 
 
@@ -102,25 +104,35 @@ def default_engine(model: Model) -> EngineConfig:
     )
 
 
-def open_backend(name: str, model: Model, engine: EngineConfig | None = None) -> Backend:
+def open_backend(
+    name: str, model: Model, engine: EngineConfig | None = None, *, waves: Path | None = None
+) -> Backend:
     """The backend ``name``, or the board at a URL, for ``model``, on ``engine`` or :func:`default_engine`.
+
+    A simulator writes its waveforms to ``waves``, and GTKWave's save file beside it.
 
     Raises
     ------
     TrineError
         If there is no such backend or board; if a simulator or cocotb is missing, a run says so.
     """
+    if waves is not None and name not in _SIMULATORS:
+        raise TrineError(f"only a simulator has waveforms ({' or '.join(_SIMULATORS)}), not {name}")
     if name in BACKENDS:
-        return open_tracing_backend(name, model, engine)
+        return open_tracing_backend(name, model, engine, waves=waves)
     from trine_sw.driver.backend import BoardBackend
 
     return BoardBackend(name, model)
 
 
-def open_tracing_backend(name: str, model: Model, engine: EngineConfig | None = None) -> TracingBackend:
+def open_tracing_backend(
+    name: str, model: Model, engine: EngineConfig | None = None, *, waves: Path | None = None
+) -> TracingBackend:
     """One of :data:`BACKENDS`."""
     engine = engine or default_engine(model)
-    return _GoldenBackend(model, engine) if name == "golden" else _SimulatorBackend(name, model, engine)
+    return (
+        _GoldenBackend(model, engine) if name == "golden" else _SimulatorBackend(name, model, engine, waves)
+    )
 
 
 def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -174,8 +186,8 @@ class _GoldenBackend:
 
 
 class _SimulatorBackend:
-    def __init__(self, simulator: str, model: Model, engine: EngineConfig) -> None:
-        self.simulator, self.model = simulator, model
+    def __init__(self, simulator: str, model: Model, engine: EngineConfig, waves: Path | None) -> None:
+        self.simulator, self.model, self._waves = simulator, model, waves
         self.engine = replace(engine, block_ram="inferred")  # the same bits and cycles, without primitives
 
     def run(self, tokens: npt.ArrayLike) -> Result:
@@ -185,7 +197,7 @@ class _SimulatorBackend:
         ids = _tokens(self.model, tokens)
         final = len(ids) - 1
         requests = [TokenRequest(int(t), head=True, reset=i == 0, last=i == final) for i, t in enumerate(ids)]
-        (run,) = simulate([Job(Core(self.model, self.engine), requests)], self.simulator)
+        (run,) = simulate([Job(Core(self.model, self.engine), requests)], self.simulator, waves=self._waves)
         return Result(run.h, run.c, run.u, run.logits if len(run.logits) else None, run.cycles)
 
     def trace_generation(
@@ -214,7 +226,7 @@ class _SimulatorBackend:
             tau=tau_code(temperature, self.model.head_scale),
             seed=seed,
         )
-        (run,) = simulate([job], self.simulator, on_choice=on_choice)
+        (run,) = simulate([job], self.simulator, on_choice=on_choice, waves=self._waves)
         return Generation(run.h, run.c, run.u, None, run.cycles, run.choices)
 
     def generate(

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 import trine_sw
-from trine_sw import cli_bench, cli_board, cli_demo, cli_hardware, cli_model, cli_random, cli_study
+from trine_sw import (
+    cli_bench,
+    cli_board,
+    cli_demo,
+    cli_draw,
+    cli_hardware,
+    cli_model,
+    cli_random,
+    cli_study,
+)
 from trine_sw.errors import TrineError
 
 __all__ = ["cli", "main"]
@@ -50,7 +59,8 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-for _module in (cli_model, cli_random, cli_study, cli_hardware, cli_board, cli_bench, cli_demo):
+_MODULES = (cli_model, cli_random, cli_study, cli_hardware, cli_board, cli_bench, cli_draw, cli_demo)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -205,6 +205,7 @@ def verilog(
 @lanes_option
 @banks_option
 @balance_option
+@click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
@@ -216,6 +217,7 @@ def build(
     lanes: int | None,
     banks: int | None,
     balance: bool,
+    floorplan: bool,
     seeds: int,
     output: Path | None,
     results: Path | None,
@@ -260,7 +262,15 @@ def build(
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; logs in {folder}")
 
-            routed = build_bitstream(top, board, clock, folder, seeds=range(1, seeds + 1), progress=progress)
+            routed = build_bitstream(
+                top,
+                board,
+                clock,
+                folder,
+                seeds=range(1, seeds + 1),
+                placement=floorplan,
+                progress=progress,
+            )
     except ValueError as error:  # a clock that the PLL or the UART cannot make
         raise TrineError(str(error)) from None
     except KeyboardInterrupt:

@@ -49,6 +49,12 @@ backend_option = click.option(
     help="What computes: the integer golden model, the engine in a simulator, or the board at a URL, such as "
     "/dev/ttyUSB0 or socket://host:port. All agree in every bit.",
 )
+waves_option = click.option(
+    "--waves",
+    type=click.Path(path_type=Path),
+    help="Write a simulator's waveforms (.vcd from verilator, .fst from icarus), and a view of them for "
+    "GTKWave (.gtkw).",
+)
 
 
 device_option = click.option(
@@ -150,9 +156,16 @@ def _some(vocabulary: list[str] | None, most: int = 100) -> str:
 @click.option("--tokens", type=click.Path(path_type=Path), help=f"File: {_TOKEN_SUFFIXES}.")
 @backend_option
 @click.option("--trace", type=click.Path(path_type=Path), help="Write tokens, h, c, logits, cycles as .npz.")
+@waves_option
 @json_option
 def run(
-    model_path: Path, text: str | None, tokens: Path | None, backend: str, trace: Path | None, as_json: bool
+    model_path: Path,
+    text: str | None,
+    tokens: Path | None,
+    backend: str,
+    trace: Path | None,
+    waves: Path | None,
+    as_json: bool,
 ) -> None:
     """Run tokens through a model from the zero state, and show what it makes of them."""
     from trine_sw.backends import open_backend
@@ -164,7 +177,7 @@ def run(
     numbers = model.encode(text) if text is not None else _read_tokens(tokens or Path())
     if not len(numbers):
         raise TrineError("there are no tokens to run; give at least one")
-    result = open_backend(backend, model).run(numbers)
+    result = open_backend(backend, model, waves=waves).run(numbers)
     if trace is not None:
         _write_trace(trace, numbers, result)
     facts: dict[str, Any] = {"backend": backend, "tokens": len(numbers)}
@@ -271,9 +284,17 @@ def evaluate(
 @click.option("--temperature", default=0.0, show_default=True, help="0 takes the likeliest symbol.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same text on every backend.")
 @backend_option
+@waves_option
 @json_option
 def generate(
-    model_path: Path, prompt: str, count: int, temperature: float, seed: int, backend: str, as_json: bool
+    model_path: Path,
+    prompt: str,
+    count: int,
+    temperature: float,
+    seed: int,
+    backend: str,
+    waves: Path | None,
+    as_json: bool,
 ) -> None:
     """Write text that goes on from a prompt."""
     from trine_sw.backends import open_backend
@@ -283,7 +304,7 @@ def generate(
     tokens = model.encode(prompt)
     if not len(tokens):
         raise TrineError("the prompt is empty; give at least one symbol")
-    chosen = open_backend(backend, model).generate(tokens, count, temperature, seed)
+    chosen = open_backend(backend, model, waves=waves).generate(tokens, count, temperature, seed)
     if as_json:
         text = model.decode(chosen)
         print_json({"backend": backend, "prompt": prompt, "text": text, "tokens": [int(t) for t in chosen]})

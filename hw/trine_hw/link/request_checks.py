@@ -50,7 +50,7 @@ def argument_states(m: Module, s: ExecutorState) -> None:
                     m.d.comb += wanted.eq(size)
         with m.If(s.count == wanted):
             m.d.sync += s.count.eq(0)
-            m.next = "Check"
+            m.next = "End"
         with m.Else():
             m.d.comb += ports.bytes.ready.eq(1)
             with m.If(ports.bytes.valid):
@@ -66,9 +66,11 @@ def value_states(m: Module, s: ExecutorState) -> None:
     info = s.codec.info
     first16, second16 = s.arguments[-32:-16], s.arguments[-16:]
     able = info.embedding_on_board and info.head_on_board
-    end = Signal(17)
-    cells = Signal(16)
+    end = Signal(17)  # the cell behind the last one that READ or WRITE names
     flags = s.arguments[-8:]
+    with m.State("End"):  # a cycle of its own: its comparison follows in the next
+        m.d.sync += end.eq(second16 + Mux(s.code == Command.READ, first16, (s.length - 2) >> 1))
+        m.next = "Check"
     with m.State("Check"):
         m.next = "Reply"
         with m.Switch(s.code):
@@ -108,7 +110,6 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 with m.If(wrong if able else 1):
                     s.refuse(m, Reason.VALUE)
             with m.Case(Command.READ):
-                m.d.comb += [cells.eq(second16), end.eq(first16 + second16)]
                 m.d.sync += [s.cell.eq(first16), s.left.eq(second16)]
                 room = (s.link.max_payload - 4) // CELL_BYTES
                 with m.If(s.written != 0):
@@ -118,7 +119,6 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 with m.Elif(second16 > room):
                     s.refuse(m, Reason.ROOM)
             with m.Case(Command.WRITE):
-                m.d.comb += [cells.eq((s.length - 2) >> 1), end.eq(second16 + cells)]
                 m.next = "Check cells"
                 with m.If((second16 != 0) & (second16 != s.written)):
                     s.refuse(m, Reason.STATE)

@@ -45,13 +45,13 @@ def frame_states(m: Module, s: ExecutorState) -> None:
             ]
             with m.If(s.count == HEADER_BYTES - 1):
                 m.d.sync += s.count.eq(0)
-                m.next = "Sequence"
+                m.next = "Age"
+    age = Signal(16)
+    with m.State("Age"):  # a cycle of its own: the comparison follows in the next
+        m.d.sync += age.eq(s.expected - s.sequence - 1)
+        m.next = "Sequence"
     with m.State("Sequence"):
-        age = Signal(16)
-        m.d.comb += [
-            age.eq(s.expected - s.sequence - 1),
-            ports.slot.eq(s.sequence[: (window - 1).bit_length()]),
-        ]
+        m.d.comb += ports.slot.eq(s.sequence[: (window - 1).bit_length()])
         with m.If((s.code == Command.INFO) | (s.code == Command.OPEN)):
             m.next = "Length"
         with m.Elif((s.session == 0) | (s.frame_session != s.session)):

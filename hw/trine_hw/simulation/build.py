@@ -22,6 +22,7 @@ from amaranth.lib.wiring import Out, connect, flipped
 import trine_hw
 import trine_sw
 from trine_hw.core import Core
+from trine_hw.simulation.waves import DUMP
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 
@@ -72,8 +73,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TRINE_CACHE") or platformdirs.user_cache_dir("trine")) / "simulators"
 
 
-def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -> Path:
+def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None, waves: bool = False) -> Path:
     """The folder of a compiled simulator of ``cores``; made if ``cache`` (or :func:`cache_folder`) has none.
+
+    With ``waves`` it can record waveforms, and is slower.
 
     A simulator is known by everything that decides what it does: models, engines, the gateware's sources and
     the versions of the tools. A build that fails or is interrupted leaves nothing behind that is taken for
@@ -93,9 +96,12 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None) -
 
     def make(work: Path) -> list[list[str]]:
         (work / "top.v").write_text(to_verilog(Bench(cores)))
-        return _verilator(cores, work, tool) if simulator == "verilator" else _icarus(work, tool)
+        return (
+            _verilator(cores, work, tool, waves) if simulator == "verilator" else _icarus(work, tool, waves)
+        )
 
-    return kept(f"{simulator}-{_digest(cores, tool)}", tool, make, cache=cache)
+    kind = f"{simulator}-waves" if waves else simulator
+    return kept(f"{kind}-{_digest(cores, tool)}", tool, make, cache=cache)
 
 
 def kept(
@@ -171,7 +177,7 @@ def to_verilog(component: wiring.Component) -> str:
     return dummy.sub(r"  reg \1 ; initial \1 <= 0;", text)
 
 
-def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool) -> list[list[str]]:
+def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool, waves: bool) -> list[list[str]]:
     from cocotb_tools import config
 
     (work / "ports.vlt").write_text(_PORTS)
@@ -181,7 +187,7 @@ def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool) -> list[
         *tool.command,
         *("-cc", "--exe", "--vpi", "-Mdir", ".", "--top-module", TOP, "--prefix", "Vtop", "-o", TOP),
         *("-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
-        *("--timescale", "1ns/1ps", "-LDFLAGS", link, "ports.vlt"),
+        *("--timescale", "1ns/1ps", "-LDFLAGS", link, *(["--trace"] if waves else []), "ports.vlt"),
         *(str(config.share_dir / "lib" / "verilator" / "verilator.cpp"), "top.v"),
     ]
     flags = ["OPT_FAST=-O1" if large else "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
@@ -189,9 +195,11 @@ def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool) -> list[
     return [verilate, ["make", "-j", jobs, "-f", "Vtop.mk", *flags]]
 
 
-def _icarus(work: Path, tool: toolchain.Tool) -> list[list[str]]:
+def _icarus(work: Path, tool: toolchain.Tool, waves: bool) -> list[list[str]]:
     (work / "icarus.f").write_text("+timescale+1ns/1ps\n")
-    return [[*tool.command, "-g2012", "-o", "sim.vvp", "-s", TOP, "-f", "icarus.f", "top.v"]]
+    (work / "dump.v").write_text(DUMP)
+    dump = ["-s", "trine_dump", "dump.v"] if waves else []
+    return [[*tool.command, "-g2012", "-o", "sim.vvp", "-s", TOP, "-f", "icarus.f", "top.v", *dump]]
 
 
 def require_cocotb() -> None:

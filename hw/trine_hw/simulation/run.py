@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -18,13 +19,17 @@ from trine_hw.core import Core
 from trine_hw.simulation.beats import array_field, pack
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
+from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["Job", "Run", "Stalls", "TokenRequest", "simulate"]
 
 Int64 = npt.NDArray[np.int64]
 _TESTBENCH = "trine_hw.simulation.testbench"
+#: Where cocotb has Verilator put waveforms, and where Icarus puts them.
+_WAVES = {"verilator": "dump.vcd", "icarus": "waves.fst"}
 #: What a step may take beyond its columns, and what may pass before it, in cycles; for the watchdog only.
 _SLACK = 100
 
@@ -125,6 +130,7 @@ def simulate(
     *,
     cache: Path | None = None,
     on_choice: Callable[[int], None] | None = None,
+    waves: Path | None = None,
 ) -> list[Run]:
     """Run jobs side by side, each on its own core, in one simulation.
 
@@ -134,13 +140,17 @@ def simulate(
     simulator : ``"verilator"`` or ``"icarus"``.
     cache : where compiled simulators are kept, if not in the usual place.
     on_choice : called with each choice of the first job, in another thread, soon after it is made.
+    waves : file for waveforms (VCD from Verilator, FST from Icarus); a ``.gtkw`` is put beside it.
 
     Raises
     ------
     TrineError
         If a tool is missing, the build or the simulation fails (with the log's end), or is interrupted.
     """
-    folder = build([job.core for job in jobs], simulator, cache=cache)
+    if waves is not None:
+        check_waves(waves, simulator)
+        check_writable(waves)
+    folder = build([job.core for job in jobs], simulator, cache=cache, waves=waves is not None)
     with tempfile.TemporaryDirectory(prefix="trine-") as work_name:
         work = Path(work_name)
         (work / "choices").touch()
@@ -152,7 +162,11 @@ def simulate(
         }
         (work / "job.json").write_text(json.dumps(description))
         with _Tail(work / "choices", on_choice):
-            _run(folder, simulator, work)
+            _run(folder, simulator, work, waves=waves is not None)
+        if waves is not None:
+            with replacing(waves) as file, (work / _WAVES[simulator]).open("rb") as made:
+                shutil.copyfileobj(made, file)
+            write_view(waves, (folder / "top.v").read_text(), simulator)
         with np.load(work / "results.npz") as results:
             return [
                 _decode(
@@ -200,7 +214,7 @@ def _limit(job: Job) -> int:
     return round(2 * step * job.steps)
 
 
-def _run(folder: Path, simulator: str, work: Path) -> None:
+def _run(folder: Path, simulator: str, work: Path, *, waves: bool) -> None:
     require_cocotb()
     from cocotb_tools.check_results import get_results
     from cocotb_tools.runner import get_runner
@@ -219,6 +233,8 @@ def _run(folder: Path, simulator: str, work: Path) -> None:
             test_dir=work,
             results_xml=str(results),
             log_file=log,
+            waves=waves,
+            plusargs=[f"+waves={work / _WAVES[simulator]}"] if waves and simulator == "icarus" else [],
             extra_env={"TRINE_JOB": str(work / "job.json"), "COCOTB_LOG_LEVEL": "WARNING"},
         )
         ran, failed = get_results(results)
