@@ -21,12 +21,20 @@ _PARTS = ("weights", "state", "embedding", "head")
 
 
 def draw_figures(
-    folder: Path, records: Sequence[Record], memory: dict[str, tuple[Memory, Memory]]
+    folder: Path,
+    records: Sequence[Record],
+    memory: dict[str, tuple[Memory, Memory]],
+    curves: dict[str, dict[str, list[tuple[int, float]]]],
 ) -> dict[str, str]:
     """Draw what the records allow into the folder; name -> what the figure shows.
 
-    ``memory`` has of each model what it takes in floating point and packed. Others are left out where no
-    record is of them.
+    Parameters
+    ----------
+    records : of studies.
+    memory : of each model, what it takes in floating point and packed.
+    curves : of each panel and each run in it, epochs and validation perplexities.
+
+    A figure is left out where nothing is recorded for it.
     """
     matplotlib.use("svg")
     drawers: dict[str, tuple[Callable[[], Figure | None], str]] = {
@@ -39,7 +47,7 @@ def draw_figures(
         "gates": (lambda: _gates(records), "Gates over the test text, float and ternary"),
         "slope": (lambda: _slope(records), "Test perplexity against λ"),
         "activity": (lambda: _activity(records), "Test perplexity against cycles a token"),
-        "curves": (lambda: _curves(records), "Validation perplexity by epoch"),
+        "curves": (lambda: _curves(curves), "Validation perplexity by epoch"),
     }
     drawn = {}
     for name, (drawer, title) in drawers.items():
@@ -197,15 +205,13 @@ def _activity(records: Sequence[Record]) -> Figure | None:
     return figure
 
 
-def _curves(records: Sequence[Record]) -> Figure | None:
-    groups = _of(records, "ladder")
-    if not groups:
+def _curves(curves: dict[str, dict[str, list[tuple[int, float]]]]) -> Figure | None:
+    if not curves:
         return None
-    figure, all_axes = _axes(len(groups), 6.0 * len(groups))
-    for axes, group in zip(all_axes, groups, strict=True):
-        for record in group:
-            epochs = [row["epoch"] for row in record["log"]]
-            axes.plot(epochs, [np.exp(row["valid_nats"]) for row in record["log"]], "o-", label=record["row"])
-        axes.set(xlabel="epoch", ylabel="validation perplexity", title=_setting(group[0]))
+    figure, all_axes = _axes(len(curves), 5.0 * len(curves))
+    for axes, (title, runs) in zip(all_axes, curves.items(), strict=True):
+        for label, points in runs.items():
+            axes.plot([epoch for epoch, _ in points], [value for _, value in points], "o-", label=label)
+        axes.set(xlabel="epoch", ylabel="validation perplexity", title=title)
         axes.legend(frameon=False, fontsize=8)
     return figure
