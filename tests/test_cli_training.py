@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from trine_sw import data
 from trine_sw.model import Model, ModelConfig
 from trine_sw.recipes import RECIPES, Recipe, Schedule
 
@@ -116,6 +117,41 @@ def test_what_train_refuses(fails, tmp_path, monkeypatch):
     fails("train", "tiny", "--out", tmp_path, saying="it is a folder")
     (tmp_path / "file").touch()
     fails("train", "tiny", "--out", tmp_path / "file" / "tiny.trine", saying="it is no folder")
+
+
+def test_loss_that_is_no_number(trine, tiny, tmp_path, monkeypatch):
+    """It says when; the checkpoint of the last whole epoch stays, and the log with it."""
+    original = Run._end_epoch
+
+    def spoil(run):
+        original(run)
+        with torch.no_grad():
+            run.model.head_bias[0] = float("nan")
+
+    monkeypatch.setattr(Run, "_end_epoch", spoil)
+    result = trine("train", "tiny", "--no-baseline")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "Error: the loss is no number after epoch 1, update 0; the last checkpoint" in result.stderr
+    kept = torch.load(tmp_path / "runs/tiny/ternary.pt", weights_only=True)
+    assert kept["epoch"] == 1 and kept["model"]["head_bias"].isfinite().all()
+    assert (tmp_path / "runs/tiny/ternary.csv").read_text().count("\n") == 2
+    assert not (tmp_path / "models/tiny.trine").exists()
+
+
+def test_data_that_is_missing_or_altered(fails, tmp_path, monkeypatch):
+    path = tmp_path / "data/sea/input.txt"
+    path.write_text(path.read_text() + ".")
+    data._read.cache_clear()
+    fails("train", "tiny", saying=("input.txt is not the text of sea", "Remove the file"))
+    path.unlink()
+    data._read.cache_clear()
+
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    fails("train", "tiny", saying=("the text of sea is not here", "set TRINE_DATA"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):

@@ -80,10 +80,25 @@ def test_rows_are_run_once_and_shown(small, succeeds, fails):
     succeeds("study", "slope", "--row", "float-2", "--epochs", 1)
     succeeds("study", "activity", "--row", "1")
     succeeds("speed", "tiny", "--steps", 2, "--record")
+    trained = {
+        "ternary": {"test": {"perplexity": 101.25}, "best": {"active_x": 0.3, "active_h": 0.2}, "epochs": 9}
+    }
+    Path("docs/results/ptb-lstm-300-training.json").write_text(json.dumps(trained))
+    Path("docs/results/ptb-lstm-300-training.csv").write_text("kind,epoch,valid_nats\nternary,1,5.5\n")
     written = succeeds("report", "hitnet").split()
     page = Path("docs/results/hitnet.md").read_text()
     assert f"| {record['test']['perplexity']:.2f} |" in page
     assert page.count("`trine study ladder --row float`") == 1
+    line = next(line for line in page.splitlines() if line.startswith("| ptb-lstm-300 | not run"))
+    assert line.startswith("| ptb-lstm-300 | not run | 101.25 | not run | 30.0 % | 20.0 % |  | 9 |")
+    lines = page.splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith("|---")]
+    assert len(heads) > 6
+    for head in heads:  # every table is whole
+        width, row = lines[head].count("|"), head - 1
+        while row < len(lines) and lines[row].startswith("|"):
+            assert lines[row].count("|") == width, lines[row]
+            row += 1
     line = next(line for line in page.splitlines() if "--row distil" in line)
     assert line.count("not run") == 2
     assert "`trine study slope --epochs 1 --row float-2`" in page

@@ -21,22 +21,33 @@ _PARTS = ("weights", "state", "embedding", "head")
 
 
 def draw_figures(
-    folder: Path, records: Sequence[Record], memory: dict[str, tuple[Memory, Memory]]
+    folder: Path,
+    records: Sequence[Record],
+    memory: dict[str, tuple[Memory, Memory]],
+    curves: dict[str, dict[str, list[tuple[int, float]]]],
 ) -> dict[str, str]:
     """Draw what the records allow into the folder; name -> what the figure shows.
 
-    ``memory`` has of each model what it takes in floating point and packed. Others are left out where no
-    record is of them.
+    Parameters
+    ----------
+    records : of studies.
+    memory : of each model, what it takes in floating point and packed.
+    curves : of each panel and each run in it, epochs and validation perplexities.
+
+    A figure is left out where nothing is recorded for it.
     """
     matplotlib.use("svg")
     drawers: dict[str, tuple[Callable[[], Figure | None], str]] = {
         "activations": (_activations, "σ(λz) and tanh(λz), and what a gate is quantised to at λ = 1"),
-        "memory": (lambda: _memory(memory), "What a deployed model takes, by part"),
+        "memory": (
+            lambda: _memory(memory),
+            "What a deployed model takes, by part (the scale is logarithmic)",
+        ),
         "weights": (lambda: _weights(records), "Weights over the mean size of their row, float and ternary"),
         "gates": (lambda: _gates(records), "Gates over the test text, float and ternary"),
         "slope": (lambda: _slope(records), "Test perplexity against λ"),
         "activity": (lambda: _activity(records), "Test perplexity against cycles a token"),
-        "curves": (lambda: _curves(records), "Validation perplexity by epoch"),
+        "curves": (lambda: _curves(curves), "Validation perplexity by epoch"),
     }
     drawn = {}
     for name, (drawer, title) in drawers.items():
@@ -76,19 +87,20 @@ def _activations() -> Figure:
 
 
 def _memory(memory: dict[str, tuple[Memory, Memory]]) -> Figure:
-    figure, (axes,) = _axes(1, 8.0)
-    labels, parts = [], []
-    for name, (floats, packed) in memory.items():
-        labels += [f"{name}\nfloat", f"{name}\npacked"]
-        parts += [floats, packed]
-    bottom = np.zeros(len(parts))
-    for part in _PARTS:
-        height = np.array([getattr(entry, part) / 1e6 for entry in parts])
-        axes.bar(labels, height, bottom=bottom, label=part)
-        bottom += height
-    axes.set_ylabel("MB at batch 1")
-    axes.tick_params(axis="x", labelsize=7)
-    axes.legend(frameon=False, fontsize=8)
+    figure, all_axes = _axes(len(memory), 10.0)
+    place = np.arange(len(_PARTS))
+    for axes, (name, pair) in zip(all_axes, memory.items(), strict=True):
+        for shift, color, label, kept in zip(
+            (-0.2, 0.2), (_FLOAT, _TERNARY), ("float32", "packed"), pair, strict=True
+        ):
+            bytes_of = [getattr(kept, part) for part in _PARTS]
+            axes.bar(
+                place + shift, bytes_of, 0.4, color=color, label=f"{label}, {kept.total / 1e6:.1f} MB in all"
+            )
+        axes.set(yscale="log", ylim=(1e2, 1e10), title=name)
+        axes.set_xticks(place, _PARTS, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
+    all_axes[0].set_ylabel("bytes at batch 1")
     return figure
 
 
@@ -107,10 +119,10 @@ def _outline(axes: Axes, histogram: Any, color: str, label: str) -> None:
     axes.stairs(density, edges, color=color, label=label)
 
 
-def _values(axes: Axes, histogram: Any, scale: float = 1.0) -> None:
+def _values(axes: Axes, histogram: Any) -> None:
     """What is quantised, as bars whose height is its share, on an axis of its own."""
     other = axes.twinx()
-    values = {float(value) * scale: share for value, share in histogram["values"].items()}
+    values = {float(value): share for value, share in histogram["values"].items()}
     span = axes.get_xlim()[1] - axes.get_xlim()[0]
     other.bar(list(values), list(values.values()), span / 25, color=_TERNARY, alpha=0.4)
     other.set_ylim(0, 1)
@@ -124,7 +136,7 @@ def _weights(records: Sequence[Record]) -> Figure | None:
     figure, (axes,) = _axes()
     _outline(axes, pair[0]["weight"], _FLOAT, "float")
     _outline(axes, pair[1]["weight"], _TERNARY, "behind the trits")
-    axes.set(xlabel="weight over the mean size of its row", ylabel="density")
+    axes.set(xlabel="weight over the mean size of its row", ylabel="density; bars: share of the trits")
     axes.legend(frameon=False, fontsize=8)
     _values(axes, pair[1]["weight"])
     return figure
@@ -140,6 +152,7 @@ def _gates(records: Sequence[Record]) -> Figure | None:
         _outline(axes, pair[1]["gates"][gate], _TERNARY, "before quantisation")
         axes.set_xlabel(gate)
         _values(axes, pair[1]["gates"][gate])
+    all_axes[0].set_ylabel("density; bars: share of the values")
     all_axes[0].legend(frameon=False, fontsize=7)
     return figure
 
@@ -192,15 +205,13 @@ def _activity(records: Sequence[Record]) -> Figure | None:
     return figure
 
 
-def _curves(records: Sequence[Record]) -> Figure | None:
-    groups = _of(records, "ladder")
-    if not groups:
+def _curves(curves: dict[str, dict[str, list[tuple[int, float]]]]) -> Figure | None:
+    if not curves:
         return None
-    figure, all_axes = _axes(len(groups), 6.0 * len(groups))
-    for axes, group in zip(all_axes, groups, strict=True):
-        for record in group:
-            epochs = [row["epoch"] for row in record["log"]]
-            axes.plot(epochs, [np.exp(row["valid_nats"]) for row in record["log"]], "o-", label=record["row"])
-        axes.set(xlabel="epoch", ylabel="validation perplexity", title=_setting(group[0]))
+    figure, all_axes = _axes(len(curves), 5.0 * len(curves))
+    for axes, (title, runs) in zip(all_axes, curves.items(), strict=True):
+        for label, points in runs.items():
+            axes.plot([epoch for epoch, _ in points], [value for _, value in points], "o-", label=label)
+        axes.set(xlabel="epoch", ylabel="validation perplexity", title=title)
         axes.legend(frameon=False, fontsize=8)
     return figure

@@ -1,6 +1,8 @@
 """``trine report hitnet``: the page with all tables and figures of the studies, run or not."""
 
+import csv
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ def write_report(results: Path) -> list[Path]:
     records = [_read(path) for path in sorted(results.glob("*.json"))]
     rows = [record for record in records if "study" in record]
     memory = {name: (deployed(RECIPES[name].config, None), _packed(name)) for name in MODELS}
-    drawn = draw_figures(results, rows, memory)
+    drawn = draw_figures(results, rows, memory, _curves(rows, results.parent))
     template = jinja2.Environment(
         loader=jinja2.PackageLoader("trine_sw", "templates"),
         trim_blocks=True,
@@ -82,7 +84,23 @@ def _model(name: str, folder: Path) -> dict[str, Any]:
         "ternary_head": found.get("ternary_head") if head == "float" else found.get("ternary"),
         "float_head": head == "float",
         "epochs": _dictionary(record.get("ternary")).get("epochs"),
+        "activity": _dictionary(_dictionary(record.get("ternary")).get("best")),
     }
+
+
+def _curves(rows: list[dict[str, Any]], folder: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
+    """Validation perplexity by epoch: of each recipe that is recorded, and of the ladder's rows."""
+    panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for name in MODELS:
+        path = folder / f"{name}-training.csv"
+        for row in csv.DictReader(path.read_text().splitlines()) if path.exists() else ():
+            point = int(row["epoch"]), math.exp(float(row["valid_nats"]))
+            panels.setdefault(name, {}).setdefault(row["kind"], []).append(point)
+    for record in (record for record in rows if record["study"] == "ladder"):
+        points = [(int(row["epoch"]), math.exp(row["valid_nats"])) for row in record["log"]]
+        title = f"ladder, {record['data_set']}, epochs: {record['epochs']}"
+        panels.setdefault(title, {})[record["row"]] = points
+    return panels
 
 
 def _read_training(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from trine_sw.kinds import AnyModel, new_model
 from trine_sw.ranks import training_device
 from trine_sw.recipes import Recipe
 from trine_sw.recurrence import Numerics
+from trine_sw.sampled_softmax import CandidateSampler
 from trine_sw.whole_file import replacing
 
 __all__ = ["StepTimes", "step_times", "write_step_times"]
@@ -64,6 +65,9 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
     for kind in ("float", "ternary"):
         model = new_model(alone, kind, {}).to(where).train()
         model.compute_by(numerics)
+        if schedule.sampled:  # which words are drawn does not change the time
+            counts = torch.ones(chosen.config.vocab_size)
+            model.sampler = CandidateSampler(counts, schedule.sampled, tokens.numel()).to(where)
         trained[kind] = model, torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     times: dict[str, list[float]] = {kind: [] for kind in trained}
     for number in range(_WARM + steps):
