@@ -86,7 +86,8 @@ class ExecutorState:
             self.store_write.en.eq(ports.store_en),
             read.addr.eq(self.cell),
         ]
-        m.d.sync += self.stored.eq(read.data)
+        with m.If(~ports.reply.valid):  # a byte of it may be offered
+            m.d.sync += self.stored.eq(read.data)
 
     def _count_events(self, m: Module) -> None:
         ports = self.ports

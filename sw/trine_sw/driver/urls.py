@@ -17,7 +17,7 @@ __all__ = ["DEFAULT_BAUD", "Connect", "connector"]
 Connect = Callable[[], Transport]
 
 DEFAULT_BAUD = 1_000_000
-_SIMULATORS = ("verilator",)
+_SIMULATORS = ("verilator", "icarus")
 _FORMS = "golden:M.trine, verilator:M.trine, socket://host:port or a serial port (trine ports)"
 
 
