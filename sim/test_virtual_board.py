@@ -113,7 +113,6 @@ def test_cycles_measured_are_those_predicted(model: Model, path: Path) -> None:
     assert measured == expected
 
 
-@pytest.mark.skip(reason="the board's bench does not answer on Icarus yet")
 def test_icarus_agrees(tmp_path: Path) -> None:
     config = ModelConfig(hidden=4, embedding=3, vocab_size=5)
     tiny = random_model(config, seed=1)

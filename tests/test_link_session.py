@@ -89,7 +89,7 @@ class Shuffler:
         return self.wire.carry(b"".join(out))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from([0, 1e-4, 1e-3, 1e-2]), st.sampled_from([0, 0.05, 0.3]), st.integers(0, 1 << 30))
 def test_every_token_once_over_any_wire(rate, frame_rate, seed):
     wires = Wires(board(), Shuffler(rate, seed, frame_rate), Shuffler(rate, seed + 1, frame_rate))
@@ -106,7 +106,7 @@ def test_clean_wire_needs_no_retries():
     assert session.counters.sent == session.counters.replies == len(TOKENS)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(0, 1 << 30))
 def test_host_that_dies_and_comes_back(died_after, seed):
     """The frames that the dead host has left in the wire do not reach the new stream."""
@@ -122,7 +122,7 @@ def test_host_that_dies_and_comes_back(died_after, seed):
     assert wires.stream(second, TOKENS) == EXPECTED
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 60), st.integers(0, 1 << 30))
 def test_board_that_is_reset_is_noticed(reset_after, seed):
     wires = Wires(board(), Shuffler(1e-3, seed, 0.1), Shuffler(1e-3, seed + 1, 0.1))
@@ -184,7 +184,7 @@ def test_more_tokens_than_sequence_numbers():
     assert wires.stream(session, TOKENS) == EXPECTED
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.binary(min_size=1, max_size=80), max_size=30), st.integers(1, 40))
 def test_host_survives_garbage(garbage, every):
     noise = iter(garbage)
@@ -207,7 +207,7 @@ PAYLOADS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, 12), PAYLOADS)
 def test_refused_command_changes_nothing(command, payload):
     """Whatever a frame holds: a refusal leaves state, generator and reset as they were, and halts."""
@@ -230,7 +230,7 @@ def test_refused_command_changes_nothing(command, payload):
     assert cells.payload[4:] == np.stack([before.c[0], before.h[0]], axis=1).tobytes()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_board_model_survives_garbage(garbage):
     device = board()

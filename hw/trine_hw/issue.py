@@ -81,7 +81,7 @@ class ColumnIssue(wiring.Component):
         for bank, phase in enumerate(phases):
             x, h = getattr(self, f"x{bank}"), getattr(self, f"h{bank}")
             trit = self.trits[bank]
-            with m.If(phase != _Phase.DONE):
+            with m.If((phase == _Phase.X) | (phase == _Phase.H)):
                 m.d.comb += self.done.eq(0)
 
             m.d.sync += [self.addr[bank].eq(geometry.zero_address), active[bank].eq(0)]

@@ -96,7 +96,8 @@ class ExecutorState:
             write.en.eq(ports.store_en | self.write_cell),
             *(read.addr.eq(address), read.en.eq(~write.en)),
         ]
-        m.d.sync += self.stored.eq(read.data)
+        with m.If(~ports.reply.valid):  # a byte of it may be offered
+            m.d.sync += self.stored.eq(read.data)
 
     def _count_events(self, m: Module) -> None:
         ports = self.ports

@@ -73,7 +73,7 @@ def closing_states(m: Module, s: ExecutorState) -> None:
     """The reply is complete: the next frame's turn."""
     ports = s.ports
     with m.State("Finish"):
-        m.d.comb += ports.slot_finish.eq(1)
+        m.d.comb += [ports.slot_finish.eq(1), ports.items_clear.eq(1)]
         with m.If(ports.slot_done):
             m.next = "Drop"
             with m.If(s.kept):

@@ -45,6 +45,7 @@ def token_states(m: Module, s: ExecutorState) -> None:
             m.d.sync += s.left.eq(item.last)
             m.next = "Record"
     with m.State("Record"):
+        s.items_from_bytes(m)
         records()
         with m.If(ports.record_done):
             m.next = "Item"

@@ -174,7 +174,9 @@ def to_verilog(component: wiring.Component) -> str:
     # Yosys gives each "always @*" a dummy that is to wake it at time 0. Icarus 11 initialises that before the
     # block waits for it; an assignment after time 0's active events comes late enough.
     dummy = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +=.*;$", re.MULTILINE)
-    return dummy.sub(r"  reg \1 ; initial \1 <= 0;", text)
+    text = dummy.sub(r"  reg \1 ; initial \1 <= 0;", text)
+    # Blocks of a single assignment have no dummy; this form is evaluated at time 0 by itself.
+    return re.sub(r"^  always @\*$(?=\n    [^i])", "  always_comb", text, flags=re.MULTILINE)
 
 
 def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool, waves: bool) -> list[list[str]]:

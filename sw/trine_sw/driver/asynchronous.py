@@ -163,9 +163,9 @@ class AsyncBoard:
         try:
             while not exchange.done:
                 out = exchange.outgoing(clock())
-                for payload in await self._move(out, exchange.wait(clock()), exchange.incoming):
-                    for result in operation.decode(payload):
-                        yield result
+                payloads = await self._move(out, exchange.wait(clock()), exchange.incoming)
+                for result in operation.decode(payloads):
+                    yield result
         finally:
             exchange.done = True
 

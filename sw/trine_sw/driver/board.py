@@ -58,8 +58,8 @@ class Board:
 
         Parameters
         ----------
-        url : ``golden:M.trine``, ``verilator:M.trine``, ``socket://host:port``, or a serial port
-            such as ``/dev/ttyUSB0``
+        url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a serial
+            port such as ``/dev/ttyUSB0``
         model : what the board must hold, a model or its file; needed for what is kept on the host
         baud : of a serial port; default 1,000,000
         patience : seconds of silence after which a board counts as gone
@@ -74,7 +74,14 @@ class Board:
         connect, own_model = connector(url, baud)
         if model is not None and own_model is not None and model.digest() != own_model.digest():
             raise TrineError(f"{url} is another model than the one given")
-        board = cls(connect, model or own_model, url, patience)
+        return cls.connected(connect, model or own_model, url, patience=patience)
+
+    @classmethod
+    def connected(
+        cls, connect: Connect, model: Model | None, where: str = "the board", *, patience: float = 5.0
+    ) -> Board:
+        """As :meth:`open`, over a transport of one's own: ``connect`` makes it, again after the board had gone."""
+        board = cls(connect, model, where, patience)
         board._begin()
         return board
 
@@ -207,8 +214,7 @@ class Board:
         try:
             while not exchange.done:
                 out = exchange.outgoing(clock())
-                for payload in self._move(out, exchange.wait(clock()), exchange.incoming):
-                    yield from operation.decode(payload)
+                yield from operation.decode(self._move(out, exchange.wait(clock()), exchange.incoming))
         finally:
             exchange.done = True
 

@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Operation(Generic[T]):
-    """A series of requests, and what becomes of each reply's payload."""
+    """A series of requests, and what becomes of their replies' payloads, of which several may come at once."""
 
     requests: Iterator[Request | None]
-    decode: Callable[[bytes], list[T]]
+    decode: Callable[[list[bytes]], list[T]]
 
 
 class Conversation:
@@ -96,7 +96,7 @@ class Conversation:
         counts: deque[int] = deque()
         return Operation(
             requests.steps(tokens, asked, counts),
-            lambda payload: requests.decode_steps(payload, counts.popleft(), asked, names),
+            lambda payloads: requests.decode_steps(payloads, counts, asked, names),
         )
 
     def generate(self, prompt: ArrayLike, count: int, temperature: float, seed: int | None) -> Operation[int]:
@@ -108,7 +108,7 @@ class Conversation:
             return self._generate_on_host(prompt, count, temperature, seed)
         series = requests.generations(prompt, count, temperature, seed)
         self._generator = None
-        return Operation(series, lambda payload: requests.codec.unpack_tokens(payload).tolist())
+        return Operation(series, _each(lambda payload: requests.codec.unpack_tokens(payload).tolist()))
 
     def _generate_on_host(
         self, prompt: ArrayLike, count: int, temperature: float, seed: int | None
@@ -135,13 +135,13 @@ class Conversation:
         def decode(payload: bytes) -> list[int]:
             if not payload:
                 return []
-            (step,) = requests.decode_steps(payload, counts.popleft(), asked, names)
+            (step,) = requests.decode_steps([payload], counts, asked, names)
             assert step.logits is not None
             chosen.append(sampler.choose(step.logits))
             self._generator = sampler.state
             return chosen[-1:]
 
-        return Operation(series(), decode)
+        return Operation(series(), _each(decode))
 
     def read_state(self) -> Operation[BoardState]:
         """The whole state, in one piece with the last reply."""
@@ -158,14 +158,18 @@ class Conversation:
                 state = BoardState(state.h, state.c, self._generator)
             return [state]
 
-        return Operation(requests.reads(), decode)
+        return Operation(requests.reads(), _each(decode))
 
     def write_state(self, state: BoardState) -> Operation[None]:
         """Puts a state in place, for the next token and the next generation without a seed."""
         writes = self.requests.writes(state)
         self._generator = state.generator
-        return Operation(writes, lambda payload: [])
+        return Operation(writes, _each(lambda payload: []))
 
 
 def _one(command: Command, decode: Callable[[bytes], list[T]]) -> Operation[T]:
-    return Operation(iter([(command, b"")]), decode)
+    return Operation(iter([(command, b"")]), _each(decode))
+
+
+def _each(decode: Callable[[bytes], list[T]]) -> Callable[[list[bytes]], list[T]]:
+    return lambda payloads: [result for payload in payloads for result in decode(payload)]

@@ -167,13 +167,20 @@ class Requests:
             raise TrineError("the board takes vectors: give them, or the model with its embedding")
         return self._table[values].tobytes()
 
-    def decode_steps(self, payload: bytes, count: int, asked: Want, names: frozenset[str]) -> list[Step]:
-        """The ``count`` steps in a reply."""
-        if len(payload) != count * self.codec.record_bytes(asked):
-            raise TrineError(
-                f"the board answered {count} tokens by {len(payload)} bytes, against its own info"
-            )
-        rows = np.frombuffer(payload, np.uint8).reshape(count, -1)
+    def decode_steps(
+        self, payloads: list[bytes], counts: deque[int], asked: Want, names: frozenset[str]
+    ) -> list[Step]:
+        """The steps in replies, and takes how many each has from ``counts``."""
+        record, count = self.codec.record_bytes(asked), 0
+        for payload in payloads:
+            if len(payload) != counts[0] * record:
+                raise TrineError(
+                    f"the board answered {counts[0]} tokens by {len(payload)} bytes, against its own info"
+                )
+            count += counts.popleft()
+        if not count:
+            return []
+        rows = np.frombuffer(b"".join(payloads), np.uint8).reshape(count, -1)
         planes, at = {}, 0
         for part, size in self.codec.sizes.items():
             if part in asked:

@@ -17,8 +17,10 @@ __all__ = ["DEFAULT_BAUD", "Connect", "connector"]
 Connect = Callable[[], Transport]
 
 DEFAULT_BAUD = 1_000_000
-_SIMULATORS = ("verilator",)
-_FORMS = "golden:M.trine, verilator:M.trine, socket://host:port or a serial port (trine ports)"
+_SIMULATORS = ("verilator", "icarus")
+_FORMS = (
+    "golden:M.trine, verilator:M.trine, icarus:M.trine, socket://host:port or a serial port (trine ports)"
+)
 
 
 def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]:

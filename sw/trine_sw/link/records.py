@@ -231,7 +231,11 @@ class Codec:
 
     def record_bytes(self, want: Want) -> int:
         """Of a token's record in a reply."""
-        return sum(size for part, size in self.sizes.items() if part in want)
+        return self._records[want]
+
+    @cached_property
+    def _records(self) -> list[int]:
+        return [sum(size for part, size in self.sizes.items() if part & want) for want in range(~Want(0) + 1)]
 
     def pack_tokens(self, tokens: NDArray[np.integer]) -> bytes:
         """Token numbers (n,)."""

@@ -1,0 +1,92 @@
+"""No event is lost and none comes twice, in scanner and column issue; the frame decoder returns to idle."""
+
+from __future__ import annotations
+
+import pytest
+
+from formal.breaking import broken
+from formal.events import IssueEvents, ScannerEvents
+from formal.frames import DecoderForgets, DecoderReturns
+from formal.prove import prove
+from trine_hw.issue import ColumnIssue
+from trine_hw.link.frame_receiver import FrameReceiver
+from trine_hw.scanner import Scanner
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.model import ModelConfig
+
+LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
+GEOMETRY = Geometry(ModelConfig(hidden=3, embedding=3, vocab_size=3), EngineConfig(15, 2))
+
+
+def scanner_holds(kind, size: int, magnitude_bits: int, depth: int) -> bool:
+    return prove(ScannerEvents(kind(size, magnitude_bits)), depth).holds
+
+
+@pytest.mark.parametrize(
+    "size, magnitude_bits, depth",
+    [(1, 0, 12), (3, 1, 10), (9, 0, 9), pytest.param(9, 1, 14, marks=pytest.mark.deep)],
+)
+def test_scanner_neither_loses_nor_repeats(size: int, magnitude_bits: int, depth: int) -> None:
+    """From reset, for so many cycles: for vectors of one and of two words, and loads one after the other."""
+    assert scanner_holds(Scanner, size, magnitude_bits, depth)
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("current.eq(current & ~lowest)", "current.eq(current)"),
+        ("pending.eq(pending & ~next_word)", "pending.eq(0)"),
+        ("(exhausted & room))", "exhausted)"),
+        ("entry.final.eq(exhausted & ~pending.any())", "entry.final.eq(exhausted)"),
+    ],
+    ids=["repeats", "loses a word", "loses under a stall", "ends early"],
+)
+def test_scanner_s_proof_finds_a_fault(right: str, wrong: str) -> None:
+    assert not scanner_holds(broken(Scanner, right, wrong), 9, 0, 9)
+
+
+def issue_holds(kind) -> bool:
+    return prove(IssueEvents(kind(GEOMETRY, 1)), 3, induction=True).holds
+
+
+def test_issue_neither_loses_nor_repeats() -> None:
+    """For all time, by induction."""
+    assert issue_holds(ColumnIssue)
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("m.d.sync += [self.addr[bank].eq(geometry.zero_address), active[bank].eq(0)]", "pass"),
+        ("with m.If((phase == mine) & queue.valid):", "with m.If((phase == mine) & queue.valid & x.valid):"),
+        ("Mux(self.with_h, _Phase.H, _Phase.DONE)", "_Phase.DONE"),
+    ],
+    ids=["repeats", "loses", "skips h"],
+)
+def test_issue_s_proof_finds_a_fault(right: str, wrong: str) -> None:
+    assert not issue_holds(broken(ColumnIssue, right, wrong))
+
+
+def decoder_returns(kind) -> bool:
+    return prove(DecoderReturns(kind(LINK)), 3, induction=True, any_start=True).holds
+
+
+def decoder_forgets(kind) -> bool:
+    return prove(DecoderForgets(kind(LINK), FrameReceiver(LINK)), 12, any_start=True).holds
+
+
+def test_decoder_returns_to_idle() -> None:
+    """From any state, for all time."""
+    assert decoder_returns(FrameReceiver)
+
+
+def test_decoder_forgets_what_came_before_a_zero() -> None:
+    """From any state; looked at for the twelve cycles that follow."""
+    assert decoder_forgets(FrameReceiver)
+
+
+def test_decoder_s_proofs_find_a_fault() -> None:
+    started = "(signal.eq(0) for signal in (left, started, wrong, zero_pending, count))"
+    assert not decoder_returns(broken(FrameReceiver, started, started.replace("started, ", "")))
+    assert not decoder_forgets(broken(FrameReceiver, started, started.replace("left, ", "")))

@@ -1,0 +1,225 @@
+"""Each stream's offer is held until it is taken: proved of every component that offers one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from amaranth.hdl import Assume, Module, Value
+from amaranth.lib import wiring
+
+from formal.breaking import broken
+from formal.prove import prove
+from formal.streams import StreamContract, assume_steady, was
+from trine_hw.core import Core
+from trine_hw.head import LogitStream
+from trine_hw.link import token_states
+from trine_hw.link.executor import Executor
+from trine_hw.link.frame_receiver import FrameReceiver
+from trine_hw.link.item_reader import ItemReader
+from trine_hw.link.payload_reader import PayloadReader
+from trine_hw.link.record_writer import RecordWriter
+from trine_hw.link.reply_slots import ReplySlots
+from trine_hw.link.uart import UARTReceiver
+from trine_hw.sampler import Sampler
+from trine_hw.scanner import Scanner
+from trine_hw.state_queue import StateQueue
+from trine_hw.token_source import TokenSource
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import Codec, board_info
+from trine_sw.model import ModelConfig
+from trine_sw.random_model import random_model
+
+LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
+CONFIG = ModelConfig(
+    hidden=2, embedding=2, vocab_size=3, cell_max=3, cell_shift=1, output_shift=1, head_levels=(0, 1, 2)
+)
+MODEL = random_model(CONFIG, seed=1)
+TINY = random_model(ModelConfig(hidden=1, embedding=1, vocab_size=2, cell_max=1), seed=1)
+ENGINE = EngineConfig(11, 1)
+FOLDED = EngineConfig(6, 1)
+HOST = EngineConfig(8, 1, embedding="host", head="host")
+
+
+def codec(engine: EngineConfig) -> Codec:
+    return Codec(board_info(MODEL, engine, LINK))
+
+
+def of_frame(m: Module, reader: Any) -> None:
+    """The frame that is read does not change, nor how long it is said to be; memory reads two cycles late."""
+    assume_steady(m, reader.length)
+    same = reader.read_addr == was(m, reader.read_addr)
+    assume_steady(m, reader.read_data, when=same & was(m, same))
+
+
+def of_cells(m: Module, queue: Any) -> None:
+    """``put`` has room."""
+    m.d.comb += Assume(~queue.put | ~queue.o.valid | queue.o.ready)
+
+
+def of_lanes(m: Module, head: Any) -> None:
+    """``load`` when the logits before have left."""
+    m.d.comb += Assume(~head.load | ~head.o.valid)
+
+
+def of_link(m: Module, executor: Any) -> None:
+    """A record is done when all of it is taken; nothing else that is told changes under an offer."""
+    m.d.comb += Assume(~executor.record_done | ~executor.record.valid | executor.record.ready)
+    assume_steady(m, Value.cast(executor.last_choice))
+    assume_steady(m, executor.generator)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A component with its neighbours' promises, the proof's depth, and a fault that it must find.
+
+    By induction a proof is one for all time. Without, it is one for so many cycles from reset: where a state
+    that cannot be reached, and that no port shows, would break the contract.
+    """
+
+    kind: type[wiring.Component]
+    make: Callable[[Any], wiring.Component]
+    fault: tuple[Any, ...]
+    depth: int
+    induction: bool = True
+    contract: dict[str, Any] = field(default_factory=dict)
+
+    def holds(self, kind: Any) -> bool:
+        subject = StreamContract(self.make(kind), **self.contract)
+        return prove(subject, self.depth, induction=self.induction).holds
+
+
+CASES = {
+    "core": Case(
+        Core,
+        lambda kind: kind(TINY, EngineConfig(4, 1, embedding="host", head="host")),
+        ("queue.o.ready.eq(self.state.ready)", "queue.o.ready.eq(1)"),
+        24,
+        induction=False,
+    ),
+    "core with a head": Case(
+        Core,
+        lambda kind: kind(TINY, EngineConfig(6, 1)),
+        ("sent[i].eq(head.o.valid & done[i] & ~head.o.ready)", "sent[i].eq(head.o.valid & ~head.o.ready)"),
+        24,
+        induction=False,
+    ),
+    "uart receiver": Case(
+        UARTReceiver, lambda kind: kind(4), ("with m.If(line & room):", "with m.If(line):"), 2
+    ),
+    "frame receiver": Case(
+        FrameReceiver, lambda kind: kind(LINK), ("~byte_valid & ~self.o.valid", "~byte_valid"), 3
+    ),
+    "payload reader": Case(
+        PayloadReader,
+        lambda kind: kind(LINK),
+        ("with m.Elif(self.o.valid & self.o.ready):", "with m.Elif(self.o.valid):"),
+        4,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.start | c.stop)}, "environment": of_frame},
+    ),
+    "item reader, tokens": Case(
+        ItemReader,
+        lambda kind: kind(codec(ENGINE)),
+        ("self.i.ready.eq(~self.o.valid),", "self.i.ready.eq(1),"),
+        3,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
+    ),
+    "item reader, vectors": Case(
+        ItemReader,
+        lambda kind: kind(codec(HOST)),
+        ("m.d.comb += self.i.ready.eq(~self.o.valid)", "m.d.comb += self.i.ready.eq(1)"),
+        30,
+        induction=False,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
+    ),
+    "record writer": Case(
+        RecordWriter,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True), codec(ENGINE)),
+        (
+            "with m.If(self.o.ready):\n                    m.d.sync += [byte",
+            "if 1:\n                    m.d.sync += [byte",
+        ),
+        3,
+    ),
+    "reply slots": Case(
+        ReplySlots,
+        lambda kind: kind(LINK),
+        ("with m.If(self.tx.ready):", "if 1:"),
+        24,
+        induction=False,
+    ),
+    "executor": Case(
+        Executor,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True), codec(ENGINE), LINK),
+        ("        s.items_from_bytes(m)\n        records()", "        records()", token_states),
+        3,
+        contract={
+            "withdrawn": {
+                "bytes": lambda m, c: was(m, c.read_start | c.read_stop),
+                "items": lambda m, c: was(m, c.items_clear),
+                "item_bytes": lambda m, c: c.items_clear,
+            },
+            "environment": of_link,
+        },
+    ),
+    "token source": Case(
+        TokenSource,
+        lambda kind: kind(CONFIG, ENGINE, MODEL.embedding_weight),
+        (
+            "self.choice_o.valid.eq(self.choice_i.valid)",
+            "self.choice_o.valid.eq(self.choice_i.valid & self.take)",
+        ),
+        2,
+    ),
+    "logit stream": Case(
+        LogitStream,
+        lambda kind: kind(Geometry(CONFIG, ENGINE), 3),
+        ("with m.If(transfer):", "with m.If(self.o.valid):"),
+        2,
+        contract={"environment": of_lanes},
+    ),
+    "sampler": Case(
+        Sampler,
+        lambda kind: kind(3, 4, 2),
+        (
+            "with m.If(enter & ~stay[n] & (stay[n - 1] if n else 1)):",
+            "with m.If(enter & (stay[n - 1] if n else 1)):",
+        ),
+        2,
+    ),
+    "state queue of one": Case(
+        StateQueue,
+        lambda kind: kind(Geometry(CONFIG, ENGINE)),
+        ("with m.If(self.taken):", "with m.If(self.o.valid):"),
+        2,
+        contract={"environment": of_cells},
+    ),
+    "state queue of two": Case(
+        StateQueue,
+        lambda kind: kind(Geometry(CONFIG, FOLDED)),
+        ("front = ~self.o.valid | self.taken", "front = ~self.o.valid | self.taken | waits"),
+        2,
+    ),
+    "scanner": Case(
+        Scanner, lambda kind: kind(9, 2), ("room.eq(~self.o.valid | self.o.ready)", "room.eq(1)"), 2
+    ),
+}
+
+
+DEEP = {"core with a head"}
+NAMES = [pytest.param(name, marks=pytest.mark.deep) if name in DEEP else name for name in CASES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_offers_are_held(name: str) -> None:
+    case = CASES[name]
+    assert case.holds(case.kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_proof_finds_a_fault(name: str) -> None:
+    case = CASES[name]
+    assert not case.holds(broken(case.kind, *case.fault))
