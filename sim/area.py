@@ -33,7 +33,7 @@ from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
 from trine_sw.engine import EngineConfig
-from trine_sw.fit import estimate, fit, sample_tokens
+from trine_sw.fit import estimate, fit, link_blocks, sample_tokens
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import Placement, place
 from trine_sw.random_model import random_model
@@ -110,9 +110,11 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
     ):
         model: Model = random_model(config, seed=1)
         engine = EngineConfig(lanes, banks, block_ram="ecp5", sampler_ways=4)
-        expected = estimate(model, engine, BOARDS["ulx3s"], sample_tokens(model, 2))
+        board = BOARDS["ulx3s"]
+        expected = estimate(model, engine, board, sample_tokens(model, 2))
         shape = f"H {config.hidden}, E {config.embedding}, V {config.vocab_size}, {_many(banks, 'bank')}"
-        yield shape, expected.geometry.lanes, cost(Core(model, engine)), expected.lut4, expected.block_ram
+        blocks = expected.block_ram - link_blocks(board)
+        yield shape, expected.geometry.lanes, cost(Core(model, engine)), expected.lut4, blocks
 
 
 def small_board() -> Iterator[tuple[str, Cost]]:

@@ -149,8 +149,13 @@ def test_demo_model_on_verilator() -> None:
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
 def test_small_model_on_icarus() -> None:
+    from trine_boards import BOARDS
+    from trine_sw.fit import fit
+
     model = Model.load(MODELS / "shakespeare-small.trine")
-    engine = EngineConfig(40, 2)
+    # As on the smallest board: in many groups, the state in memories.
+    engine = fit(model, BOARDS["icebreaker"]).engine
+    assert Geometry(model.config, engine).state_in_memory
     tokens = sample_tokens(model, 104)
     (run,) = simulate([stream_job(model, engine, tokens)], "icarus")
     check(model, engine, tokens, run)

@@ -102,6 +102,14 @@ def test_figures_are_those_of_the_results():
         f"{trained['ternary']['valid_nats']:.3f} / {trained['float']['valid_nats']:.3f}",
     ):
         assert f"| {figure}" in text, f"README.md lacks {figure}"
+    small = json.loads((results / "icebreaker-shakespeare-small.json").read_text())
+    assert small["dsp"] == 0
+    for figure in (
+        f"{small['lut4']:,} / 5,280",
+        f"{small['fmax_mhz']:.2f} / {small['clock_mhz']:g} MHz",
+        f"{small['tokens_per_s']:,}",
+    ):
+        assert f"| {figure} |" in text, f"README.md lacks {figure}"
 
 
 def test_integers_need_neither_torch_nor_amaranth():

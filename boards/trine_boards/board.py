@@ -16,9 +16,9 @@ class Board:
     Resource counts are the chip's, from its data sheet. A block RAM's read port yields `block_ram_bits` in a
     cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of memories that suits the
     chip, `spram` counts its large memories of one port, `lut_share` is the part of the LUTs that a design may
-    be expected to take and still meet the clock. `platform` makes the Amaranth platform, `clock_domain` what drives ``sync``
-    at the given MHz. `link` sizes the link's buffers. `usb` is the vendor and product number of the board's
-    serial port; `usb_interface` counts from 0 and says which, where a chip has several.
+    be expected to take and still meet the clock. `platform` makes the Amaranth platform, `clock_domain` what
+    drives ``sync`` at the given MHz. `link` sizes the link's buffers. `usb` is the vendor and product number
+    of the board's serial port; `usb_interface` counts from 0 and says which, where a chip has several.
     """
 
     name: str

@@ -86,7 +86,7 @@ def make_report(
         dsp=routed.used.dsp,
         spram=routed.used.spram,
         fmax_mhz=round(routed.fmax_mhz, 2),
-        clock_mhz=routed.clock_mhz,
+        clock_mhz=float(routed.clock_mhz),
         cycles_per_token=round(cycles, 3),
         tokens_per_s=round(per_second),
         rom_ports_used=rom_ports_used(geometry, board),

@@ -32,6 +32,7 @@ __all__ = [
     "estimate",
     "fit",
     "fits",
+    "link_blocks",
     "sample_tokens",
 ]
 
@@ -138,9 +139,14 @@ def _other_blocks(chip: Chip, geometry: Geometry) -> int:
     if geometry.state_in_memory:
         width = geometry.units * (2 + max(config.head_levels).bit_length())
         blocks += _blocks(chip, width, 2 << (geometry.groups - 1).bit_length())
+    return blocks + link_blocks(chip)
+
+
+def link_blocks(chip: Chip) -> int:
+    """Block RAMs of the link: what it receives, the frame at hand, the replies that it keeps."""
     link = chip.link
-    link_memories = (link.receive_bytes, link.slot_bytes, (link.window + 1) * link.slot_bytes)
-    return blocks + sum(_blocks(chip, 8, depth) for depth in link_memories)
+    memories = (link.receive_bytes, link.slot_bytes, (link.window + 1) * link.slot_bytes)
+    return sum(_blocks(chip, 8, depth) for depth in memories)
 
 
 def _lut4(model: Model, geometry: Geometry) -> int:
