@@ -258,10 +258,8 @@ def test_sessions_repeats_and_gaps():
         other(Command.STEP, b"\1\1"),
     ]
     other.sequence = 0
-    sent += [
-        other(Command.OPEN, b"\1"),
-        encode(Frame(host.session, 0, Command.OPEN, b"\1")),
-    ]  # the latter late
+    late = encode(Frame(host.session, 0, Command.OPEN, b"\1"))
+    sent += [other(Command.OPEN, b"\1"), late]
     sent += [frames[6], host(Command.COUNTERS), other(Command.STEP, b"\1\1")]
     sent += [other(Command.READ, struct.pack("<HH", 0, 11)), b"\0\0\0", b"\1\2\3\0", early[:-2] + b"\0"]
     found = check(model, engine, sent + [other(Command.COUNTERS)])

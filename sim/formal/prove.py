@@ -33,6 +33,8 @@ opt -fast
 dffunmap
 write_smt2 -wires top.smt2
 """
+#: Without an incremental solver z3 turns the whole problem into one of bits.
+_ANEW = ("--unroll", "--noincr")
 #: The component's flip-flops lose their initial values; those of the proof keep theirs.
 _ANY_START = "setattr -unset init w:component0.*"
 
@@ -84,7 +86,14 @@ class Verdict:
     log: str
 
 
-def prove(subject: Property, depth: int, *, induction: bool = False, any_start: bool = False) -> Verdict:
+def prove(
+    subject: Property,
+    depth: int,
+    *,
+    induction: bool = False,
+    any_start: bool = False,
+    anew: bool = False,
+) -> Verdict:
     """Whether all assertions hold whenever the assumptions do.
 
     Parameters
@@ -92,6 +101,7 @@ def prove(subject: Property, depth: int, *, induction: bool = False, any_start: 
     depth : cycles from the start that are looked at
     induction : prove it for all time: that from any ``depth`` cycles in which it holds it holds in the next
     any_start : the first component starts in any state, not only in the one after configuration
+    anew : have the solver begin anew for each cycle, which is faster where a property is a machine of its own
 
     Raises
     ------
@@ -104,7 +114,7 @@ def prove(subject: Property, depth: int, *, induction: bool = False, any_start: 
         (folder / "top.ys").write_text(_SCRIPT.format(begin=_ANY_START if any_start else ""))
         yosys = toolchain.require("yosys")
         _run([*yosys.command, "top.ys"], folder, expect=(0,))
-        command = [*_solver_driver(), "-s", "z3", "--unroll", "--noincr", "-t", str(depth)]
+        command = [*_solver_driver(), "-s", "z3", *(_ANEW if anew else ()), "-t", str(depth)]
         for step in ([], ["-i"]) if induction else ([],):
             code, log = _run([*command, *step, "top.smt2"], folder, expect=(0, 1))
             if ("Status: PASSED" in log) == ("Status: FAILED" in log):

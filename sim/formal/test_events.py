@@ -20,7 +20,7 @@ GEOMETRY = Geometry(ModelConfig(hidden=3, embedding=3, vocab_size=3), EngineConf
 
 
 def scanner_holds(kind, size: int, magnitude_bits: int, depth: int) -> bool:
-    return prove(ScannerEvents(kind(size, magnitude_bits)), depth).holds
+    return prove(ScannerEvents(kind(size, magnitude_bits)), depth, anew=True).holds
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def decoder_returns(kind) -> bool:
 
 
 def decoder_forgets(kind) -> bool:
-    return prove(DecoderForgets(kind(LINK), FrameReceiver(LINK)), 12, any_start=True).holds
+    return prove(DecoderForgets(kind(LINK), FrameReceiver(LINK)), 12, any_start=True, anew=True).holds
 
 
 def test_decoder_returns_to_idle() -> None:

@@ -58,8 +58,8 @@ class Board:
 
         Parameters
         ----------
-        url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a serial
-            port such as ``/dev/ttyUSB0``
+        url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a
+            serial port such as ``/dev/ttyUSB0``
         model : what the board must hold, a model or its file; needed for what is kept on the host
         baud : of a serial port; default 1,000,000
         patience : seconds of silence after which a board counts as gone
@@ -80,7 +80,7 @@ class Board:
     def connected(
         cls, connect: Connect, model: Model | None, where: str = "the board", *, patience: float = 5.0
     ) -> Board:
-        """As :meth:`open`, over a transport of one's own: ``connect`` makes it, again after the board had gone."""
+        """As :meth:`open`, over a transport that ``connect`` makes, anew after the board had gone."""
         board = cls(connect, model, where, patience)
         board._begin()
         return board

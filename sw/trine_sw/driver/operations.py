@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Operation(Generic[T]):
-    """A series of requests, and what becomes of their replies' payloads, of which several may come at once."""
+    """A series of requests, and what becomes of their replies' payloads; several may come at once."""
 
     requests: Iterator[Request | None]
     decode: Callable[[list[bytes]], list[T]]

@@ -1,0 +1,83 @@
+"""The UART alone in a simulator, and its cocotb testbench, which moves the pins by the clock on the wall."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from trine_hw.link.uart import UARTReceiver, UARTTransmitter
+from trine_hw.simulation import build
+from trine_sw import toolchain
+
+__all__ = ["DIVISOR", "UARTPins", "run_uart_tests"]
+
+#: Clock cycles in one bit; the clock's period is 10 ns.
+DIVISOR = 20
+
+
+class UARTPins(wiring.Component):
+    """Receiver and transmitter, each between its pin and its stream."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "o": Out(stream.Signature(8)),
+                "i": In(stream.Signature(8)),
+                "lost": Out(1),
+                "framing_error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.receiver = receiver = UARTReceiver(DIVISOR)
+        m.submodules.transmitter = transmitter = UARTTransmitter(DIVISOR)
+        connect(m, receiver.o, flipped(self.o))
+        connect(m, flipped(self.i), transmitter.i)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.lost.eq(receiver.lost),
+            self.framing_error.eq(receiver.framing_error),
+        ]
+        return m
+
+
+def run_uart_tests(simulator: str, work: Path) -> tuple[int, int]:
+    """Runs every test of ``uart_testbench`` in ``simulator``: how many there were, and how many failed."""
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
+    toolchain.activate()
+    text = build.to_verilog(UARTPins())
+
+    def make(folder: Path) -> list[list[str]]:
+        (folder / "top.v").write_text(text)
+        if simulator == "verilator":
+            return build._verilator((), folder, tool)
+        return build._icarus(folder, tool)
+
+    digest = hashlib.sha256(text.encode() + build.sources_digest(tool)).hexdigest()[:24]
+    folder = build.kept(f"uart-{simulator}-{digest}", tool, make)
+    logging.getLogger("Verilator").setLevel(logging.ERROR)
+    runner, results = get_runner(simulator), work / "results.xml"
+    runner.log.setLevel(logging.CRITICAL)
+    runner.test(
+        test_module="uart_testbench",
+        hdl_toplevel=build.TOP,
+        hdl_toplevel_lang="verilog",
+        build_dir=folder,
+        test_dir=work,
+        results_xml=str(results),
+        log_file=work / "simulation.log",
+        extra_env={"COCOTB_LOG_LEVEL": "WARNING"},
+    )
+    return get_results(results)
