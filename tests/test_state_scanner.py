@@ -10,7 +10,7 @@ from trine_hw.state_scanner import StateScanner
 
 def run(dut: StateScanner, vectors: list[list[int]], *, ready: float, seed: int):
     """Entries of each vector. The next vector is put, group by group, while the one before is scanned: its
-    last group in the cycle of its load. Zeros are cleared, and repeated vectors scanned again or loaded again."""
+    last group in the cycle of its load. Zeros are cleared, and repeated vectors scanned or loaded again."""
     rng = random.Random(seed)
     padded = dut.units * dut.groups
     waiting: list[tuple[int, list[int]]] = []  # groups of the next vector
