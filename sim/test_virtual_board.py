@@ -144,7 +144,7 @@ def test_five_thousand_tokens_over_a_wire_with_faults(model: Model, serve, rate:
         assert sum(faults.values()) // 3 <= spoilt <= 2 * sum(faults.values()) + 1
     assert counters.damaged + seen.damaged > 0
     assert seen.resent >= counters.repeats and seen.replies == seen.sent
-    assert (counters.overflows, counters.framing_errors) == (0, 0)  # the line itself has no faults
+    assert counters.framing_errors == 0  # the line itself has no faults
 
 
 def test_host_killed_in_mid_stream(model: Model, serve) -> None:
