@@ -1,4 +1,4 @@
-# make demo       text written by the simulated engine, every token and cycle checked
+# make demo       text over a simulated board's UART, every token and cycle checked
 # make test       all tests; make lint: ruff and pyright
 # make bitstream  the ULX3S bitstream and its report (about half an hour with the tools from PyPI)
 PYTHON ?= python3

@@ -13,7 +13,7 @@ __all__ = ["COMMANDS"]
 @click.option("--seed", default=1, show_default=True, help="Of what is drawn at a temperature above 0.")
 @click.option("--root", type=click.Path(path_type=Path), default=".", help="Folder with models/ and docs/.")
 def demo(count: int, temperature: float, seed: int, root: Path) -> None:
-    """Write text on the simulated engine, check every token and cycle, and compare speeds."""
+    """Write text on a simulated board, check every token and cycle, and compare speeds."""
     from trine_sw.demo import run_demo
 
     run_demo(root, count, temperature, seed)

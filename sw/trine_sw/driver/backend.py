@@ -26,10 +26,18 @@ class _Speed(ProgressColumn):
         return Text(f"{task.speed or 0:,.0f} tokens/s")
 
 
-def with_progress(steps: Iterable[T], count: int) -> Iterator[T]:
-    """The same steps, with a bar on standard error if that is a terminal."""
+def _bar() -> Progress:
+    """A bar on standard error, if that is a terminal."""
     columns = (TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), BarColumn(), _Speed())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    )
+
+
+def with_progress(steps: Iterable[T], count: int) -> Iterator[T]:
+    """The same steps, with a bar and the tokens a second."""
+    with _bar() as progress:
         yield from progress.track(steps, count)
 
 
@@ -58,5 +66,8 @@ class BoardBackend:
         self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
     ) -> npt.NDArray[np.int64]:
         """The ``count`` tokens that follow the prompt (P,)."""
-        with Board.open(self.url, self.model) as board:
-            return board.generate(prompt, count, temperature, seed)
+        with Board.open(self.url, self.model) as board, _bar() as progress:
+            task = progress.add_task("", total=count)
+            return board.generate(
+                prompt, count, temperature, seed, on_choice=lambda choice: progress.advance(task)
+            )
