@@ -113,8 +113,6 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
         (small, 164, 3),
         (small, 320, 1),
         (small, 320, 3),
-        (replace(small, cell="gru"), 320, 3),
-        (replace(small, cell="gru"), 40, 2),
         (LARGE, 368, 3),
         (LARGE, 1092, 3),
     ):

@@ -121,7 +121,10 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if self.model.layers != 1:
-            raise TrineError(f"the engine runs one layer; this model has {self.model.layers}")
+            raise TrineError(
+                f"the engine runs models of one layer, and this one has {self.model.layers}: it can be "
+                "trained, and evaluated and generated from by the golden model"
+            )
 
     def _split(self, groups: int) -> tuple[int, int]:
         units = _ceil_div(self.model.hidden, groups)
