@@ -70,7 +70,10 @@ def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     text = TextFile("sea/input.txt", "https://example.org/sea", digest)
     monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(text, 0, 90), "valid": Part(text, 90)}))
     monkeypatch.setenv("TRINE_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
     golden, found = both("eval", model_path, "--dataset", "sea", "--split", "train", "--limit", 60)
     data._read.cache_clear()
+    cycles, columns = found.pop("cycles_per_token"), found.pop("columns_per_token")
     assert golden == found and golden["tokens"] == 60
+    assert cycles > columns / 3 > 0

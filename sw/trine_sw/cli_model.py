@@ -14,8 +14,10 @@ from trine_sw.errors import TrineError
 from trine_sw.whole_file import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trine_sw.backends import Result
-    from trine_sw.model import HeadKind
+    from trine_sw.model import HeadKind, Model
 
 __all__ = [
     "COMMANDS",
@@ -27,7 +29,8 @@ __all__ = [
     "print_pairs",
 ]
 
-_BACKENDS = ("golden", "verilator", "icarus")
+_SIMULATORS = ("verilator", "icarus")
+_BACKENDS = ("golden", *_SIMULATORS)
 _TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
 
 model_argument = click.argument("model_path", metavar="MODEL", type=click.Path(path_type=Path))
@@ -124,12 +127,13 @@ def info(model_path: Path, as_json: bool) -> None:
     from trine_sw.model import Model
 
     model = Model.load(model_path)
-    weight = model.layers[0].weight
+    weights = sum(layer.weight.size for layer in model.layers)
+    not_zero = sum(int(np.count_nonzero(layer.weight)) for layer in model.layers)
     facts = asdict(model.config) | {
         "digest": model.digest().hex(),
         "bytes": model_path.stat().st_size,
-        "weights": sum(layer.weight.size for layer in model.layers),
-        "weights_not_zero": round(float(np.count_nonzero(weight) / weight.size), 4),
+        "weights": weights,
+        "weights_not_zero": round(not_zero / weights, 4),
         "embedding_in_file": model.embedding_weight is not None,
         "head_in_file": model.head_weight is not None,
         "host_head_in_file": model.host_head_weight is not None,
@@ -240,6 +244,10 @@ def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
 )
 @backend_option
 @click.option("--limit", type=int, help="Predict only this many symbols.")
+@click.option("--processes", default=1, show_default=True, help="Simulators that run side by side.")
+@click.option("--lanes", type=int, help="Accumulators of the simulated engine at most.  [default: one a row]")
+@click.option("--banks", type=int, help="Its column ROMs read at once.  [default: 3]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder for a report of the simulation.")
 @json_option
 def evaluate(
     model_path: Path,
@@ -248,33 +256,67 @@ def evaluate(
     head: "HeadKind | None",
     backend: str,
     limit: int | None,
+    processes: int,
+    lanes: int | None,
+    banks: int | None,
+    results: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how well a model predicts a text."""
-    from trine_sw.backends import open_backend
+    """Measure how well a model predicts a text. In a simulator, each state and cycle is checked too, and what
+    was interrupted goes on where it stopped."""
     from trine_sw.evaluate import evaluate as measure
     from trine_sw.host_head import head_of
     from trine_sw.model import Model
 
     model = Model.load(model_path)
+    head_of(model, head)  # refuses a head that is not there
+    head = head or model.heads[0]
+    if backend in _SIMULATORS:
+        from trine_sw.gateware_report import measure_gateware, write_gateware_report
 
-    def logits(tokens: np.ndarray) -> np.ndarray:
-        result = open_backend(backend, model).run(tokens)
-        if kind == "ternary" and result.logits is not None:
-            return result.logits  # as the backend computes them
-        return of_u(result.u)
-
-    of_u, _ = head_of(model, head)
-    kind = head or model.heads[0]
-    chosen = None if backend == "golden" else logits
-    quality = measure(model, dataset, split, limit, head=head, backend=chosen)
+        report = measure_gateware(
+            *(model, model_path.stem, dataset, split, limit, backend),
+            head=head,
+            processes=processes,
+            lanes=lanes,
+            banks=banks,
+        )
+        if results is not None:
+            write_gateware_report(report, results)
+        quality = report.quality() | report.speed()
+    elif results is not None or lanes is not None or banks is not None or processes != 1:
+        raise TrineError(
+            "--processes, --lanes, --banks and --results are for an engine in a simulator: "
+            "add --backend verilator"
+        )
+    else:
+        quality = dict(
+            measure(model, dataset, split, limit, head=head, backend=_board_logits(model, head, backend))
+        )
     if as_json:
-        print_json({"dataset": dataset, "split": split, "head": kind, "backend": backend} | quality)
+        print_json({"dataset": dataset, "split": split, "head": head, "backend": backend} | quality)
     else:
         print_pairs(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {dataset}, {split}, {kind} head",
+            f"{model_path} on {dataset}, {split}, {head} head",
         )
+
+
+def _board_logits(model: "Model", head: "HeadKind", backend: str) -> "Callable[[np.ndarray], Any] | None":
+    """What a board at a URL gives in the golden model's place, if that is the backend."""
+    if backend == "golden":
+        return None
+
+    def logits(tokens: np.ndarray) -> Any:
+        from trine_sw.backends import open_backend
+        from trine_sw.evaluate import logits_of
+
+        result = open_backend(backend, model).run(tokens)
+        if head == "ternary" and result.logits is not None:
+            return result.logits  # as the board computes them
+        return logits_of(model, result.u, head)
+
+    return logits
 
 
 @click.command()

@@ -17,7 +17,8 @@ def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None
     """Put the weights of ``trained``, of the same shape, in the place of those of ``model``.
 
     Every row keeps its size: an embedding's trit stands for a number as large as those that it replaces, so
-    the first layer's columns of x grow by that, and the gain of a row of ``scale="norm"`` makes its trits as large as it was.
+    the first layer's columns of x grow by that, and the gain of a row of ``scale="norm"`` makes its trits as
+    large as it was.
     The head sees levels up to the last one where it saw numbers up to 1.
     """
     given: Any = getattr(trained, trained.config.cell)
