@@ -96,10 +96,10 @@ SWEEP = [
         EngineConfig(65, 2, embedding="host", relays=1, assignment=(0, 1) * 5 + (1,) * 17),
     ),
     (
-        ModelConfig(cell="gru", hidden=9, embedding=1, vocab_size=11, cell_max=7),
+        ModelConfig(cell="gru", hidden=11, embedding=1, vocab_size=11, cell_max=7),
         "typical",
         False,
-        EngineConfig(1000, 3),
+        EngineConfig(1000, 3, relays=1),
     ),
     (
         ModelConfig(cell="gru", hidden=1, embedding=1, vocab_size=3, cell_max=1),

@@ -127,11 +127,11 @@ def test_500_words_through_an_lstm_of_300_units(words, tmp_path):
         host_head_weight=weight,
         host_head_bias=np.zeros(len(vocabulary), np.float16),
     )
-    report = measure_gateware(model, "words", dataset, "test", 500, "verilator", lanes=120, banks=3)
+    report = measure_gateware(model, "words", dataset, "test", 500, "verilator", lanes=40, banks=3)
     quality = evaluate(model, dataset, "test", 500)
     assert report.quality() == quality and report.perplexity_golden == report.perplexity
-    assert (report.tokens, report.lanes, report.groups, report.segments) == (500, 120, 10, 1)
-    assert report.cycles_per_token == report.cycles_per_token_uncut > report.columns_per_token / 3 * 10
+    assert (report.tokens, report.lanes, report.groups, report.segments) == (500, 40, 30, 1)
+    assert report.cycles_per_token == report.cycles_per_token_uncut > report.columns_per_token / 3 * 30
     written = [path.read_text() for path in write_gateware_report(report, tmp_path / "results")]
     assert json.loads(written[0])["perplexity"] == quality["perplexity"]
     assert f"| {quality['perplexity']} |" in written[1] and "500 tokens" in written[1]
