@@ -20,7 +20,7 @@ __all__ = ["COMMANDS"]
 @click.option("--embedding", default=300, show_default=True, help="Trits of an input vector.")
 @click.option("--dataset", default="ptb", show_default=True, help="Text whose symbols the model knows.")
 @click.option("--activity", default=0.25, show_default=True, help="Share of x and, roughly, of h not 0.")
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Same seed, same model.")
 def random(
     output: Path, cell: str, hidden: int, embedding: int, dataset: str, activity: float, seed: int
 ) -> None:
@@ -45,7 +45,7 @@ def random(
     told = model.training | {"data_set": dataset, "activity": activity}
     model = replace(model, vocabulary=vocabulary, training=told)
     model.save(output)
-    print_pairs({"wrote": output, "digest": model.digest()})
+    print_pairs({"wrote": output, "digest": model.digest().hex()})
 
 
 COMMANDS = (random,)
