@@ -21,14 +21,16 @@ from netlist import run_tool, synthesise
 
 from trine_boards import BOARDS
 from trine_boards.families import ICE40
-from trine_hw.cells import LstmCells, level_bits
+from trine_hw.cells import level_bits
 from trine_hw.column_rom import ColumnROM
 from trine_hw.core import Core
+from trine_hw.gru_cells import GruCells
 from trine_hw.head import LogitStream
 from trine_hw.issue import ColumnIssue
 from trine_hw.lanes import Lanes
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
+from trine_hw.lstm_cells import LstmCells
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
@@ -61,8 +63,9 @@ def _many(count: int, thing: str) -> str:
     return f"{count} {thing}{'s' if count > 1 else ''}"
 
 
-def _placed(lanes: int, banks: int, *, head: str = "host") -> Placement:
-    return place(random_model(SMALL, seed=1), EngineConfig(lanes, banks, head=head, sampler_ways=4))
+def _placed(lanes: int, banks: int, *, head: str = "host", cell: str = "lstm") -> Placement:
+    model = random_model(replace(SMALL, cell=cell), seed=1)
+    return place(model, EngineConfig(lanes, banks, head=head, sampler_ways=4))
 
 
 def components() -> Iterator[tuple[str, Cost, int]]:
@@ -78,14 +81,19 @@ def components() -> Iterator[tuple[str, Cost, int]]:
             (lut4, ff, blocks),
             SMALL.vocab_size,
         )
+    gates = cost(Lanes(_placed(SMALL_GATES, 3, cell="gru")))
+    yield "gate lane of a GRU, 3 banks", gates, SMALL_GATES
     yield "gate lane, 3 banks, 4 groups", cost(Lanes(_placed(SMALL_GATES // 4, 3))), SMALL_GATES // 4
     placed = _placed(SMALL_GATES + SMALL.vocab_size, 3, head="board")
     geometry = placed.geometry
-    for cell_max, levels in ((7, 2), (15, 4), (127, 8)):
-        for groups in (1, 4):
-            config = replace(SMALL, cell_max=cell_max, head_levels=tuple(range(levels)))
-            name = f"cell, range {cell_max}, {levels} levels, {_many(groups, 'group')}"
-            yield name, cost(LstmCells(config, units=16, groups=groups)), 16
+    for kind in (LstmCells, GruCells):
+        for cell_max, levels in ((7, 2), (15, 4), (127, 8)):
+            for groups in (1, 4):
+                config = replace(SMALL, cell=kind.kind, cell_max=cell_max, head_levels=tuple(range(levels)))
+                name = (
+                    f"{kind.kind.upper()} cell, range {cell_max}, {levels} levels, {_many(groups, 'group')}"
+                )
+                yield name, cost(kind(config, units=16, groups=groups)), 16
     yield "scanner, a trit of x", cost(Scanner(86)), 86
     yield "scanner, a trit of h, 4 levels", cost(Scanner(86, bits)), 86
     yield "column issue, a bank", cost(ColumnIssue(geometry, bits)), 3

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ CONFIG = ModelConfig(
 )
 
 
-@pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
-    model = random_model(CONFIG, seed=3)
+@pytest.fixture
+def model_path(tmp_path, cell):
+    model = random_model(replace(CONFIG, cell=cell), seed=3)
     model.vocabulary = sorted(set(TEXT))
-    path = tmp_path_factory.mktemp("model") / "sea.trine"
+    path = tmp_path / "sea.trine"
     model.save(path)
     return path
 
@@ -34,7 +35,7 @@ def trine(*arguments):
     return result.stdout
 
 
-@pytest.mark.parametrize("backend", ["verilator", "icarus"])
+@pytest.mark.parametrize(("backend", "cell"), [("verilator", "lstm"), ("icarus", "lstm"), ("icarus", "gru")])
 def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     """One engine, so that each simulator is built once."""
 
@@ -69,7 +70,10 @@ def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     text = TextFile("sea/input.txt", "https://example.org/sea", digest)
     monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(text, 0, 90), "valid": Part(text, 90)}))
     monkeypatch.setenv("TRINE_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
     golden, found = both("eval", model_path, "--dataset", "sea", "--split", "train", "--limit", 60)
     data._read.cache_clear()
+    cycles, columns = found.pop("cycles_per_token"), found.pop("columns_per_token")
     assert golden == found and golden["tokens"] == 60
+    assert cycles > columns / 3 > 0

@@ -35,8 +35,18 @@ SIMULATORS = [
 WIDE = ModelConfig(
     hidden=11, embedding=1, vocab_size=9, cell_max=127, cell_shift=3, output_shift=2, head_levels=(0, 1, 2, 3)
 )
-#: (model, threshold, three-state forget gate, engine): odd sizes, E or H of 1, one to four banks, even and
-#: uneven folds, all that a model can ask of the cell.
+WIDE_GRU = ModelConfig(
+    cell="gru",
+    hidden=11,
+    embedding=3,
+    vocab_size=9,
+    cell_max=127,
+    cell_shift=6,
+    output_shift=3,
+    head_levels=(0, 1, 2, 5),
+)
+#: (model, threshold, three-state forget gate or z, engine): odd sizes, E or H of 1, one to four banks, even
+#: and uneven folds, all that a model can ask of the cell.
 SWEEP = [
     (ModelConfig(hidden=7, embedding=5, vocab_size=11, cell_max=7), "typical", True, EngineConfig(1000, 3)),
     (ModelConfig(hidden=1, embedding=1, vocab_size=3, cell_max=1), "typical", False, EngineConfig(8, 1)),
@@ -84,6 +94,25 @@ SWEEP = [
         "extreme",
         True,
         EngineConfig(65, 2, embedding="host", relays=1, assignment=(0, 1) * 5 + (1,) * 17),
+    ),
+    (
+        ModelConfig(cell="gru", hidden=11, embedding=1, vocab_size=11, cell_max=7),
+        "typical",
+        False,
+        EngineConfig(1000, 3, relays=1),
+    ),
+    (
+        ModelConfig(cell="gru", hidden=1, embedding=1, vocab_size=3, cell_max=1),
+        "extreme",
+        True,
+        EngineConfig(8, 1),
+    ),
+    (WIDE_GRU, "extreme", True, EngineConfig(25, 4, sampler_ways=2)),
+    (
+        ModelConfig(cell="gru", hidden=13, embedding=9, vocab_size=12, cell_max=7, cell_shift=2),
+        "typical",
+        True,
+        EngineConfig(17, 3, embedding="host", head="host"),
     ),
 ]
 

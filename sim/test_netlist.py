@@ -71,8 +71,8 @@ class Outcome:
 class SmallEngine:
     """A core of two groups and two banks, its netlist, and runs of it."""
 
-    def __init__(self, folder: Path) -> None:
-        config = ModelConfig(hidden=5, embedding=4, vocab_size=9, cell_max=7)
+    def __init__(self, folder: Path, cell: str = "lstm") -> None:
+        config = ModelConfig(cell=cell, hidden=5, embedding=4, vocab_size=9, cell_max=7)
         self.model = random_model(config, seed=3)
         self.engine = EngineConfig(lanes=18, banks=2, block_ram="ecp5", sampler_ways=2)
         self.core = Core(self.model, self.engine)
@@ -153,6 +153,14 @@ def test_every_token_of_a_small_engine(small_engine, simulator):
     assert outcome.cells == cells
     assert outcome.logits == logits
     assert outcome.choices == np.argmax(logits, axis=1).tolist()
+    assert outcome.cycles == predicted
+
+
+def test_every_token_of_a_small_gru(tmp_path):
+    engine = SmallEngine(tmp_path, "gru")
+    predicted = token_cycles(engine.model, engine.engine, TOKENS).cycles.tolist()
+    outcome = engine.run("icarus", REQUESTS, sum(predicted) + 100)
+    assert (outcome.cells, outcome.logits) == engine.expected(TOKENS)
     assert outcome.cycles == predicted
 
 

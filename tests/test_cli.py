@@ -17,7 +17,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 
-COMMANDS = "train info run eval generate tools boards fit verilog build program demo".split()
+COMMANDS = "train info run eval random generate tools boards fit verilog build program demo".split()
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -256,7 +256,30 @@ def test_eval(succeeds, sea_model):
     assert json.loads(succeeds(*arguments, "--json"))["tokens"] > 50
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_random_model_of_a_text(succeeds, fails, sea, tmp_path, cell):
+    path, twin = tmp_path / "a.trine", tmp_path / "b.trine"
+    options = ("--dataset", "sea", "--cell", cell, "--hidden", 40, "--embedding", 20)
+    for each in (path, twin):
+        succeeds("random", each, *options)
+    assert path.read_bytes() == twin.read_bytes()
+    model = Model.load(path)
+    assert (model.config.cell, model.config.hidden, model.config.embedding) == (cell, 40, 20)
+    h = Golden(model).run(model.encode(sea[:500])).h
+    assert 0.1 < np.count_nonzero(h) / h.size < 0.4
+    json.loads(succeeds("eval", path, "--dataset", "sea", "--json"))
+    fails("random", path, *options, "--activity", 1.5, saying="activity must be above 0")
+    fails("random", path, "--dataset", "homer", saying="'homer'")
+    assert path.read_bytes() == twin.read_bytes()
+
+
 def test_eval_refuses(fails, sea_model, model_path, monkeypatch):
+    for option in (("--lanes", 40), ("--processes", 2), ("--results", "here")):
+        fails("eval", sea_model, "--dataset", "sea", *option, saying="--backend verilator")
+    simulated = ("eval", sea_model, "--dataset", "sea", "--backend", "verilator")
+    fails(*simulated, "--limit", 0, saying="limit must be at least 1")
+    fails(*simulated, "--processes", 0, saying="processes and segment must be at least 1")
+    fails(*simulated, "--lanes", 2, saying="lanes must be at least")
     for limit in (0, -3):
         fails("eval", sea_model, "--dataset", "sea", "--limit", limit, saying="limit must be at least 1")
     fails("eval", sea_model, "--dataset", "homer", saying=("'homer'", "shakespeare"))

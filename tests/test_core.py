@@ -110,6 +110,18 @@ MODELS = [
         head_levels=(0, 1, 2, 3),
     ),
     dict(hidden=9, embedding=20, vocab_size=40, cell_max=15, cell_shift=1, head_levels=(0, 1, 3, 3, 7)),
+    dict(cell="gru", hidden=7, embedding=5, vocab_size=11, cell_max=7),
+    dict(cell="gru", hidden=1, embedding=1, vocab_size=3, cell_max=1),
+    dict(
+        cell="gru",
+        hidden=12,
+        embedding=9,
+        vocab_size=5,
+        cell_max=127,
+        cell_shift=6,
+        output_shift=3,
+        head_levels=(0, 1, 2, 5),
+    ),
 ]
 #: Lanes at most, banks, ways; the last two keep their state in memories.
 ENGINES = [
@@ -148,10 +160,12 @@ def test_tokens_equal_golden(config: dict, engine: EngineConfig, threshold: str)
     assert run.cycles == token_cycles(model, core.engine, tokens).cycles.tolist()
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_generation_equals_golden(engine: EngineConfig, temperature: float) -> None:
-    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=engine.lanes)
+def test_generation_equals_golden(engine: EngineConfig, temperature: float, cell: str) -> None:
+    config = ModelConfig(cell=cell, hidden=9, embedding=6, vocab_size=21, cell_max=7)
+    model = random_model(config, seed=engine.lanes)
     core = Core(model, engine)
     prompt, count = [3, 1, 4], 12
     chosen = Golden(model).generate(prompt, count, temperature, 5)
@@ -163,10 +177,12 @@ def test_generation_equals_golden(engine: EngineConfig, temperature: float) -> N
     assert run.cycles == generation_cycles(model, core.engine, prompt, chosen).cycles.tolist()
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_mixed_requests_with_stalls(engine: EngineConfig) -> None:
+def test_mixed_requests_with_stalls(engine: EngineConfig, cell: str) -> None:
     """Resets, passes of their own, generation in mid-stream, and every stream stalling."""
-    model = random_model(ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7), seed=engine.lanes)
+    config = ModelConfig(cell=cell, hidden=9, embedding=6, vocab_size=21, cell_max=7)
+    model = random_model(config, seed=engine.lanes)
     core = Core(model, engine)
     rng = random.Random(engine.lanes)
     golden = Golden(model)

@@ -25,8 +25,10 @@ from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import LinkConfig, Want
 from trine_sw.timing import TimingModel
 
+GRU = replace(LEVELS, cell="gru")
 
-@pytest.mark.parametrize("config", [LEVELS, TRITS], ids=["levels", "trits"])
+
+@pytest.mark.parametrize("config", [LEVELS, TRITS, GRU], ids=["levels", "trits", "gru"])
 @pytest.mark.parametrize(
     "places", [{}, {"head": "host"}, {"embedding": "host"}, dict(embedding="host", head="host")]
 )
@@ -89,8 +91,9 @@ def test_cycles_are_the_timing_model_s():
     assert board.counters.cycles == sum(expected)
 
 
-def test_state_goes_on_elsewhere():
-    model = model_of(LEVELS)
+@pytest.mark.parametrize("config", [LEVELS, GRU], ids=["lstm", "gru"])
+def test_state_goes_on_elsewhere(config):
+    model = model_of(config)
     first, _ = opened(model)
     second, _ = opened(model, engine=EngineConfig(25, 2))
     tokens = np.random.default_rng(3).integers(0, 30, 80)

@@ -58,6 +58,24 @@ def test_wrong_states_are_refused():
     assert np.array_equal(board.state.c, saved.c)
 
 
+def test_no_gate_shuts_a_grus_output():
+    """h = 0 beside a large c is a state of an LSTM alone: the driver says so, or the board if it must."""
+    gru = model_of(replace(LEVELS, cell="gru"))
+    trace = Golden(gru).run(range(20))
+    shut = BoardState(np.zeros(21, np.int8), trace.c[-1])
+    board, _ = opened(gru)
+    with pytest.raises(TrineError, match="no state"):
+        board.state = shut
+    transport = FaultyTransport(BoardModel(gru, default_engine(gru)))
+    unknown = Board(lambda: transport, None, "the board", 5.0)
+    unknown._begin()
+    with pytest.raises(RequestRefused):
+        unknown.state = shut
+    lstm, _ = opened(model_of(LEVELS))
+    lstm.state = shut
+    assert not lstm.state.h.any() and np.array_equal(lstm.state.c, trace.c[-1])
+
+
 def test_reading_state_in_mid_stream():
     model = model_of(LEVELS)
     board, _ = opened(model)

@@ -41,30 +41,33 @@ def gru_step(config: ModelConfig, gates: list, reset: tuple, c: int) -> tuple[in
 
 def contract(model: Model, tokens: list[int]) -> tuple[list, list, list, list]:
     """h, c, u and logits of every token, one Python integer at a time."""
-    config, layer = model.config, model.layers[0]
+    config = model.config
     step = lstm_step if config.cell == "lstm" else gru_step
     assert model.embedding_weight is not None
     assert model.head_weight is not None and model.head_bias is not None
     size, levels = config.hidden, config.head_levels
-    weight, threshold = layer.weight.tolist(), layer.threshold.tolist()
-    h, c = [0] * size, [0] * size
+    h, c = [[0] * size for _ in model.layers], [[0] * size for _ in model.layers]
     out: tuple[list, list, list, list] = ([], [], [], [])
     for token in tokens:
-        vector = model.embedding_weight[token].tolist() + h
-        sums = [sum(w * v for w, v in zip(row, vector, strict=True)) for row in weight]
-        h, u = [0] * size, [0] * size
-        for unit in range(size):
-            gates = [(sums[gate * size + unit], *threshold[gate * size + unit]) for gate in range(4)]
-            reset = (0, 0) if layer.threshold_reset is None else layer.threshold_reset[unit].tolist()
-            c[unit], o = step(config, gates, reset, c[unit])
-            n = abs(c[unit]) >> config.output_shift
-            h[unit] = o * sign(c[unit]) * int(n >= 1)
-            u[unit] = o * sign(c[unit]) * levels[min(n, len(levels) - 1)]
+        below, u = model.embedding_weight[token].tolist(), [0] * size
+        for number, layer in enumerate(model.layers):
+            weight, threshold = layer.weight.tolist(), layer.threshold.tolist()
+            vector = below + h[number]
+            sums = [sum(w * v for w, v in zip(row, vector, strict=True)) for row in weight]
+            h[number], states = [0] * size, c[number]
+            for unit in range(size):
+                gates = [(sums[gate * size + unit], *threshold[gate * size + unit]) for gate in range(4)]
+                reset = (0, 0) if layer.threshold_reset is None else layer.threshold_reset[unit].tolist()
+                states[unit], o = step(config, gates, reset, states[unit])
+                n = abs(states[unit]) >> config.output_shift
+                h[number][unit] = o * sign(states[unit]) * int(n >= 1)
+                u[unit] = o * sign(states[unit]) * levels[min(n, len(levels) - 1)]
+            below = h[number]
         logits = [
             sum(w * v for w, v in zip(row, u, strict=True)) + bias
             for row, bias in zip(model.head_weight.tolist(), model.head_bias.tolist(), strict=True)
         ]
-        for values, value in zip(out, (h, list(c), u, logits), strict=True):
+        for values, value in zip(out, (sum(h, []), sum(c, []), u, logits), strict=True):
             values.append(value)
     return out
 
@@ -112,6 +115,8 @@ CONFIGS = [
         output_shift=1,
         head_levels=(0, 2, 2, 127),
     ),
+    ModelConfig(hidden=9, embedding=3, vocab_size=30, layers=2, cell_shift=1, head_levels=(0, 1, 3)),
+    ModelConfig(cell="gru", hidden=6, embedding=9, vocab_size=7, layers=3),
 ]
 
 
@@ -129,7 +134,7 @@ def test_equals_contract(config, threshold, three_state):
     assert (trace.h.dtype, trace.c.dtype, trace.logits.dtype) == (np.int8, np.int8, np.int32)
 
 
-@pytest.mark.parametrize("config", [CONFIGS[3], CONFIGS[7]], ids=lambda config: config.cell)
+@pytest.mark.parametrize("config", [CONFIGS[3], CONFIGS[7], CONFIGS[8]], ids=["lstm", "gru", "stacked"])
 def test_streams_and_pieces_equal_one_run(config):
     model = random_model(config, seed=3)
     golden = Golden(model)
@@ -141,7 +146,7 @@ def test_streams_and_pieces_equal_one_run(config):
     for stream in range(3):
         alone = golden.run(tokens[:, stream])
         assert together.logits is not None and alone.logits is not None
-        assert alone.h.shape == (50, 9)
+        assert alone.h.shape == (50, 9 * config.layers) and alone.u.shape == (50, 9)
         np.testing.assert_array_equal(together.h[:, stream], alone.h)
         np.testing.assert_array_equal(together.logits[:, stream], alone.logits)
     assert model.embedding_weight is not None

@@ -12,11 +12,12 @@ from trine_sw.placement import place
 from trine_sw.random_model import random_model
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("levels", [(0, 1), (0, 1, 3, 6)])
 @pytest.mark.parametrize(("lanes", "banks"), [(1000, 3), (17, 1), (10, 4), (5, 2)])
 @pytest.mark.parametrize("threshold", ["typical", "extreme"])
-def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], threshold: str) -> None:
-    config = ModelConfig(hidden=5, embedding=9, vocab_size=7, cell_max=7, head_levels=levels)
+def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], threshold: str, cell: str) -> None:
+    config = ModelConfig(cell=cell, hidden=5, embedding=9, vocab_size=7, cell_max=7, head_levels=levels)
     placement = place(random_model(config, seed=lanes, threshold=threshold), EngineConfig(lanes, banks))
     geometry, bits = placement.geometry, level_bits(config)
     dut = Lanes(placement, bits)

@@ -21,11 +21,14 @@ LINK = LinkConfig(window=4, slot_bytes=128, receive_bytes=256)
 LEVELS = ModelConfig(
     hidden=11, embedding=6, vocab_size=9, cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2, 3)
 )
+GRU = replace(LEVELS, cell="gru")
 TRITS = ModelConfig(hidden=6, embedding=12, vocab_size=300, cell_max=7)
 CASES = {
     "levels": (LEVELS, EngineConfig(100, 2, sampler_ways=2)),
     "folded": (LEVELS, EngineConfig(20, 3)),
     "in memories": (LEVELS, EngineConfig(20, 1, block_ram="ice40")),
+    "gru": (GRU, EngineConfig(100, 2, sampler_ways=2)),
+    "gru, folded": (GRU, EngineConfig(20, 3)),
     "wide tokens": (ModelConfig(hidden=5, embedding=4, vocab_size=260), EngineConfig(300, 1, head="host")),
     "vectors": (TRITS, EngineConfig(24, 2, embedding="host", head="host")),
     "vectors, folded, head": (
@@ -200,6 +203,13 @@ REFUSED = {
         (9, b""),
         (0x7F, b"xyz"),
         (0xFF, b""),
+    ],
+    "gru": [
+        (Command.WRITE, b"\0\0\x10\1"),
+        (Command.WRITE, b"\0\0\2\xff"),
+        (Command.WRITE, b"\0\0\2\0"),  # no output gate makes this h 0
+        (Command.WRITE, b"\0\0\0\0\xfe\0"),
+        (Command.WRITE, b"\0\0\1\1"),
     ],
     "vectors": [
         (Command.STEP, b"\1" + bytes([121, 121])),

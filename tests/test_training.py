@@ -84,6 +84,8 @@ CELLS = [
         CellOptions(slope=0.5),
     ),
     (GRU, CellOptions(three_state_forget=False)),
+    (replace(CONFIG, layers=2), CellOptions(scale="norm")),
+    (replace(GRU, layers=3), CellOptions()),
 ]
 
 
@@ -96,8 +98,13 @@ def assert_equal_to_golden(model, streams=5, steps=80):
     trace = Golden(exported).run(tokens)
     with torch.no_grad():
         x = model.embedding_trits()[torch.from_numpy(tokens)]
-        trits, scale = model.layer.quantised()
-        h, c = model.layer.evaluate(x, model.initial_state(streams), trits, scale.squeeze(1))
+        zero, all_h, all_c = torch.zeros(streams, config.hidden), [], []
+        for layer in model.stack:
+            trits, scale = layer.quantised()
+            x, c = layer.evaluate(x, (zero, zero), trits, scale.squeeze(1))
+            all_h.append(x)
+            all_c.append(c)
+        h, c = torch.cat(all_h, dim=-1), torch.cat(all_c, dim=-1)
         logits, _, h_forward = model(torch.from_numpy(tokens), model.initial_state(streams))
     np.testing.assert_array_equal(trace.h, h.numpy())
     np.testing.assert_array_equal(trace.c, c.numpy())
@@ -115,7 +122,8 @@ def test_export_of_random_weights_is_exact(config, options, seed):
     torch.manual_seed(seed)
     model = TernaryLanguageModel(config, options)
     with torch.no_grad():
-        model.layer.bias.normal_(0, 1.5)
+        for layer in model.stack:
+            layer.bias.normal_(0, 1.5)
         model.head_bias.normal_()
     trace = assert_equal_to_golden(model)
     assert np.mean(trace.c != 0) > 0.02 and np.mean(trace.h != 0) < 0.98
@@ -149,11 +157,12 @@ def test_training_mode_computes_the_same_cells(config, options):
     model = TernaryLanguageModel(config, options)
     tokens = torch.randint(0, config.vocab_size, (40, 6))
     with torch.no_grad():
-        model.layer.bias.normal_(0, 1.5)  # of other values than 0, so that no sum meets a threshold
+        for layer in model.stack:
+            layer.bias.normal_(0, 1.5)  # of other values than 0, so that no sum meets a threshold
         _, state, h = model.train()(tokens, model.initial_state(6))
         _, state_eval, h_eval = model.eval()(tokens, model.initial_state(6))
     assert torch.equal(h, h_eval)
-    assert torch.equal(state[1], state_eval[1])
+    assert all(map(torch.equal, state, state_eval)) and len(state) == 2 * config.layers
 
 
 def hard(value, soft):
@@ -206,6 +215,7 @@ def reference_forward(layer, x, state):
 @pytest.mark.parametrize(("config", "options"), CELLS)
 def test_gradients_equal_those_of_autograd(config, options):
     torch.manual_seed(5)
+    config = config.of_layer(config.layers - 1)
     layer = ternary_layer(config, options).train()
     with torch.no_grad():
         layer.bias.normal_(0, 1.5)
@@ -278,7 +288,7 @@ def test_train_writes_model_and_record(tmp_path):
     assert loaded.decode(loaded.encode("sea")) == "sea"
 
 
-@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize("config", [CONFIG, GRU, replace(CONFIG, layers=2)], ids=["lstm", "gru", "stacked"])
 def test_trained_weights_export_exactly(tmp_path, config):
     run = Run(replace(shortened(2), config=config), "ternary", tmp_path / "run.pt")
     run.fit()

@@ -6,16 +6,20 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from trine_hw.cells import CellState, LoadCells, LstmCells
+from trine_hw.cells import Cells, CellState, LoadCells
 from trine_hw.copies import copies
+from trine_hw.gru_cells import GruCells
 from trine_hw.lanes import Decisions, Marker
+from trine_hw.lstm_cells import LstmCells
 from trine_sw.engine import Geometry
 
 __all__ = ["CellBlocks"]
 
+_KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
+
 
 class CellBlocks(wiring.Component):
-    """:class:`trine_hw.cells.LstmCells`, as many as the geometry has blocks.
+    """:class:`trine_hw.cells.Cells` of the model's kind, as many as the geometry has blocks.
 
     Contract: a marker with ``gates``, beside its block's decisions, gives the new state of these cells
     ``latency`` cycles later.
@@ -40,7 +44,7 @@ class CellBlocks(wiring.Component):
         Acted upon a cycle later.
     """
 
-    latency = LstmCells.latency
+    latency = Cells.latency
 
     def __init__(self, geometry: Geometry, *, loadable: bool = False) -> None:
         self.geometry = geometry
@@ -51,7 +55,7 @@ class CellBlocks(wiring.Component):
         super().__init__(
             (load if loadable else {})
             | {
-                "decisions": In(data.ArrayLayout(Decisions(), units)),
+                "decisions": In(data.ArrayLayout(Decisions(config.cell), units)),
                 "markers": In(data.ArrayLayout(Marker(geometry.groups), blocks)),
                 "o": Out(data.ArrayLayout(CellState(config), units)),
                 "o_group": Out(index),
@@ -82,7 +86,7 @@ class CellBlocks(wiring.Component):
         turn = Signal(range(len(blocks) + 1))
         shifted = Signal(range(max(len(units) for units in blocks) + 1))
         for index, units in enumerate(blocks):
-            m.submodules[f"block_{index}"] = cells = LstmCells(
+            m.submodules[f"block_{index}"] = cells = _KINDS[geometry.model.cell](
                 geometry.model,
                 units=len(units),
                 groups=geometry.groups,

@@ -1,10 +1,10 @@
-"""LSTM cells: from the gates' decisions to the new state (DESIGN, arithmetic contract)."""
+"""Cells: from what the lanes decide to the new state. Here is what all kinds of cells share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -17,7 +17,7 @@ from trine_sw.placement import signed_width
 #: Of a unit, its cell state before the step, and where the state after it is to be given.
 _Kept = Callable[[int], tuple[Value, Value]]
 
-__all__ = ["CellState", "LoadCells", "LstmCells", "level_bits"]
+__all__ = ["CellState", "Cells", "LoadCells", "level_bits", "seen_of"]
 
 
 def level_bits(config: ModelConfig) -> int:
@@ -27,6 +27,17 @@ def level_bits(config: ModelConfig) -> int:
     2
     """
     return 0 if tuple(config.head_levels) == (0, 1) else max(config.head_levels).bit_length()
+
+
+def seen_of(config: ModelConfig, c: int) -> tuple[int, int]:
+    """h and unsigned u of a cell's state, before any output gate.
+
+    >>> seen_of(ModelConfig(hidden=1, embedding=1, vocab_size=2, output_shift=1, head_levels=(0, 1, 3)), -5)
+    (-1, 3)
+    """
+    n = abs(c) >> config.output_shift
+    sign = (c > 0) - (c < 0)
+    return (sign if n else 0), config.head_levels[min(n, len(config.head_levels) - 1)]
 
 
 class CellState(data.StructLayout):
@@ -52,25 +63,22 @@ class CellState(data.StructLayout):
 class LoadCells(data.StructLayout):
     """Puts states in place of a step's, while no decisions are valid.
 
-    With ``active``, each ``shift`` moves a cell's c and output gate up by one unit and takes ``c`` and
-    ``open`` into unit 0. ``valid`` with the group then gives these states as a step does, ``latency``
-    cycles later; ``active`` stays until then.
+    With ``active``, each ``shift`` moves a cell's c, and an LSTM's output gate, up by one unit and takes
+    ``c`` and ``open`` into unit 0. ``valid`` with the group then gives these states as a step does,
+    ``latency`` cycles later; ``active`` stays until then. Only an LSTM has ``open``.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        c = CellState(config)["c"].shape
-        super().__init__({"active": 1, "shift": 1, "c": c, "open": 1})
+        members = {"active": 1, "shift": 1, "c": CellState(config)["c"].shape}
+        super().__init__(members | ({"open": 1} if config.cell == "lstm" else {}))
 
 
-class LstmCells(wiring.Component):
+class Cells(wiring.Component):
     """The cells of a group, side by side; the cell states of all groups.
 
     Contract: decisions with ``valid`` in cycle ``n`` give the new state of that group's cells in cycle
     ``n + latency``, with ``o_valid``. A group may follow in every cycle, the same
     group after two. ``fresh`` steps from the zero state.
-
-    Cost on ECP5 (synth_ecp5, a cell): 41 LUT4 at ``cell_max`` 7 without options, 42 at 15 with four head
-    levels, 79 at 127 with eight; 7 to 15 more with four groups.
 
     Parameters
     ----------
@@ -81,14 +89,14 @@ class LstmCells(wiring.Component):
     groups : :class:`int`
         Groups of cells.
     loadable : :class:`bool`
-        Whether states can be put in place: one LUT4 a bit of c and one a cell.
+        Whether states can be put in place: one LUT4 a bit of c and, for an LSTM, one a cell.
     memory : :class:`bool`
         Whether the cell states are kept in a memory of one port, which takes no flip-flop and no multiplexer.
         A group may then follow after three cycles.
 
     Members
     -------
-    decisions : :py:`In(data.ArrayLayout(Decisions(), units))`
+    decisions : :py:`In(data.ArrayLayout(Decisions(config.cell), units))`
     group, fresh, last, valid : In
         Which cells these decisions are for, whether they start from zero, whether this group ends the step.
     o : :py:`Out(data.ArrayLayout(CellState(config), units))`
@@ -99,6 +107,8 @@ class LstmCells(wiring.Component):
     """
 
     latency = CELL_LATENCY
+    #: The kind of cell, as in ``ModelConfig.cell``.
+    kind: str
 
     def __init__(
         self,
@@ -109,6 +119,8 @@ class LstmCells(wiring.Component):
         loadable: bool = False,
         memory: bool = False,
     ) -> None:
+        if config.cell != self.kind:
+            raise ValueError(f"these are cells of kind {self.kind!r}, and the model's are {config.cell!r}")
         if units < 1 or groups < 1:
             raise ValueError(f"units and groups must be at least 1, not {units} and {groups}")
         self.config = config
@@ -120,7 +132,7 @@ class LstmCells(wiring.Component):
         super().__init__(
             ({"load": In(LoadCells(config))} if loadable else {})
             | {
-                "decisions": In(data.ArrayLayout(Decisions(), units)),
+                "decisions": In(data.ArrayLayout(Decisions(config.cell), units)),
                 "group": In(index),
                 "fresh": In(1),
                 "last": In(1),
@@ -135,20 +147,31 @@ class LstmCells(wiring.Component):
     @staticmethod
     def model(config: ModelConfig, decisions: Mapping[str, int], c: int) -> tuple[int, int, int]:
         """``(h, u, c)`` after a step of one cell from ``c``; u unsigned."""
-        f2 = decisions["f_half"] + decisions["f_full"]
-        g = int(decisions["g_up"]) - int(decisions["g_down"])
-        half = (abs(c) >> 1) * (1 if c >= 0 else -1)
-        c = (0, half, c)[f2] + decisions["i"] * g * 2**config.cell_shift
-        c = max(-config.cell_max, min(config.cell_max, c))
-        n = abs(c) >> config.output_shift
-        sign = (c > 0) - (c < 0)
-        active = bool(decisions["o"]) and n >= 1
-        level = config.head_levels[min(n, len(config.head_levels) - 1)]
-        return (sign if active else 0), (level if active else 0), c
+        raise NotImplementedError
+
+    def step(
+        self,
+        m: Module,
+        unit: int,
+        given: data.View,
+        old: Value,
+        fresh: Value,
+        below: tuple[Value, ...] | None,
+    ) -> tuple[Value, Value, tuple[Value, ...] | None]:
+        """Two stages of one cell: a register, and logic in front of the next one.
+
+        Parameters
+        ----------
+        given, old, fresh : its decisions, its state, and whether that is to count as zero
+        below : what ``load`` shifts in, if it is loadable
+
+        Returns what stands before the register of the new state; 1 where that is seen, a cycle later, beside
+        the register; and what ``load`` shifts on.
+        """
+        raise NotImplementedError
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self.config
         stages: list[dict[str, Signal]] = []
         previous: dict[str, Value] = {
             "valid": self.valid,
@@ -166,12 +189,12 @@ class LstmCells(wiring.Component):
             self.o_last.eq(stages[-1]["last"]),
             self.o_group.eq(stages[-1]["group"]),
         ]
-        below: tuple[Value, Value] | None = None
+        below: tuple[Value, ...] | None = None
         if self.loadable:
-            below = self.load.c, self.load.open
+            below = (self.load.c, self.load.open) if self.kind == "lstm" else (self.load.c,)
         kept = self._memory(m, stages) if self.memory else self._registers(m, stages)
         for unit in range(self.units):
-            below = self._cell(m, config, unit, stages, *kept(unit), below)
+            below = self._cell(m, unit, stages, *kept(unit), below)
         return m
 
     def _registers(self, m: Module, stages: list[dict[str, Signal]]) -> _Kept:
@@ -180,13 +203,13 @@ class LstmCells(wiring.Component):
         def kept(unit: int) -> tuple[Signal, Signal]:
             shape = CellState(self.config)["c"].shape
             states = Array(Signal(shape, name=f"c_{unit}_{group}") for group in range(self.groups))
-            old, new = Signal(shape, name=f"old_{unit}"), Signal(shape, name=f"saturated_{unit}")
+            old, stepped = Signal(shape, name=f"old_{unit}"), Signal(shape, name=f"stepped_{unit}")
             m.d.comb += old.eq(states[stages[0]["group"]])
             with m.If(stages[1]["valid"]), m.Switch(stages[1]["group"]):
                 for group in range(self.groups):
                     with m.Case(group):
-                        m.d.sync += states[group].eq(new)
-            return old, new
+                        m.d.sync += states[group].eq(stepped)
+            return old, stepped
 
         return kept
 
@@ -216,58 +239,28 @@ class LstmCells(wiring.Component):
     def _cell(
         self,
         m: Module,
-        config: ModelConfig,
         unit: int,
         stages: list[dict[str, Signal]],
         old: Value,
-        saturated: Value,
-        below: tuple[Value, Value] | None,
-    ) -> tuple[Value, Value] | None:
+        stepped: Value,
+        below: tuple[Value, ...] | None,
+    ) -> tuple[Value, ...] | None:
+        config = self.config
         c_shape = CellState(config)["c"].shape
-        c_max, unit_step = config.cell_max, 1 << config.cell_shift
 
-        # Stage 1: the decisions.
-        given = Signal(Decisions(), name=f"decisions_{unit}", reset_less=True)
+        # Stage 1: the decisions. Stages 2 and 3: the cell's own.
+        given = Signal(Decisions(self.kind), name=f"decisions_{unit}", reset_less=True)
         m.d.sync += given.eq(self.decisions[unit])
-
-        # Stage 2: what is kept of the old state, and what is added.
-        kept = Signal(c_shape, name=f"kept_{unit}", reset_less=True)
-        half = (old + old[-1]) >> 1  # toward zero
-        with m.If(stages[0]["fresh"] | ~(given.f_half | given.f_full)):
-            m.d.sync += kept.eq(0)
-        with m.Elif(given.f_half & given.f_full):
-            m.d.sync += kept.eq(old)
-        with m.Else():
-            m.d.sync += kept.eq(half)
-        up = Signal(name=f"up_{unit}", reset_less=True)
-        down = Signal(name=f"down_{unit}", reset_less=True)
-        output = Signal(2, name=f"output_{unit}", reset_less=True)  # o, delayed to the state that it gates
-        m.d.sync += [
-            up.eq(given.i & given.g_up & ~given.g_down),
-            down.eq(given.i & given.g_down & ~given.g_up),
-            output.eq((output << 1 | given.o)[:2]),
-        ]
-        above = None
-        if below is not None:
-            above = (kept, output[0])
-            with m.If(self.load.active):
-                m.d.sync += [up.eq(0), down.eq(0), kept.eq(kept), output.eq(Cat(output[0], output[0]))]
-                with m.If(self.load.shift):
-                    m.d.sync += [kept.eq(below[0]), output[0].eq(below[1])]
-
-        # Stage 3: the new state, saturated. Only one end of the range can be passed at a time.
-        total = Signal(signed(signed_width(-c_max - unit_step, c_max + unit_step)), name=f"total_{unit}")
+        result, seen, above = self.step(m, unit, given, old, stages[0]["fresh"], below)
         new = Signal(c_shape, name=f"new_{unit}", reset_less=True)
-        addend = Mux(up, unit_step, Mux(down, -unit_step, 0))
-        m.d.comb += total.eq(kept + addend)
-        m.d.comb += saturated.eq(Mux(total > c_max, c_max, Mux(total < -c_max, -c_max, total)))
-        m.d.sync += new.eq(saturated)
+        m.d.comb += stepped.eq(result)
+        m.d.sync += new.eq(stepped)
 
         # Stage 4: what is seen of it.
-        magnitude = Signal(unsigned(c_max.bit_length()), name=f"magnitude_{unit}")
+        magnitude = Signal(unsigned(config.cell_max.bit_length()), name=f"magnitude_{unit}")
         m.d.comb += magnitude.eq(Mux(new[-1], -new, new))
         steps = magnitude >> config.output_shift
-        active = output[1] & (steps != 0)
+        active = seen & (steps != 0)
         out = self.o[unit]
         m.d.sync += [out.h.eq(Mux(active, Mux(new[-1], -1, 1), 0)), out.c.eq(new)]
         if level_bits(config):

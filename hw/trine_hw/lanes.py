@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from trine_hw.copies import copies
 from trine_hw.scanner import trit_layout
+from trine_sw.gate_lanes import LANE_KINDS
 from trine_sw.placement import Placement, signed_width
 
 __all__ = ["Decisions", "Lanes", "Marker", "sign_select"]
@@ -47,11 +48,23 @@ class Marker(data.StructLayout):
         )
 
 
-class Decisions(data.StructLayout):
-    """What a cell's gates decide: i, o in {0, 1}; f2 = f_half + f_full; g = g_up - g_down."""
+#: What each lane of a cell says: that its sum has reached the upper threshold and, of lanes with two, how it
+#: compares with the lower one.
+_DECISIONS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "lstm": (("i",), ("f_full", "f_half"), ("g_up", "g_down"), ("o",)),
+    "gru": (("z_full", "z_half"), ("r",), ("n_up", "n_down"), ("x_up", "x_down")),
+}
 
-    def __init__(self) -> None:
-        super().__init__({"i": 1, "f_half": 1, "f_full": 1, "g_up": 1, "g_down": 1, "o": 1})
+
+class Decisions(data.StructLayout):
+    """What the lanes of a cell of this kind decide, a bit each.
+
+    LSTM: i and o; f2 = f_half + f_full; g = g_up - g_down. GRU: z2 = z_half + z_full; r; the candidate is
+    n_up - n_down where r = 1, x_up - x_down where r = 0.
+    """
+
+    def __init__(self, cell: str) -> None:
+        super().__init__({name: 1 for lane in _DECISIONS[cell] for name in lane})
 
 
 def sign_select(weight: Value, negative: Value) -> Value:
@@ -99,7 +112,7 @@ class Lanes(wiring.Component):
         In with the words, out with the sums.
     markers_o : :py:`Out(data.ArrayLayout(Marker(groups), len(geometry.blocks)))`
         ``marker_o``, a copy for the cells of each block.
-    decisions : :py:`Out(data.ArrayLayout(Decisions(), units))`
+    decisions : :py:`Out(data.ArrayLayout(Decisions(cell), units))`
         Of the cells of the marker's group.
     logits : :py:`Out(data.ArrayLayout(signed(logit_width), head_lanes))`
         Of the rows of the marker's group.
@@ -119,7 +132,7 @@ class Lanes(wiring.Component):
                 "marker": In(Marker(geometry.groups)),
                 "marker_o": Out(Marker(geometry.groups)),
                 "markers_o": Out(data.ArrayLayout(Marker(geometry.groups), len(geometry.blocks))),
-                "decisions": Out(data.ArrayLayout(Decisions(), geometry.units)),
+                "decisions": Out(data.ArrayLayout(Decisions(geometry.model.cell), geometry.units)),
                 "logits": Out(data.ArrayLayout(signed(max(1, placement.logit_width)), geometry.head_lanes)),
             }
         )
@@ -134,21 +147,16 @@ class Lanes(wiring.Component):
         sums = placement.start[group].copy()
         sums[:gates] += np.sign(trits) @ words[:, :gates]
         sums[gates:] += trits @ words[:, gates:]
-        lower = placement.lower[group]
+        lower, cell = placement.lower[group], placement.geometry.model.cell
         decisions = []
         for unit in range(units):
-            i, f, g, o = (int(v) for v in sums[4 * unit : 4 * unit + 4])
-            f_low, g_low = int(lower[4 * unit + 1]), int(lower[4 * unit + 2])
-            decisions.append(
-                {
-                    "i": i >= 0,
-                    "f_half": f >= f_low,
-                    "f_full": f >= 0,
-                    "g_up": g >= 0,
-                    "g_down": g <= g_low,
-                    "o": o >= 0,
-                }
-            )
+            found: dict[str, int] = {}
+            for gate, (kind, names) in enumerate(zip(LANE_KINDS[cell], _DECISIONS[cell], strict=True)):
+                total, low = int(sums[4 * unit + gate]), int(lower[4 * unit + gate])
+                found[names[0]] = total >= 0
+                if kind != "switch":
+                    found[names[1]] = total >= low if kind == "keep" else total <= low
+            decisions.append(found)
         return decisions, [int(v) for v in sums[gates:]]
 
     def elaborate(self, platform: object) -> Module:
@@ -217,16 +225,17 @@ class Lanes(wiring.Component):
 
     def _decide(self, lane: int, lane_sum: Signal, group: Value) -> list[object]:
         unit, gate = divmod(lane, 4)
+        cell = self.placement.geometry.model.cell
+        kind, names = LANE_KINDS[cell][gate], _DECISIONS[cell][gate]
         decisions = self.decisions[unit]
         reached = ~lane_sum[-1]
+        if kind == "switch":
+            return [decisions[names[0]].eq(reached)]
         lowers = [int(v) for v in self.placement.lower[:, lane]]
         lower_width = max(v.bit_length() for v in lowers) + 1
         lower = _by_group(group, lowers, lower_width)
-        if gate == 0:
-            return [decisions.i.eq(reached)]
-        if gate == 1:
-            same = not any(lowers)
-            return [decisions.f_full.eq(reached), decisions.f_half.eq(reached if same else lane_sum >= lower)]
-        if gate == 2:
-            return [decisions.g_up.eq(reached), decisions.g_down.eq(lane_sum <= lower)]
-        return [decisions.o.eq(reached)]
+        if kind == "trit":
+            second = lane_sum <= lower
+        else:
+            second = lane_sum >= lower if any(lowers) else reached
+        return [decisions[names[0]].eq(reached), decisions[names[1]].eq(second)]

@@ -24,6 +24,7 @@ __all__ = [
     "Result",
     "TracingBackend",
     "default_engine",
+    "engine_inputs",
     "open_backend",
     "open_tracing_backend",
 ]
@@ -31,6 +32,8 @@ __all__ = [
 _SIMULATORS = ("verilator", "icarus")
 BACKENDS = ("golden", *_SIMULATORS)
 _BANKS, _WAYS = 3, 2
+#: Symbols of a vocabulary whose embedding and head a board may be expected to hold.
+_ON_BOARD = 4096
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,16 @@ class TracingBackend(Backend, Protocol):
 
 
 def default_engine(model: Model) -> EngineConfig:
-    """A lane for every row, three banks, and on the board what the model file holds.
+    """A lane for every row, three banks, and on the board what the model file holds of a small vocabulary.
 
-    A model with a float head has a large vocabulary, whose ternary head stays on the host as well.
+    A model with a float head has its ternary one on the host as well.
     """
-    head = model.config.vocab_size if model.heads == ("ternary",) else 0
+    small = model.config.vocab_size <= _ON_BOARD
+    head = model.config.vocab_size if small and model.heads == ("ternary",) else 0
     return EngineConfig(
         4 * model.config.hidden + -(-head // _WAYS) * _WAYS,
         _BANKS,
-        embedding="board" if model.embedding_weight is not None else "host",
+        embedding="board" if small and model.embedding_weight is not None else "host",
         head="board" if head else "host",
         sampler_ways=_WAYS,
     )
@@ -151,6 +155,16 @@ def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return ids.astype(np.int64)
 
 
+def engine_inputs(
+    model: Model, engine: EngineConfig, tokens: npt.NDArray[np.int64]
+) -> list[int] | list[npt.NDArray[np.int8]]:
+    """What an engine takes for tokens: their numbers or, with the embedding on the host, their trits."""
+    if engine.embedding == "board":
+        return tokens.tolist()
+    assert model.embedding_weight is not None
+    return list(model.embedding_weight[tokens])
+
+
 class _GoldenBackend:
     def __init__(self, model: Model, engine: EngineConfig) -> None:
         self.model, self.engine, self._golden = model, engine, Golden(model)
@@ -196,7 +210,8 @@ class _SimulatorBackend:
 
         ids = _tokens(self.model, tokens)
         final = len(ids) - 1
-        requests = [TokenRequest(int(t), head=True, reset=i == 0, last=i == final) for i, t in enumerate(ids)]
+        given = engine_inputs(self.model, self.engine, ids)
+        requests = [TokenRequest(t, head=True, reset=i == 0, last=i == final) for i, t in enumerate(given)]
         (run,) = simulate([Job(Core(self.model, self.engine), requests)], self.simulator, waves=self._waves)
         return Result(run.h, run.c, run.u, run.logits if len(run.logits) else None, run.cycles)
 
@@ -218,7 +233,8 @@ class _SimulatorBackend:
             raise TrineError(f"the count must be at least 1, not {count}")
         ids = _tokens(self.model, prompt)
         seed_state(seed)  # refuses a seed out of range
-        requests = [TokenRequest(int(t), reset=i == 0) for i, t in enumerate(ids)]
+        given = engine_inputs(self.model, self.engine, ids)
+        requests = [TokenRequest(t, reset=i == 0) for i, t in enumerate(given)]
         requests[-1] = replace(requests[-1], count=count, reseed=True)
         job = Job(
             Core(self.model, self.engine),

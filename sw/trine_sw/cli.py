@@ -14,6 +14,7 @@ from trine_sw import (
     cli_board,
     cli_demo,
     cli_draw,
+    cli_eval,
     cli_hardware,
     cli_model,
     cli_random,
@@ -59,7 +60,17 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-_MODULES = (cli_model, cli_random, cli_study, cli_hardware, cli_board, cli_bench, cli_draw, cli_demo)
+_MODULES = (
+    cli_model,
+    cli_eval,
+    cli_random,
+    cli_study,
+    cli_hardware,
+    cli_board,
+    cli_bench,
+    cli_draw,
+    cli_demo,
+)
 for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -15,7 +15,6 @@ from trine_sw.whole_file import replacing
 
 if TYPE_CHECKING:
     from trine_sw.backends import Result
-    from trine_sw.model import HeadKind
 
 __all__ = [
     "COMMANDS",
@@ -124,12 +123,13 @@ def info(model_path: Path, as_json: bool) -> None:
     from trine_sw.model import Model
 
     model = Model.load(model_path)
-    weight = model.layers[0].weight
+    weights = sum(layer.weight.size for layer in model.layers)
+    not_zero = sum(int(np.count_nonzero(layer.weight)) for layer in model.layers)
     facts = asdict(model.config) | {
         "digest": model.digest().hex(),
         "bytes": model_path.stat().st_size,
-        "weights": sum(layer.weight.size for layer in model.layers),
-        "weights_not_zero": round(float(np.count_nonzero(weight) / weight.size), 4),
+        "weights": weights,
+        "weights_not_zero": round(not_zero / weights, 4),
         "embedding_in_file": model.embedding_weight is not None,
         "head_in_file": model.head_weight is not None,
         "host_head_in_file": model.host_head_weight is not None,
@@ -229,54 +229,6 @@ def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
         np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
-@click.command("eval")
-@model_argument
-@click.option("--dataset", required=True, help="Name of a data set, such as shakespeare or ptb.")
-@click.option("--split", default="valid", show_default=True)
-@click.option(
-    "--head",
-    type=click.Choice(["float", "ternary"]),
-    help="Which head, of a model that has two.  [default: float]",
-)
-@backend_option
-@click.option("--limit", type=int, help="Predict only this many symbols.")
-@json_option
-def evaluate(
-    model_path: Path,
-    dataset: str,
-    split: str,
-    head: "HeadKind | None",
-    backend: str,
-    limit: int | None,
-    as_json: bool,
-) -> None:
-    """Measure how well a model predicts a text."""
-    from trine_sw.backends import open_backend
-    from trine_sw.evaluate import evaluate as measure
-    from trine_sw.host_head import head_of
-    from trine_sw.model import Model
-
-    model = Model.load(model_path)
-
-    def logits(tokens: np.ndarray) -> np.ndarray:
-        result = open_backend(backend, model).run(tokens)
-        if kind == "ternary" and result.logits is not None:
-            return result.logits  # as the backend computes them
-        return of_u(result.u)
-
-    of_u, _ = head_of(model, head)
-    kind = head or model.heads[0]
-    chosen = None if backend == "golden" else logits
-    quality = measure(model, dataset, split, limit, head=head, backend=chosen)
-    if as_json:
-        print_json({"dataset": dataset, "split": split, "head": kind, "backend": backend} | quality)
-    else:
-        print_pairs(
-            {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {dataset}, {split}, {kind} head",
-        )
-
-
 @click.command()
 @model_argument
 @click.option("--prompt", required=True, help="Symbols of the model's vocabulary, at least one.")
@@ -312,4 +264,4 @@ def generate(
         click.echo(model.decode(np.concatenate([tokens, chosen])))
 
 
-COMMANDS = (train, info, run, evaluate, generate)
+COMMANDS = (train, info, run, generate)

@@ -110,7 +110,7 @@ class EngineConfig:
 class Geometry:
     """Sizes that follow from a model and an engine configuration.
 
-    Cell ``q`` is unit ``q % units`` of group ``q // units``; its gate rows i, f, g, o are lanes
+    Cell ``q`` is unit ``q % units`` of group ``q // units``; its four lanes (:mod:`trine_sw.gate_lanes`) are
     ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v % head_lanes`` of group ``v //
     head_lanes``. A bank's columns of x, then those of h, are its words from ``group * bank_columns`` on, in
     their order; the last word of each bank is all zero, and is read when the bank has nothing to issue.
@@ -120,10 +120,10 @@ class Geometry:
     engine: EngineConfig
 
     def __post_init__(self) -> None:
-        if self.model.cell != "lstm" or self.model.layers != 1:
+        if self.model.layers != 1:
             raise TrineError(
-                f"the engine runs one LSTM layer; this model has {self.model.layers} "
-                f"of cell {self.model.cell!r}"
+                f"the engine runs models of one layer, and this one has {self.model.layers}: it can be "
+                "trained, and evaluated and generated from by the golden model"
             )
 
     def _split(self, groups: int) -> tuple[int, int]:

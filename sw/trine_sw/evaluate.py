@@ -18,9 +18,11 @@ __all__ = [
     "Quality",
     "evaluate",
     "golden_logits",
+    "logits_of",
     "measure_streams",
     "negative_log_likelihood",
     "quality_of",
+    "score",
     "text_tokens",
 ]
 
@@ -117,18 +119,35 @@ def negative_log_likelihood(logits: NDArray[np.floating], targets: NDArray[np.in
 def golden_logits(model: Model, head: HeadKind | None = None) -> Backend:
     """The golden model as a backend, with the head of that kind."""
     golden = Golden(model)
-    of_u, _ = head_of(model, head, golden)
 
-    def logits(tokens: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    def u(tokens: NDArray[np.int64]) -> Iterator[NDArray[np.int8]]:
         state = golden.initial_state()
-        rows = max(1, _LOGITS // model.config.vocab_size)
         for start in range(0, len(tokens), _CHUNK):
             trace = golden.run(tokens[start : start + _CHUNK, None], state, logits=False)
             state = trace.state
-            for first in range(0, len(trace.u), rows):
-                yield of_u(trace.u[first : first + rows, 0])
+            yield trace.u[:, 0]
 
-    return logits
+    return lambda tokens: _pieces(model, head, golden, u(tokens))
+
+
+def logits_of(model: Model, u: NDArray[np.integer], head: HeadKind | None = None) -> Iterator[NDArray[Any]]:
+    """Logits of head inputs u (T, H), wherever they come from, in pieces.
+
+    The same as those that :func:`golden_logits` makes of the same u, to the last bit of a float head on one
+    machine, since the pieces are the same.
+    """
+    chunks = (u[start : start + _CHUNK] for start in range(0, len(u), _CHUNK))
+    return _pieces(model, head, Golden(model), chunks)
+
+
+def _pieces(
+    model: Model, head: HeadKind | None, golden: Golden, chunks: Iterable[NDArray[np.integer]]
+) -> Iterator[NDArray[Any]]:
+    of_u, _ = head_of(model, head, golden)
+    rows = max(1, _LOGITS // model.config.vocab_size)
+    for chunk in chunks:
+        for first in range(0, len(chunk), rows):
+            yield of_u(chunk[first : first + rows])
 
 
 def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dict[str, float]]:
@@ -156,6 +175,6 @@ def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dic
     activity = (model.embedding_weight != 0).mean(axis=1)
     return float(nats / predictions), {
         "active_x": float(activity[tokens].mean()),
-        "active_h": active / (predictions * model.config.hidden),
-        "changed_h": changed / (predictions * model.config.hidden),
+        "active_h": active / (predictions * model.config.cells),
+        "changed_h": changed / (predictions * model.config.cells),
     }

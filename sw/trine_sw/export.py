@@ -32,16 +32,20 @@ def export(
     heads = _head(model)
     if second is not None:
         heads |= _head(second if second.head_bias.device.type == "cpu" else copy.deepcopy(second).cpu())
-    trits, scale = model.layer.quantised()
-    threshold, reset = fold_thresholds(model.layer, scale.squeeze(1))
     return Model(
         config=model.config,
-        layers=[Layer(_integers(trits, np.int8), threshold, reset)],
+        layers=[_layer(layer) for layer in model.stack],
         embedding_weight=_integers(model.embedding_trits(), np.int8),
         **heads,
         vocabulary=vocabulary,
         training=training,
     )
+
+
+def _layer(layer: TernaryLayer) -> Layer:
+    trits, scale = layer.quantised()
+    threshold, reset = fold_thresholds(layer, scale.squeeze(1))
+    return Layer(_integers(trits, np.int8), threshold, reset)
 
 
 def _head(model: TernaryLanguageModel) -> dict[str, Any]:

@@ -182,7 +182,8 @@ def _luts(model: Model, geometry: Geometry) -> int:
     levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
     lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
     head = geometry.head_lanes * (3 * products + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
-    cells = geometry.units * (15 + 6 * c_bits + levels + (5 * (groups > 1)))
+    gated = 15 if config.cell == "lstm" else 0  # an LSTM's saturation and output gate
+    cells = geometry.units * (gated + 6 * c_bits + levels + (5 * (groups > 1)))
     scanners = 7 * geometry.columns + config.hidden * (2 if groups > 1 else 1)
     sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
     return round(lanes + head + cells + scanners + sampler + 400)

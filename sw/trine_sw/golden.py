@@ -16,7 +16,7 @@ _HEAD_CHUNK = 1 << 15  # tokens whose logits are made at once
 
 @dataclass
 class State:
-    """Recurrent state of N streams: ``h`` int8 trits (N, H) and ``c`` int8 (N, H)."""
+    """Recurrent state of N streams: ``h`` int8 trits and ``c`` int8, (N, L·H), the first layer's first."""
 
     h: NDArray[np.int8]
     c: NDArray[np.int8]
@@ -31,7 +31,8 @@ class Trace:
 
     Members
     -------
-    h, c, u : int8 (T, N, H)
+    h, c : int8 (T, N, L·H) of the cells of all L layers, the first layer's first
+    u : int8 (T, N, H), what the head sees of the last layer
     logits : int32 (T, N, V), or None for a model without a ternary head, or where they were not asked for
     state : the state after the last token
     """
@@ -41,6 +42,17 @@ class Trace:
     u: NDArray[np.int8]
     logits: NDArray[np.int32] | None
     state: State
+
+
+class _Layer:
+    """One layer's weights as float32, transposed, and its cell."""
+
+    def __init__(self, model: Model, number: int) -> None:
+        config, layer = model.config.of_layer(number), model.layers[number]
+        weight = layer.weight.astype(np.float32)
+        self.weight_x = np.ascontiguousarray(weight[:, : config.embedding].T)
+        self.weight_h = np.ascontiguousarray(weight[:, config.embedding :].T)
+        self.cell = golden_cell(layer, config)
 
 
 class Golden:
@@ -58,11 +70,8 @@ class Golden:
         config = model.config
         self.model = model
         self.config = config
-        split = config.embedding
-        weight = model.layers[0].weight.astype(np.float32)
-        self._weight_x = np.ascontiguousarray(weight[:, :split].T)
-        self._weight_h = np.ascontiguousarray(weight[:, split:].T)
-        self._cell = golden_cell(model.layers[0], config)
+        self._layers = [_Layer(model, number) for number in range(config.layers)]
+        self._weight_x = self._layers[0].weight_x
         self._projected: NDArray[np.float32] | None = None
         if model.embedding_weight is not None:
             self._projected = model.embedding_weight.astype(np.float32) @ self._weight_x
@@ -72,7 +81,7 @@ class Golden:
 
     def initial_state(self, streams: int = 1) -> State:
         """The state before the first token: all zero."""
-        shape = (streams, self.config.hidden)
+        shape = (streams, self.config.cells)
         return State(np.zeros(shape, np.int8), np.zeros(shape, np.int8))
 
     def run(self, tokens: ArrayLike, state: State | None = None, *, logits: bool = True) -> Trace:
@@ -142,15 +151,30 @@ class Golden:
         index = index.reshape(len(index), -1)
         steps, streams = index.shape
         state = self.initial_state(streams) if state is None else state
-        shape = (streams, self.config.hidden)
+        size = self.config.hidden
+        shape = (streams, self.config.cells)
         if state.h.shape != shape or state.c.shape != shape:
             raise TrineError(f"the state is of shape {state.h.shape}, and the tokens need {shape}")
-        h_all, c_all, u_all = (np.empty((steps, *shape), np.int8) for _ in range(3))
+        h_all, c_all = (np.empty((steps, *shape), np.int8) for _ in range(2))
+        u_all = np.empty((steps, streams, size), np.int8)
         h, c = state.h, state.c
         for step in range(steps):
-            sums = h.astype(np.float32) @ self._weight_h
-            sums += projected[index[step]]
-            self._cell.step(sums.reshape(streams, 4, -1), c, h_all[step], c_all[step], u_all[step])
+            for number, layer in enumerate(self._layers):
+                own = slice(number * size, (number + 1) * size)
+                sums = h[:, own].astype(np.float32) @ layer.weight_h
+                if number == 0:
+                    sums += projected[index[step]]
+                else:
+                    below = h_all[step, :, own.start - size : own.start]
+                    sums += below.astype(np.float32) @ layer.weight_x
+                # What a head would see of a lower layer is written over by the layers above.
+                layer.cell.step(
+                    sums.reshape(streams, 4, -1),
+                    c[:, own],
+                    h_all[step, :, own],
+                    c_all[step, :, own],
+                    u_all[step],
+                )
             h, c = h_all[step], c_all[step]
         state = State(h.copy(), c.copy())
         if alone:

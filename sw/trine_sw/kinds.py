@@ -78,7 +78,8 @@ def _with_ternary_head(recipe: Recipe, trained: AnyModel) -> TernaryLanguageMode
         dropout=schedule.dropout,
         locked=schedule.locked,
     )
-    model.layer.load_state_dict(trained.layer.state_dict())
+    for layer, given in zip(model.stack, trained.stack, strict=True):
+        layer.load_state_dict(given.state_dict())
     model.embedding.copy_(trained.embedding)
     weight, bias = trained.head_in_nats()
     assert isinstance(model.head, nn.Parameter) and model.log_head_scale is not None

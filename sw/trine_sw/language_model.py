@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from trine_sw.cell_torch import CellOptions, TernaryLayer, ternary_layer
+from trine_sw.errors import TrineError
 from trine_sw.head_loss import head_loss
 from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
@@ -17,13 +18,18 @@ __all__ = ["FloatLanguageModel", "LanguageModel", "TernaryLanguageModel"]
 State = tuple[Tensor, ...]
 
 
+def _layer_name(config: ModelConfig, number: int) -> str:
+    """The name of a recurrent layer in checkpoints: ``lstm``, ``lstm1``, ``lstm2`` and so on."""
+    return f"{config.cell}{number or ''}"
+
+
 class LanguageModel(nn.Module):
-    """Embedding, recurrent layer and head; in training, some of x and of what the head sees is dropped.
+    """Embedding, recurrent layers and head; in training, some of what goes into each of them is dropped.
 
     Parameters
     ----------
     config : shape.
-    dropout : probability, in training, that an entry of x, or of what the head sees, is dropped.
+    dropout : probability, in training, that an entry of what goes into a layer or the head is dropped.
     locked : drop the same entries at all steps of a call (variational dropout, Gal and Ghahramani, 2016).
     """
 
@@ -36,7 +42,8 @@ class LanguageModel(nn.Module):
         self.sampler: CandidateSampler | None = None  # in training; evaluation is always over all words
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        """Run tokens (T, B). Returns what the head sees (T, B, H), the state after them, and h (T, B, H)."""
+        """Run tokens (T, B). Returns what the head sees (T, B, H), the state after them, and h (T, B, L·H) of
+        all L layers."""
         raise NotImplementedError
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -106,23 +113,31 @@ class TernaryLanguageModel(LanguageModel):
         super().__init__(config, dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
-        self.add_module(config.cell, ternary_layer(config, options))
+        for number in range(config.layers):
+            self.add_module(_layer_name(config, number), ternary_layer(config.of_layer(number), options))
         self.head = None if tied else nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
         self.log_head_scale = nn.Parameter(torch.tensor(0.1).log()) if head == "ternary" else None
 
     @property
     def layer(self) -> TernaryLayer:
-        """The recurrent layer, which is called ``lstm`` or ``gru`` in checkpoints."""
-        return getattr(self, self.config.cell)
+        """The first recurrent layer, which is called ``lstm`` or ``gru`` in checkpoints."""
+        return self.stack[0]
+
+    @property
+    def stack(self) -> list[TernaryLayer]:
+        """All recurrent layers, from the lowest up."""
+        return [getattr(self, _layer_name(self.config, number)) for number in range(self.config.layers)]
 
     def compute_by(self, numerics: Numerics) -> None:
         super().compute_by(numerics)
-        self.layer.numerics = numerics
+        for layer in self.stack:
+            layer.numerics = numerics
 
     def initial_state(self, streams: int) -> State:
+        """h and c, each (B, H), of one layer after the other."""
         zero = self.head_bias.new_zeros(streams, self.config.hidden)
-        return zero, zero
+        return (zero, zero) * self.config.layers
 
     def embedding_trits(self) -> Tensor:
         """(V, E)"""
@@ -147,27 +162,34 @@ class TernaryLanguageModel(LanguageModel):
         return (weight, self.head_bias) if words is None else (weight[words], self.head_bias[words])
 
     def anneal(self, share: float) -> None:
-        self.layer.anneal(share)
+        for layer in self.stack:
+            layer.anneal(share)
 
     def freeze_cell(self) -> None:
         """From now on train the head alone; the cell and the embedding stay, and compute as in evaluation."""
         self.frozen = True
         self.embedding.requires_grad_(False)
-        self.layer.requires_grad_(False)
+        for layer in self.stack:
+            layer.requires_grad_(False)
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         # A row's trits depend on no other row, so only those that are used are made.
-        x = ttq(nn.functional.embedding(tokens, self.embedding), self.embedding_factor)
-        if self.frozen:
-            self.layer.eval()
-            with torch.no_grad():
-                h, u, state = self.layer(x, state)
-        else:
-            h, u, state = self.layer(self.dropped(x), state)
-        return self.dropped(u), state, h
+        below: Tensor = ttq(nn.functional.embedding(tokens, self.embedding), self.embedding_factor)
+        u, after, all_h = below, (), []
+        for number, layer in enumerate(self.stack):
+            h, c = state[2 * number : 2 * number + 2]
+            if self.frozen:
+                layer.eval()
+                with torch.no_grad():
+                    below, u, last = layer(below, (h, c))
+            else:
+                below, u, last = layer(self.dropped(below), (h, c))
+            after = (*after, *last)
+            all_h.append(below)
+        return self.dropped(u), after, torch.cat(all_h, dim=-1) if len(all_h) > 1 else below
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""
+        """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, L·H)."""
         u, state, h = self.features(tokens, state)
         if self.head_kind == "float":
             weight, bias = self.head_in_nats()
@@ -177,7 +199,9 @@ class TernaryLanguageModel(LanguageModel):
 
 
 class FloatLanguageModel(LanguageModel):
-    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layer is float32.
+    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layers are float32.
+
+    Between its layers entries are dropped one by one, even if ``locked``.
 
     With ``quantisers`` its layer is :class:`trine_sw.soft_cell.SoftLSTM`, and the embedding is quantised as
     the weights are: the paper's cell, for comparisons.
@@ -196,7 +220,11 @@ class FloatLanguageModel(LanguageModel):
         self.quantisers = quantisers
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
         if quantisers is None:
-            layer = (nn.LSTM if config.cell == "lstm" else nn.GRU)(config.embedding, config.hidden)
+            kind = nn.LSTM if config.cell == "lstm" else nn.GRU
+            between = dropout if config.layers > 1 else 0.0
+            layer = kind(config.embedding, config.hidden, config.layers, dropout=between)
+        elif config.layers > 1:
+            raise TrineError(f"the paper's cell with quantisers is one layer, not {config.layers}")
         else:
             layer = SoftLSTM(config, quantisers)
         self.add_module(config.cell, layer)
@@ -210,7 +238,7 @@ class FloatLanguageModel(LanguageModel):
             layer.slope.fill_(layer.quantisers.slope_of(share))
 
     def initial_state(self, streams: int) -> State:
-        zero = self.head.weight.new_zeros(1, streams, self.config.hidden)
+        zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)
         return (zero, zero) if self.config.cell == "lstm" else (zero,)
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,10 @@ class Layer:
 
 
 def check_layer(number: int, layer: Layer, config: ModelConfig) -> None:
-    """Raise :class:`TrineError` that names the layer's first tensor whose shape or contents are wrong."""
+    """Raise :class:`TrineError` that names the layer's first tensor whose shape or contents are wrong.
+
+    ``config`` is the layer's own, :meth:`ModelConfig.of_layer`.
+    """
     name = f"layer{number}"
     check_trits(f"{name}.weight", layer.weight, (config.rows, config.columns))
     check_shape(f"{name}.threshold", layer.threshold, np.int32, (config.rows, 2))

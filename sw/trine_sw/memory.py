@@ -33,20 +33,21 @@ def deployed(config: ModelConfig, head: HeadKind | None) -> Memory:
     float32 throughout, and a GRU of it three gates where the ternary one has four rows of sums.
     """
     size, words = config.hidden, config.vocab_size
+    columns = [config.of_layer(number).columns for number in range(config.layers)]
     if head is None:
         gates = 4 if config.cell == "lstm" else 3
         biases = 4 * size  # what two biases a gate come to, but for a GRU's n, whose r stands between them
         return Memory(
-            weights=_FLOAT * (gates * size * config.columns + biases),
-            state=_FLOAT * (2 if config.cell == "lstm" else 1) * size,
+            weights=sum(_FLOAT * (gates * size * count + biases) for count in columns),
+            state=_FLOAT * (2 if config.cell == "lstm" else 1) * config.cells,
             embedding=_FLOAT * words * config.embedding,
             head=_FLOAT * (words * size + words),
         )
     thresholds = 2 * config.rows + (2 * size if config.cell == "gru" else 0)
     of_head = words * packed_size(size) + 4 * words if head == "ternary" else _HALF * (words * size + words)
     return Memory(
-        weights=config.rows * packed_size(config.columns) + _THRESHOLD * thresholds,
-        state=packed_size(size) + size,
+        weights=sum(config.rows * packed_size(count) + _THRESHOLD * thresholds for count in columns),
+        state=packed_size(config.cells) + config.cells,
         embedding=words * packed_size(config.embedding),
         head=of_head,
     )

@@ -69,7 +69,7 @@ class Model:
         if len(self.layers) != config.layers:
             raise TrineError(f"there are {len(self.layers)} layers, and {config.layers} are configured")
         for number, layer in enumerate(self.layers):
-            check_layer(number, layer, config)
+            check_layer(number, layer, config.of_layer(number))
         if self.embedding_weight is not None:
             check_trits("embedding.weight", self.embedding_weight, (config.vocab_size, config.embedding))
         head = (self.head_weight, self.head_bias, self.head_scale)
@@ -231,7 +231,7 @@ class Model:
 
         layers = []
         for number in range(config.layers):
-            weight = trits(f"layer{number}.weight", config.rows, config.columns)
+            weight = trits(f"layer{number}.weight", config.rows, config.of_layer(number).columns)
             assert weight is not None
             threshold = f"layer{number}.threshold"
             layers.append(Layer(weight, tensors[threshold], tensors.get(f"{threshold}_reset")))

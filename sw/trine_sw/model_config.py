@@ -1,6 +1,6 @@
 """Shape and arithmetic options of a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trine_sw.errors import TrineError
 
@@ -11,6 +11,7 @@ GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "nx", "nh")}
 
 _LIMIT_CELL = 127  # a cell is an int8
 _LIMIT_SHIFT = 6
+_LIMIT_LAYERS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class ModelConfig:
     embedding : trits E of an input vector, at least 1.
     vocab_size : symbols V, at least 1.
     cell : kind of cell: ``"lstm"`` or ``"gru"``.
-    layers : number of layers: 1.
+    layers : number of layers, 1 to 16, all of the same size; each above the first sees the h below it.
     cell_max : C; a cell saturates at -C and +C. 1 to 127.
     cell_shift : s; a step of the cell is 2**s. 0 to 6, and 2**s <= C for a GRU, whose cell does not saturate.
     output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
@@ -49,7 +50,7 @@ class ModelConfig:
             ("hidden", 1, 1 << 16),
             ("embedding", 1, 1 << 16),
             ("vocab_size", 1, 1 << 24),
-            ("layers", 1, 1),
+            ("layers", 1, _LIMIT_LAYERS),
             ("cell_max", 1, _LIMIT_CELL),
             ("cell_shift", 0, _LIMIT_SHIFT),
             ("output_shift", 0, _LIMIT_SHIFT),
@@ -88,5 +89,20 @@ class ModelConfig:
 
     @property
     def columns(self) -> int:
-        """Columns of the layer's weight matrix, E + H: x first, then h."""
+        """Columns of the first layer's weight matrix, E + H: x first, then h."""
         return self.embedding + self.hidden
+
+    @property
+    def cells(self) -> int:
+        """Cells of all layers."""
+        return self.layers * self.hidden
+
+    def of_layer(self, number: int) -> "ModelConfig":
+        """A layer as a model of its own, whose x is, above the first, the new h of the layer below.
+
+        >>> ModelConfig(hidden=3, embedding=2, vocab_size=5, layers=2).of_layer(1).columns
+        6
+        """
+        if not 0 <= number < self.layers:
+            raise TrineError(f"there is no layer {number}: there are {self.layers}")
+        return replace(self, layers=1, embedding=self.embedding if number == 0 else self.hidden)

@@ -12,15 +12,13 @@ import numpy.typing as npt
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
+from trine_sw.gate_lanes import LANE_KINDS, gate_lanes
 from trine_sw.model import Model
 
 __all__ = ["Placement", "place", "signed_width"]
 
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
-
-#: Gates in the order of their rows, as in the model file.
-_I, _F, _G, _O = range(4)
 
 
 def signed_width(low: int, high: int) -> int:
@@ -47,7 +45,7 @@ class Placement:
         a gate, so that the sum's sign is the gate's decision; the bias for a row of the head. The sum that
         a lane hands over lies within ``width`` bits; what overflows on the way wraps and does no harm.
     lower
-        For gates f and g, the lower threshold relative to ``start``'s, shape (groups, lanes); 0 elsewhere.
+        Of lanes with two thresholds, the lower relative to ``start``'s, shape (groups, lanes); 0 elsewhere.
     width
         Bits of each lane's sum, shape (lanes,). All head lanes have the same.
     """
@@ -91,26 +89,28 @@ def place(model: Model, engine: EngineConfig) -> Placement:
 def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]:
     """Weight rows (groups, lanes, columns), starts, lower thresholds (groups, lanes) and widths (lanes)."""
     groups, lanes, units = geometry.groups, geometry.lanes, geometry.units
-    hidden, layer = model.config.hidden, model.layers[0]
     rows = np.zeros((groups, lanes, geometry.columns), np.int8)
     start = np.full((groups, lanes), -1, np.int64)  # an unused gate lane never reaches its threshold
     lower = np.zeros((groups, lanes), np.int64)
     spread = np.zeros((groups, lanes), np.int64)
-    for cell in range(hidden):
-        group, unit = divmod(cell, units)
-        for gate in (_I, _F, _G, _O):
-            row, lane = gate * hidden + cell, 4 * unit + gate
-            weight = layer.weight[row]
+    weights, thresholds = gate_lanes(model.layers[0], model.config)
+    for gate, kind in enumerate(LANE_KINDS[model.config.cell]):
+        if kind == "trit":
+            lower[:, gate : 4 * units : 4] = -2  # nor does an unused one fall to its lower threshold
+        for cell in range(model.config.hidden):
+            group, unit = divmod(cell, units)
+            lane = 4 * unit + gate
+            weight, (low, high) = weights[gate, cell], thresholds[gate, cell]
             most = int(np.count_nonzero(weight))
             # Thresholds beyond the reach of the sum decide as those just out of it do.
-            high = int(np.clip(layer.threshold[row, 1], -most, most + 1))
+            high = int(np.clip(high, -most, most + 1))
             rows[group, lane] = weight
             start[group, lane] = -high
             spread[group, lane] = most
-            if gate == _F:
-                lower[group, lane] = int(np.clip(layer.threshold[row, 0], -most, most + 1)) - high
-            elif gate == _G:
-                lower[group, lane] = int(np.clip(layer.threshold[row, 0], -most - 1, most)) - high
+            if kind == "keep":
+                lower[group, lane] = int(np.clip(low, -most, most + 1)) - high
+            elif kind == "trit":
+                lower[group, lane] = int(np.clip(low, -most - 1, most)) - high
     if geometry.head_lanes:
         assert model.head_weight is not None and model.head_bias is not None
         top = max(model.config.head_levels)

@@ -34,27 +34,23 @@ def random_model(
     three_state_forget : forget gates of {0, 1/2, 1}; otherwise of {0, 1}.
     """
     rng = np.random.default_rng(seed)
-    size, split = config.hidden, config.embedding
+    size = config.hidden
     extreme = threshold == "extreme"
-    weight = _random_trits(rng, (config.rows, config.columns), density)
-    embedding = _random_trits(rng, (config.vocab_size, config.embedding), activity)
-    thresholds = _lstm_thresholds if config.cell == "lstm" else _gru_thresholds
-    bounds = thresholds(rng, config, density, activity)
-    if extreme:
-        _make_extreme(rng, config, weight, embedding, bounds)
-    keep, single = (1, (0, 3)) if config.cell == "lstm" else (0, (1,))  # which gates have which thresholds
-    for gate in single if three_state_forget else (*single, keep):
-        bounds[gate, :, 0] = bounds[gate, :, 1]
-    reset = None
-    if config.cell == "gru":
-        weight[2 * size : 3 * size, split:] = 0
-        weight[3 * size :, :split] = 0
-        reset = bounds[3].astype(np.int32)
-        bounds[3] = 0
+    embedding, layers = None, []
+    for number in range(config.layers):
+        of_layer = config.of_layer(number)
+        weight = _random_trits(rng, (of_layer.rows, of_layer.columns), density)
+        if number == 0:
+            embedding = _random_trits(rng, (config.vocab_size, config.embedding), activity)
+        thresholds = _lstm_thresholds if config.cell == "lstm" else _gru_thresholds
+        bounds = thresholds(rng, of_layer, density, activity)
+        if extreme:
+            _make_extreme(rng, of_layer, weight, embedding if number == 0 else None, bounds)
+        layers.append(_layer(of_layer, weight, bounds, three_state_forget))
     bias_reach = size * config.head_levels[-1] if extreme else max(1, round(size**0.5))
     return Model(
         config=config,
-        layers=[Layer(weight, bounds.reshape(config.rows, 2).astype(np.int32), reset)],
+        layers=layers,
         embedding_weight=embedding,
         head_weight=_random_trits(rng, (config.vocab_size, size), density),
         head_bias=rng.integers(-bias_reach, bias_reach + 1, config.vocab_size).astype(np.int32),
@@ -64,11 +60,28 @@ def random_model(
     )
 
 
+def _layer(
+    config: ModelConfig, weight: NDArray[np.int8], bounds: NDArray[np.int64], three_state_forget: bool
+) -> Layer:
+    """A layer with these thresholds (4, H, 2), where the model file has them, and zeros where it must."""
+    size, split = config.hidden, config.embedding
+    keep, single = (1, (0, 3)) if config.cell == "lstm" else (0, (1,))  # which gates have which thresholds
+    for gate in single if three_state_forget else (*single, keep):
+        bounds[gate, :, 0] = bounds[gate, :, 1]
+    reset = None
+    if config.cell == "gru":
+        weight[2 * size : 3 * size, split:] = 0
+        weight[3 * size :, :split] = 0
+        reset = bounds[3].astype(np.int32)
+        bounds[3] = 0
+    return Layer(weight, bounds.reshape(config.rows, 2).astype(np.int32), reset)
+
+
 def _make_extreme(
     rng: np.random.Generator,
     config: ModelConfig,
     weight: NDArray[np.int8],
-    embedding: NDArray[np.int8],
+    embedding: NDArray[np.int8] | None,
     bounds: NDArray[np.int64],
 ) -> None:
     """Empty rows, columns and vectors; thresholds (4, H, 2) at every edge; cells that step one way."""
@@ -77,7 +90,8 @@ def _make_extreme(
         empty = rng.random(weight.shape[axis]) < 0.1
         empty[0] |= len(empty) > 4
         weight[empty if axis == 0 else (slice(None), empty)] = 0
-    embedding[rng.random(config.vocab_size) < 0.1] = 0
+    if embedding is not None:
+        embedding[rng.random(config.vocab_size) < 0.1] = 0
     ends, near = (1 << 31) - 1, (reach - 1, reach, reach + 1)
     edges = np.array([-ends - 1, *(-edge for edge in near), 0, *near, ends])
     bounds[...] = np.where(rng.random(bounds.shape) < 0.3, rng.choice(edges, bounds.shape), bounds)

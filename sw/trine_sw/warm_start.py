@@ -17,19 +17,35 @@ def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None
     """Put the weights of ``trained``, of the same shape, in the place of those of ``model``.
 
     Every row keeps its size: an embedding's trit stands for a number as large as those that it replaces, so
-    x's columns grow by that, and the gain of a row of ``scale="norm"`` makes its trits as large as it was.
+    the first layer's columns of x grow by that, and the gain of a row of ``scale="norm"`` makes its trits as
+    large as it was.
     The head sees levels up to the last one where it saw numbers up to 1.
     """
-    layer = model.layer
     given: Any = getattr(trained, trained.config.cell)
-    shape = (model.config.cell, model.config.hidden, model.config.embedding, model.config.vocab_size)
-    other = (trained.config.cell, trained.config.hidden, trained.config.embedding, trained.config.vocab_size)
+    shape, other = (
+        (of.cell, of.layers, of.hidden, of.embedding, of.vocab_size) for of in (model.config, trained.config)
+    )
     if shape != other or type(given) not in (nn.LSTM, nn.GRU):
         raise TrineError("a warm start needs a plain float model of the same cell and sizes")
     model.embedding.copy_(trained.embedding.weight)
-    of_x = given.weight_ih_l0 * _size(trained.embedding.weight, model.embedding_factor)
-    weight = torch.cat([of_x, given.weight_hh_l0], dim=1)
-    bias_x, bias_h = given.bias_ih_l0, given.bias_hh_l0
+    sizes = [_size(trained.embedding.weight, model.embedding_factor), *[1.0] * (model.config.layers - 1)]
+    for number, size in enumerate(sizes):
+        _layer(model, number, given, size)
+    top = model.config.head_levels[-1]
+    model.head_bias.copy_(trained.head.bias)
+    if model.head is not None:
+        model.head.copy_(trained.head.weight / top)
+    if model.log_head_scale is not None:
+        model.log_head_scale.copy_((_size(trained.head.weight) / top).log())
+
+
+def _layer(model: TernaryLanguageModel, number: int, given: Any, size: float | Tensor) -> None:
+    """One layer, whose x is trits that stand for numbers of this size."""
+    layer = model.stack[number]
+    of_x, of_h, bias_x, bias_h = (
+        getattr(given, f"{part}_l{number}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    weight = torch.cat([of_x * size, of_h], dim=1)
     if model.config.cell == "gru":  # PyTorch's rows are r, z, n
         weight, bias_x, bias_h = (_swapped(part) for part in (weight, bias_x, bias_h))
         gates = 2 * model.config.hidden
@@ -41,12 +57,6 @@ def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None
         trits = ttq(weight).abs()
         count = trits.sum(dim=1).clamp_min(1)
         layer.gain.copy_((weight.abs() * trits).sum(dim=1) / count.sqrt())
-    top = model.config.head_levels[-1]
-    model.head_bias.copy_(trained.head.bias)
-    if model.head is not None:
-        model.head.copy_(trained.head.weight / top)
-    if model.log_head_scale is not None:
-        model.log_head_scale.copy_((_size(trained.head.weight) / top).log())
 
 
 def _size(weight: Tensor, factor: float = TTQ_FACTOR) -> Tensor:

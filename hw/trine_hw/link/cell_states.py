@@ -69,8 +69,9 @@ def load_states(m: Module, s: ExecutorState) -> None:
     m.d.comb += [
         load.group.eq(group),
         load.cells.c.eq(Mux(there, s.stored.c, 0)),
-        load.cells.open.eq(there & (s.stored.h != 0)),
     ]
+    if geometry.model.cell == "lstm":
+        m.d.comb += load.cells.open.eq(there & (s.stored.h != 0))
     m.d.sync += there.eq(s.cell < geometry.model.hidden)
     with m.State("Load"):
         m.d.sync += [group.eq(0), unit.eq(geometry.units - 1), wait.eq(0)]

@@ -154,14 +154,16 @@ def item_check_states(m: Module, s: ExecutorState) -> None:
 
 
 def cell_check_states(m: Module, s: ExecutorState) -> None:
-    """Each cell's c, then its h: in the range, and h what c and an output gate can give."""
+    """Each cell's c, then its h: in the range, and h what c, and an output gate if there is one, give."""
     ports = s.ports
     info, byte = s.codec.info, ports.bytes.payload
     c, second, magnitude = s.cell_c, s.second, Signal(8)
     h = byte.byte.as_signed()
     active = (magnitude >> info.output_shift) != 0
     m.d.comb += magnitude.eq(Mux(c < 0, -c, c))
-    bad_h = (h != 0) & ~(active & (h == Mux(c < 0, -1, 1)))
+    bad_h = h != Mux(active, Mux(c < 0, -1, 1), 0)
+    if s.core.model.config.cell == "lstm":
+        bad_h &= h != 0
     with m.State("Check cells"):
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):

@@ -149,7 +149,7 @@ def _failed(log: Path, kept: Path, program: str) -> TrineError:
 def _digest(cores: Sequence[Core], tool: toolchain.Tool) -> str:
     digest = hashlib.sha256()
     for core in cores:
-        digest.update(core.model.digest() + repr(core.engine).encode())
+        digest.update(core.model.digest() + repr((core.engine, core.loadable)).encode())
     digest.update(sources_digest(tool) + importlib.metadata.version("cocotb").encode())
     return digest.hexdigest()[:24]
 
@@ -159,7 +159,7 @@ def sources_digest(tool: toolchain.Tool) -> bytes:
     digest = hashlib.sha256()
     hardware, software = Path(trine_hw.__file__).parent, Path(trine_sw.__file__).parent
     sources = [*sorted(hardware.glob("*.py")), *sorted((hardware / "link").glob("*.py")), Path(__file__)]
-    sources += [software / f"{name}.py" for name in ("engine", "placement", "sampler")]
+    sources += [software / f"{name}.py" for name in ("engine", "gate_lanes", "placement", "sampler")]
     sources += [software / "link" / f"{name}.py" for name in ("protocol", "records")]
     for source in sources:
         digest.update(source.read_bytes())

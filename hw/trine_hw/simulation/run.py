@@ -19,9 +19,11 @@ from trine_hw.core import Core
 from trine_hw.simulation.beats import array_field, pack
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
+from trine_hw.simulation.loading import load_values
 from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.golden import State
 from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["Job", "Run", "Stalls", "TokenRequest", "simulate"]
@@ -69,7 +71,8 @@ class Stalls:
 class Job:
     """Requests for one core, ``tau`` and ``seed`` of its sampler, and how its streams stall.
 
-    ``watch`` notes the counter of columns in every cycle, which takes time.
+    A core that is ``loadable`` may start from ``state``, of one stream, in place of zero: its first request
+    must not reset it then. ``watch`` notes the counter of columns in every cycle, which takes time.
     """
 
     core: Core
@@ -78,6 +81,7 @@ class Job:
     seed: int = 0
     stalls: Stalls = field(default_factory=Stalls)
     watch: bool = False
+    state: State | None = None
 
     @property
     def steps(self) -> int:
@@ -107,6 +111,7 @@ class Run:
     chosen : int64 (L,), the cycle in which a choice was taken
     token_count, cycle_count, column_count : the core's counters at the end
     columns : int64 (cycles,), columns issued in each cycle, if watched
+    cpu_s : seconds of processor time that the whole simulation took
     """
 
     h: npt.NDArray[np.int8]
@@ -122,6 +127,7 @@ class Run:
     cycle_count: int
     column_count: int
     columns: Int64 | None = None
+    cpu_s: float = 0.0
 
 
 def simulate(
@@ -201,6 +207,7 @@ def _describe(job: Job) -> dict[str, object]:
         "constants": constants,
         "stall_seed": job.stalls.seed,
         "watch": job.watch,
+        "load": load_values(job.core, job.state),
     }
 
 
@@ -328,4 +335,5 @@ def _decode(job: Job, results: dict[str, npt.NDArray]) -> Run:
         cycle_count=int(results["count.cycles"]),
         column_count=int(results["count.columns"]),
         columns=None if watched is None else np.diff(watched),
+        cpu_s=float(results["cpu_s"]),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ async def run_job(dut: Any) -> None:
     dut.rst.value = 1
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
+    await Combine(*(cocotb.start_soon(core.load()) for core in cores))
     with Path(job["choices"]).open("w", buffering=1) as choices:
         everything = [task for core in cores for task in core.start(choices.write)]
         try:
@@ -106,8 +108,16 @@ class CoreDriver:
         self.ports["i"].valid.value = 0
         for stream in spec["beats"]:
             self.ports[stream].ready.value = 0
+        if spec["load"]:
+            getattr(dut, f"{self.prefix}__load").value = 0
         for name, value in spec["constants"].items():
             getattr(dut, f"{self.prefix}__{name}").value = value
+
+    async def load(self) -> None:
+        """Put a state in place: a value of its port a cycle."""
+        for value in self.spec["load"]:
+            getattr(self.dut, f"{self.prefix}__load").value = int(value, 16)
+            await RisingEdge(self.dut.clk)
 
     def start(self, tell: Callable[[str], object]) -> list[Task[None]]:
         """Begin; ``tell`` is called with each choice as it comes."""
@@ -179,5 +189,6 @@ class CoreDriver:
         for counter in ("tokens", "cycles", "columns"):
             value = getattr(self.dut, f"{self.prefix}__{counter}").value.to_unsigned()
             self.results[f"count.{counter}"] = value
+        self.results["cpu_s"] = time.process_time()
         if self.spec["watch"]:
             self.results["watched"] = np.array(self._columns, np.int64)

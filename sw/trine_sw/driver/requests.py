@@ -17,7 +17,15 @@ from trine_sw.driver.exchange import Request
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.link.protocol import Command, Want
-from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, Info, level_values
+from trine_sw.link.records import (
+    CELL_BYTES,
+    GENERATE_BYTES,
+    Codec,
+    Counters,
+    Info,
+    impossible_cells,
+    level_values,
+)
 from trine_sw.model import Model
 from trine_sw.sampler import STATE_SEED_0, Sampler, seed_state, tau_code
 from trine_sw.trits import pack, unpack
@@ -273,8 +281,9 @@ class Requests:
         h, c = np.asarray(state.h), np.asarray(state.c)
         if h.shape != (info.hidden,) or c.shape != (info.hidden,):
             raise TrineError(f"a state of this board has {info.hidden} cells, not {h.shape} and {c.shape}")
-        possible = np.sign(c) * (np.abs(c.astype(int)) >> info.output_shift >= 1)
-        if (np.abs(c.astype(int)) > info.cell_max).any() or ((h != 0) & (h != possible)).any():
+        # Of an unknown model's cells, which may be an LSTM's, the board knows better.
+        gated = self.model is None or self.model.config.cell == "lstm"
+        if impossible_cells(c, h, info.cell_max, info.output_shift, gated=gated).any():
             raise TrineError("this is no state of the board's model: a cell is out of range, or h against c")
         return self._writes(np.stack([c, h], axis=1).astype(np.int8))
 

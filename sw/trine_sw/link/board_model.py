@@ -31,6 +31,7 @@ from trine_sw.link.records import (
     GENERATE_BYTES,
     Codec,
     board_info,
+    impossible_cells,
     level_values,
 )
 from trine_sw.model import Model
@@ -300,10 +301,10 @@ class BoardModel:
         cells = np.frombuffer(payload[2:], np.int8).reshape(-1, CELL_BYTES)
         if first and first != self._written:
             raise _Refusal(Reason.STATE)
-        c, h = cells[:, 0].astype(int), cells[:, 1].astype(int)
-        open_h = np.sign(c) * (np.abs(c) >> self.info.output_shift >= 1)
+        info, gated = self.info, self.model.config.cell == "lstm"
+        wrong = impossible_cells(cells[:, 0], cells[:, 1], info.cell_max, info.output_shift, gated=gated)
         end = first + len(cells)
-        if end > self.info.hidden or (abs(c) > self.info.cell_max).any() or ((h != 0) & (h != open_h)).any():
+        if end > info.hidden or wrong.any():
             raise _Refusal(Reason.VALUE)
         self._new[first:end] = cells
         self._written = end % self.info.hidden

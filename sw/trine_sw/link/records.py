@@ -25,6 +25,7 @@ __all__ = [
     "Counters",
     "Info",
     "board_info",
+    "impossible_cells",
     "level_values",
     "link_for",
     "u_bits",
@@ -85,6 +86,15 @@ def u_bits(model: ModelConfig) -> int:
     """Bits of an entry of u on the wire: a signed position in :func:`level_values`; 0 where u is h's trit."""
     count = len(level_values(model))
     return 0 if count == 1 else (2 * count).bit_length()
+
+
+def impossible_cells(
+    c: NDArray[np.integer], h: NDArray[np.integer], cell_max: int, output_shift: int, *, gated: bool
+) -> NDArray[np.bool_]:
+    """Where c is out of range, or h is not what c gives or, if an output gate may be shut (``gated``), 0."""
+    magnitude = np.abs(np.asarray(c, np.int64))
+    wrong = h != np.sign(c) * (magnitude >> output_shift >= 1)
+    return (magnitude > cell_max) | (wrong & (h != 0) if gated else wrong)
 
 
 @dataclass(frozen=True)
