@@ -34,8 +34,9 @@ from trine_hw.lstm_cells import LstmCells
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
+from trine_sw.cost import link_blocks
 from trine_sw.engine import EngineConfig
-from trine_sw.fit import estimate, fit, link_blocks, sample_tokens
+from trine_sw.fit import estimate, fit, sample_tokens
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import Placement, place
 from trine_sw.random_model import random_model

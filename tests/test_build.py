@@ -75,6 +75,10 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert (folder / "top.bit").stat().st_mtime_ns == made
 
 
+#: Trits that synthesis finds no pattern in.
+WORDS = np.random.default_rng(1).integers(-1, 2, (256, 4), dtype=np.int8)
+
+
 class Echo(Elaboratable):
     """What comes over an iCEBreaker's UART goes through a memory and back: clock, reset, pins, block RAM and
     single-port RAM of that family in some hundred logic cells."""
@@ -87,7 +91,7 @@ class Echo(Elaboratable):
         m.submodules.clock = board.clock_domain(board.clock_mhz)
         m.submodules.receiver = receiver = UARTReceiver(21)
         m.submodules.transmitter = transmitter = UARTTransmitter(21)
-        m.submodules.rom = rom = ColumnROM(np.ones((256, 4), np.int8), block_ram="ice40")
+        m.submodules.rom = rom = ColumnROM(WORDS, block_ram="ice40")
         m.submodules.counters = counters = EventCounters(2, attrs={"ram_style": "huge"})
         pins = platform.request("uart")
         m.d.comb += [

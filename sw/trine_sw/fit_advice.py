@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from trine_sw.fit import Chip, fits
+from trine_sw.cost import Chip
+from trine_sw.fit import fits
 from trine_sw.model import Model
 from trine_sw.random_model import random_model
 
