@@ -89,7 +89,7 @@ def test_the_view_names_signals_of_the_file(tmp_path, simulator, suffix, read) -
     waves = tmp_path / f"run{suffix}"
     open_backend(simulator, model, waves=waves).run([1, 2, 3, 4])
     view = waves.with_suffix(".gtkw").read_text()
-    named = re.findall(r"^(?:TOP|top)\..*$", view, re.MULTILINE)
+    named = re.findall(r"^top\..*$", view, re.MULTILINE)
     for part in ("i__valid", "source.x", "issue.addr", "issue.trits", "lanes.sum_0", "block_0.c_0_0"):
         assert any(part in name for name in named), part
     assert not set(named) - read(waves)

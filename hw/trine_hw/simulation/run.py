@@ -172,7 +172,7 @@ def simulate(
         if waves is not None:
             with replacing(waves) as file, (work / _WAVES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
-            write_view(waves, (folder / "top.v").read_text(), simulator)
+            write_view(waves, (folder / "top.v").read_text())
         with np.load(work / "results.npz") as results:
             return [
                 _decode(

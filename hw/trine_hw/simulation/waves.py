@@ -92,14 +92,13 @@ def view_signals(verilog: str) -> list[tuple[str, list[tuple[str, str]]]]:
     return view
 
 
-def write_view(waves: Path, verilog: str, simulator: str) -> Path:
+def write_view(waves: Path, verilog: str) -> Path:
     """Write the save file beside ``waves``; returns its path. Open it by ``gtkwave FILE.gtkw``."""
-    scope = "TOP." if simulator == "verilator" else ""
     lines = [f'[dumpfile] "{waves.resolve()}"', "[timestart] 0"]
     for heading, signals in view_signals(verilog):
         lines += [_HEADING, f"-{heading}"]
         for form, name in signals:
-            lines += [form, scope + name]
+            lines += [form, name]
     path = waves.with_suffix(".gtkw")
     with replacing(path) as file:
         file.write(("\n".join(lines) + "\n").encode())
