@@ -277,7 +277,7 @@ def test_train_writes_model_and_record(tmp_path):
     model = train("tiny")
     record = json.loads((tmp_path / "docs/results/tiny-training.json").read_text())
     loaded = Model.load(tmp_path / "models/tiny.trine")
-    assert loaded.digest() == model.digest()
+    assert model is not None and loaded.digest() == model.digest()
     assert loaded.training == record
     quality = evaluate(loaded, "tiny", "valid")
     assert record["ternary"]["valid_nats"] == quality["nats_per_token"]
@@ -342,7 +342,7 @@ def test_finished_part_is_not_trained_again(monkeypatch):
 
     monkeypatch.setattr(Run, "_step", step)
     model = train("tiny", resume=True)
-    assert "float" in model.training
+    assert model is not None and "float" in model.training
 
 
 def test_loss_that_is_no_number_stops(tmp_path):
