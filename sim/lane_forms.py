@@ -9,6 +9,7 @@ the sum.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -25,17 +26,17 @@ _LANES = 18
 _START, _LOWER = -37, -9  # thresholds as good as any
 
 
-def _selected(words: list[Value], signs: Value) -> Value:
+def _selected(words: list[Value], signs: Value) -> Any:
     """The three products, sign-selected one by one."""
     return sum(sign_select(word, signs[bank]) for bank, word in enumerate(words))
 
 
-def _sorted(words: list[Value], signs: Value) -> Value:
+def _sorted(words: list[Value], signs: Value) -> Any:
     """All columns of a slot have one sign: the weights' sum is added or subtracted as a whole."""
     return sum(word.as_signed() for word in words)
 
 
-def _popcount(words: list[Value], signs: Value) -> Value:
+def _popcount(words: list[Value], signs: Value) -> Any:
     """Twice the positive products and once the zeros, less three."""
     products = [sign_select(word, signs[bank]) for bank, word in enumerate(words)]
     ups = sum(product[0] & ~product[1] for product in products)
@@ -43,7 +44,7 @@ def _popcount(words: list[Value], signs: Value) -> Value:
     return ((ups << 1) + zeros - BANKS).as_signed()
 
 
-def _difference(words: list[Value], signs: Value) -> Value:
+def _difference(words: list[Value], signs: Value) -> Any:
     """Positive products less negative ones."""
     products = [sign_select(word, signs[bank]) for bank, word in enumerate(words)]
     ups = sum(product[0] & ~product[1] for product in products)
@@ -67,7 +68,7 @@ class LaneForm(wiring.Component):
 
     def __init__(
         self,
-        products: Callable[[list[Value], Value], Value],
+        products: Callable[[list[Value], Value], Any],
         *,
         registered: bool = True,
         restart: str = "reset",
@@ -116,7 +117,7 @@ class LaneForm(wiring.Component):
             m.d.comb += [self.o[lane].eq(lane_sum), self.below[lane].eq(lane_sum <= _LOWER)]
         return m
 
-    def _trit(self, word: Value, lane: int) -> Value:
+    def _trit(self, word: Value, lane: int) -> Any:
         """Two bits, two's complement."""
         if not self.packed:
             return word[2 * lane : 2 * lane + 2]

@@ -43,6 +43,10 @@ def check_command(line: str) -> None:
         return
     command = cli.get_command(context, words[0])
     assert command is not None, f"there is no command trine {words[0]}"
+    if isinstance(command, click.Group) and words[1:]:
+        words = words[1:]
+        command = command.get_command(click.Context(command), words[0])
+        assert command is not None, f"there is no such command of a group: {line}"
     _, rest, _ = command.make_parser(click.Context(command)).parse_args(words[1:])
     assert not rest, f"trine {words[0]} does not take {rest}"
 

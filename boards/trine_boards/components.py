@@ -31,12 +31,16 @@ _WEIGHTS |= {"DP16KD": ("block RAM", 1), "PDPW16KD": ("block RAM", 1), "TRELLIS_
 
 
 def component_of(name: str) -> str:
-    """The component of a cell.
+    """The component of a cell. Yosys names a LUT after a net that it is at, so that what reads a column's
+    word is named after the ROM, which has no LUT: it is the lanes'.
 
     >>> component_of("uart.link.core.lanes.sum_3_TRELLIS_FF_Q"), component_of("uart.link.items.rest_LUT4_A")
     ('lanes', 'link')
+    >>> component_of("uart.link.core.rom_0_1.flop[7]_LUT4_B")
+    'lanes'
     """
-    return next(component for component, pattern in _PATTERNS if pattern.search(name))
+    found = next(component for component, pattern in _PATTERNS if pattern.search(name))
+    return "lanes" if found == "column ROM" and re.search("LUT4|CCU2C|PFUMX|L6MUX", name) else found
 
 
 def resources_of(netlist: Path) -> dict[str, Counter[str]]:

@@ -74,9 +74,8 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
         ):
             axes.plot(gops / read, gops, mark, color=colour, label=f"{name}, {what}: {gops:,.0f} GOp/s")
     axes.axvline(2 / _TRIT_BITS, color="gray", lw=0.8)
-    axes.text(
-        1.03, axes.get_ylim()[0] * 1.3, "every bit read is\nhalf a weight used", fontsize=7, color="gray"
-    )
+    note = "right of here, more weights\ncount than are read"
+    axes.text(1.05, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=7, color="gray")
     axes.set(xscale="log", yscale="log", xlabel="operations a bit read from column ROM", ylabel="GOp/s")
     axes.legend(fontsize=8)
     save_svg(figure, path)
@@ -97,8 +96,7 @@ def draw_activity(
     figure, (over, spread) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained", width_ratios=(2, 1))
     shown = slice(0, 120)
     at = np.arange(len(tokens))[shown]
-    over.bar(at, x[shown], width=1.0, label="x", color="C0")
-    over.bar(at, active_h[shown], bottom=x[shown], width=1.0, label="h", color="C1")
+    over.stackplot(at, x[shown], active_h[shown], step="mid", labels=("x", "h"), colors=("C0", "C1"))
     over.plot(at, changed[shown], "k.", ms=3, label="h changed")
     over.plot(at, cycles[shown], color="C3", lw=1.2, label=f"cycles, {engine.banks} banks")
     over.set(xlabel="token", ylabel="columns; cycles", title=f"{text}, from its beginning")

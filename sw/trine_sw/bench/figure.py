@@ -31,7 +31,7 @@ def draw_bench(bench: Bench, path: Path) -> None:
     sizes.plot(units, [point.cycles for point in bench.hidden_sweep], "o-", label="active columns")
     sizes.set(xscale="log", yscale="log", xlabel="units, H = E", ylabel="cycles a token")
     sizes.set_title(f"{first.banks} banks, at most 1,200 lanes, a quarter active", fontsize=9)
-    sizes.set_xticks(units, [str(each) for each in units])
+    sizes.set_xticks(units, [str(each) for each in units], rotation=60, fontsize=8)
     sizes.minorticks_off()
     sizes.legend(fontsize=8)
 
