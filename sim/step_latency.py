@@ -1,6 +1,7 @@
 """Where the time of one step over the UART goes: ``python sim/step_latency.py``, on a simulated board.
 
-A token is sent alone; the simulation then goes on bit by bit, so that each byte of the reply has its time.
+A token is sent alone; the simulation then goes on in steps of about a bit, so that each byte of the reply has
+its time: that of the middle of its stop bit, to a step.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ __all__ = ["reply_times"]
 
 _PARTS = ("COBS code", "session", "session", "sequence", "sequence", "code")
 _BITS = 10  # of a byte on the line
+_STEP = DIVISOR + 1  # cycles: a bit, and the one in which the bench takes its next command
 
 
 def reply_times(board: VirtualBoard, request: bytes) -> list[tuple[int, int]]:
-    """For each byte of the reply its value, and the bit times from the request's last bit to its own."""
+    """For each byte of the reply its value, and the clock cycles from the request's last bit to its own."""
     board.write(request)
     start, found = board._bits, []
     while not found or found[-1][0]:
         for byte in board.read(0):
-            found.append((byte, board._bits - start))
+            found.append((byte, (board._bits - start) * _STEP))
     return found
 
 
@@ -43,11 +45,14 @@ def main() -> None:
     frame = decode(part)
     assert frame is not None
     names = [*_PARTS, *["h, five trits"] * len(frame.payload), *["CRC-32"] * 4, "closing zero"]
-    print(f"request: {len(request)} bytes, {_BITS * len(request)} bit times of {DIVISOR} clock cycles")
-    for (byte, at), name in zip(times, names, strict=True):
-        print(f"{at:5} bit times  {byte:#04x}  {name}")
-    total = _BITS * len(request) + times[-1][1]
-    print(f"{total} bit times in all: {total:g} us at 1,000,000 baud")
+    print(f"request: {len(request)} bytes, {_BITS * len(request)} bit times")
+    for (byte, cycles), name in zip(times, names, strict=True):
+        print(f"{cycles / DIVISOR:7.1f} bit times  {byte:#04x}  {name}")
+    line = _BITS * (len(request) + len(times))
+    total = _BITS * len(request) + times[-1][1] / DIVISOR
+    print(
+        f"{line} bit times of bytes, {total:.0f} in all: {DIVISOR * (total - line):.0f} clock cycles between"
+    )
 
 
 if __name__ == "__main__":
