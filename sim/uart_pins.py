@@ -62,8 +62,8 @@ def run_uart_tests(simulator: str, work: Path) -> tuple[int, int]:
     def make(folder: Path) -> list[list[str]]:
         (folder / "top.v").write_text(text)
         if simulator == "verilator":
-            return build._verilator((), folder, tool)
-        return build._icarus(folder, tool)
+            return build._verilator((), folder, tool, waves=False)
+        return build._icarus(folder, tool, waves=False)
 
     digest = hashlib.sha256(text.encode() + build.sources_digest(tool)).hexdigest()[:24]
     folder = build.kept(f"uart-{simulator}-{digest}", tool, make)

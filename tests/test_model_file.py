@@ -334,7 +334,7 @@ def test_failed_save_keeps_the_old_file(model, tmp_path, monkeypatch):
         {"hidden": 0},
         {"cell_max": 128},
         {"output_shift": 6},
-        {"layers": 2},
+        {"layers": 17},
         {"head_levels": (0,)},
         {"head_levels": (1, 2)},
         {"head_levels": (0, 128)},

@@ -35,7 +35,7 @@ _SAMPLE = 400
 _BALANCE_SAMPLE = 4000
 #: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor.
 _WIDE = 0.5
-_RELAYS = 1.05
+_RELAYS = 1.01
 
 
 class DoesNotFit(TrineError):
