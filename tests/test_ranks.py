@@ -19,9 +19,8 @@ from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.ranks import Ranks, training_device  # noqa: E402
 from trine_sw.training_run import Run  # noqa: E402
 
-#: Trains 5 updates by SGD, is interrupted, goes on from the checkpoint to the end of the epoch, and leaves
-#: each process's parameters after 2 updates and at the end.
-WORKER = """
+#: What both begin with.
+HEAD = """
 import sys, torch
 sys.path.insert(0, {tests!r})
 from conftest import SEA
@@ -36,6 +35,10 @@ from test_ranks import recipe_of
 file = TextFile("sea/input.txt", "https://example.org/sea", hashlib.sha256(SEA.encode()).hexdigest())
 data.DATA_SETS["sea"] = DataSet({{"train": Part(file, 0, 90), "valid": Part(file, 90)}})
 torch.set_num_threads(1)
+"""
+#: Trains 5 updates by SGD, is interrupted, goes on from the checkpoint to the end of the epoch, and leaves
+#: each process's parameters after 2 updates and at the end.
+WORKER = """
 device = training_device("cpu")
 with Ranks.joined(device) as ranks:
     assert ranks.size == 2
@@ -66,14 +69,19 @@ with Ranks.joined(device) as ranks:
     whole = Run(recipe_of(SEA), "ternary", Path("whole.pt"), device=device, ranks=ranks)
     whole.fit()
     parameters(whole, "whole")
+print(f"rank {{ranks.rank}} done")
+"""
+#: The whole of ``train``, in processes of its own: a second process group on one store may never meet.
+TRAINER = """
 from trine_sw.recipes import RECIPES
 from trine_sw.recurrence import Numerics
 from trine_sw.train import train
 Numerics.fastest = lambda device: Numerics()
 RECIPES["shared"] = recipe_of(SEA)
 model = train("shared", device="cpu")
-assert (model is None) == (ranks.rank == 1)
-print(f"rank {{ranks.rank}} done")
+rank = int(os.environ["RANK"])
+assert (model is None) == (rank == 1)
+print(f"rank {{rank}} done")
 """
 
 
@@ -93,16 +101,24 @@ def test_two_processes(sea, tmp_path):
     gradients are made.
     """
     root = Path(__file__).parent.parent
-    (tmp_path / "worker.py").write_text(WORKER.format(tests=str(root / "tests")))
     paths = [str(root / name) for name in ("sw", "hw", "boards", "tests")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    ended = subprocess.run(
-        [*command, "worker.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
-    assert ended.stdout.count("epoch 1:") == 4  # of four runs, by the first process alone
+    told = ""
+    for part in (WORKER, TRAINER):
+        (tmp_path / "worker.py").write_text((HEAD + part).format(tests=str(root / "tests")))
+        ended = subprocess.run(
+            [*command, "worker.py"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
+        told += ended.stdout
+    assert told.count("epoch 1:") == 4  # of four runs, by the first process alone
     record = json.loads((tmp_path / "docs/results/shared-training.json").read_text())
     model = Model.load(tmp_path / "models/shared.trine")
     assert record["ternary"]["valid_nats"] == evaluate(model, "sea", "valid")["nats_per_token"]
