@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from amaranth.hdl import Assume, Module, Value
+from amaranth.hdl import Assume, Module, Value, unsigned
 from amaranth.lib import wiring
 
 from formal.breaking import broken
@@ -26,6 +26,8 @@ from trine_hw.link.uart import UARTReceiver
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.state_queue import StateQueue
+from trine_hw.state_scanner import StateScanner
+from trine_hw.stream_register import StreamRegister
 from trine_hw.token_source import TokenSource
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.protocol import LinkConfig
@@ -201,6 +203,18 @@ CASES = {
         StateQueue,
         lambda kind: kind(Geometry(CONFIG, FOLDED)),
         ("front = ~self.o.valid | self.taken", "front = ~self.o.valid | self.taken | waits"),
+        2,
+    ),
+    "state scanner": Case(
+        StateScanner,
+        lambda kind: kind(3, 2, 2, 1),
+        ("room.eq(~self.o.valid | self.o.ready)", "room.eq(1)"),
+        2,
+    ),
+    "stream register": Case(
+        StreamRegister,
+        lambda kind: kind(unsigned(3)),
+        ("with m.If(self.o.ready | ~self.o.valid):", "with m.If(self.o.ready | ~self.o.valid | waits):"),
         2,
     ),
     "scanner": Case(
