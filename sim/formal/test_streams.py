@@ -106,7 +106,7 @@ CASES = {
         Core,
         lambda kind: kind(TINY, EngineConfig(6, 1)),
         ("sent[i].eq(head.o.valid & done[i] & ~head.o.ready)", "sent[i].eq(head.o.valid & ~head.o.ready)"),
-        24,
+        30,
         induction=False,
     ),
     "uart receiver": Case(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden, State
+from trine_sw.link.items import Refusal, read_items
 from trine_sw.link.protocol import (
     BAD_FRAME,
     DONE,
@@ -37,18 +38,12 @@ from trine_sw.link.records import (
 from trine_sw.model import Model
 from trine_sw.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
 from trine_sw.timing import TimingModel
-from trine_sw.trits import TRITS_PER_BYTE, pack
+from trine_sw.trits import pack
 
 __all__ = ["BoardModel"]
 
 #: Cycles between tokens: more than any token takes, so that each finds the engine idle.
 _IDLE = 1 << 24
-_LARGEST = 3**TRITS_PER_BYTE - 1
-
-
-class _Refusal(Exception):
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
 
 
 class BoardModel:
@@ -123,7 +118,7 @@ class BoardModel:
         try:
             payload = self._execute(frame)
             reply = encode(Frame(self._session, frame.sequence, DONE | frame.code, payload))
-        except _Refusal as refusal:
+        except Refusal as refusal:
             self._halted = True
             reply = self._refuse(frame, refusal.reason)
         self._replies[frame.sequence % self.link.window] = reply
@@ -153,7 +148,7 @@ class BoardModel:
     def _execute(self, frame: Frame) -> bytes:
         payload = frame.payload
         if self._halted and frame.code != Command.RESUME:
-            raise _Refusal(Reason.HALTED)
+            raise Refusal(Reason.HALTED)
         if frame.code == Command.STEP:
             return self._step(payload)
         if frame.code == Command.GENERATE:
@@ -163,9 +158,9 @@ class BoardModel:
         if frame.code == Command.WRITE:
             return self._write(payload)
         if frame.code not in (Command.RESET, Command.COUNTERS, Command.RESUME):
-            raise _Refusal(Reason.COMMAND)
+            raise Refusal(Reason.COMMAND)
         if payload:
-            raise _Refusal(Reason.LENGTH)
+            raise Refusal(Reason.LENGTH)
         if frame.code == Command.COUNTERS:
             return b"".join(struct.pack("<I", count % 2**32) for count in self.counts.values())
         if frame.code == Command.RESET:
@@ -176,13 +171,13 @@ class BoardModel:
 
     def _step(self, payload: bytes) -> bytes:
         if not payload:
-            raise _Refusal(Reason.LENGTH)
+            raise Refusal(Reason.LENGTH)
         head = Want.LOGITS | Want.CHOICE
         bits, items = payload[0], payload[1:]
         if bits > int(~Want(0)) or bits & 3 == 3 or (bits & head and not self.engine.head == "board"):
-            raise _Refusal(Reason.VALUE)
+            raise Refusal(Reason.VALUE)
         want = Want(bits)
-        tokens, x = self._check_items(items, self.codec.record_bytes(want))
+        tokens, x = read_items(items, self.codec, self.codec.record_bytes(want))
         state = self._starting_state()
         if tokens is not None:
             trace = self._golden.run(tokens, state)
@@ -211,49 +206,18 @@ class BoardModel:
                 planes.append(np.frombuffer(packed, np.uint8).reshape(count, -1))
         return np.concatenate(planes, axis=1).tobytes()
 
-    def _check_items(
-        self, items: bytes, record: int
-    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int8] | None]:
-        """Tokens (n,) or trits (n, E) of a request; refuses at the first thing that is wrong."""
-        size, room = self.codec.item_bytes, self.link.max_payload
-        whole, rest = divmod(len(items), size)
-        on_board, width = self.info.embedding_on_board, self.info.embedding
-        used = 0
-        tokens, vectors = [], []
-        for index in range(whole + bool(rest)):
-            item = items[index * size : (index + 1) * size]
-            if on_board:
-                if len(item) < size:
-                    break
-                tokens.append(int.from_bytes(item, "little"))
-                if tokens[-1] >= self.info.vocab_size:
-                    raise _Refusal(Reason.TOKEN)
-            else:
-                trits = [byte // 3**k % 3 - 1 for byte in item for k in range(TRITS_PER_BYTE)]
-                if max(item) > _LARGEST or any(trits[width:]):
-                    raise _Refusal(Reason.VALUE)
-                if len(item) < size:
-                    break
-                vectors.append(trits[:width])
-            used += record
-            if used > room:
-                raise _Refusal(Reason.ROOM)
-        if rest or not whole:
-            raise _Refusal(Reason.LENGTH)
-        return (np.array(tokens), None) if on_board else (None, np.array(vectors, np.int8))
-
     def _generate(self, payload: bytes) -> bytes:
         if len(payload) != GENERATE_BYTES + self.codec.token_bytes:
-            raise _Refusal(Reason.LENGTH)
+            raise Refusal(Reason.LENGTH)
         count, tau, flags, seed = struct.unpack_from("<HHBI", payload)
         able = self.info.embedding_on_board and self.info.head_on_board
         if not able or flags > 3 or not count or tau >> TAU_BITS:
-            raise _Refusal(Reason.VALUE)
+            raise Refusal(Reason.VALUE)
         token = int.from_bytes(payload[GENERATE_BYTES:], "little")
         if token >= self.info.vocab_size:
-            raise _Refusal(Reason.TOKEN)
+            raise Refusal(Reason.TOKEN)
         if count * self.codec.token_bytes > self.link.max_payload:
-            raise _Refusal(Reason.ROOM)
+            raise Refusal(Reason.ROOM)
         if flags & 1:
             self._sampler.state = seed_state(seed)
         if flags & 2:
@@ -281,14 +245,14 @@ class BoardModel:
 
     def _read(self, payload: bytes) -> bytes:
         if len(payload) != 4:
-            raise _Refusal(Reason.LENGTH)
+            raise Refusal(Reason.LENGTH)
         if self._written:
-            raise _Refusal(Reason.STATE)
+            raise Refusal(Reason.STATE)
         first, count = struct.unpack("<HH", payload)
         if not count or first + count > self.info.hidden:
-            raise _Refusal(Reason.VALUE)
+            raise Refusal(Reason.VALUE)
         if 4 + CELL_BYTES * count > self.link.max_payload:
-            raise _Refusal(Reason.ROOM)
+            raise Refusal(Reason.ROOM)
         state = self._starting_state()
         cells = np.stack([state.c[0], state.h[0]], axis=1)[first : first + count]
         generator = self._sampler.state if self.info.head_on_board else 0
@@ -296,16 +260,16 @@ class BoardModel:
 
     def _write(self, payload: bytes) -> bytes:
         if len(payload) < 2 + CELL_BYTES or len(payload) % CELL_BYTES:
-            raise _Refusal(Reason.LENGTH)
+            raise Refusal(Reason.LENGTH)
         first = int.from_bytes(payload[:2], "little")
         cells = np.frombuffer(payload[2:], np.int8).reshape(-1, CELL_BYTES)
         if first and first != self._written:
-            raise _Refusal(Reason.STATE)
+            raise Refusal(Reason.STATE)
         info, gated = self.info, self.model.config.cell == "lstm"
         wrong = impossible_cells(cells[:, 0], cells[:, 1], info.cell_max, info.output_shift, gated=gated)
         end = first + len(cells)
         if end > info.hidden or wrong.any():
-            raise _Refusal(Reason.VALUE)
+            raise Refusal(Reason.VALUE)
         self._new[first:end] = cells
         self._written = end % self.info.hidden
         if not self._written:
