@@ -32,6 +32,7 @@ class Schedule:
     dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
     sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
         every figure are over all.
+    exact : epochs at the end whose training steps are over all words too, where those before are not.
     """
 
     epochs: int
@@ -45,6 +46,7 @@ class Schedule:
     decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=_LATER)
     locked: bool = field(default=False, metadata=_LATER)
     sampled: int = field(default=0, metadata=_LATER)
+    exact: int = field(default=0, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +184,10 @@ RECIPES = {
                     output_shift=1,
                     head_levels=(0, 1, 2, 3),
                 ),
-                schedule=Schedule(epochs=9, batch=20, steps=35, learning_rate=3e-3, dropout=0.25),
-                baseline=Schedule(epochs=9, batch=20, steps=35, dropout=0.4),
+                schedule=Schedule(
+                    epochs=24, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=8
+                ),
+                baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=6),
                 options=CellOptions(scale="norm"),
                 head="float",
                 ternary_head=Schedule(epochs=3, batch=20, steps=35, learning_rate=3e-3, dropout=0.25),

@@ -102,10 +102,11 @@ class Run:
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
+        self.sampler: CandidateSampler | None = None
         if self.schedule.sampled:
             counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
             sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
-            self.model.sampler = sampler.to(device)
+            self.sampler = sampler.to(device)
         of_ternary = kind == "ternary"
         objective = _Objective(
             self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
@@ -201,6 +202,8 @@ class Run:
             bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
             while self.epoch < self.schedule.epochs:
                 self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
+                exact = self.epoch >= self.schedule.epochs - self.schedule.exact
+                self.model.sampler = None if exact else self.sampler
                 inputs, targets = self._streams()
                 start, first = time.monotonic(), self.update
                 while self.update < self.updates:
