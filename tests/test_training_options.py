@@ -233,10 +233,13 @@ def test_sampled_softmax_has_the_gradient_of_the_full_one(head):
 
 
 def test_sampled_run_trains(tiny, tmp_path):
-    schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, epochs=1)
+    schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, exact=1, epochs=2)
     run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
-    assert run.model.sampler is not None
+    sampled: dict[int, bool] = {}
+    step = run._step
+    run._step = lambda *tokens: sampled.update({run.epoch: run.model.sampler is not None}) or step(*tokens)
     run.fit()
+    assert sampled == {0: True, 1: False}
     assert run.log[-1]["valid_nats"] < 0.8 * math.log(tiny.config.vocab_size)
 
 
