@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/trine demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -63,7 +63,8 @@ class TernaryLayer(nn.Module, ABC):
         rows = self.weight_gates * size
         self.weight = nn.Parameter(torch.empty(rows, config.columns))
         self.bias = nn.Parameter(torch.zeros(config.rows))
-        self.gain = nn.Parameter(torch.ones(rows)) if options.scale == "norm" else None
+        # With a quarter of the columns active, a row of trits of norm 1 has a sum of about 1/3.
+        self.gain = nn.Parameter(torch.full((rows,), 3.0)) if options.scale == "norm" else None
         bound = 1.5 / math.sqrt(size)
         nn.init.uniform_(self.weight, -bound, bound)
         keep = GATE_KINDS[config.cell].index("keep")

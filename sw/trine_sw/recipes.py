@@ -185,12 +185,15 @@ RECIPES = {
                     head_levels=(0, 1, 2, 3),
                 ),
                 schedule=Schedule(
-                    epochs=24, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=8
+                    epochs=28, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=4
                 ),
-                baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=6),
+                baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=4),
                 options=CellOptions(scale="norm"),
+                embedding_factor=1.0,
                 head="float",
-                ternary_head=Schedule(epochs=3, batch=20, steps=35, learning_rate=3e-3, dropout=0.25),
+                ternary_head=Schedule(
+                    epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=1
+                ),
             )
             for cell in ("lstm", "gru")
         ),
