@@ -4,7 +4,7 @@ import math
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer
 
 __all__ = ["ECP5ClockDomain", "pll_dividers"]
 
@@ -40,9 +40,11 @@ def pll_dividers(input_mhz: float, output_mhz: float) -> tuple[int, int]:
 
 
 class ECP5ClockDomain(wiring.Component):
-    """Drives ``sync`` from the platform's default clock through a PLL, in reset until the PLL has locked.
+    """Drives ``sync`` from the platform's default clock through a PLL, once that has locked.
 
-    nextpnr derives the constraint of ``sync`` from that of the default clock.
+    ``sync`` has no reset: configuration leaves every register at its start value, and there it stays until
+    the first edge. A reset would be a wire to each of some ten thousand registers, all over the chip, to be
+    crossed in one cycle. nextpnr derives the constraint of ``sync`` from that of the default clock.
 
     Parameters
     ----------
@@ -59,8 +61,9 @@ class ECP5ClockDomain(wiring.Component):
         input_mhz = platform.default_clk_frequency / 1e6
         feedback, divider = pll_dividers(input_mhz, self.output_mhz)
         clk_in = platform.request(platform.default_clk).i
-        core_clk, fed_back, locked = Signal(), Signal(), Signal()
-        m.domains.sync = ClockDomain()
+        core_clk, fed_back, locked, running = Signal(), Signal(), Signal(), Signal()
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.domains.ungated = ungated = ClockDomain(local=True, reset_less=True)
         m.submodules.pll = Instance(
             "EHXPLLL",
             # The loop filter is set by these attributes, as Lattice's and Trellis' generators do.
@@ -103,6 +106,8 @@ class ECP5ClockDomain(wiring.Component):
             o_CLKOS=core_clk,
             o_LOCK=locked,
         )
-        m.d.comb += ClockSignal().eq(core_clk)
-        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+        m.d.comb += ungated.clk.eq(core_clk)
+        m.submodules.running = FFSynchronizer(locked, running, o_domain="ungated", reset_less=False)
+        # The global clock buffer starts and stops between two edges.
+        m.submodules.gate = Instance("DCCA", i_CLKI=core_clk, i_CE=running, o_CLKO=ClockSignal())
         return m
