@@ -28,7 +28,8 @@ class CellOptions:
 
     Parameters
     ----------
-    scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a gain.
+    scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a
+        gain that is not trained.
     slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
     slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
         annealing.
@@ -63,8 +64,10 @@ class TernaryLayer(nn.Module, ABC):
         rows = self.weight_gates * size
         self.weight = nn.Parameter(torch.empty(rows, config.columns))
         self.bias = nn.Parameter(torch.zeros(config.rows))
-        # With a quarter of the columns active, a row of trits of norm 1 has a sum of about 1/3.
-        self.gain = nn.Parameter(torch.full((rows,), 3.0)) if options.scale == "norm" else None
+        # With a quarter of the columns active, a row of trits of norm 1 has a sum of about 1/3. A gain that
+        # is trained falls towards 0, where no gate moves (docs/training.md), so it stays what it is.
+        gain = nn.Parameter(torch.full((rows,), 3.0), requires_grad=False)
+        self.gain = gain if options.scale == "norm" else None
         bound = 1.5 / math.sqrt(size)
         nn.init.uniform_(self.weight, -bound, bound)
         keep = GATE_KINDS[config.cell].index("keep")

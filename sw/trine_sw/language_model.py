@@ -115,7 +115,11 @@ class TernaryLanguageModel(LanguageModel):
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
         for number in range(config.layers):
             self.add_module(_layer_name(config, number), ternary_layer(config.of_layer(number), options))
-        self.head = None if tied else nn.Parameter(torch.randn(config.vocab_size, config.hidden) * 0.05)
+        # u is as large as its last level at once: a float head of larger weights is mostly noise at first,
+        # against which cells learn to be silent. Of a ternary head only the weights' order counts.
+        deviation = 0.05 if head == "ternary" else 0.005
+        weights = torch.randn(config.vocab_size, config.hidden) * deviation
+        self.head = None if tied else nn.Parameter(weights)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
         self.log_head_scale = nn.Parameter(torch.tensor(0.1).log()) if head == "ternary" else None
 

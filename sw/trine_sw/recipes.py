@@ -185,7 +185,7 @@ RECIPES = {
                     head_levels=(0, 1, 2, 3),
                 ),
                 schedule=Schedule(
-                    epochs=28, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=4
+                    epochs=epochs, batch=20, steps=35, learning_rate=2e-3, dropout=0.3, sampled=2048, exact=3
                 ),
                 baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=4),
                 options=CellOptions(scale="norm"),
@@ -195,7 +195,7 @@ RECIPES = {
                     epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=1
                 ),
             )
-            for cell in ("lstm", "gru")
+            for cell, epochs in (("lstm", 26), ("gru", 20))
         ),
         Recipe(
             name="wikitext2-lstm-512",
