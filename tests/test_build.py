@@ -69,6 +69,9 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert tools == ["yosys", "nextpnr-ecp5", "ecppack"]
     assert facts["command"] in (results / "ulx3s-tiny.md").read_text()
 
+    _check_gated_clock(json.loads((folder / "top.json").read_text())["modules"]["top"]["cells"])
+    assert facts["fmax_mhz"] < 400  # of the engine, not of the clock that runs ungated
+
     made = (folder / "top.bit").stat().st_mtime_ns
     result, done = build()
     assert result.exit_code == 0 and done == dict.fromkeys(steps, "kept")
@@ -104,6 +107,19 @@ class Echo(Elaboratable):
             transmitter.i.payload.eq(rom.o.as_value() ^ counters.word),
         ]
         return m
+
+
+def _check_gated_clock(cells):
+    """All registers but the two that hear of the PLL's lock run by a clock that waits for it."""
+    (gate,) = (cell for cell in cells.values() if cell["type"] == "DCCA")
+    (pll,) = (cell for cell in cells.values() if cell["type"] == "EHXPLLL")
+    flops = [cell["connections"] for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
+    gate, pll = gate["connections"], pll["connections"]
+    waiting = [flop for flop in flops if flop["CLK"] != gate["CLKO"]]
+    assert gate["CLKI"] == pll["CLKOS"] and {str(flop["CLK"]) for flop in waiting} == {str(gate["CLKI"])}
+    by_output = {str(flop["Q"]): flop for flop in waiting}
+    assert len(waiting) == 2 < len(flops)
+    assert by_output[str(by_output[str(gate["CE"])]["DI"])]["DI"] == pll["LOCK"]
 
 
 def test_bitstream_for_an_ice40(tmp_path):
