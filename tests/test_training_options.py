@@ -232,6 +232,21 @@ def test_sampled_softmax_has_the_gradient_of_the_full_one(head):
     assert torch.equal(model.eval().loss(tokens, targets, state)[0], model.loss(tokens, targets, state)[0])
 
 
+@pytest.mark.parametrize("kind", ["ternary", "float"])
+def test_parts_have_shares_of_the_learning_rate(tiny, tmp_path, kind):
+    """Adam's first step is as long as the rate, whatever the gradient is."""
+    schedule = replace(SCHEDULE, warmup=0, embedding_rate=0.5, head_rate=0.25, memory=0.9)
+    run = Run(replace(tiny, schedule=schedule, baseline=schedule), kind, tmp_path / "run.pt")
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    inputs, targets = run._streams()
+    run._step(inputs[:16], targets[:16])
+    for name, parameter in run.model.named_parameters():
+        share = 0.5 if "embedding" in name else 0.25 if "head" in name else 1.0
+        longest = (parameter - before[name]).abs().max().item()
+        assert longest == pytest.approx(share * schedule.learning_rate, rel=1e-3)
+    assert {group["betas"] for group in run.optimizer.param_groups} == {(0.9, 0.9)}
+
+
 def test_sampled_run_trains(tiny, tmp_path):
     schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, exact=1, epochs=2)
     run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")

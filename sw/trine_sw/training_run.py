@@ -112,9 +112,7 @@ class Run:
             self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
         )
         self.objective = ranks.averaging(objective)
-        optimizer = torch.optim.Adam if self.schedule.optimizer == "adam" else torch.optim.SGD
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = optimizer(trained, lr=self.schedule.learning_rate, fused=True)
+        self.optimizer = self._optimizer()
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
         self.state = self.model.initial_state(self.streams)
@@ -248,7 +246,7 @@ class Run:
         self.model.train()
         position = self.epoch * self.updates + self.update
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate * self._schedule(position)
+            group["lr"] = group["share"] * self.schedule.learning_rate * self._schedule(position)
         wanted = None
         if self.teacher is not None and self.teacher_state is not None:
             with torch.no_grad():
@@ -275,6 +273,20 @@ class Run:
             return 0.25 ** sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
         rest = self.schedule.epochs * self.updates - self.schedule.warmup
         return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """Of all that is trained, in groups that know which ``share`` of the learning rate is theirs."""
+        schedule = self.schedule
+        shares = {"embedding": schedule.embedding_rate, "head": schedule.head_rate}
+        groups: dict[float, list[Tensor]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                part = next((part for part in shares if part in name), None)
+                groups.setdefault(shares[part] if part else 1.0, []).append(parameter)
+        grouped = [{"params": members, "share": share} for share, members in groups.items()]
+        if schedule.optimizer == "sgd":
+            return torch.optim.SGD(grouped, lr=schedule.learning_rate, fused=True)
+        return torch.optim.Adam(grouped, lr=schedule.learning_rate, betas=(0.9, schedule.memory), fused=True)
 
     def _end_epoch(self) -> None:
         nats, activity = self.ranks.of_first(self._validate)
