@@ -210,7 +210,7 @@ RECIPES = {
                     epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=1
                 ),
             )
-            for cell, epochs in (("lstm", 24), ("gru", 20))
+            for cell, epochs in (("lstm", 20), ("gru", 20))
         ),
         Recipe(
             name="wikitext2-lstm-512",
