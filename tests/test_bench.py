@@ -71,6 +71,7 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
 
 def test_bench_refuses(fails, small, tmp_path, monkeypatch) -> None:
     (tmp_path / "b-small.json").write_text("{}")
+    fails("bench", small, "--seconds", 0, saying="--seconds must be above 0, not 0")
     fails("bench", small, "--reports", tmp_path, saying="no report of trine build")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     fails("bench", small, "--figure", tmp_path / "a.svg", saying="trine[figures]")

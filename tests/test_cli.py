@@ -269,6 +269,7 @@ def test_random_model_of_a_text(succeeds, fails, sea, tmp_path, cell):
     assert 0.1 < np.count_nonzero(h) / h.size < 0.4
     json.loads(succeeds("eval", path, "--dataset", "sea", "--json"))
     fails("random", path, *options, "--activity", 1.5, saying="activity must be above 0")
+    fails("random", path, *options, "--seed", -1, saying="--seed must be at least 0, not -1")
     fails("random", path, "--dataset", "homer", saying="'homer'")
     assert path.read_bytes() == twin.read_bytes()
 

@@ -323,6 +323,9 @@ def test_program(fails, succeeds, tools, model_path, tmp_path):
     fails("program", model_path, *board, saying="is no bitstream")
     bitstream = tmp_path / "top.bit"
     bitstream.touch()
+    fails("program", bitstream, *board, saying="empty; make it with trine build")
+    bitstream.write_bytes(b"LFE5U-85F")
+    fails("program", bitstream, "--board", "icebreaker", saying="its name must end in .bin")
     loader = tools / "openFPGALoader"
     loader.write_text(LOADER)
     loader.chmod(0o755)

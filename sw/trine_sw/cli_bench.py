@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trine_sw.cli_model import json_option, model_argument, print_json
+from trine_sw.errors import TrineError
 
 __all__ = ["COMMANDS"]
 
@@ -39,6 +40,8 @@ def bench(
     from trine_sw.bench.bench import run_bench
     from trine_sw.whole_file import replacing
 
+    if not 0 < seconds < float("inf"):
+        raise TrineError(f"--seconds must be above 0, not {seconds:g}")
     if figure is not None:
         from trine_sw.drawing import pyplot
 

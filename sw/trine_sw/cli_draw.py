@@ -61,7 +61,7 @@ def roofline(reports: Path, output: Path) -> None:
 @draw.command()
 @model_argument
 @click.option("--dataset", required=True, help="Text to run, such as shakespeare or ptb.")
-@click.option("--split", default="test", show_default=True)
+@click.option("--split", default="valid", show_default=True)
 @click.option("--count", default=2000, show_default=True, help="Tokens of it.")
 @output_option
 def activity(model_path: Path, dataset: str, split: str, count: int, output: Path) -> None:

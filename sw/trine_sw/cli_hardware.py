@@ -297,13 +297,15 @@ def build(
 @click.option("--flash", is_flag=True, help="Write to flash, so that it stays without power.")
 def program(bitstream: Path, board_name: str, flash: bool) -> None:
     """Load a bitstream onto a board that is plugged in."""
+    from trine_boards.families import FAMILIES
     from trine_sw import toolchain
 
     board = _board(board_name)
-    if bitstream.suffix not in (".bit", ".bin"):  # the loader would write anything else to flash as it is
-        raise TrineError(f"{bitstream} is no bitstream: its name must end in .bit or .bin")
-    if not bitstream.is_file():
-        raise TrineError(f"there is no bitstream {bitstream}; make it with trine build")
+    wanted = f".{FAMILIES[board.family].bitstream}"
+    if bitstream.suffix != wanted:  # the loader would write anything else to flash as it is
+        raise TrineError(f"{bitstream} is no bitstream for {board.title}: its name must end in {wanted}")
+    if not bitstream.is_file() or not bitstream.stat().st_size:
+        raise TrineError(f"there is no bitstream {bitstream}, or it is empty; make it with trine build")
     loader = toolchain.require("openFPGALoader")
     command = [*loader.command, "--board", board.programmer]
     command += [*(["--write-flash"] if flash else []), str(bitstream)]
@@ -311,9 +313,10 @@ def program(bitstream: Path, board_name: str, flash: bool) -> None:
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         said = "; ".join(lines[-3:]) or f"status {done.returncode}"
-        raise TrineError(
-            f"openFPGALoader could not program {board.title}: {said}. Is it plugged in, and may you use it?"
-        )
+        advice = "Is it plugged in, and may you use it?"
+        if "shared libraries" in said:
+            advice = "Install that library from your system's packages (libusb-1.0-0 on Debian)"
+        raise TrineError(f"openFPGALoader could not program {board.title}: {said}. {advice}")
     click.echo(f"{board.title} runs {bitstream}")
 
 
