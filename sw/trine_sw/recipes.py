@@ -36,6 +36,8 @@ class Schedule:
     embedding_rate, head_rate : learning rates of embedding and head, as shares of the cell's. Adam gives a
         word that is seldom seen a long step each time, so that it is learned by heart.
     memory : Adam's beta2, with which it remembers the size of gradients.
+    head_decay : of the head's weights, apart from their gradients (Loshchilov and Hutter, 2019): each update
+        takes that share of the head's learning rate off them.
     """
 
     epochs: int
@@ -53,6 +55,7 @@ class Schedule:
     embedding_rate: float = field(default=1.0, metadata=_LATER)
     head_rate: float = field(default=1.0, metadata=_LATER)
     memory: float = field(default=0.999, metadata=_LATER)
+    head_decay: float = field(default=0.0, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +201,7 @@ RECIPES = {
                     embedding_rate=0.5,
                     head_rate=0.15,
                     memory=0.99,
+                    head_decay=3.0,
                     dropout=0.4,
                     sampled=2048,
                     exact=1,
@@ -210,7 +214,7 @@ RECIPES = {
                     epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=1
                 ),
             )
-            for cell, epochs in (("lstm", 20), ("gru", 20))
+            for cell, epochs in (("lstm", 14), ("gru", 14))
         ),
         Recipe(
             name="wikitext2-lstm-512",

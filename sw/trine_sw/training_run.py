@@ -278,15 +278,19 @@ class Run:
         """Of all that is trained, in groups that know which ``share`` of the learning rate is theirs."""
         schedule = self.schedule
         shares = {"embedding": schedule.embedding_rate, "head": schedule.head_rate}
-        groups: dict[float, list[Tensor]] = {}
+        groups: dict[tuple[float, float], list[Tensor]] = {}
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
                 part = next((part for part in shares if part in name), None)
-                groups.setdefault(shares[part] if part else 1.0, []).append(parameter)
-        grouped = [{"params": members, "share": share} for share, members in groups.items()]
+                decay = schedule.head_decay if part == "head" and parameter.dim() == 2 else 0.0
+                groups.setdefault((shares[part] if part else 1.0, decay), []).append(parameter)
+        grouped = [
+            {"params": members, "share": share, "weight_decay": decay}
+            for (share, decay), members in groups.items()
+        ]
         if schedule.optimizer == "sgd":
             return torch.optim.SGD(grouped, lr=schedule.learning_rate, fused=True)
-        return torch.optim.Adam(grouped, lr=schedule.learning_rate, betas=(0.9, schedule.memory), fused=True)
+        return torch.optim.AdamW(grouped, lr=schedule.learning_rate, betas=(0.9, schedule.memory), fused=True)
 
     def _end_epoch(self) -> None:
         nats, activity = self.ranks.of_first(self._validate)
