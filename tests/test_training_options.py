@@ -247,6 +247,24 @@ def test_parts_have_shares_of_the_learning_rate(tiny, tmp_path, kind):
     assert {group["betas"] for group in run.optimizer.param_groups} == {(0.9, 0.9)}
 
 
+def test_weights_of_the_head_decay(tiny, tmp_path):
+    """A step with and without decay differs by rate x decay of the head's weights, and nowhere else."""
+    after = []
+    for decay in (0.0, 5.0):
+        schedule = replace(SCHEDULE, warmup=0, head_rate=0.5, head_decay=decay)
+        run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
+        before = run.model.state_dict()["head"].clone()
+        inputs, targets = run._streams()
+        run._step(inputs[:16], targets[:16])
+        after.append({name: value.clone() for name, value in run.model.state_dict().items()})
+    plain, decayed = after
+    rate = 0.5 * SCHEDULE.learning_rate
+    torch.testing.assert_close(
+        plain.pop("head") - decayed.pop("head"), 5 * rate * before, rtol=1e-3, atol=1e-6
+    )
+    assert all(torch.equal(plain[name], decayed[name]) for name in plain)
+
+
 def test_sampled_run_trains(tiny, tmp_path):
     schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, exact=1, epochs=2)
     run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")

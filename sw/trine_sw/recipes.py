@@ -194,7 +194,7 @@ RECIPES = {
                     head_levels=(0, 1, 2, 3),
                 ),
                 schedule=Schedule(
-                    epochs=epochs,
+                    epochs=14,
                     batch=20,
                     steps=35,
                     learning_rate=2e-3,
@@ -214,7 +214,7 @@ RECIPES = {
                     epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3, sampled=2048, exact=1
                 ),
             )
-            for cell, epochs in (("lstm", 14), ("gru", 14))
+            for cell in ("lstm", "gru")
         ),
         Recipe(
             name="wikitext2-lstm-512",
