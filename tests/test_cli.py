@@ -183,11 +183,12 @@ def test_parts_that_the_file_does_not_hold(fails, succeeds, model, tmp_path):
     succeeds("info", path)
 
 
-def test_usage_errors(trine, model_path):
+def test_usage_errors(trine, fails, model_path):
+    said = ("golden, verilator, icarus, or a board's URL, such as /dev/ttyUSB0", "not 'ttyUSB0'")
+    fails("run", model_path, "--text", "!", "--backend", "ttyUSB0", saying=said)
     for arguments, words in (
         (["run", model_path], "--text or by --tokens"),
         (["run", model_path, "--text", "!", "--tokens", "x"], "--text or by --tokens"),
-        (["run", model_path, "--text", "!", "--backend", "spice"], "'golden', 'verilator', 'icarus'"),
         (["generate", model_path, "--prompt", "!", "--count", "1e3"], "not a valid integer"),
         (["eval", model_path], "--dataset"),
         (["info"], "MODEL"),

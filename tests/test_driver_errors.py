@@ -55,6 +55,9 @@ def test_wrong_states_are_refused():
     for h, c in ((saved.h[1:], saved.c[1:]), (saved.h, saved.c + 100), (np.ones(21, int), np.zeros(21, int))):
         with pytest.raises(TrineError, match="cells|no state"):
             board.state = BoardState(h, c)
+    for wrong in (None, 3):
+        with pytest.raises(TrineError, match="a state must be a BoardState"):
+            setattr(board, "state", wrong)  # noqa: B010 (wrong by type, too)
     assert np.array_equal(board.state.c, saved.c)
 
 
@@ -222,6 +225,9 @@ def test_board_that_is_reset_and_goes_on_from_a_checkpoint():
         ("socket://host", "socket://host:port"),
         ("socket://127.0.0.1:1", "cannot connect"),
         ("/dev/ttyNONE", "there is no port"),
+        ("/dev/null", "/dev/null is no serial port; trine ports lists"),
+        ("/tmp", "/tmp is no serial port; trine ports lists"),
+        (None, "None is no board: write golden:M.trine"),
     ],
 )
 def test_urls(url, message):

@@ -37,7 +37,12 @@ class _BackendName(click.Choice):
     """The name of a backend, or a board's URL."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if ":" in value or "/" in value else super().convert(value, param, ctx)
+        if value in self.choices or ":" in value or "/" in value or value.startswith("COM"):
+            return value
+        raise TrineError(
+            f"--backend must be {', '.join(self.choices)}, or a board's URL, such as /dev/ttyUSB0 "
+            f"(trine ports), golden:M.trine or socket://host:port; not {value!r}"
+        )
 
 
 backend_option = click.option(

@@ -162,6 +162,8 @@ class Conversation:
 
     def write_state(self, state: BoardState) -> Operation[None]:
         """Puts a state in place, for the next token and the next generation without a seed."""
+        if not isinstance(state, BoardState):
+            raise TrineError(f"a state must be a BoardState, as board.state gives it, not {state!r:.40}")
         writes = self.requests.writes(state)
         self._generator = state.generator
         return Operation(writes, _each(lambda payload: []))

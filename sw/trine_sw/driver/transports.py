@@ -83,6 +83,8 @@ def _explain(port: str, baud: int, error: Exception) -> str:
         return f"you may not use {port}: install the udev rule (docs/driver.md), then plug the board in again"
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "lock" in str(error):
         return f"{port} is in use by another program: end that first"
+    if number in (errno.EISDIR, errno.ENOTTY) or "Could not configure port" in str(error):
+        return f"{port} is no serial port; trine ports lists those that are there"
     if isinstance(error, ValueError):
         return f"{port} cannot be set to {baud} baud: {error}"
     return f"cannot open {port}: {error}"

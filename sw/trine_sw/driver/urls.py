@@ -31,6 +31,8 @@ def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]
     TrineError
         Where the URL has no form that is known.
     """
+    if not isinstance(url, str):
+        raise TrineError(f"{url!r} is no board: write {_FORMS}")
     scheme, _, rest = url.partition(":")
     if scheme == "socket":
         found = re.fullmatch(r"//\[?([^/]+?)\]?:(\d{1,5})/?", rest)
