@@ -36,8 +36,8 @@ class Schedule:
     embedding_rate, head_rate : learning rates of embedding and head, as shares of the cell's. Adam gives a
         word that is seldom seen a long step each time, so that it is learned by heart.
     memory : Adam's beta2, with which it remembers the size of gradients.
-    head_decay : of the head's weights, apart from their gradients (Loshchilov and Hutter, 2019): each update
-        takes that share of the head's learning rate off them.
+    head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
+        each update takes so many times the head's learning rate off them.
     """
 
     epochs: int
