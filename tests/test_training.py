@@ -165,31 +165,33 @@ def test_training_mode_computes_the_same_cells(config, options):
     assert all(map(torch.equal, state, state_eval)) and len(state) == 2 * config.layers
 
 
-def hard(value, soft):
-    """The value, with the gradient of its soft form."""
-    return soft + (value - soft).detach()
+def blend(layer, value, soft):
+    """The soft form, or the value as far as the layer is hard, with the gradient of the former."""
+    return soft + layer.hard * (value - soft).detach()
 
 
 def lstm_step(layer, z, c):
     """c and o of preactivations z (4, B, H)."""
     slope = layer.options.slope
     high, low = layer.high.unflatten(0, (4, -1)), layer.low.unflatten(0, (2, -1))
-    i, o = (hard((z[gate] >= high[gate]).float(), torch.sigmoid(slope * z[gate])) for gate in (0, 3))
-    f = hard(((z[1] >= high[1]).float() + (z[1] >= low[0]).float()) / 2, torch.sigmoid(slope * z[1]))
-    g = hard((z[2] >= high[2]).float() - (z[2] <= low[1]).float(), torch.tanh(slope * z[2]))
-    c = hard(torch.trunc(c * f), c * f) + i * g * 2**layer.config.cell_shift
+    i, o = (blend(layer, (z[gate] >= high[gate]).float(), torch.sigmoid(slope * z[gate])) for gate in (0, 3))
+    states = (z[1] >= high[1]).float() + (z[1] >= low[0]).float()
+    f = blend(layer, states / 2, torch.sigmoid(slope * z[1]))
+    g = blend(layer, (z[2] >= high[2]).float() - (z[2] <= low[1]).float(), torch.tanh(slope * z[2]))
+    c = blend(layer, torch.trunc(c * f), c * f) + i * g * 2**layer.config.cell_shift
     return c.clamp(-layer.config.cell_max, layer.config.cell_max), o
 
 
 def gru_step(layer, z, c):
     slope = layer.options.slope
     high, low = layer.high.unflatten(0, (4, -1)), layer.low.unflatten(0, (2, -1))
-    keep = hard(((z[0] >= high[0]).float() + (z[0] >= low[0]).float()) / 2, torch.sigmoid(slope * z[0]))
-    r = hard((z[1] >= high[1]).float(), torch.sigmoid(slope * z[1]))
+    states = (z[0] >= high[0]).float() + (z[0] >= low[0]).float()
+    keep = blend(layer, states / 2, torch.sigmoid(slope * z[0]))
+    r = blend(layer, (z[1] >= high[1]).float(), torch.sigmoid(slope * z[1]))
     z_n = z[2] + r * z[3]
-    m = hard((z_n >= high[2]).float() - (z_n <= low[1]).float(), torch.tanh(slope * z_n))
+    m = blend(layer, (z_n >= high[2]).float() - (z_n <= low[1]).float(), torch.tanh(slope * z_n))
     c = keep * c + (1 - keep) * m * 2**layer.config.cell_shift
-    return hard(torch.trunc(c), c), torch.tensor(1.0)
+    return blend(layer, torch.trunc(c), c), torch.tensor(1.0)
 
 
 def reference_forward(layer, x, state):
@@ -203,20 +205,23 @@ def reference_forward(layer, x, state):
         z = torch.cat([vector, h], dim=-1) @ (trits * scale).T + layer.bias
         c, o = step(layer, z.unflatten(-1, (4, -1)).unbind(1), c)
         n = torch.trunc(c / 2**config.output_shift).detach()
-        h = o * hard(n.clamp(-1, 1), torch.tanh(c / (options.window * 2**config.output_shift)))
+        h = o * blend(layer, n.clamp(-1, 1), torch.tanh(c / (options.window * 2**config.output_shift)))
         level = torch.tensor(config.head_levels, dtype=torch.float32)
         width = (len(level) - 0.5) * 2**config.output_shift
         u = n.sign() * level[n.abs().clamp_max(len(level) - 1).long()]
-        all_u.append(o * hard(u, level[-1] * torch.tanh(c / width)))
+        all_u.append(o * blend(layer, u, level[-1] * torch.tanh(c / width)))
         all_h.append(h)
     return torch.stack(all_h), torch.stack(all_u)
 
 
 @pytest.mark.parametrize(("config", "options"), CELLS)
-def test_gradients_equal_those_of_autograd(config, options):
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_gradients_equal_those_of_autograd(config, options, share):
+    """All hard, and while the cell is hardened."""
     torch.manual_seed(5)
     config = config.of_layer(config.layers - 1)
-    layer = ternary_layer(config, options).train()
+    layer = ternary_layer(config, options if share == 1 else replace(options, harden=(0, 1))).train()
+    layer.harden(share)
     with torch.no_grad():
         layer.bias.normal_(0, 1.5)
     x = torch.randint(-1, 2, (15, 4, config.embedding)).float().requires_grad_()

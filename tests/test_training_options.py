@@ -49,6 +49,51 @@ def tiny(sea, monkeypatch):
     return recipe
 
 
+# -- hardening -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", CELLS, ids=["lstm", "gru"])
+def test_hardened_cell_is_hard(config):
+    """In every bit, at the end of hardening as without any; before it, h is no trits."""
+    tokens, results = torch.randint(0, 18, (30, 4)), []
+    for harden in (None, (0.25, 0.75)):
+        torch.manual_seed(0)
+        model = TernaryLanguageModel(config, CellOptions(harden=harden)).train()
+        with torch.no_grad():
+            model.layer.bias.normal_(0, 1.5)
+        model.harden(0.5)
+        part_way = model(tokens, model.initial_state(4))[2]
+        model.harden(0.75)
+        logits, _, h = model(tokens, model.initial_state(4))
+        gradients = torch.autograd.grad(logits.square().sum(), [model.layer.weight, model.embedding])
+        results.append((part_way, logits, h, *gradients))
+    assert all(map(torch.equal, results[0][1:], results[1][1:]))
+    for values, model_is_hard in ((results[0][0], True), (results[1][0], False)):
+        assert bool(torch.isin(values, torch.tensor([-1.0, 0.0, 1.0])).all()) == model_is_hard
+
+
+def test_run_hardens_and_measures_what_is_hard(tiny, tmp_path):
+    """From the first share of the updates to the second; what is exported meanwhile is trits."""
+    recipe = replace(tiny, options=CellOptions(harden=(0.25, 0.75)))
+    run = Run(recipe, "ternary", tmp_path / "ternary.pt")
+    shares, step = [], run._step
+
+    def watched(*window):
+        nats = step(*window)
+        shares.append(float(run.model.layer.hard))
+        return nats
+
+    run._step = watched
+    run.fit()
+    count = len(shares)
+    assert shares == pytest.approx([min(1, max(0, 2 * n / count - 0.5)) for n in range(count)], abs=1e-6)
+    assert shares[0] == 0 and shares[-1] == 1 and math.isfinite(run.log[0]["valid_nats"])
+    head = Run(
+        replace(recipe, ternary_head=SCHEDULE), "head", tmp_path / "h.pt", ready={"ternary": run.model}
+    )
+    assert torch.equal(head.model.train().embedded(torch.arange(9)), run.model.embedding_trits()[:9])
+
+
 # -- the slope -------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from trine_sw.model_config import ModelConfig
 
-__all__ = ["cell_output", "level_of", "output_slopes"]
+__all__ = ["blended_output", "cell_output", "level_of", "output_slopes"]
 
 
 def level_of(n: Tensor, levels: tuple[int, ...]) -> Tensor:
@@ -22,6 +22,19 @@ def cell_output(c: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
     """h and u of cells c, before any output gate."""
     n = torch.trunc(c * 0.5**config.output_shift)
     return n.clamp(-1, 1), level_of(n, config.head_levels)
+
+
+def blended_output(
+    c: Tensor, config: ModelConfig, window: float, hard: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """``cell_output``, or a share ``hard`` of it and the rest of the soft form whose slopes are below."""
+    h, u = cell_output(c, config)
+    if hard is None:
+        return h, u
+    step, levels = float(1 << config.output_shift), config.head_levels
+    soft_h = torch.tanh(c / (window * step))
+    soft_u = torch.tanh(c / ((len(levels) - 0.5) * step)) * levels[-1]
+    return torch.lerp(soft_h, h, hard), torch.lerp(soft_u, u, hard)
 
 
 def output_slopes(c: Tensor, config: ModelConfig, window: float) -> tuple[Tensor, Tensor]:

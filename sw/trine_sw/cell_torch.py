@@ -31,6 +31,9 @@ class CellOptions:
     scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a
         gain that is not trained.
     slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
+    harden : shares of the updates between which training passes from the soft cell and real weights, x and h
+        to what the hardware computes, of which ever more is mixed in (alpha-blending, Liu and Mattina, 2019);
+        None: training computes that from the start.
     slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
         annealing.
     three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
@@ -44,6 +47,7 @@ class CellOptions:
     bernoulli: bool = False
     window: float = 2.0
     slope_first: float | None = field(default=None, metadata={"later": True})
+    harden: tuple[float, float] | None = field(default=None, metadata={"later": True})
 
 
 class TernaryLayer(nn.Module, ABC):
@@ -82,6 +86,9 @@ class TernaryLayer(nn.Module, ABC):
         # belong to the slope that they were trained at.
         self.register_buffer("ratio", None if options.slope_first is None else torch.ones(()))
         self.ratio: Tensor | None
+        # The share of hard values in training.
+        self.register_buffer("hard", torch.ones(()), persistent=False)
+        self.hard: Tensor
         self.anneal(0.0)
 
     def anneal(self, share: float) -> None:
@@ -89,15 +96,30 @@ class TernaryLayer(nn.Module, ABC):
         if self.ratio is not None and self.options.slope_first is not None:
             self.ratio.fill_((self.options.slope_first / self.options.slope) ** (1 - share))
 
+    def harden(self, share: float) -> None:
+        """Set how hard training computes when this share, 0 to 1, of the updates is done."""
+        if self.options.harden is not None:
+            begin, end = self.options.harden
+            self.hard.fill_(min(1.0, max(0.0, (share - begin) / (end - begin))))
+
     @property
     def offset(self) -> Tensor:
         """What is added to a row's scaled sum (4H,): the bias, at the present slope."""
         return self.bias if self.ratio is None else self.bias * self.ratio
 
     def quantised(self) -> tuple[Tensor, Tensor]:
-        """Trits (4H, E+H), with straight-through gradients, and the real scale (4H, 1) of each row."""
+        """Trits (4H, E+H), with straight-through gradients, and the real scale (4H, 1) of each row.
+
+        In training as hard as ``harden`` has set it: before that what is called trits is real.
+        """
         trits = ttq(self.weight)
         scale = row_scale(self.weight, trits, self.options.scale)
+        if self.training and self.options.harden:
+            # Real rows as long as the rows of trits.
+            length = trits.detach().norm(dim=-1, keepdim=True) / self.weight.detach().norm(
+                dim=-1, keepdim=True
+            )
+            trits = torch.lerp(self.weight * length, trits, self.hard)
         if self.gain is not None:
             scale = scale * self.gain.abs().clamp_min(1e-3).unsqueeze(1)
         return trits, scale if self.ratio is None else scale * self.ratio
@@ -124,8 +146,10 @@ class TernaryLayer(nn.Module, ABC):
         if options.bernoulli:
             shape = x.new_empty(*x.shape[:2], self.config.rows)
             low, high = random_thresholds(shape, self.config.cell, options.slope, options.three_state_forget)
-        steps: Steps = self.steps(self.config, options.slope, options.window, self.numerics.product)
-        return recur(x, state, trits, scale, self.offset, high, low, steps, self.numerics)
+        steps: Steps = self.steps(
+            self.config, options.slope, options.window, self.numerics.product, options.harden is not None
+        )
+        return recur(x, state, trits, scale, self.offset, high, low, self.hard, steps, self.numerics)
 
     @torch.no_grad()
     def evaluate(

@@ -53,6 +53,9 @@ class LanguageModel(nn.Module):
     def anneal(self, share: float) -> None:
         """Set lambda to what it is when this share, 0 to 1, of the epochs is done."""
 
+    def harden(self, share: float) -> None:
+        """Set how hard training computes when this share, 0 to 1, of the updates is done."""
+
     def initial_state(self, streams: int) -> State:
         """The state of B streams before the first token."""
         raise NotImplementedError
@@ -169,6 +172,10 @@ class TernaryLanguageModel(LanguageModel):
         for layer in self.stack:
             layer.anneal(share)
 
+    def harden(self, share: float) -> None:
+        for layer in self.stack:
+            layer.harden(share)
+
     def freeze_cell(self) -> None:
         """From now on train the head alone; the cell and the embedding stay, and compute as in evaluation."""
         self.frozen = True
@@ -176,9 +183,18 @@ class TernaryLanguageModel(LanguageModel):
         for layer in self.stack:
             layer.requires_grad_(False)
 
-    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """Trits x (T, B, E), in training as hard as the first layer is."""
         # A row's trits depend on no other row, so only those that are used are made.
-        below: Tensor = ttq(nn.functional.embedding(tokens, self.embedding), self.embedding_factor)
+        rows = nn.functional.embedding(tokens, self.embedding)
+        trits: Tensor = ttq(rows, self.embedding_factor)
+        if not self.training or self.frozen or self.layer.options.harden is None:
+            return trits
+        length = trits.detach().norm(dim=-1, keepdim=True) / rows.detach().norm(dim=-1, keepdim=True)
+        return torch.lerp(rows * length, trits, self.layer.hard)
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        below = self.embedded(tokens)
         u, after, all_h = below, (), []
         for number, layer in enumerate(self.stack):
             h, c = state[2 * number : 2 * number + 2]

@@ -51,7 +51,8 @@ class Steps(Protocol):
 
     ``sums_x`` and ``sums_h`` (B, R) are the sums of the columns of x and of h, in the type of products;
     ``scale`` and ``bias`` (R,) make preactivations z of them; ``high`` and ``low`` are thresholds, (R,) or
-    (B, R), whose meaning the cell knows; c (B, H) is float32.
+    (B, R), whose meaning the cell knows; c (B, H) is float32; ``hard`` () is the share of hard values, where
+    the cell computes soft ones too.
     """
 
     def forward(
@@ -63,6 +64,7 @@ class Steps(Protocol):
         high: Tensor,
         low: Tensor,
         c: Tensor,
+        hard: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """New c, h (in the type of products), u, and z."""
         ...
@@ -78,6 +80,7 @@ class Steps(Protocol):
         back: Tensor,
         gradient_u: Tensor,
         gradient_c: Tensor,
+        hard: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Gradients of z (in the type of products) and of the c before.
 
@@ -100,18 +103,29 @@ def recur(
     bias: Tensor,
     high: Tensor,
     low: Tensor,
+    hard: Tensor,
     steps: Steps,
     numerics: Numerics,
 ) -> tuple[Tensor, Tensor, State]:
     """Run x (T, B, E) through a layer of trits (R, E + H).
 
     A row's sum counts ``scale`` (R, 1) times, plus ``bias`` (R,). ``high`` and ``low`` are thresholds for all
-    steps, (R,), or of each, (T, B, R). Returns h and u (T, B, H), and the state after the last step.
-    Gradients flow to x, trits, scale and bias, not into the state before.
+    steps, (R,), or of each, (T, B, R); ``hard`` is for the steps. Returns h and u (T, B, H), and the state
+    after the last step. Gradients flow to x, trits, scale and bias, not into the state before.
     """
     effective = trits * scale
     h, u, c = _Recurrence.apply(  # pyright: ignore[reportGeneralTypeIssues]
-        x, effective, bias, trits.detach(), scale.detach().squeeze(1), *state, high, low, steps, numerics
+        x,
+        effective,
+        bias,
+        trits.detach(),
+        scale.detach().squeeze(1),
+        *state,
+        high,
+        low,
+        hard,
+        steps,
+        numerics,
     )
     return h, u, (h[-1].detach(), c)
 
@@ -129,6 +143,7 @@ class _Recurrence(torch.autograd.Function):
         c: Tensor,
         high: Tensor,
         low: Tensor,
+        hard: Tensor,
         steps: Steps,
         numerics: Numerics,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -141,12 +156,12 @@ class _Recurrence(torch.autograd.Function):
         hidden, cells, outputs, sums = [h.to(kind)], [c], [], []
         for t in range(len(x)):
             limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
-            new, now, u, z = step(sums_x[t], hidden[-1] @ of_h, scale, bias, *limits, cells[-1])
+            new, now, u, z = step(sums_x[t], hidden[-1] @ of_h, scale, bias, *limits, cells[-1], hard)
             hidden.append(now)
             cells.append(new)
             outputs.append(u)
             sums.append(z)
-        ctx.save_for_backward(x_short, effective, high, low, *hidden[:-1], *cells, *sums)
+        ctx.save_for_backward(x_short, effective, high, low, hard, *hidden[:-1], *cells, *sums)
         ctx.steps, ctx.numerics = steps, numerics
         ctx.mark_non_differentiable(cells[-1])
         return torch.stack(hidden[1:]).to(x.dtype), torch.stack(outputs), cells[-1]
@@ -156,7 +171,7 @@ class _Recurrence(torch.autograd.Function):
         gradient_h, gradient_u, _ = gradients
         kind = ctx.numerics.product
         step = _compiled(ctx.steps)[1] if ctx.numerics.compiled else ctx.steps.backward
-        x, effective, high, low, *rest = ctx.saved_tensors
+        x, effective, high, low, hard, *rest = ctx.saved_tensors
         count, split = len(x), x.shape[-1]
         hidden, cells, sums = rest[:count], rest[count : 2 * count + 1], rest[2 * count + 1 :]
         effective = effective.to(kind)
@@ -167,10 +182,10 @@ class _Recurrence(torch.autograd.Function):
         for t in reversed(range(count)):
             limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
             dz[t], gradient_c = step(
-                sums[t], cells[t], cells[t + 1], *limits, gradient_h[t], back, gradient_u[t], gradient_c
+                sums[t], cells[t], cells[t + 1], *limits, gradient_h[t], back, gradient_u[t], gradient_c, hard
             )
             back = dz[t] @ of_h
         all_dz = torch.stack(dz).flatten(0, 1)
         inputs = torch.cat([x, torch.stack(hidden)], dim=-1).flatten(0, 1)
         to_x = (all_dz @ effective[:, :split]).float().unflatten(0, x.shape[:2])
-        return to_x, (all_dz.T @ inputs).float(), all_dz.sum(dim=0, dtype=torch.float32), *(None,) * 8
+        return to_x, (all_dz.T @ inputs).float(), all_dz.sum(dim=0, dtype=torch.float32), *(None,) * 9

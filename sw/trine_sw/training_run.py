@@ -247,6 +247,7 @@ class Run:
         position = self.epoch * self.updates + self.update
         for group in self.optimizer.param_groups:
             group["lr"] = group["share"] * self.schedule.learning_rate * self._schedule(position)
+        self.model.harden(position / (self.schedule.epochs * self.updates))
         wanted = None
         if self.teacher is not None and self.teacher_state is not None:
             with torch.no_grad():
@@ -323,6 +324,7 @@ class Run:
         tokens = (
             self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T.astype(np.int64)
         )
+        self.model.eval()
         if isinstance(self.model, TernaryLanguageModel):
             return measure_streams(export(self.model, self.vocabulary, {}), tokens)
         return float_nats(self.model, tokens), {}
