@@ -123,9 +123,8 @@ class Scanner(wiring.Component):
         words = max(1, -(-self.size // _WORD))
         padded = words * _WORD * trit
 
-        held = Signal(padded)
-        source = Signal(padded)
-        m.d.comb += source.eq(Mux(self.again, held, Mux(self.load, self.trits.as_value(), 0)))
+        held, offered = Signal(padded), Signal(padded)
+        m.d.comb += offered.eq(self.trits.as_value())
         start = Signal()
         m.d.comb += start.eq(self.load | self.again | self.clear)
 
@@ -134,6 +133,14 @@ class Scanner(wiring.Component):
 
         def actives(value: Value) -> Value:
             return Cat(value[i * trit] for i in range(_WORD))
+
+        # Which words have an active trit. ``load`` and its like come late in the cycle, so that nothing but a
+        # choice may stand behind them.
+        given, kept, started = Signal(words), Signal(words), Signal(words)
+        m.d.comb += [
+            given.eq(Cat(actives(word(offered, i)).any() for i in range(words))),
+            started.eq(Mux(self.again, kept, Mux(self.load, given, 0))),
+        ]
 
         pending = Signal(words)  # words with an active trit that have not been fetched
         begin = Signal()  # a vector is captured and none of its words fetched
@@ -172,11 +179,9 @@ class Scanner(wiring.Component):
             m.d.sync += current_valid.eq(0)
 
         with m.If(start):
-            m.d.sync += [
-                held.eq(source),
-                pending.eq(Cat(actives(word(source, i)).any() for i in range(words))),
-                begin.eq(1),
-            ]
+            m.d.sync += [kept.eq(started), pending.eq(started), begin.eq(1)]
+        with m.If(self.load):  # after ``clear`` no word of what is held is looked at
+            m.d.sync += held.eq(offered)
 
         entry = self.o.payload
         with m.If(room):
