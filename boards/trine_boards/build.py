@@ -90,6 +90,7 @@ def build_bitstream(
         arguments = (
             *family.chip_options(platform),
             *family.file_options(routed),
+            *family.placement,
             *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
