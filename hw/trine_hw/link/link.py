@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -89,10 +89,16 @@ class Link(wiring.Component):
         connect(m, executor.reply, replies.i)
         connect(m, replies.o, slots.i)
         connect(m, slots.tx, flipped(self.tx))
-        connect(m, executor.core_i, core.i)
         connect(m, core.state, records.state)
         connect(m, records.o, executor.record)
+        # The core stays ready until it is given a request, so that a register may say so: from the core to
+        # here, and on through the executor, is far.
+        ready = Signal()
+        m.d.sync += ready.eq(core.i.ready & ~(core.i.valid & ready))
         m.d.comb += [
+            core.i.payload.eq(executor.core_i.payload),
+            core.i.valid.eq(executor.core_i.valid & ready),
+            executor.core_i.ready.eq(ready),
             receiver.read_addr.eq(reader.read_addr),
             reader.read_data.eq(receiver.read_data),
             reader.start.eq(executor.read_start),
