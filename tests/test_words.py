@@ -164,11 +164,22 @@ def test_measures_in_pieces_are_those_of_the_whole(monkeypatch):
 @pytest.mark.parametrize("dropped", [TernaryLanguageModel, FloatLanguageModel])
 def test_locked_dropout_drops_the_same_at_all_steps(dropped):
     options = (CellOptions(),) if dropped is TernaryLanguageModel else ()
-    model = dropped(CONFIG, *options, dropout=0.5, locked=True).train()
-    kept = model.dropped(torch.ones(9, 4, 50))
+    model = dropped(CONFIG, *options, locked=True).train()
+    kept = model.dropped(torch.ones(9, 4, 50), 0.5)
     assert set(kept.unique().tolist()) == {0.0, 2.0}
     assert (kept == kept[:1]).all() and not (kept[0] == kept[0, :1]).all()
-    assert (model.eval().dropped(torch.ones(9, 4, 50)) == 1).all()
+    assert (model.eval().dropped(torch.ones(9, 4, 50), 0.5) == 1).all()
+
+
+@pytest.mark.parametrize("dropping", [TernaryLanguageModel, FloatLanguageModel])
+@pytest.mark.parametrize(("head_dropout", "expected"), [(None, (0.25, 0.25)), (0.5, (0.25, 0.5))])
+def test_what_the_head_sees_has_a_dropout_of_its_own(dropping, head_dropout, expected, monkeypatch):
+    options = (CellOptions(),) if dropping is TernaryLanguageModel else ()
+    model = dropping(CONFIG, *options, dropout=0.25, head_dropout=head_dropout).train()
+    shares = []
+    monkeypatch.setattr(model, "dropped", lambda x, share: shares.append(share) or x)
+    model(torch.zeros(2, 3, dtype=torch.int64), model.initial_state(3))
+    assert tuple(shares) == expected
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

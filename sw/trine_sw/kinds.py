@@ -33,6 +33,7 @@ def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Any
         return FloatLanguageModel(
             replace(recipe.config, hidden=hidden),
             dropout=schedule.dropout,
+            head_dropout=schedule.head_dropout,
             locked=schedule.locked,
             tied=recipe.tied and kind == "float",
             quantisers=recipe.quantisers if kind == "float" else None,
@@ -44,6 +45,7 @@ def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Any
         recipe.options,
         embedding_factor=recipe.embedding_factor,
         dropout=schedule.dropout,
+        head_dropout=schedule.head_dropout,
         locked=schedule.locked,
         head=recipe.head,
         tied=recipe.tied,
@@ -76,6 +78,7 @@ def _with_ternary_head(recipe: Recipe, trained: AnyModel) -> TernaryLanguageMode
         recipe.options,
         embedding_factor=recipe.embedding_factor,
         dropout=schedule.dropout,
+        head_dropout=schedule.head_dropout,
         locked=schedule.locked,
     )
     for layer, given in zip(model.stack, trained.stack, strict=True):

@@ -29,15 +29,17 @@ class LanguageModel(nn.Module):
     Parameters
     ----------
     config : shape.
-    dropout : probability, in training, that an entry of what goes into a layer or the head is dropped.
+    dropout : probability, in training, that an entry of what goes into a layer is dropped.
+    head_dropout : likewise of what the head sees; None: the same.
     locked : drop the same entries at all steps of a call (variational dropout, Gal and Ghahramani, 2016).
     """
 
     head_bias: nn.Parameter
 
-    def __init__(self, config: ModelConfig, dropout: float, locked: bool) -> None:
+    def __init__(self, config: ModelConfig, dropout: float, head_dropout: float | None, locked: bool) -> None:
         super().__init__()
         self.config, self.dropout, self.locked = config, dropout, locked
+        self.head_dropout = dropout if head_dropout is None else head_dropout
         self.numerics = Numerics()
         self.sampler: CandidateSampler | None = None  # in training; evaluation is always over all words
 
@@ -81,12 +83,12 @@ class LanguageModel(nn.Module):
         """Train with these numerics."""
         self.numerics = numerics
 
-    def dropped(self, x: Tensor) -> Tensor:
-        """x (T, B, F), some of it dropped in training."""
-        if not (self.locked and self.training and self.dropout):
-            return nn.functional.dropout(x, self.dropout, self.training)
-        kept = torch.bernoulli(torch.full_like(x[:1], 1 - self.dropout))
-        return x * (kept / (1 - self.dropout))
+    def dropped(self, x: Tensor, share: float) -> Tensor:
+        """x (T, B, F), this share of it dropped in training."""
+        if not (self.locked and self.training and share):
+            return nn.functional.dropout(x, share, self.training)
+        kept = torch.bernoulli(torch.full_like(x[:1], 1 - share))
+        return x * (kept / (1 - share))
 
 
 class TernaryLanguageModel(LanguageModel):
@@ -97,7 +99,7 @@ class TernaryLanguageModel(LanguageModel):
     config, options : shape and arithmetic; how the cell is trained.
     embedding_factor : TTQ threshold of the embedding over its mean magnitude: the larger, the fewer active
         columns. For normal weights 1.4 leaves about a quarter.
-    dropout, locked : see :class:`LanguageModel`.
+    dropout, head_dropout, locked : see :class:`LanguageModel`.
     head : ``"ternary"``, with an integer bias and one scale; or ``"float"``, for the host alone.
     tied : the head's weights are the embedding's before they become trits; E must be H.
     """
@@ -109,11 +111,12 @@ class TernaryLanguageModel(LanguageModel):
         *,
         embedding_factor: float = 1.4,
         dropout: float = 0.0,
+        head_dropout: float | None = None,
         locked: bool = False,
         head: HeadKind = "ternary",
         tied: bool = False,
     ) -> None:
-        super().__init__(config, dropout, locked)
+        super().__init__(config, dropout, head_dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
         for number in range(config.layers):
@@ -203,10 +206,14 @@ class TernaryLanguageModel(LanguageModel):
                 with torch.no_grad():
                     below, u, last = layer(below, (h, c))
             else:
-                below, u, last = layer(self.dropped(below), (h, c))
+                below, u, last = layer(self.dropped(below, self.dropout), (h, c))
             after = (*after, *last)
             all_h.append(below)
-        return self.dropped(u), after, torch.cat(all_h, dim=-1) if len(all_h) > 1 else below
+        return (
+            self.dropped(u, self.head_dropout),
+            after,
+            torch.cat(all_h, dim=-1) if len(all_h) > 1 else below,
+        )
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, L·H)."""
@@ -232,11 +239,12 @@ class FloatLanguageModel(LanguageModel):
         config: ModelConfig,
         *,
         dropout: float = 0.0,
+        head_dropout: float | None = None,
         locked: bool = False,
         tied: bool = False,
         quantisers: Quantisers | None = None,
     ) -> None:
-        super().__init__(config, dropout, locked)
+        super().__init__(config, dropout, head_dropout, locked)
         self.quantisers = quantisers
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
         if quantisers is None:
@@ -269,13 +277,13 @@ class FloatLanguageModel(LanguageModel):
         table = self.embedding.weight
         if self.quantisers is not None:
             table = quantise_weight(table, self.quantisers.weights, self.training)
-        x = self.dropped(nn.functional.embedding(tokens, table))
+        x = self.dropped(nn.functional.embedding(tokens, table), self.dropout)
         layer: nn.Module = getattr(self, self.config.cell)
         if self.config.cell == "lstm":
             h, last = layer(x, state)
         else:
             h, *last = layer(x, *state)
-        return self.dropped(h), tuple(part.detach() for part in last), h
+        return self.dropped(h, self.head_dropout), tuple(part.detach() for part in last), h
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""

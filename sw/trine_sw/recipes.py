@@ -29,7 +29,7 @@ class Schedule:
     decay : how the rate falls after the peak: along a cosine to a fiftieth, or to a quarter of what it was
         after each epoch that is no better than the best before it.
     optimizer : Adam, or plain stochastic gradient descent.
-    dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
+    dropout, head_dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
     sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
         every figure are over all.
     exact : epochs at the end whose training steps are over all words too, where those before are not.
@@ -56,6 +56,7 @@ class Schedule:
     head_rate: float = field(default=1.0, metadata=_LATER)
     memory: float = field(default=0.999, metadata=_LATER)
     head_decay: float = field(default=0.0, metadata=_LATER)
+    head_dropout: float | None = field(default=None, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
