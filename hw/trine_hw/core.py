@@ -289,16 +289,19 @@ class Core(wiring.Component):
         connect(m, source.choice_o, flipped(self.choice))
 
     def _count(self, m: Module, accepted: Signal, ended: Signal, events: Signal) -> None:
+        # A cycle later than it is, all alike: source and sequencer may be far from each other.
+        entered, left, issued = Signal(), Signal(), Signal.like(events)
+        m.d.sync += [entered.eq(accepted), left.eq(ended), issued.eq(events)]
         inside = Signal(3)  # tokens accepted whose step has not ended
         since = Signal(32)  # cycles since the last step ended, or since an idle engine accepted a token
         token_cycles = Signal(32)
         m.d.comb += self.state.payload.cycles.eq(token_cycles)
         m.d.sync += [
-            inside.eq(inside + accepted - ended),
-            since.eq(Mux(ended | (inside == 0), 1, since + 1)),
+            inside.eq(inside + entered - left),
+            since.eq(Mux(left | (inside == 0), 1, since + 1)),
             self.cycles.eq(self.cycles + (inside != 0)),
-            self.tokens.eq(self.tokens + ended),
-            self.columns.eq(self.columns + events),
+            self.tokens.eq(self.tokens + left),
+            self.columns.eq(self.columns + issued),
         ]
-        with m.If(ended):
+        with m.If(left):
             m.d.sync += token_cycles.eq(since)

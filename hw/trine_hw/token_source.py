@@ -151,7 +151,8 @@ class TokenSource(wiring.Component):
             m.d.sync += full.eq(0)
         with m.If(self.accepted):
             m.d.sync += [full.eq(1), age.eq(1)]
-        with m.If(accept):
+        # What is offered is captured until something is accepted: only ``full`` has to reach all of it.
+        with m.If(~full):
             generates = (request.count != 0) if has_head else Const(0)
             m.d.sync += [
                 flags.reset.eq(request.reset),
@@ -172,7 +173,7 @@ class TokenSource(wiring.Component):
         if on_board:
             assert self.embedding is not None
             token = Signal.like(request.token)
-            with m.If(accept):
+            with m.If(~full):
                 m.d.sync += token.eq(request.token)
             if has_head:
                 with m.If(feed):
@@ -184,7 +185,7 @@ class TokenSource(wiring.Component):
                 m.d.comb += [table.addr.eq(token), self.x.as_value().eq(table.o.as_value())]
         else:
             x = Signal.like(request.x)
-            with m.If(accept):
+            with m.If(~full):
                 m.d.sync += x.eq(request.x)
             m.d.comb += self.x.as_value().eq(x.as_value())
         return m

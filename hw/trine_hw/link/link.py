@@ -91,14 +91,14 @@ class Link(wiring.Component):
         connect(m, slots.tx, flipped(self.tx))
         connect(m, core.state, records.state)
         connect(m, records.o, executor.record)
-        # The core stays ready until it is given a request, so that a register may say so: from the core to
-        # here, and on through the executor, is far.
-        ready = Signal()
-        m.d.sync += ready.eq(core.i.ready & ~(core.i.valid & ready))
+        # From the executor to the core is far. Both hold what they say until a request is handed over, so
+        # that a register may do that, a cycle later.
+        hand_over = Signal()
+        m.d.sync += hand_over.eq(executor.core_i.valid & core.i.ready & ~hand_over)
         m.d.comb += [
             core.i.payload.eq(executor.core_i.payload),
-            core.i.valid.eq(executor.core_i.valid & ready),
-            executor.core_i.ready.eq(ready),
+            core.i.valid.eq(hand_over),
+            executor.core_i.ready.eq(hand_over),
             receiver.read_addr.eq(reader.read_addr),
             reader.read_data.eq(receiver.read_data),
             reader.start.eq(executor.read_start),
