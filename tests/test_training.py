@@ -314,17 +314,22 @@ def interrupt_at(monkeypatch, run, epoch, update):
     monkeypatch.setattr(run, "_step", step)
 
 
-@pytest.mark.parametrize("kind", ["ternary", "float"])
-def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind):
-    whole = Run(TINY, kind, tmp_path / "whole.pt")
+@pytest.mark.parametrize(
+    ("kind", "optimizer"), [("ternary", "adam"), ("float", "adam"), ("ternary", "mixed")]
+)
+def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind, optimizer):
+    """Half way through its hardening too."""
+    schedule = replace(TINY.schedule, optimizer=optimizer)
+    recipe = replace(TINY, schedule=schedule, options=replace(TINY.options, harden=(0.2, 0.9)))
+    whole = Run(recipe, kind, tmp_path / "whole.pt")
     whole.fit()
     path = tmp_path / "cut.pt"
-    first = Run(TINY, kind, path)
+    first = Run(recipe, kind, path)
     interrupt_at(monkeypatch, first, 1, 7)
     with pytest.raises(TrineError, match="interrupted.*--resume"):
         first.fit()
     torch.manual_seed(99)
-    second = Run(TINY, kind, path)
+    second = Run(recipe, kind, path)
     second.resume()
     assert (second.epoch, second.update) == (1, 8)
     second.fit()

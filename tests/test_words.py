@@ -183,9 +183,9 @@ def test_what_the_head_sees_has_a_dropout_of_its_own(dropping, head_dropout, exp
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "mixed"])
 def test_trains_and_measures_every_word(cell, optimizer, succeeds, monkeypatch):
-    rate = 1e-2 if optimizer == "adam" else 2.0
+    rate = 2.0 if optimizer == "sgd" else 1e-2
     schedule = replace(SCHEDULE, epochs=6, optimizer=optimizer, decay="plateau", learning_rate=rate)
     config = replace(CONFIG, cell=cell)
     monkeypatch.setitem(RECIPES, "words", replace(TINY, config=config, schedule=schedule, baseline=schedule))

@@ -22,6 +22,7 @@ from trine_sw.float_nats import float_nats
 from trine_sw.interruption import interruptions
 from trine_sw.kinds import AnyModel, new_model, teacher_of
 from trine_sw.language_model import TernaryLanguageModel
+from trine_sw.optimizer import new_optimizer
 from trine_sw.ranks import Ranks
 from trine_sw.recipes import Kind, Recipe
 from trine_sw.recurrence import Numerics
@@ -112,7 +113,7 @@ class Run:
             self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
         )
         self.objective = ranks.averaging(objective)
-        self.optimizer = self._optimizer()
+        self.optimizer = new_optimizer(self.model, self.schedule)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
         self.state = self.model.initial_state(self.streams)
@@ -245,15 +246,14 @@ class Run:
         """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
         self.model.train()
         position = self.epoch * self.updates + self.update
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["share"] * self.schedule.learning_rate * self._schedule(position)
+        self.optimizer.set_rate(self._schedule(position))
         self.model.harden(position / (self.schedule.epochs * self.updates))
         wanted = None
         if self.teacher is not None and self.teacher_state is not None:
             with torch.no_grad():
                 wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
         objective, loss, self.state = self.objective(inputs, targets, self.state, wanted)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
         nats = self.ranks.mean(loss.item())
@@ -274,24 +274,6 @@ class Run:
             return 0.25 ** sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
         rest = self.schedule.epochs * self.updates - self.schedule.warmup
         return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        """Of all that is trained, in groups that know which ``share`` of the learning rate is theirs."""
-        schedule = self.schedule
-        shares = {"embedding": schedule.embedding_rate, "head": schedule.head_rate}
-        groups: dict[tuple[float, float], list[Tensor]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                part = next((part for part in shares if part in name), None)
-                decay = schedule.head_decay if part == "head" and parameter.dim() == 2 else 0.0
-                groups.setdefault((shares[part] if part else 1.0, decay), []).append(parameter)
-        grouped = [
-            {"params": members, "share": share, "weight_decay": decay}
-            for (share, decay), members in groups.items()
-        ]
-        if schedule.optimizer == "sgd":
-            return torch.optim.SGD(grouped, lr=schedule.learning_rate, fused=True)
-        return torch.optim.AdamW(grouped, lr=schedule.learning_rate, betas=(0.9, schedule.memory), fused=True)
 
     def _end_epoch(self) -> None:
         nats, activity = self.ranks.of_first(self._validate)
