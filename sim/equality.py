@@ -45,7 +45,7 @@ def check(model: Model, engine: EngineConfig, tokens: Int64, run: Run, *, cycles
     assert model.embedding_weight is not None
     x = timing.x_counts(model.embedding_weight[tokens]).tolist()
     after = timing.h_counts(trace.h).tolist()
-    before = [[0] * engine.banks, *after[:-1]]
+    before = [[0] * len(after[0]), *after[:-1]]
     final = len(tokens) - 1
     predicted = [
         timing.step(

@@ -33,7 +33,7 @@ class Run:
         generated = sum(max(r.get("count", 0) - 1, 0) for r in requests)
         self.want_tokens = len(requests) + generated
         self.want_choices = (wanted + generated) if geometry.head_lanes else 0
-        self.cells_of = config.hidden
+        self.cells_of = config.cells
         simulator = Simulator(core)
         simulator.add_clock(1e-6)
         simulator.add_testbench(self._feed)

@@ -175,9 +175,9 @@ def test_board_with_another_model_or_version():
     with pytest.raises(TrineError, match="another model"):
         opened(model_of(LEVELS), given=model_of(TRITS))
     transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
-    transport.board.info = replace(transport.board.info, version=2)
+    transport.board.info = replace(transport.board.info, version=1)
     board = Board(lambda: transport, None, "the board", 1.0)
-    with pytest.raises(TrineError, match="version 2 of the protocol, and this driver version 1"):
+    with pytest.raises(TrineError, match="version 1 of the protocol, and this driver version 2"):
         board._begin()
 
 

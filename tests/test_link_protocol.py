@@ -86,7 +86,7 @@ def test_head_inputs_take_the_fewest_bits(levels):
 @given(st.integers(2, 1 << 20), st.data())
 def test_tokens_and_logits(vocab, data):
     info = Info(
-        *(1, bytes(32), 4, 4, vocab, 16, 1, 1, 1, True, True, 7, 0, 0),
+        *(2, bytes(32), 4, 1, 4, vocab, 16, 1, 1, 1, True, True, 7, 0, 0),
         *(data.draw(st.integers(2, 32)), 8, 256, 2048, 80_000_000, 1_000_000, 0.5),
     )
     codec = Codec(info)

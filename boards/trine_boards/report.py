@@ -124,12 +124,17 @@ def _operations(
     model: Model, geometry: Geometry, tokens: npt.NDArray[np.int64], h: npt.NDArray[np.int8]
 ) -> tuple[float, float]:
     """Operations in a token, two a weight: of all weights, and of those in active columns."""
-    gates, head = 4 * model.config.hidden, geometry.head_rows
-    dense = 2 * (gates * geometry.columns + head * model.config.hidden)
-    active_h = np.count_nonzero(h) / len(tokens)
+    config = model.config
+    gates, head = 4 * config.hidden, geometry.head_rows
+    columns = sum(config.of_layer(number).columns for number in range(config.layers))
+    dense = 2 * (gates * columns + head * config.hidden)
+    of_layers = np.count_nonzero(h.reshape(len(tokens), config.layers, -1), axis=(0, 2)) / len(tokens)
+    active_h = of_layers[-1]
     table = model.embedding_weight
-    active_x = np.count_nonzero(table[tokens]) / len(tokens) if table is not None else model.config.embedding
-    return dense, 2 * (gates * (active_x + active_h) + head * active_h)
+    active_x = np.count_nonzero(table[tokens]) / len(tokens) if table is not None else config.embedding
+    # Each layer reads its own h, and but for the last is read by the one above.
+    active = active_x + of_layers.sum() + of_layers[:-1].sum()
+    return dense, float(2 * (gates * active + head * active_h))
 
 
 def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -134,8 +134,9 @@ class Core(wiring.Component):
         m.submodules.queue = queue = StateQueue(geometry, shiftable=self.loadable)
         connect(m, flipped(self.i), source.i)
 
-        # Scanners: x is captured from the source, h from the cells.
+        # Scanners: x is captured from the source, h from the cells, slot by slot.
         h, committed = self._state_vector(m, cells)
+        slot_a, slot_b = self._slots(sequencer, source, h)
         x_idle, h_idle = Signal(banks), Signal(banks)
         for bank in range(banks):
             of_x, of_h = geometry.bank_x(bank), geometry.bank_h(bank)
@@ -145,10 +146,11 @@ class Core(wiring.Component):
             connect(m, x_scan.o, getattr(issue, f"x{bank}"))
             connect(m, h_scan.o, getattr(issue, f"h{bank}"))
             m.d.comb += [
-                *(x_scan.trits[at].eq(source.x[j]) for at, j in enumerate(of_x)),
-                *(h_scan.trits[at].as_value().eq(h[j]) for at, j in enumerate(of_h) if h),
-                x_scan.load.eq(sequencer.take),
+                *(x_scan.trits[at].as_value().eq(slot_a[j]) for at, j in enumerate(of_x)),
+                *(h_scan.trits[at].as_value().eq(slot_b[j]) for at, j in enumerate(of_h) if h),
+                x_scan.load.eq(sequencer.x_load),
                 x_scan.again.eq(sequencer.x_again),
+                x_scan.clear.eq(sequencer.x_clear),
                 h_scan.load.eq(sequencer.h_load),
                 h_scan.again.eq(sequencer.h_again),
                 h_scan.clear.eq(sequencer.h_clear),
@@ -192,7 +194,7 @@ class Core(wiring.Component):
             cells.decisions.eq(lanes.decisions),
             cells.markers.eq(lanes.markers_o),
             queue.i.cells.eq(cells.o),
-            queue.i.last.eq(cells.o_last),
+            queue.i.last.eq(self._ends_token(cells.o_last, cells.o_group)),
             queue.put.eq(cells.put),
             self.state.valid.eq(queue.o.valid),
             self.state.payload.cells.eq(queue.o.payload.cells),
@@ -206,7 +208,8 @@ class Core(wiring.Component):
                 cells.load_commit.eq(self.load.commit),
                 queue.shift.eq(self.state_shift),
             ]
-        self._count(m, source.accepted, sequencer.marker.gates & sequencer.marker.last, issue.events)
+        ended = self._ends_token(sequencer.marker.last, sequencer.marker.group)
+        self._count(m, source.accepted, ended, issue.events)
         if geometry.head_lanes:
             self._head(m, source, sequencer, lanes, reseed)
         return m
@@ -226,6 +229,29 @@ class Core(wiring.Component):
             m.submodules[f"rom_{bank}_{part}" if engine.relays else f"rom_{bank}"] = rom
             m.d.comb += [rom.addr.eq(address), words[2 * start :][: 2 * rom.lanes].eq(rom.o.as_value())]
 
+    def _ends_token(self, last: Value, group: Value) -> Value:
+        """Whether a layer's last group is its token's."""
+        return last if self.model.config.layers == 1 else last & (group == self.geometry.groups - 1)
+
+    def _slots(
+        self, sequencer: Sequencer, source: TokenSource, h: list[Signal]
+    ) -> tuple[list[Value], list[Value]]:
+        """What the scanners of slots A and B capture, an element after the other."""
+        config = self.model.config
+        above = range(
+            config.hidden, config.cells, config.hidden
+        )  # the first cell of each layer but the first
+        slot_a: list[Value] = []
+        for j in range(self.geometry.slot_a):
+            x = source.x[j].as_value() if j < config.embedding else Const(0, 2)
+            own = [h[first + j][:2] if j < config.hidden else Const(0, 2) for first in above]
+            slot_a.append(Array([x, *own])[sequencer.x_layer] if own else x)
+        slot_b: list[Value] = []
+        for j in range(config.hidden if h else 0):
+            layers = h[j :: config.hidden]
+            slot_b.append(Array(layers)[sequencer.h_layer] if above else layers[0])
+        return slot_a, slot_b
+
     def _state_scanner(self, m: Module, cells: CellBlocks) -> StateScanner:
         """The scanner of h that keeps it in memory."""
         geometry, bits = self.geometry, level_bits(self.model.config)
@@ -237,12 +263,13 @@ class Core(wiring.Component):
         return scanner
 
     def _state_vector(self, m: Module, cells: CellBlocks) -> tuple[list[Signal], Value]:
-        """h as the scanners capture it, with the group that the cells give in the same cycle or, with relays,
-        gave in the one before, unless they keep it themselves; and whether that was a step's last."""
+        """h of all layers as the scanners capture it, with the group that the cells give in the same cycle
+        or, with relays, gave in the one before, unless they keep it themselves; and whether that was a
+        layer's last."""
         geometry, bits = self.geometry, level_bits(self.model.config)
         width = 2 + bits
         vector = []
-        for index in range(0 if geometry.state_in_memory else geometry.model.hidden):
+        for index in range(0 if geometry.state_in_memory else geometry.model.cells):
             group, unit = divmod(index, geometry.units)
             held = Signal(width, name=f"h_{index}")
             seen = Signal(width, name=f"h_seen_{index}")
@@ -288,7 +315,7 @@ class Core(wiring.Component):
         connect(m, sampler.o, source.choice_i)
         connect(m, source.choice_o, flipped(self.choice))
 
-    def _count(self, m: Module, accepted: Signal, ended: Signal, events: Signal) -> None:
+    def _count(self, m: Module, accepted: Signal, ended: Value, events: Signal) -> None:
         # A cycle later than it is, all alike: source and sequencer may be far from each other.
         entered, left, issued = Signal(), Signal(), Signal.like(events)
         m.d.sync += [entered.eq(accepted), left.eq(ended), issued.eq(events)]

@@ -29,7 +29,7 @@ class Marker(data.StructLayout):
     drop : the gate lanes' sums are of no use and start anew
     group : the group whose sums these are
     next_group : the group that the lanes sum next
-    last : the last group of a token's step
+    last : the last group of a layer
     fresh : the state before this step is zero
     """
 

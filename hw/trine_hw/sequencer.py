@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,6 +21,10 @@ class Sequencer(wiring.Component):
     the next token. In an engine of one group a head pass leaves W·[0 ; h_t] in the gate lanes for a token
     that is sure to follow: its step then issues x's columns only.
 
+    In a stack a step sums one layer after the other. The scanners of x then scan slot A, those of h slot B
+    (:class:`trine_sw.engine.Geometry`): ``x_layer`` and ``h_layer`` say of which layer. Logits always come
+    with a head pass.
+
     Contract: the scanners are loaded as soon as they are idle and their vector is known, so x's columns of
     the next token are ready when the step before ends. A marker follows the last column of a group at once,
     in the only slot without columns, unless it waits for room: no more than ``state_buffer`` groups of
@@ -36,10 +40,12 @@ class Sequencer(wiring.Component):
     feeds_back : In(1), likewise
     x_idle, h_idle : In(1)
         All scanners of x, of h, can be loaded.
-    x_again, h_load, h_again, h_clear : Out(1)
-        To the scanners (x's are loaded by ``take``).
+    x_load, x_again, x_clear, h_load, h_again, h_clear : Out(1)
+        To the scanners; ``x_load`` is ``take`` or, above the first layer, a load of h.
+    x_layer, h_layer : Out
+        The layer that slot A is loaded for, and that whose h slot B is loaded with.
     committed : In(1)
-        The last group of a new h is there.
+        The last group of a layer's new h is there.
     issue_done, begin, with_x, with_h, base : from and to :class:`trine_hw.issue.ColumnIssue`
     state_taken, logits_drained : In(1)
         Room.
@@ -58,11 +64,15 @@ class Sequencer(wiring.Component):
                 "take": Out(1),
                 "feeds_back": In(1),
                 "x_idle": In(1),
+                "x_load": Out(1),
                 "x_again": Out(1),
+                "x_clear": Out(1),
+                "x_layer": Out(range(geometry.model.layers)),
                 "h_idle": In(1),
                 "h_load": Out(1),
                 "h_again": Out(1),
                 "h_clear": Out(1),
+                "h_layer": Out(range(geometry.model.layers)),
                 "committed": In(1),
                 "issue_done": In(1),
                 "begin": Out(1),
@@ -80,6 +90,7 @@ class Sequencer(wiring.Component):
         m = Module()
         geometry = self.geometry
         groups, head_groups = geometry.groups, geometry.head_groups
+        layers, replays = geometry.model.layers, geometry.layer_groups - 1
 
         # Tokens: one in its step (``token``), one behind it, its x in the scanners already (``following``).
         token, following = Signal(Flags()), Signal(Flags())
@@ -95,17 +106,29 @@ class Sequencer(wiring.Component):
         h_summed = Signal()  # this step's h is in the lanes already
         group = Signal(range(max(2, groups)))
 
-        # Scanners of x.
-        x_left = Signal(range(max(2, groups)))
+        # Scanners of x. Above the first layer they take the h of the step before, of the token at hand.
+        x_left = Signal(range(max(2, replays + 1)))
+        x_layer = Signal(range(layers))
+        x_kept, x_start = Signal(), Signal()
+        if layers > 1:
+            x_ahead = Signal(range(layers + 2))  # loads of layers that are not yet summed
+            m.d.sync += x_ahead.eq(x_ahead + x_start - self.committed)
+            known = x_ahead - self.committed < layers
+            m.d.comb += x_kept.eq((x_layer != 0) & token_valid & ~following_valid & known)
+            with m.If(x_start):
+                m.d.sync += x_layer.eq(Mux(x_layer == layers - 1, 0, x_layer + 1))
         with m.If(self.x_idle):
             m.d.comb += [
                 self.x_again.eq(x_left != 0),
-                self.take.eq((x_left == 0) & self.token_valid & ~following_valid),
+                self.take.eq((x_left == 0) & (x_layer == 0) & self.token_valid & ~following_valid),
+                self.x_clear.eq((x_left == 0) & x_kept & token.reset),
+                self.x_load.eq(self.take | ((x_left == 0) & x_kept & ~token.reset)),
             ]
+        m.d.comb += [self.x_layer.eq(x_layer), x_start.eq(self.x_load | self.x_clear)]
         with m.If(self.x_again):
             m.d.sync += x_left.eq(x_left - 1)
-        with m.If(self.take):
-            m.d.sync += x_left.eq(groups - 1)
+        with m.If(x_start):
+            m.d.sync += x_left.eq(replays)
         with m.If(release):
             m.d.sync += [token.eq(following), token_valid.eq(following_valid), following_valid.eq(0)]
         with m.If(self.take):
@@ -114,30 +137,38 @@ class Sequencer(wiring.Component):
             with m.Else():
                 m.d.sync += [token.eq(self.token_flags), token_valid.eq(1)]
 
-        # Scanners of h.
-        h_left = Signal(range(max(2, groups)))
-        h_fresh = Signal(init=1)  # the step's columns of h are not yet scanned
-        h_head = Signal()  # nor those of the head pass before it
+        # Scanners of h: of the step's layers, with a head pass between that of a token and the next one's.
+        h_left = Signal(range(max(2, replays + 1)))
+        h_ahead = Signal(range(layers + 1))  # loads of layers that are not yet summed
+        h_head = Signal()  # the columns of the head pass are not yet scanned
         h_skip = Signal()  # the step will find h summed by the head pass
-        h_new = self.committed | h_fresh
+        unsummed = h_ahead - self.committed
+        summed, kept = unsummed == 0, unsummed < layers
         keep = head_generate & self.feeds_back if groups == 1 else 0
-        with m.If(self.committed):
-            m.d.sync += h_fresh.eq(1)
+        h_layer = Signal(range(layers + 1))  # whose turn it is; none's: all of this token's are loaded
+        started = Signal()
+        m.d.sync += h_ahead.eq(unsummed + started)
+        if layers > 1:
+            with m.If(started):
+                m.d.sync += h_layer.eq(h_layer + 1)
+            with m.If(release):
+                m.d.sync += h_layer.eq(0)
+            first, ready = h_layer == 0, Mux(h_layer == 0, kept, summed & (h_layer != layers))
+            m.d.comb += self.h_layer.eq(Mux(h_head, layers - 1, Mux(first, 0, h_layer - 1)))
+        else:
+            first, ready = Const(1), summed
         with m.If(self.h_idle):
             with m.If(h_left != 0):
                 m.d.comb += self.h_again.eq(1)
                 m.d.sync += h_left.eq(h_left - 1)
-            with m.Elif(h_new & h_head):
-                m.d.comb += self.h_load.eq(1)
-                m.d.sync += [
-                    h_left.eq(max(head_groups, 1) - 1),
-                    h_head.eq(0),
-                    h_skip.eq(keep),
-                    h_fresh.eq(~keep),
-                ]
-            with m.Elif(h_new & token_valid):
-                m.d.comb += [self.h_load.eq(~token.reset), self.h_clear.eq(token.reset)]
-                m.d.sync += [h_left.eq(groups - 1), h_fresh.eq(0)]
+            with m.Elif(h_head):
+                with m.If(summed):
+                    m.d.comb += [self.h_load.eq(1), started.eq(keep)]
+                    m.d.sync += [h_left.eq(max(head_groups, 1) - 1), h_head.eq(0), h_skip.eq(keep)]
+            with m.Elif(ready & token_valid):
+                clear = token.reset & first
+                m.d.comb += [self.h_load.eq(~clear), self.h_clear.eq(clear), started.eq(1)]
+                m.d.sync += h_left.eq(replays)
 
         # Markers.
         state_room = Signal(range(geometry.state_buffer + 1), init=geometry.state_buffer)
@@ -156,6 +187,8 @@ class Sequencer(wiring.Component):
             m.d.sync += logits_busy.eq(1)
 
         last = Signal()
+        ends = Array([g % (replays + 1) == replays for g in range(groups)])[group]  # a layer
+        head_pass = token.head & (token.last | Const(layers > 1))
         m.d.comb += [
             last.eq(group == Mux(in_head, max(head_groups, 1) - 1, groups - 1)),
             release.eq(mark & gates & last),
@@ -165,7 +198,7 @@ class Sequencer(wiring.Component):
         next_summed = Signal()
         m.d.comb += [
             next_group.eq(Mux(last, 0, group + 1)),
-            next_head.eq(Mux(last, gates & token.head & token.last, in_head)),
+            next_head.eq(Mux(last, gates & head_pass, in_head)),
             next_summed.eq(in_head & last & h_skip),
             self.begin.eq(mark),
             self.with_x.eq(~next_head),
@@ -179,7 +212,7 @@ class Sequencer(wiring.Component):
                 marker.drop.eq(in_head & ~h_skip),
                 marker.group.eq(group),
                 marker.next_group.eq(next_group),
-                marker.last.eq(gates & last),
+                marker.last.eq(gates & ends),
                 marker.fresh.eq(token.reset),
                 self.reseed.eq(has_head & head_reseed & (group == 0)),
                 group.eq(next_group),
@@ -195,7 +228,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 head_wanted.eq(token.head),
                 head_generate.eq(token.generate),
-                h_head.eq(token.head & token.last),
+                h_head.eq(head_pass),
                 h_skip.eq(0),
             ]
             with m.If(token.reseed):

@@ -38,9 +38,9 @@ _ON_BOARD = 4096
 
 @dataclass(frozen=True)
 class Result:
-    """What T tokens gave: h, c, u (T, H); logits int32 (T, V) or None; cycles int64 (T,).
+    """What T tokens gave: h, c (T, L·H); u (T, H); logits int32 (T, V) or None; cycles int64 (T,).
 
-    c is None where a board computes, which shows it only after the last token.
+    Where a board computes, c is None, since it is shown only after the last token, and h the last layer's.
     """
 
     h: npt.NDArray[np.int8]

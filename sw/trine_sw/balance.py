@@ -15,11 +15,17 @@ _LEAST_GAIN = 1e-9
 
 
 def active_columns(model: Model, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which columns of ``[x ; h]`` each token's step reads, bool (T, E + H)."""
+    """Which columns of ``[x ; h]`` each layer's step reads for each token, bool (L·T, columns), in a stack as
+    they lie in slots A and B (:class:`trine_sw.engine.Geometry`)."""
     assert model.embedding_weight is not None
-    h = Golden(model).run(tokens, logits=False).h
+    config = model.config
+    h = Golden(model).run(tokens, logits=False).h.reshape(len(tokens), config.layers, -1)
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
-    return np.concatenate([model.embedding_weight[tokens] != 0, before != 0], axis=1)
+    x = model.embedding_weight[tokens]
+    width = x.shape[1] if config.layers == 1 else max(x.shape[1], config.hidden)
+    pairs = [(x, before[:, 0]), *((before[:, n], h[:, n - 1]) for n in range(1, config.layers))]
+    slots = [(np.pad(a, ((0, 0), (0, width - a.shape[1]))), b) for a, b in pairs]
+    return np.concatenate([np.concatenate(slot, axis=1) != 0 for slot in slots])
 
 
 def balanced(active: npt.NDArray[np.bool_], banks: int) -> tuple[int, ...]:

@@ -109,8 +109,8 @@ def _logic_cells(model: Model, geometry: Geometry) -> int:
     if geometry.state_in_memory:
         cells += 150 + 8 * groups
     else:  # every bit of h twice in flip-flops, and those of c behind a multiplexer
-        cells += config.hidden * (4 * state_bits + 1.7 * c_bits)
-    scanner = 8 * config.embedding
+        cells += config.cells * (4 * state_bits + 1.7 * c_bits)
+    scanner = 8 * geometry.slot_a
     sampler = 60 + 470 * engine.sampler_ways if geometry.head_lanes else 0
     source = 80 + config.embedding + 20 * engine.banks
     return round(2900 + lanes + cells + scanner + sampler + source)
@@ -128,6 +128,8 @@ def _luts(model: Model, geometry: Geometry) -> int:
     head = geometry.head_lanes * (3 * products + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
     gated = 15 if config.cell == "lstm" else 0  # an LSTM's saturation and output gate
     cells = geometry.units * (gated + 6 * c_bits + levels + (5 * (groups > 1)))
-    scanners = 7 * geometry.columns + config.hidden * (2 if groups > 1 else 1)
+    # In a stack, one more multiplexer in front of each trit of a scanner, an input of it for each layer.
+    chosen = (config.layers - 1) * geometry.columns
+    scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen
     sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
     return round(lanes + head + cells + scanners + sampler + 400)

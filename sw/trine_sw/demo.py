@@ -78,7 +78,7 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
         twin.reset()
         steps = list(with_progress(board.stream(tokens, _WANT), len(tokens)))
         predicted = [step.cycles for step in twin.stream(tokens, _WANT)]
-        _check("h", np.array([step.h for step in steps]), trace.h)
+        _check("h", np.array([step.h for step in steps]), trace.h[:, -model.config.hidden :])
         assert trace.logits is not None
         _check("likeliest token", np.array([step.choice for step in steps]), trace.logits.argmax(1))
         _check("cycle count", np.array([step.cycles for step in steps]), np.array(predicted))

@@ -68,8 +68,8 @@ class EngineConfig:
         addresses and signs to ROMs and lanes, and from the cells to the scanners. Each costs a cycle between
         a token's marker and its h.
     assignment
-        The bank of each column of ``[x ; h]`` (:mod:`trine_sw.balance`); if not given, column ``j`` lies in
-        bank ``j % banks``.
+        The bank of each column of slots A and B, ``[x ; h]`` (:mod:`trine_sw.balance`); if not given, column
+        ``j`` lies in bank ``j % banks``.
 
     Raises
     ------
@@ -110,21 +110,20 @@ class EngineConfig:
 class Geometry:
     """Sizes that follow from a model and an engine configuration.
 
-    Cell ``q`` is unit ``q % units`` of group ``q // units``; its four lanes (:mod:`trine_sw.gate_lanes`) are
-    ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v % head_lanes`` of group ``v //
-    head_lanes``. A bank's columns of x, then those of h, are its words from ``group * bank_columns`` on, in
-    their order; the last word of each bank is all zero, and is read when the bank has nothing to issue.
+    Cell ``q`` of all layers' is unit ``q % units`` of group ``q // units``, so that a layer is
+    ``layer_groups`` groups; in a stack these have no padding. The four lanes of a cell
+    (:mod:`trine_sw.gate_lanes`) are ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units + v %
+    head_lanes`` of group ``v // head_lanes``. A bank's columns of slot A, then those of slot B, are its words
+    from ``group * bank_columns`` on, in their order; the last word of each bank is all zero, and is read when
+    the bank has nothing to issue.
+
+    What is summed lies in two *slots*: A is the vector that is known early, B the one that comes last. The
+    first layer's are x_t and its own h_(t-1), those of a layer above its own h_(t-1) and the h_t below it.
+    The head sees B. A vector shorter than its slot is followed by zeros.
     """
 
     model: ModelConfig
     engine: EngineConfig
-
-    def __post_init__(self) -> None:
-        if self.model.layers != 1:
-            raise TrineError(
-                f"the engine runs models of one layer, and this one has {self.model.layers}: it can be "
-                "trained, and evaluated and generated from by the golden model"
-            )
 
     def _split(self, groups: int) -> tuple[int, int]:
         units = _ceil_div(self.model.hidden, groups)
@@ -138,29 +137,49 @@ class Geometry:
 
     @property
     def rows(self) -> int:
-        """Rows of W and of the on-board head."""
+        """Rows of a layer's W and of the on-board head."""
         return 4 * self.model.hidden + self.head_rows
 
     @property
+    def slot_a(self) -> int:
+        """Columns of slot A: as many as x has or, in a stack, a layer's own h if that is longer."""
+        return (
+            self.model.embedding if self.model.layers == 1 else max(self.model.embedding, self.model.hidden)
+        )
+
+    @property
     def columns(self) -> int:
-        """Columns of ``[x ; h]``."""
-        return self.model.embedding + self.model.hidden
+        """Columns of both slots: ``[x ; h]``."""
+        return self.slot_a + self.model.hidden
 
     @cached_property
     def _fold(self) -> tuple[int, int, int]:
+        hidden, stacked = self.model.hidden, self.model.layers > 1
         groups = _ceil_div(self.rows, self.engine.lanes)  # no fewer can hold all rows
         while True:
             units, head = self._split(groups)
-            if 4 * units + head <= self.engine.lanes:
+            if 4 * units + head <= self.engine.lanes and not (stacked and hidden % groups):
                 break
             groups += 1
-        groups = max(_ceil_div(self.model.hidden, units), _ceil_div(self.head_rows, head) if head else 1)
+            if stacked and groups > hidden:
+                least = sum(self._split(hidden)) + 3
+                raise TrineError(
+                    f"lanes must be at least {least} for a stack of layers of {hidden} units with "
+                    f"{self.head_rows} rows of the head on the board, not {self.engine.lanes}"
+                )
+        groups = max(_ceil_div(hidden, units), _ceil_div(self.head_rows, head) if head else 1)
         return groups, units, head
 
     @property
-    def groups(self) -> int:
-        """How often the columns are replayed for a token: 1 if every row has its lane."""
+    def layer_groups(self) -> int:
+        """How often the columns are replayed for a layer: 1 if every row of it and of the head has its
+        lane."""
         return self._fold[0]
+
+    @property
+    def groups(self) -> int:
+        """How often columns are played for a token: ``layer_groups`` times for each layer."""
+        return self.model.layers * self.layer_groups
 
     @property
     def units(self) -> int:
@@ -184,7 +203,7 @@ class Geometry:
 
     @cached_property
     def banks_of(self) -> tuple[int, ...]:
-        """The bank of each column of ``[x ; h]``."""
+        """The bank of each column of slots A and B."""
         assignment = self.engine.assignment
         if assignment is None:
             return tuple(j % self.engine.banks for j in range(self.columns))
@@ -231,10 +250,11 @@ class Geometry:
 
     @property
     def state_in_memory(self) -> bool:
-        """Whether h and c are kept in memories, group by group, rather than in flip-flops. A group then takes
-        three cycles at least: its first column of x, its first of h, its marker."""
+        """Whether h and c are kept in memories, group by group, rather than in flip-flops: of one layer only.
+        A group then takes three cycles at least: its first column of x, its first of h, its marker."""
         engine = self.engine
-        return engine.block_ram == "ice40" and self.groups > 1 and engine.banks == 1 and not engine.relays
+        alone = self.model.layers == engine.banks == 1
+        return engine.block_ram == "ice40" and self.groups > 1 and alone and not engine.relays
 
     def head_beats(self, group: int) -> int:
         """Beats of ``sampler_ways`` logits that a group of head lanes makes."""
@@ -242,10 +262,9 @@ class Geometry:
         return _ceil_div(rows, self.engine.sampler_ways)
 
     def bank_x(self, bank: int) -> list[int]:
-        """Elements of x whose columns lie in ``bank``, in order of their words."""
-        return [j for j in range(self.model.embedding) if self.banks_of[j] == bank]
+        """Elements of slot A whose columns lie in ``bank``, in order of their words."""
+        return [j for j in range(self.slot_a) if self.banks_of[j] == bank]
 
     def bank_h(self, bank: int) -> list[int]:
-        """Elements of h whose columns lie in ``bank``, in order of their words."""
-        first = self.model.embedding
-        return [j for j in range(self.model.hidden) if self.banks_of[first + j] == bank]
+        """Elements of slot B whose columns lie in ``bank``, in order of their words."""
+        return [j for j in range(self.model.hidden) if self.banks_of[self.slot_a + j] == bank]

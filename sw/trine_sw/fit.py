@@ -111,10 +111,10 @@ def configure(
         engine = EngineConfig(lanes, banks, *places, block_ram=block_ram, relays=relays or 0)
         if chip is None or _holds(chip, Geometry(model.config, engine)):
             break
-    groups = Geometry(model.config, engine).groups
+    groups = Geometry(model.config, engine).layer_groups
     engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
     # The head's lanes are a multiple of the ways, which must not cost another group.
-    engines = [each for each in engines if Geometry(model.config, each).groups == groups]
+    engines = [each for each in engines if Geometry(model.config, each).layer_groups == groups]
     chosen = _fewest_ways(model, engines if engine.head == "board" else [engine], tokens)[0]
     return _relayed(model, chosen, chip, tokens) if chip and relays is None else chosen
 
@@ -162,7 +162,7 @@ def _candidates(
         for way in ways if head else ways[:1]:
             lanes = 4 * ceil_div(model.config.hidden, groups) + way * ceil_div(ceil_div(head, groups), way)
             engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=way)
-            if Geometry(model.config, engine).groups == groups:
+            if Geometry(model.config, engine).layer_groups == groups:
                 engines.append(engine)
         if engines:
             yield engines

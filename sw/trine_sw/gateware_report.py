@@ -124,7 +124,7 @@ def measure_gateware(
         perplexity_golden=golden["perplexity"],
         cycles_per_token=float(np.mean(text.cycles)),
         cycles_per_token_uncut=float(np.mean(text.cycles_uncut)),
-        columns_per_token=text.columns / len(given) / geometry.groups,
+        columns_per_token=text.columns / len(given) / geometry.layer_groups,
         cpu_s=round(text.cpu_s, 1),
         command=shlex.join(["trine", *sys.argv[1:]]),
     )

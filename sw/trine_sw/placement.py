@@ -93,11 +93,11 @@ def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]
     start = np.full((groups, lanes), -1, np.int64)  # an unused gate lane never reaches its threshold
     lower = np.zeros((groups, lanes), np.int64)
     spread = np.zeros((groups, lanes), np.int64)
-    weights, thresholds = gate_lanes(model.layers[0], model.config)
+    weights, thresholds = _all_gates(model, geometry)
     for gate, kind in enumerate(LANE_KINDS[model.config.cell]):
         if kind == "trit":
             lower[:, gate : 4 * units : 4] = -2  # nor does an unused one fall to its lower threshold
-        for cell in range(model.config.hidden):
+        for cell in range(model.config.cells):
             group, unit = divmod(cell, units)
             lane = 4 * unit + gate
             weight, (low, high) = weights[gate, cell], thresholds[gate, cell]
@@ -117,7 +117,7 @@ def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]
         for v in range(model.config.vocab_size):
             group, lane = divmod(v, geometry.head_lanes)
             lane += 4 * units
-            rows[group, lane, model.config.embedding :] = model.head_weight[v]
+            rows[group, lane, geometry.slot_a :] = model.head_weight[v]
             start[group, lane] = int(model.head_bias[v])
             spread[group, lane] = top * int(np.count_nonzero(model.head_weight[v]))
         unused = np.arange(groups * geometry.head_lanes).reshape(groups, -1) >= model.config.vocab_size
@@ -126,3 +126,21 @@ def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]
     width = np.array([signed_width(int(a), int(b)) for a, b in zip(low, high_, strict=True)], np.int64)
     width[4 * units :] = width[4 * units :].max(initial=0)
     return rows, start, lower, width
+
+
+def _all_gates(model: Model, geometry: Geometry) -> tuple[Int8, Int64]:
+    """Weights (4, L*H, columns) and thresholds (4, L*H, 2) of the cells' lanes, columns as in slots A and B.
+
+    A layer above the first has its own h in slot A, which follows what is below it in the model file.
+    """
+    config, hidden = model.config, model.config.hidden
+    weights = np.zeros((4, config.cells, geometry.columns), np.int8)
+    thresholds = np.zeros((4, config.cells, 2), np.int64)
+    for number, layer in enumerate(model.layers):
+        of_layer, cells = config.of_layer(number), slice(number * hidden, (number + 1) * hidden)
+        weight, thresholds[:, cells] = gate_lanes(layer, of_layer)
+        below, own = weight[..., : of_layer.embedding], weight[..., of_layer.embedding :]
+        early, late = (own, below) if number else (below, own)
+        weights[:, cells, : early.shape[-1]] = early
+        weights[:, cells, geometry.slot_a :] = late
+    return weights, thresholds

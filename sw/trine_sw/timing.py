@@ -3,7 +3,8 @@
 A *slot* is a cycle of column issue. A bank's columns of a group take one slot each, x's first, then h's, at
 least one slot for either; a group's marker takes the slot after the last column of the fullest bank. What
 may delay them is a vector that is not there yet: h comes out of the cells a fixed number of cycles after
-the last marker of the step before.
+the last marker of the step before. In a layer above the first, its own h of the step before is in x's place,
+and the new h of the layer below in h's (:class:`trine_sw.engine.Geometry`).
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class TimingModel:
         self._source_free = 0  # the next token can be accepted
         self._marker = 0  # slot of the last marker
         self._steps = [0, 0]  # slots of the last markers of the two last steps
+        # Likewise of as many layers as there are, each layer of each step counted.
+        self._layers = [-self._commit] * geometry.model.layers
         self._state_markers = [-self._state_room] * geometry.state_buffer
         self._head_free = 0  # first slot that may have a head marker
         self._first = True
@@ -102,8 +105,12 @@ class TimingModel:
         return self._counts(x, 0)
 
     def h_counts(self, h: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-        """Active columns a bank, (T, K), of states (T, H)."""
-        return self._counts(h, self.geometry.model.embedding)
+        """Active columns a bank, (T, (2 L - 1) K), of states (T, L·H): K of each layer's h in slot B, then K
+        of that of each layer but the first in slot A."""
+        config = self.geometry.model
+        layers = h.reshape(len(h), config.layers, config.hidden).swapaxes(0, 1)
+        late = [self._counts(layer, self.geometry.slot_a) for layer in layers]
+        return np.concatenate([*late, *(self._counts(layer, 0) for layer in layers[1:])], axis=1)
 
     def _counts(self, trits: npt.NDArray[np.int8], offset: int) -> npt.NDArray[np.int64]:
         banks = np.array(self.geometry.banks_of)[offset : offset + trits.shape[1]]
@@ -126,49 +133,57 @@ class TimingModel:
 
         Parameters
         ----------
-        x, h, h_new : active columns a bank of its x, of the state before it, and of the state after it
+        x, h, h_new : active columns of its x, of the state before it, and of the state after it, as
+            :meth:`x_counts` and :meth:`h_counts` give them
         head, last, reset : as in its request
         offered : first cycle in which the request is there (0: in advance)
         feeds_back : its choice becomes the next token
         """
         geometry = self.geometry
+        banks, layers = geometry.engine.banks, geometry.model.layers
         head = head and geometry.head_lanes > 0
+        last = last or layers > 1  # a stack leaves no logits for the next step
         if reset:
             h = [0] * len(h)
         accepted = max(offered, self._source_free)
         load = max(accepted + self._source_latency, self._x.idle, self._steps[-2])
         self._source_free = load + 1
-        known = max(load + 1, self._steps[-1])
+        known = max(load + 1, self._steps[-1])  # the token is the one at hand
+        early = [x, *(h[at * banks :][:banks] for at in range(layers, 2 * layers - 1))]
+        late = [h[:banks], *(h_new[at * banks :][:banks] for at in range(layers - 1))]
         for group in range(geometry.groups):
-            if group:
-                load = self._x.idle
+            layer, replay = divmod(group, geometry.layer_groups)
+            if replay:
+                load, ready = self._x.idle, self._h.idle
+            elif layer == 0:
+                ready = max(self._layers[0] + self._commit, known, self._h.idle)
+            else:  # its own h is that of the step before; the one below has just been summed
+                load = max(self._layers[0] + self._commit, known, self._x.idle)
+                ready = max(self._layers[-1] + self._commit, self._h.idle)
             first = self._marker + 1
-            ends = self._x.scan(load, x, [first] * len(x))
-            self.columns += sum(x)
+            ends = self._x.scan(load, early[layer], [first] * banks)
+            self.columns += sum(early[layer])
             if not self._h_summed:
-                ready = (
-                    self._h.idle
-                    if group
-                    else max(0 if self._first else self._steps[-1] + self._commit, known, self._h.idle)
-                )
-                ends = self._h.scan(ready, h, [end + 1 for end in ends])
-                self.columns += sum(h)
+                ends = self._h.scan(ready, late[layer], [end + 1 for end in ends])
+                self.columns += sum(late[layer])
             marker = max(max(ends) + 1, self._state_markers[0] + self._state_room)
             marker = self._mark(marker, group, head=self._head_left)
             self._state_markers = [*self._state_markers[1:], marker]
+            if replay == geometry.layer_groups - 1:
+                self._layers = [*self._layers[1:], marker]
         cycles = self._marker - (accepted if self._first else max(accepted, self._steps[-1]))
         self._steps = [self._steps[-1], self._marker]
         self._first = self._h_summed = False
         self._head_left = head
         if head and last:
-            self._head_pass(h_new)
+            self._head_pass(h_new[(layers - 1) * banks :][:banks])
             self._head_left = False
             self._h_summed = feeds_back and geometry.groups == 1
         return cycles
 
     def _head_pass(self, h: Sequence[int]) -> None:
         for group in range(self.geometry.head_groups):
-            ready = self._h.idle if group else max(self._steps[-1] + self._commit, self._h.idle)
+            ready = self._h.idle if group else max(self._layers[-1] + self._commit, self._h.idle)
             ends = self._h.scan(ready, h, [self._marker + 1] * len(h))
             self.columns += sum(h)
             self._mark(max(ends) + 1, group, head=True)
@@ -201,7 +216,7 @@ def token_cycles(
 ) -> Timing:
     """Cycles of tokens (T,) given in advance to an engine just reset, the last one marked ``last``.
 
-    ``h`` is the golden model's, int8 (T, H), if it is at hand; ``head`` says whether all tokens' logits are
+    ``h`` is the golden model's, int8 (T, L·H), if it is at hand; ``head`` says whether all tokens' logits are
     wanted.
     """
     ids = np.asarray(tokens, np.int64)
@@ -210,7 +225,7 @@ def token_cycles(
     timing = TimingModel(Geometry(model.config, engine))
     x = timing.x_counts(_embedded(model, ids)).tolist()
     after = timing.h_counts(h).tolist()
-    before = [[0] * engine.banks, *after[:-1]]
+    before = [[0] * len(after[0]), *after[:-1]]
     final = len(ids) - 1
     cycles = [
         timing.step(x[t], before[t], after[t], head=head, last=t == final, reset=t == 0)
@@ -233,7 +248,7 @@ def generation_cycles(
     timing = TimingModel(Geometry(model.config, engine))
     x = timing.x_counts(_embedded(model, ids)).tolist()
     after = timing.h_counts(Golden(model).run(ids, logits=False).h).tolist()
-    before = [[0] * engine.banks, *after[:-1]]
+    before = [[0] * len(after[0]), *after[:-1]]
     cycles = []
     for t in range(len(ids)):
         generates = t >= len(given) - 1

@@ -40,7 +40,7 @@ def read_states(m: Module, s: ExecutorState) -> None:
 def write_states(m: Module, s: ExecutorState) -> None:
     """WRITE: cells, which have been checked, to where they are kept; the last one has them loaded."""
     ports = s.ports
-    hidden, byte = s.codec.info.hidden, ports.bytes.payload
+    cells, byte = s.codec.info.cells, ports.bytes.payload
     m.d.comb += [s.written_cell.c.eq(s.cell_c), s.written_cell.h.eq(byte.byte[:2].as_signed())]
     with m.State("Write"):
         m.d.comb += ports.bytes.ready.eq(1)
@@ -52,7 +52,7 @@ def write_states(m: Module, s: ExecutorState) -> None:
             with m.If(byte.last):
                 m.d.sync += s.written.eq(s.cell + 1)
                 m.next = "Finish"
-                with m.If(s.cell == hidden - 1):
+                with m.If(s.cell == cells - 1):
                     m.d.sync += [s.written.eq(0), s.fresh.eq(0)]
                     m.next = "Load"
 
@@ -72,7 +72,7 @@ def load_states(m: Module, s: ExecutorState) -> None:
     ]
     if geometry.model.cell == "lstm":
         m.d.comb += load.cells.open.eq(there & (s.stored.h != 0))
-    m.d.sync += there.eq(s.cell < geometry.model.hidden)
+    m.d.sync += there.eq(s.cell < geometry.model.cells)
     with m.State("Load"):
         m.d.sync += [group.eq(0), unit.eq(geometry.units - 1), wait.eq(0)]
         m.d.sync += [s.cell.eq(geometry.units - 1), last.eq(geometry.units - 1)]

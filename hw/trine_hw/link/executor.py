@@ -60,7 +60,7 @@ class Executor(wiring.Component):
     def __init__(self, core: Core, codec: Codec, link: LinkConfig) -> None:
         self.core, self.codec, self.link = core, codec, link
         slots, kept = range(link.window + 1), KeptCell(core)
-        cells = range(core.model.config.hidden)
+        cells = range(core.model.config.cells)
         members: dict[str, object] = {
             "frames": In(stream.Signature(FrameEnd(link))),
             "read_start": Out(1),

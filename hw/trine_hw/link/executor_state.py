@@ -50,12 +50,12 @@ class ExecutorState:
 
     def __init__(self, m: Module, ports: Any, core: Core, codec: Codec, link: LinkConfig) -> None:
         self.ports, self.core, self.codec, self.link = ports, core, codec, link
-        hidden, geometry = codec.info.hidden, core.geometry
+        cells, geometry = codec.info.cells, core.geometry
         self.session, self.expected, self.ended = Signal(16), Signal(16), Signal(16)
         self.cached = Signal(range(link.window + 1))
         self.halted = Signal()
         self.fresh = Signal(init=1)
-        self.written = Signal(range(hidden + 1))
+        self.written = Signal(range(cells + 1))
         self.header = Signal(8 * HEADER_BYTES)
         self.frame_session, self.sequence, self.code = self.header[:16], self.header[16:32], self.header[32:]
         self.length = Signal(range(link.max_payload + 1))
@@ -70,7 +70,7 @@ class ExecutorState:
         self.refused, self.kept = Signal(), Signal()
         self.used = Signal(range(2 * link.slot_bytes))
         self.record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
-        self.cell = Signal(range(max(hidden, geometry.units * geometry.groups) + 1))
+        self.cell = Signal(range(max(cells, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
         # What has one port and nothing in it at first goes to an iCE40UP's single-port RAM.
         self._one_port = {"ram_style": "huge"} if core.engine.block_ram == "ice40" else {}
@@ -81,7 +81,7 @@ class ExecutorState:
         """Memory of the state after the last frame, written by the record writer and by WRITE."""
         shape, ports = KeptCell(self.core), self.ports
         m.submodules.store_spram = store = Memory(
-            shape=shape, depth=max(2, self.codec.info.hidden), init=[], attrs=self._one_port
+            shape=shape, depth=max(2, self.codec.info.cells), init=[], attrs=self._one_port
         )
         write, read = store.write_port(), store.read_port()
         self.write_cell, self.written_cell = Signal(), Signal(shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,8 +35,8 @@ class RecordWriter(wiring.Component):
     """Takes what the core gives for one token.
 
     Contract: after ``start``, the token's state, and with ``head`` its logits and choice, are taken from
-    the core. The parts in ``want`` go to ``o`` as :class:`trine_sw.link.records.Codec` says, and with
-    ``keep`` its cells to the store. ``done`` is 1 in the cycle in which all is taken.
+    the core. The parts in ``want`` go to ``o`` as :class:`trine_sw.link.records.Codec` says, h and u of the
+    last layer, and with ``keep`` the cells of all layers to the store. ``done`` is 1 in the cycle in which all is taken.
 
     Two cycles a cell where cells are looked at, a cycle a bit of u; otherwise as fast as the core gives.
 
@@ -74,7 +74,7 @@ class RecordWriter(wiring.Component):
             "state": In(core.signature.members["state"].signature),
             "state_shift": Out(1),
             "o": Out(stream.Signature(8)),
-            "store_addr": Out(range(core.model.config.hidden)),
+            "store_addr": Out(range(core.model.config.cells)),
             "store_data": Out(KeptCell(core)),
             "store_en": Out(1),
             "last_choice": Out(8 * codec.token_bytes),
@@ -89,11 +89,14 @@ class RecordWriter(wiring.Component):
         has_head = geometry.head_lanes > 0
         want, keep, head = Signal(WantFlags()), Signal(), Signal()
         cycles = Signal(32)
-        number = Signal(range(max(2, core.model.config.hidden)))  # the cell's
+        config = core.model.config
+        number = Signal(range(max(2, config.cells)))  # the cell's
         unit = Signal(range(max(2, geometry.units)))
         cell = self.state.payload.cells[0]  # the others follow it there
         looked_at = want.h | want.u | keep
-        final = number == core.model.config.hidden - 1  # what follows it is padding
+        final = number == config.cells - 1  # what follows it is padding
+        # Of the last layer, whose h and u go into the record.
+        shown = number >= config.cells - config.hidden if config.layers > 1 else Const(1)
         m.d.comb += [
             self.store_addr.eq(number),
             self.store_data.c.eq(cell.c),
@@ -135,7 +138,7 @@ class RecordWriter(wiring.Component):
                 m.next = "Cell"
             with m.State("Cell"):
                 m.d.comb += self.store_en.eq(keep)
-                with m.If(with_trits):
+                with m.If(with_trits & shown):
                     m.d.sync += place.eq(place + 1)
                     with m.If(cell.h == 1):
                         m.d.sync += byte.eq(byte + weight)
@@ -146,7 +149,7 @@ class RecordWriter(wiring.Component):
                     with m.Else():
                         next_cell()
                 if len(code):
-                    with m.Elif(want.u):
+                    with m.Elif(want.u & shown):
                         m.d.sync += [bit.eq(0)]
                         m.next = "Level"
                 with m.Else():

@@ -114,7 +114,7 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 room = (s.link.max_payload - 4) // CELL_BYTES
                 with m.If(s.written != 0):
                     s.refuse(m, Reason.STATE)
-                with m.Elif((second16 == 0) | (end > info.hidden)):
+                with m.Elif((second16 == 0) | (end > info.cells)):
                     s.refuse(m, Reason.VALUE)
                 with m.Elif(second16 > room):
                     s.refuse(m, Reason.ROOM)
@@ -122,7 +122,7 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 m.next = "Check cells"
                 with m.If((second16 != 0) & (second16 != s.written)):
                     s.refuse(m, Reason.STATE)
-                with m.Elif(end > info.hidden):
+                with m.Elif(end > info.cells):
                     s.refuse(m, Reason.VALUE)
 
 

@@ -296,14 +296,14 @@ def _decode(job: Job, results: dict[str, npt.NDArray]) -> Run:
         raise TrineError("the core marked the wrong beats of its states as the last of their tokens")
 
     def cells(member: str) -> Int64:
-        """(T, H); padding cells are zero."""
+        """(T, L·H); padding cells are zero."""
         values = array_field(beats, state, "cells", member).reshape(job.steps, -1)
-        if values[:, config.hidden :].any():
+        if values[:, config.cells :].any():
             raise TrineError("a cell that the model does not have left its zero state")
-        return values[:, : config.hidden]
+        return values[:, : config.cells]
 
     h = cells("h")
-    u = np.sign(h) * cells("u") if level_bits(config) else h
+    u = (np.sign(h) * cells("u") if level_bits(config) else h)[:, -config.hidden :]
     if geometry.head_lanes:
         logits_layout = core.logits.payload.shape()
         values = array_field(results["logits"], logits_layout, "logit")

@@ -122,13 +122,15 @@ def run_bench(
     Raises
     ------
     TrineError
-        If the model has no embedding, a report cannot be read, or the popcount kernel differs from the golden
+        If the model has no embedding or more than one layer, a report cannot be read, or the popcount kernel differs from the golden
         model.
     """
     model = Model.load(path)
     if model.embedding_weight is None:
         raise TrineError(f"{path} holds no embedding: there is nothing to run through its layer")
     config = model.config
+    if config.layers > 1:
+        raise TrineError(f"{path} has {config.layers} layers, and one layer is what is compared here")
     if tokens is None:
         tokens = np.random.default_rng(1).integers(0, config.vocab_size, _TOKENS)
     active_x = float(np.count_nonzero(model.embedding_weight[tokens])) / len(tokens)

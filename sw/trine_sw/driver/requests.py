@@ -267,8 +267,8 @@ class Requests:
     def reads(self) -> Iterator[Request]:
         """Requests for the whole state."""
         most = (self.info.link.max_payload - 4) // CELL_BYTES
-        for first in range(0, self.info.hidden, most):
-            yield Command.READ, struct.pack("<HH", first, min(most, self.info.hidden - first))
+        for first in range(0, self.info.cells, most):
+            yield Command.READ, struct.pack("<HH", first, min(most, self.info.cells - first))
 
     def decode_state(self, payloads: list[bytes]) -> BoardState:
         """The state in the replies to :meth:`reads`."""
@@ -279,8 +279,8 @@ class Requests:
         """Requests that put a state in place; raises :exc:`TrineError` for one that no cell can have."""
         info = self.info
         h, c = np.asarray(state.h), np.asarray(state.c)
-        if h.shape != (info.hidden,) or c.shape != (info.hidden,):
-            raise TrineError(f"a state of this board has {info.hidden} cells, not {h.shape} and {c.shape}")
+        if h.shape != (info.cells,) or c.shape != (info.cells,):
+            raise TrineError(f"a state of this board has {info.cells} cells, not {h.shape} and {c.shape}")
         # Of an unknown model's cells, which may be an LSTM's, the board knows better.
         gated = self.model is None or self.model.config.cell == "lstm"
         if impossible_cells(c, h, info.cell_max, info.output_shift, gated=gated).any():

@@ -85,7 +85,7 @@ class BoardModel:
         self._fresh = True  # the next token starts from the zero state
         self._state = self._golden.initial_state()
         self._written = 0  # cells of a new state that have come
-        self._new = np.zeros((self.info.hidden, CELL_BYTES), np.int8)
+        self._new = np.zeros((self.info.cells, CELL_BYTES), np.int8)
         self._sampler = Sampler(1.0, 0.0, 0)
         self._sampler.state = STATE_SEED_0
         self._choice = 0
@@ -192,7 +192,7 @@ class BoardModel:
         count = len(x)
         planes: list[NDArray[np.uint8]] = [np.zeros((count, 0), np.uint8)]
         if Want.H in want:
-            planes.append(pack(trace.h))
+            planes.append(pack(trace.h[:, -self.info.hidden :]))
         if Want.U in want:
             planes.append(self.codec.pack_u(trace.u, self._levels))
         if Want.CYCLES in want:
@@ -249,7 +249,7 @@ class BoardModel:
         if self._written:
             raise Refusal(Reason.STATE)
         first, count = struct.unpack("<HH", payload)
-        if not count or first + count > self.info.hidden:
+        if not count or first + count > self.info.cells:
             raise Refusal(Reason.VALUE)
         if 4 + CELL_BYTES * count > self.link.max_payload:
             raise Refusal(Reason.ROOM)
@@ -268,10 +268,10 @@ class BoardModel:
         info, gated = self.info, self.model.config.cell == "lstm"
         wrong = impossible_cells(cells[:, 0], cells[:, 1], info.cell_max, info.output_shift, gated=gated)
         end = first + len(cells)
-        if end > info.hidden or wrong.any():
+        if end > info.cells or wrong.any():
             raise Refusal(Reason.VALUE)
         self._new[first:end] = cells
-        self._written = end % self.info.hidden
+        self._written = end % self.info.cells
         if not self._written:
             self._state = State(self._new[:, 1].copy()[None], self._new[:, 0].copy()[None])
             self._fresh = False

@@ -34,7 +34,7 @@ __all__ = [
     "refusal_payload",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 _HEADER = struct.Struct("<HHB")
 _CRC = struct.Struct("<I")
@@ -103,7 +103,7 @@ BAD_FRAME = REFUSED | Reason.CORRUPT
 
 
 class Want(enum.IntFlag):
-    """What a reply to STEP carries for each token, in this order."""
+    """What a reply to STEP carries for each token, in this order: H and U of the last layer."""
 
     H = 1
     U = 2

@@ -31,7 +31,7 @@ __all__ = [
     "u_bits",
 ]
 
-_INFO = struct.Struct("<B32sIIIHBHB??BBBBBHIIId")
+_INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIId")
 INFO_BYTES = _INFO.size
 #: Of GENERATE, before the token: count (2), tau (2), flags (1), seed (4).
 GENERATE_BYTES = 9
@@ -105,7 +105,7 @@ class Info:
     -------
     version : of the protocol
     digest : of the model, :meth:`trine_sw.model.Model.digest`
-    hidden, embedding, vocab_size : the model's sizes
+    hidden, layers, embedding, vocab_size : the model's sizes
     lanes, banks, groups : the engine's
     ways : logits that leave the head in a cycle
     embedding_on_board, head_on_board : what the engine keeps
@@ -120,6 +120,7 @@ class Info:
     version: int
     digest: bytes
     hidden: int
+    layers: int
     embedding: int
     vocab_size: int
     lanes: int
@@ -156,6 +157,11 @@ class Info:
         return cls(*_INFO.unpack(payload))
 
     @property
+    def cells(self) -> int:
+        """Cells of all layers, the first layer's first."""
+        return self.layers * self.hidden
+
+    @property
     def link(self) -> LinkConfig:
         """The board's buffers."""
         return LinkConfig(self.window, self.slot_bytes, self.receive_bytes)
@@ -172,6 +178,7 @@ def board_info(
         version=PROTOCOL_VERSION,
         digest=model.digest(),
         hidden=config.hidden,
+        layers=config.layers,
         embedding=config.embedding,
         vocab_size=config.vocab_size,
         lanes=geometry.lanes,
