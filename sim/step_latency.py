@@ -9,7 +9,7 @@ from __future__ import annotations
 from trine_hw.simulation import virtual_board
 from trine_hw.simulation.virtual_board import DIVISOR, VirtualBoard
 from trine_sw.backends import default_engine
-from trine_sw.link.protocol import Command, Frame, Splitter, Want, decode, encode
+from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Frame, Splitter, Want, decode, encode
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -36,7 +36,7 @@ def main() -> None:
     virtual_board._RUN = 1
     board = VirtualBoard(model, default_engine(model), "verilator")
     try:
-        reply_times(board, b"\0" + encode(Frame(0x1234, 0, Command.OPEN, b"\1")))
+        reply_times(board, b"\0" + encode(Frame(0x1234, 0, Command.OPEN, bytes([PROTOCOL_VERSION]))))
         request = encode(Frame(0x1234, 0, Command.STEP, bytes([int(Want.H), 7])))
         times = reply_times(board, request)
     finally:

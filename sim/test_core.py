@@ -114,6 +114,18 @@ SWEEP = [
         True,
         EngineConfig(17, 3, embedding="host", head="host"),
     ),
+    (  # stacks of layers: in one group each, and folded
+        ModelConfig(layers=2, hidden=10, embedding=7, vocab_size=9, cell_max=7, head_levels=(0, 1, 3)),
+        "typical",
+        True,
+        EngineConfig(1000, 3, relays=1),
+    ),
+    (
+        ModelConfig(cell="gru", layers=3, hidden=6, embedding=9, vocab_size=12, cell_max=7),
+        "extreme",
+        True,
+        EngineConfig(17, 2),
+    ),
 ]
 
 

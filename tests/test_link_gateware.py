@@ -12,11 +12,21 @@ from trine_hw.link.link import Link
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import BAD_FRAME, DONE, Command, Frame, LinkConfig, decode, encode
+from trine_sw.link.protocol import (
+    BAD_FRAME,
+    DONE,
+    PROTOCOL_VERSION,
+    Command,
+    Frame,
+    LinkConfig,
+    decode,
+    encode,
+)
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 from trine_sw.trits import pack
 
+OPENING = bytes([PROTOCOL_VERSION])
 LINK = LinkConfig(window=4, slot_bytes=128, receive_bytes=256)
 LEVELS = ModelConfig(
     hidden=11, embedding=6, vocab_size=9, cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2, 3)
@@ -29,6 +39,8 @@ CASES = {
     "in memories": (LEVELS, EngineConfig(20, 1, block_ram="ice40")),
     "gru": (GRU, EngineConfig(100, 2, sampler_ways=2)),
     "gru, folded": (GRU, EngineConfig(20, 3)),
+    "stack": (replace(LEVELS, layers=3), EngineConfig(100, 2, sampler_ways=2)),
+    "stack, folded, trits": (replace(TRITS, cell="gru", layers=2), EngineConfig(24, 2, head="host")),
     "wide tokens": (ModelConfig(hidden=5, embedding=4, vocab_size=260), EngineConfig(300, 1, head="host")),
     "vectors": (TRITS, EngineConfig(24, 2, embedding="host", head="host")),
     "vectors, folded, head": (
@@ -145,11 +157,11 @@ def test_every_command(case):
     wants = [0, 1, 2, 4, 5, 6] + ([8, 16, 24, 29, 30] if engine.head == "board" else [])
     if Geometry(config, engine).groups > 1:
         wants = [want for want in wants if not want & 4]
-    sent = [b"\0\0" + host(Command.INFO), host(Command.OPEN, b"\1"), host(Command.COUNTERS)]
+    sent = [b"\0\0" + host(Command.INFO), host(Command.OPEN, OPENING), host(Command.COUNTERS)]
     for want in wants:
         sent.append(host(Command.STEP, bytes([want]) + items(model, engine, rng, 1 + want % 3)))
-    read = host(Command.READ, struct.pack("<HH", 0, config.hidden))
-    sent += [read, host(Command.READ, struct.pack("<HH", config.hidden - 1, 1))]
+    read = host(Command.READ, struct.pack("<HH", 0, config.cells))
+    sent += [read, host(Command.READ, struct.pack("<HH", config.cells - 1, 1))]
     if engine.head == "board" and engine.embedding == "board":
         for count, tau, flags in ((1, 0, 0), (5, 40, 1), (4, 40, 2), (2, 4095, 3)):
             head = struct.pack("<HHBI", count, tau, flags, rng.getrandbits(32))
@@ -157,12 +169,12 @@ def test_every_command(case):
         sent.append(host(Command.STEP, b"\x11" + items(model, engine, rng, 2)))
     x = np.array([[rng.choice((-1, 0, 1)) for _ in range(config.embedding)] for _ in range(9)])
     trace = Golden(model).run_vectors(x)
-    for at, each in ((3, config.hidden), (8, 2), (5, 3)):
-        for payload in states(None, config.hidden, trace.c[at], trace.h[at], each):
+    for at, each in ((3, config.cells), (8, 2), (5, 3)):
+        for payload in states(None, config.cells, trace.c[at], trace.h[at], each):
             sent.append(host(Command.WRITE, payload))
-        sent += [host(Command.READ, struct.pack("<HH", 0, config.hidden))]
+        sent += [host(Command.READ, struct.pack("<HH", 0, config.cells))]
         sent += [host(Command.STEP, b"\1" + items(model, engine, rng, 2))]
-    sent += [host(Command.RESET), host(Command.READ, struct.pack("<HH", 0, config.hidden))]
+    sent += [host(Command.RESET), host(Command.READ, struct.pack("<HH", 0, config.cells))]
     sent += [host(Command.STEP, b"\1" + items(model, engine, rng, 2)), host(Command.COUNTERS)]
     frames = check(model, engine, sent)
     assert len(frames) == len(sent) and not any(frame.reason for frame in frames)
@@ -199,7 +211,7 @@ REFUSED = {
         (Command.COUNTERS, b"x"),
         (Command.INFO, b"x"),
         (Command.OPEN, b""),
-        (Command.OPEN, b"\2"),
+        (Command.OPEN, b"\1"),
         (9, b""),
         (0x7F, b"xyz"),
         (0xFF, b""),
@@ -228,7 +240,7 @@ def test_refusals(case):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
     rng, host = random.Random(1), Host()
-    sent = [host(Command.OPEN, b"\1"), host(Command.STEP, b"\1" + items(model, engine, rng, 2))]
+    sent = [host(Command.OPEN, OPENING), host(Command.STEP, b"\1" + items(model, engine, rng, 2))]
     for command, payload in REFUSED[case]:
         sent.append(host(command, payload))
         if command > Command.OPEN:
@@ -249,7 +261,7 @@ def test_half_written_state():
     steps = [(Command.WRITE, part), read, (Command.RESUME, b""), (Command.WRITE, part), (Command.RESET, b"")]
     steps += [read, (Command.WRITE, part), (Command.STEP, b"\1\3"), read, (Command.WRITE, part[:4])]
     steps += [(Command.WRITE, b"\2\0\0\0"), (Command.RESUME, b""), (Command.WRITE, b"\1\0\0\0")]
-    check(model, engine, [host(Command.OPEN, b"\1"), *(host(*step) for step in steps)])
+    check(model, engine, [host(Command.OPEN, OPENING), *(host(*step) for step in steps)])
 
 
 def test_sessions_repeats_and_gaps():
@@ -258,9 +270,9 @@ def test_sessions_repeats_and_gaps():
     host, other = Host(0x0100), Host(0x00FF)
     early = host(Command.STEP, b"\1\1")
     host.sequence = 0
-    sent = [early, host(Command.OPEN, b"\1"), host(Command.OPEN, b"\1"), encode(Frame(0, 0, 1, b"\1"))]
+    sent = [early, host(Command.OPEN, OPENING), host(Command.OPEN, OPENING), encode(Frame(0, 0, 1, OPENING))]
     frames = [host(Command.STEP, bytes([1, n])) for n in range(7)]
-    sent += [frames[1], *frames[:3], frames[0], frames[2], host(Command.OPEN, b"\1"), frames[5], frames[1]]
+    sent += [frames[1], *frames[:3], frames[0], frames[2], host(Command.OPEN, OPENING), frames[5], frames[1]]
     sent += [
         *frames[3:],
         *frames,
@@ -268,8 +280,8 @@ def test_sessions_repeats_and_gaps():
         other(Command.STEP, b"\1\1"),
     ]
     other.sequence = 0
-    late = encode(Frame(host.session, 0, Command.OPEN, b"\1"))
-    sent += [other(Command.OPEN, b"\1"), late]
+    late = encode(Frame(host.session, 0, Command.OPEN, OPENING))
+    sent += [other(Command.OPEN, OPENING), late]
     sent += [frames[6], host(Command.COUNTERS), other(Command.STEP, b"\1\1")]
     sent += [other(Command.READ, struct.pack("<HH", 0, 11)), b"\0\0\0", b"\1\2\3\0", early[:-2] + b"\0"]
     found = check(model, engine, sent + [other(Command.COUNTERS)])
@@ -292,7 +304,7 @@ def test_fuzz(case, seed):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
     rng, host = random.Random(seed), Host()
-    sent = [host(Command.OPEN, b"\1")]
+    sent = [host(Command.OPEN, OPENING)]
     for _ in range(90):
         kind = rng.randrange(8)
         payload = rng.randbytes(rng.choice([0, 1, 2, 4, 6, 10, rng.randrange(115)]))

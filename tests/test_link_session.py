@@ -12,7 +12,7 @@ from trine_sw.backends import default_engine
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.faulty_wire import FaultyWire
-from trine_sw.link.protocol import DONE, Command, Frame, LinkConfig, Reason, decode, encode
+from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, LinkConfig, Reason, decode, encode
 from trine_sw.link.session import BoardGone, Session
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
@@ -212,7 +212,7 @@ PAYLOADS = st.one_of(
 def test_refused_command_changes_nothing(command, payload):
     """Whatever a frame holds: a refusal leaves state, generator and reset as they were, and halts."""
     device = board()
-    device.exchange(encode(Frame(7, 0, Command.OPEN, b"\1")))
+    device.exchange(encode(Frame(7, 0, Command.OPEN, bytes([PROTOCOL_VERSION]))))
     device.exchange(encode(Frame(7, 0, Command.STEP, bytes([0, 3, 4, 5]))))
     before = device._state.copy()
     (reply,) = frames(device.exchange(encode(Frame(7, 1, command, payload))))

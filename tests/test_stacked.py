@@ -1,4 +1,4 @@
-"""Models of several layers: their file, what runs them and what does not yet, and their float baseline."""
+"""Models of several layers: their file, what runs them, and their float baseline."""
 
 import json
 from dataclasses import replace
@@ -71,12 +71,14 @@ def test_golden_model_serves_the_commands(succeeds, path):
     assert len(made["tokens"]) == 9
 
 
-def test_engine_refuses_clearly(fails, path, tmp_path):
-    saying = ("the engine runs models of one layer", "has 3")
-    fails("run", path, "--text", "abc", "--backend", "verilator", saying=saying)
-    fails("fit", path, "--board", "ulx3s", saying=saying)
-    fails("verilog", path, "--board", "ulx3s", "-o", tmp_path / "out", saying=saying)
-    assert not (tmp_path / "out").exists()
+def test_a_stack_is_fitted_and_written_as_verilog(succeeds, fails, path, tmp_path):
+    found = json.loads(succeeds("fit", path, "--board", "ulx3s", "--json"))
+    # All rows of a layer have a lane: three groups, one a layer.
+    assert (found["groups"], found["lanes"]) == (3, 4 * 6 + 12)
+    succeeds("verilog", path, "--board", "ulx3s", "-o", tmp_path / "out")
+    assert any((tmp_path / "out").iterdir())
+    succeeds("fit", path, "--board", "icebreaker")
+    fails("bench", path, saying=("has 3 layers", "one layer is what is compared"))
 
 
 def test_no_layer_beyond_the_last():

@@ -122,8 +122,8 @@ def run_bench(
     Raises
     ------
     TrineError
-        If the model has no embedding or more than one layer, a report cannot be read, or the popcount kernel differs from the golden
-        model.
+        If the model has no embedding or more than one layer, a report cannot be read, or the popcount kernel
+        differs from the golden model.
     """
     model = Model.load(path)
     if model.embedding_weight is None:
