@@ -114,13 +114,20 @@ def test_cycles_measured_are_those_predicted(model: Model, path: Path) -> None:
     assert measured == expected
 
 
-def test_icarus_agrees(tmp_path: Path) -> None:
-    config = ModelConfig(hidden=4, embedding=3, vocab_size=5)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_icarus_agrees(tmp_path: Path, layers: int) -> None:
+    config = ModelConfig(hidden=4, embedding=3, vocab_size=5, layers=layers)
     tiny = random_model(config, seed=1)
     tiny.save(tmp_path / "four.trine")
     with Board.open(f"icarus:{tmp_path / 'four.trine'}") as board:
-        trace = Golden(tiny).run([1, 2, 3])
-        assert np.array_equal([step.h for step in board.stream([1, 2, 3])], trace.h)
+        golden = Golden(tiny)
+        trace = golden.run([1, 2, 3])
+        assert np.array_equal([step.h for step in board.stream([1, 2, 3])], trace.h[:, -4:])
+        saved = board.state
+        assert np.array_equal(saved.c, trace.c[-1]) and np.array_equal(saved.h, trace.h[-1])
+        board.reset()
+        board.state = saved
+        assert np.array_equal(board.step(4, "u").u, golden.run([4], trace.state).u[0])
 
 
 @pytest.mark.parametrize("rate", [1e-4, 1e-3])

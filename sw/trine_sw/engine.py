@@ -113,9 +113,9 @@ class Geometry:
     Cell ``q`` of all layers' is unit ``q % units`` of group ``q // units``, so that a layer is
     ``layer_groups`` groups; in a stack these have no padding. The four lanes of a cell
     (:mod:`trine_sw.gate_lanes`) are ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 * units +
-    v % head_lanes`` of group ``v // head_lanes``. A bank's columns of slot A, then those of slot B, are its words
-    from ``group * bank_columns`` on, in their order; the last word of each bank is all zero, and is read when
-    the bank has nothing to issue.
+    v % head_lanes`` of group ``v // head_lanes``. A bank's columns of slot A, then those of slot B, are its
+    words from ``group * bank_columns`` on, in their order; the last word of each bank is all zero, and is
+    read when the bank has nothing to issue.
 
     What is summed lies in two *slots*: A is the vector that is known early, B the one that comes last. The
     first layer's are x_t and its own h_(t-1), those of a layer above its own h_(t-1) and the h_t below it.

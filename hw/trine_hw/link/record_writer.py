@@ -36,7 +36,8 @@ class RecordWriter(wiring.Component):
 
     Contract: after ``start``, the token's state, and with ``head`` its logits and choice, are taken from
     the core. The parts in ``want`` go to ``o`` as :class:`trine_sw.link.records.Codec` says, h and u of the
-    last layer, and with ``keep`` the cells of all layers to the store. ``done`` is 1 in the cycle in which all is taken.
+    last layer, and with ``keep`` the cells of all layers to the store. ``done`` is 1 in the cycle in which
+    all is taken.
 
     Two cycles a cell where cells are looked at, a cycle a bit of u; otherwise as fast as the core gives.
 
