@@ -37,6 +37,13 @@ CASES = [
     ("lstm", 2, 3, 6, EngineConfig(1000, 3)),
     ("gru", 3, 6, 6, EngineConfig(1000, 2, sampler_ways=2)),
     ("lstm", 3, 9, 4, EngineConfig(14, 2)),
+    (
+        "lstm",
+        3,
+        1,
+        12,
+        EngineConfig(1000, 1),
+    ),  # the next token's second layer could be loaded before its turn
     ("gru", 2, 5, 6, EngineConfig(14, 1)),
     ("lstm", 2, 1, 5, EngineConfig(7, 4)),
     ("lstm", 2, 7, 6, EngineConfig(1000, 2, relays=1)),
@@ -71,6 +78,7 @@ def golden_run(model: Model, tokens: np.ndarray, resets: list[int]):
     for token, reset in zip(tokens, resets, strict=True):
         trace = golden.run([token], golden.initial_state() if reset else state)
         state = trace.state
+        assert trace.logits is not None
         rows.append((trace.h[0], trace.c[0], trace.u[0], trace.logits[0]))
     return [np.array(column) for column in zip(*rows, strict=True)]
 
@@ -95,6 +103,7 @@ def test_tokens_equal_golden(cell, layers, embedding, hidden, engine):
     assert run.choices == wanted.argmax(1).tolist()
 
     timing = TimingModel(core.geometry)
+    assert model.embedding_weight is not None
     x = timing.x_counts(model.embedding_weight[tokens]).tolist()
     after = timing.h_counts(h).tolist()
     before = [[0] * len(after[0]), *after[:-1]]
@@ -144,11 +153,31 @@ def test_a_layer_costs_its_columns_and_its_boundary() -> None:
     tokens = np.arange(40) % 9
     trace = Golden(model).run(tokens)
     own, below = (np.count_nonzero(trace.h[:, part], axis=1) for part in (slice(60, 120), slice(0, 60)))
+    assert model.embedding_weight is not None
     x = np.count_nonzero(model.embedding_weight[tokens], axis=1)
     assert min(x.min(), own[2:].min()) >= 11, "the case is to cover the cells' latency"
     expected = x[1:] + below[:-1] + 1 + own[:-1] + below[1:] + 1
     cycles = token_cycles(model, EngineConfig(1000, 1), tokens, head=False).cycles
     assert cycles[3:].tolist() == expected[2:].tolist()
+
+
+def test_a_layer_waits_for_its_own_h() -> None:
+    """A second layer that is always 1 over one that is always 0: its columns begin in the 12th slot after its
+    marker, 8 for the cells and 4 for the scanner, and are followed by an entry of zeros and the marker."""
+    model = random_model(replace(config_of("lstm", 2, 1, 20), head_levels=(0, 1)), seed=1)
+    thresholds = [np.zeros_like(layer.threshold) for layer in model.layers]
+    thresholds[0][:] = 50  # no gate opens
+    thresholds[1][:] = -50
+    thresholds[1][40:60] = -50, -49  # g is 1
+    layers = [replace(layer, threshold=each) for layer, each in zip(model.layers, thresholds, strict=True)]
+    model, engine = replace(model, layers=layers), EngineConfig(1000, 1, head="host")
+    tokens = np.arange(8)
+    h = Golden(model).run(tokens).h
+    assert not h[:, :20].any() and h[:, 20:].all()
+    cycles = token_cycles(model, engine, tokens).cycles.tolist()
+    run = Run(Core(model, engine), [{"token": int(token), "reset": int(token == 0)} for token in tokens])
+    assert run.cycles == cycles
+    assert cycles[2:] == [11 + 20 + 1 + 1] * 6
 
 
 def test_board_keeps_the_state_of_every_layer() -> None:
