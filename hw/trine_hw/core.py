@@ -24,8 +24,10 @@ from trine_sw.model import Model
 from trine_sw.placement import Placement, place
 from trine_sw.sampler import STATE_BITS, TAU_BITS
 
-__all__ = ["Core", "LoadState", "StateOutput"]
+__all__ = ["COUNT_LATENCY", "Core", "LoadState", "StateOutput"]
 
+#: Cycles after which the counters count something, all alike: source, issue and sequencer may be far apart.
+COUNT_LATENCY = 2
 #: Block RAMs of a bank that share a copy of their address in an engine with relays.
 _PART = 8
 
@@ -316,9 +318,16 @@ class Core(wiring.Component):
         connect(m, source.choice_o, flipped(self.choice))
 
     def _count(self, m: Module, accepted: Signal, ended: Value, events: Signal) -> None:
-        # A cycle later than it is, all alike: source and sequencer may be far from each other.
-        entered, left, issued = Signal(), Signal(), Signal.like(events)
-        m.d.sync += [entered.eq(accepted), left.eq(ended), issued.eq(events)]
+        entered, left, issued = accepted, ended, events
+        for stage in range(COUNT_LATENCY):
+            later = [
+                Signal(len(value), name=f"counted_{stage}_{n}")
+                for n, value in enumerate((entered, left, issued))
+            ]
+            m.d.sync += [
+                signal.eq(value) for signal, value in zip(later, (entered, left, issued), strict=True)
+            ]
+            entered, left, issued = later
         inside = Signal(3)  # tokens accepted whose step has not ended
         since = Signal(32)  # cycles since the last step ended, or since an idle engine accepted a token
         token_cycles = Signal(32)

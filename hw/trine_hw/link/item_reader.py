@@ -108,6 +108,7 @@ class ItemReader(wiring.Component):
         trits = Signal(2 * TRITS_PER_BYTE)
         vector = Signal(2 * TRITS_PER_BYTE * size)
         wrong, last = Signal(), Signal()
+        shift = Signal()  # a register, since all of a wide vector waits for it
         weight = Signal(8)
         trit = Signal(2)
         m.d.comb += [
@@ -115,6 +116,8 @@ class ItemReader(wiring.Component):
             trit.eq(Cat(~digit[0], digit == 0)),  # 0, 1, 2 are -1, 0, +1
             item.value.eq(vector),
         ]
+        with m.If(shift):
+            m.d.sync += [vector.eq(Cat(vector, trits)[len(trits) :]), shift.eq(0)]
         with m.FSM():
             with m.State("Byte"):
                 m.d.comb += self.i.ready.eq(~self.o.valid)
@@ -137,10 +140,12 @@ class ItemReader(wiring.Component):
                 with m.If(self.clear):
                     m.next = "Byte"
             with m.State("Item"):
+                m.d.sync += shift.eq(1)
+                m.next = "Shift"
+            with m.State("Shift"):
                 pad = trits[len(trits) - 2 * padding :] if padding else Const(0, 1)
                 m.d.comb += finish.eq(complete | last)
                 m.d.sync += [
-                    vector.eq(Cat(vector, trits)[len(trits) :]),
                     item.wrong.eq(wrong | (complete & pad.any())),
                     item.partial.eq(~complete),
                     item.last.eq(last),

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_hw.cells import level_bits
-from trine_hw.core import Core
+from trine_hw.core import COUNT_LATENCY, Core
 from trine_hw.simulation.beats import array_field, pack
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
@@ -334,6 +334,6 @@ def _decode(job: Job, results: dict[str, npt.NDArray]) -> Run:
         token_count=int(results["count.tokens"]),
         cycle_count=int(results["count.cycles"]),
         column_count=int(results["count.columns"]),
-        columns=None if watched is None else np.diff(watched),
+        columns=None if watched is None else np.diff(watched)[COUNT_LATENCY:],
         cpu_s=float(results["cpu_s"]),
     )
