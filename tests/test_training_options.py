@@ -278,37 +278,17 @@ def test_sampled_softmax_has_the_gradient_of_the_full_one(head):
 
 
 @pytest.mark.parametrize("kind", ["ternary", "float"])
-def test_parts_have_shares_of_the_learning_rate(tiny, tmp_path, kind):
+def test_head_has_a_share_of_the_learning_rate(tiny, tmp_path, kind):
     """Adam's first step is as long as the rate, whatever the gradient is."""
-    schedule = replace(SCHEDULE, warmup=0, embedding_rate=0.5, head_rate=0.25, memory=0.9)
+    schedule = replace(SCHEDULE, warmup=0, head_rate=0.25)
     run = Run(replace(tiny, schedule=schedule, baseline=schedule), kind, tmp_path / "run.pt")
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     inputs, targets = run._streams()
     run._step(inputs[:16], targets[:16])
     for name, parameter in run.model.named_parameters():
-        share = 0.5 if "embedding" in name else 0.25 if "head" in name else 1.0
+        share = 0.25 if "head" in name else 1.0
         longest = (parameter - before[name]).abs().max().item()
         assert longest == pytest.approx(share * schedule.learning_rate, rel=1e-3)
-    assert {group["betas"] for group in run.optimizer.param_groups} == {(0.9, 0.9)}
-
-
-@pytest.mark.parametrize("kind", ["ternary", "float"])
-def test_mixed_is_adam_for_the_cell_and_plain_descent_for_words(tiny, tmp_path, kind):
-    schedule = replace(
-        SCHEDULE, warmup=0, optimizer="mixed", embedding_rate=7.0, head_rate=3.0, head_decay=0.1, clip=1e9
-    )
-    run = Run(replace(tiny, schedule=schedule, baseline=schedule), kind, tmp_path / "run.pt")
-    before = {name: value.clone() for name, value in run.model.state_dict().items()}
-    inputs, targets = run._streams()
-    run._step(inputs[:16], targets[:16])
-    for name, parameter in run.model.named_parameters():
-        moved, gradient = before[name] - parameter.detach(), parameter.grad
-        if "embedding" in name or "head" in name:
-            rate = 7.0 if "embedding" in name else 3.0
-            decay = 0.1 if "head" in name and parameter.dim() == 2 else 0.0
-            torch.testing.assert_close(moved, rate * (gradient + decay * before[name]), rtol=1e-4, atol=1e-6)
-        elif gradient is not None:
-            assert moved.abs().max().item() == pytest.approx(schedule.learning_rate, rel=1e-3)
 
 
 def test_weights_of_the_head_decay(tiny, tmp_path):

@@ -72,7 +72,7 @@ class _ECP5(Family):
     synthesis = _SYNTHESIS.format(command="synth_ecp5 -nodsp")
     router, packer = "nextpnr-ecp5", "ecppack"
     constraints, routed, bitstream = "lpf", "config", "bit"
-    # Half the wire of the default placer for lanes that fill the chip, and an hour of routing less.
+    # Half the wire of the default placer for lanes that fill the chip (docs/engine.md).
     placement = ("--placer", "static")
 
     # By the platform's names.

@@ -28,16 +28,13 @@ class Schedule:
     learning_rate, clip, warmup : peak rate; largest gradient norm; updates up to the peak.
     decay : how the rate falls after the peak: along a cosine to a fiftieth, or to a quarter of what it was
         after each epoch that is no better than the best before it.
-    optimizer : Adam, plain stochastic gradient descent, or both: ``"mixed"`` is Adam for the cell, and plain
-        descent for embedding and head, which does not learn seldom words by heart.
+    optimizer : Adam, or plain stochastic gradient descent.
     dropout, head_dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
     sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
         every figure are over all.
     exact : epochs at the end whose training steps are over all words too, where those before are not.
-    embedding_rate, head_rate : learning rates of embedding and head: with ``"mixed"`` as they are, otherwise
-        as shares of the cell's. Adam gives a word that is seldom seen a long step each time, so that it is
-        learned by heart.
-    memory : Adam's beta2, with which it remembers the size of gradients.
+    head_rate : the head's learning rate, as a share of the others'. Adam gives a word that is seldom seen a
+        long step each time, so that it is learned by heart.
     head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
         each update takes so many times the head's learning rate off them.
     """
@@ -49,14 +46,12 @@ class Schedule:
     clip: float = 1.0
     warmup: int = 200
     dropout: float = 0.1
-    optimizer: Literal["adam", "sgd", "mixed"] = field(default="adam", metadata=_LATER)
+    optimizer: Literal["adam", "sgd"] = field(default="adam", metadata=_LATER)
     decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=_LATER)
     locked: bool = field(default=False, metadata=_LATER)
     sampled: int = field(default=0, metadata=_LATER)
     exact: int = field(default=0, metadata=_LATER)
-    embedding_rate: float = field(default=1.0, metadata=_LATER)
     head_rate: float = field(default=1.0, metadata=_LATER)
-    memory: float = field(default=0.999, metadata=_LATER)
     head_decay: float = field(default=0.0, metadata=_LATER)
     head_dropout: float | None = field(default=None, metadata=_LATER)
 

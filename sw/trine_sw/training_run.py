@@ -22,7 +22,7 @@ from trine_sw.float_nats import float_nats
 from trine_sw.interruption import interruptions
 from trine_sw.kinds import AnyModel, new_model, teacher_of
 from trine_sw.language_model import TernaryLanguageModel
-from trine_sw.optimizer import new_optimizer
+from trine_sw.optimizer import new_optimizer, set_rate
 from trine_sw.ranks import Ranks
 from trine_sw.recipes import Kind, Recipe
 from trine_sw.recurrence import Numerics
@@ -246,14 +246,14 @@ class Run:
         """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
         self.model.train()
         position = self.epoch * self.updates + self.update
-        self.optimizer.set_rate(self._schedule(position))
+        set_rate(self.optimizer, self.schedule.learning_rate * self._schedule(position))
         self.model.harden(position / (self.schedule.epochs * self.updates))
         wanted = None
         if self.teacher is not None and self.teacher_state is not None:
             with torch.no_grad():
                 wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
         objective, loss, self.state = self.objective(inputs, targets, self.state, wanted)
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
         nats = self.ranks.mean(loss.item())
