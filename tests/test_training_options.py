@@ -1,4 +1,4 @@
-"""What recipes may want: annealing, a warm start, a teacher, two heads, a sampled softmax, another device."""
+"""What recipes may want: hardening, annealing, a warm start, a teacher, two heads, another device."""
 
 import csv
 import math
@@ -233,91 +233,7 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
         new_model(replace(recipe, head="ternary"), "head", ready)
 
 
-# -- a sampled softmax ------------------------------------------------------------------------------------
-
-
-def test_candidates_stand_for_all_words():
-    """Their sum has the sum over all words as its mean; every target is among them."""
-    torch.manual_seed(0)
-    counts = 20_000 / (torch.arange(400) + 1.0)
-    sampler = CandidateSampler(counts, 120, 20)
-    scores = torch.rand(400)
-    total = 0.0
-    for _ in range(3000):
-        targets = torch.multinomial(counts, 20, replacement=True)
-        words, offset, places = sampler.draw(targets)
-        assert len(words) == 120 == len(words.unique()) and torch.equal(words[places], targets)
-        total += float((scores[words].log() + offset).exp().sum())
-    assert total / 3000 == pytest.approx(float(scores.sum()), rel=0.02)
-    for size in (20, 400):
-        with pytest.raises(TrineError, match="fewer than there are, 400; not"):
-            CandidateSampler(counts, size, 20)
-
-
-@pytest.mark.parametrize("head", ["float", "ternary"])
-def test_sampled_softmax_has_the_gradient_of_the_full_one(head):
-    """Of all draws together, and the loss as well; in evaluation it is the full one."""
-    torch.manual_seed(0)
-    config = replace(CONFIG, vocab_size=300)
-    model = TernaryLanguageModel(config, CellOptions(), head=head).train()
-    counts = 5000 / (torch.arange(300) + 1.0)
-    tokens = torch.randint(0, 300, (5, 4))
-    targets = torch.multinomial(counts, 20, replacement=True).view(5, 4)
-    state = model.initial_state(4)
-    full = model.loss(tokens, targets, state)[0]
-    wanted = torch.autograd.grad(full, model.head_bias)[0]
-    model.sampler = CandidateSampler(counts, 150, 20)
-    losses, gradient = [], torch.zeros(300)
-    for _ in range(300):
-        loss = model.loss(tokens, targets, state)[0]
-        losses.append(loss.item())
-        gradient += torch.autograd.grad(loss, model.head_bias)[0] / 300
-    assert torch.nn.functional.cosine_similarity(gradient, wanted, dim=0) > 0.97
-    assert np.mean(losses) == pytest.approx(full.item(), rel=0.05)
-    assert torch.equal(model.eval().loss(tokens, targets, state)[0], model.loss(tokens, targets, state)[0])
-
-
-@pytest.mark.parametrize("kind", ["ternary", "float"])
-def test_head_has_a_share_of_the_learning_rate(tiny, tmp_path, kind):
-    """Adam's first step is as long as the rate, whatever the gradient is."""
-    schedule = replace(SCHEDULE, warmup=0, head_rate=0.25)
-    run = Run(replace(tiny, schedule=schedule, baseline=schedule), kind, tmp_path / "run.pt")
-    before = {name: value.clone() for name, value in run.model.state_dict().items()}
-    inputs, targets = run._streams()
-    run._step(inputs[:16], targets[:16])
-    for name, parameter in run.model.named_parameters():
-        share = 0.25 if "head" in name else 1.0
-        longest = (parameter - before[name]).abs().max().item()
-        assert longest == pytest.approx(share * schedule.learning_rate, rel=1e-3)
-
-
-def test_weights_of_the_head_decay(tiny, tmp_path):
-    """A step with and without decay differs by rate x decay of the head's weights, and nowhere else."""
-    after = []
-    for decay in (0.0, 5.0):
-        schedule = replace(SCHEDULE, warmup=0, head_rate=0.5, head_decay=decay)
-        run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
-        before = run.model.state_dict()["head"].clone()
-        inputs, targets = run._streams()
-        run._step(inputs[:16], targets[:16])
-        after.append({name: value.clone() for name, value in run.model.state_dict().items()})
-    plain, decayed = after
-    rate = 0.5 * SCHEDULE.learning_rate
-    torch.testing.assert_close(
-        plain.pop("head") - decayed.pop("head"), 5 * rate * before, rtol=1e-3, atol=1e-6
-    )
-    assert all(torch.equal(plain[name], decayed[name]) for name in plain)
-
-
-def test_sampled_run_trains(tiny, tmp_path):
-    schedule = replace(SCHEDULE, batch=4, steps=3, sampled=14, exact=1, epochs=2)
-    run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
-    sampled: dict[int, bool] = {}
-    step = run._step
-    run._step = lambda *tokens: sampled.update({run.epoch: run.model.sampler is not None}) or step(*tokens)
-    run.fit()
-    assert sampled == {0: True, 1: False}
-    assert run.log[-1]["valid_nats"] < 0.8 * math.log(tiny.config.vocab_size)
+# -- data, logs, devices ----------------------------------------------------------------------------------
 
 
 def test_wikitext_model_fits_its_limit(tmp_path):
@@ -329,9 +245,6 @@ def test_wikitext_model_fits_its_limit(tmp_path):
     words = [f"word{number:06}" for number in range(recipe.config.vocab_size)]
     export(model.eval(), words, {}).save(tmp_path / "m.trine")
     assert (tmp_path / "m.trine").stat().st_size < 10e6
-
-
-# -- data, logs, devices ----------------------------------------------------------------------------------
 
 
 def test_text_cut_to_its_most_frequent_words(monkeypatch, tmp_path):

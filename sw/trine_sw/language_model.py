@@ -34,8 +34,6 @@ class LanguageModel(nn.Module):
     locked : drop the same entries at all steps of a call (variational dropout, Gal and Ghahramani, 2016).
     """
 
-    head_bias: nn.Parameter
-
     def __init__(self, config: ModelConfig, dropout: float, head_dropout: float | None, locked: bool) -> None:
         super().__init__()
         self.config, self.dropout, self.locked = config, dropout, locked
@@ -51,6 +49,21 @@ class LanguageModel(nn.Module):
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Weight (V, H) and bias (V,) of the head, or these words' rows; nats are weight · u + bias."""
         raise NotImplementedError
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """All that the head is made of: its weights, which are the embedding's where they are tied, its bias,
+        and its scale where it has one."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def fix_bias(self, counts: Tensor) -> None:
+        """Make the head's bias the logarithm of each word's share of a text, from its counts (V,), for good.
+
+        The weights then need not learn how frequent a word is, and can be small.
+        """
+        bias = next(parameter for parameter in self.head_parameters() if parameter.dim() == 1)
+        smoothed = counts.to(bias) + 0.5  # a word that is not in the text is no impossible one
+        bias.copy_((smoothed / smoothed.sum()).log()).requires_grad_(False)
 
     def anneal(self, share: float) -> None:
         """Set lambda to what it is when this share, 0 to 1, of the epochs is done."""
@@ -118,12 +131,13 @@ class TernaryLanguageModel(LanguageModel):
     ) -> None:
         super().__init__(config, dropout, head_dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
-        self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * 0.1)
-        for number in range(config.layers):
-            self.add_module(_layer_name(config, number), ternary_layer(config.of_layer(number), options))
         # u is as large as its last level at once: a float head of larger weights is mostly noise at first,
         # against which cells learn to be silent. Of a ternary head only the weights' order counts.
         deviation = 0.05 if head == "ternary" else 0.005
+        of_embedding = deviation if tied else 0.1
+        self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * of_embedding)
+        for number in range(config.layers):
+            self.add_module(_layer_name(config, number), ternary_layer(config.of_layer(number), options))
         weights = torch.randn(config.vocab_size, config.hidden) * deviation
         self.head = None if tied else nn.Parameter(weights)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
@@ -170,6 +184,10 @@ class TernaryLanguageModel(LanguageModel):
         """Real weight and bias of the head, or of these words."""
         weight = self.embedding if self.head is None else self.head
         return (weight, self.head_bias) if words is None else (weight[words], self.head_bias[words])
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        weight = self.embedding if self.head is None else self.head
+        return [weight, self.head_bias, *([] if self.log_head_scale is None else [self.log_head_scale])]
 
     def anneal(self, share: float) -> None:
         for layer in self.stack:
@@ -268,6 +286,9 @@ class FloatLanguageModel(LanguageModel):
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)
         return (zero, zero) if self.config.cell == "lstm" else (zero,)
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        return list(self.head.parameters())
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         weight, bias = self.head.weight, self.head.bias

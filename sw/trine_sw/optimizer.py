@@ -1,20 +1,24 @@
 """What moves the weights of a model."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from trine_sw.language_model import LanguageModel
 from trine_sw.recipes import Schedule
 
 __all__ = ["new_optimizer", "set_rate"]
 
 
-def new_optimizer(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optimizer:
     """The optimizer of a schedule, in groups that know which ``share`` of the learning rate is theirs."""
     groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
+    of_head = {id(parameter) for parameter in model.head_parameters()}
+    for parameter in model.parameters():
         if parameter.requires_grad:
-            share, decay = (schedule.head_rate, schedule.head_decay) if "head" in name else (1.0, 0.0)
-            groups.setdefault((share, decay if parameter.dim() == 2 else 0.0), []).append(parameter)
+            share, decay = 1.0, 0.0
+            if id(parameter) in of_head:
+                share, decay = schedule.head_rate, schedule.head_decay if parameter.dim() == 2 else 0.0
+            groups.setdefault((share, decay), []).append(parameter)
     grouped = [
         {"params": members, "share": share, "weight_decay": decay}
         for (share, decay), members in groups.items()

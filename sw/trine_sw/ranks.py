@@ -1,5 +1,6 @@
 """Processes that train one model together, as ``torchrun`` starts them: each has its share of the streams."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,6 +62,9 @@ class Ranks:
         try:
             yield Ranks(dist.get_rank(), dist.get_world_size())
         finally:
+            # A group that something still refers to keeps its threads up to the interpreter's end, which
+            # may abort the process there.
+            gc.collect()
             dist.destroy_process_group()
 
     @property

@@ -72,6 +72,7 @@ class Recipe:
         (Hinton et al., 2015); the baseline is then trained first.
     quantisers : of the baseline, which is then the paper's soft cell with these, and no float LSTM.
     head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
+    unigram : the head's bias is the logarithm of each word's share of the training text, and is not trained.
     warm_start : the ternary model starts from the trained baseline's weights.
     teacher_hidden : units of a float teacher, trained as the baseline is, to distil from instead; 0: none.
     ternary_head : how a ternary head is trained on the finished model, whose cell stays as it is and whose
@@ -91,6 +92,7 @@ class Recipe:
     head: HeadKind = field(default="ternary", metadata=_LATER)
     tied: bool = field(default=False, metadata=_LATER)
     quantisers: Quantisers | None = field(default=None, metadata=_LATER)
+    unigram: bool = field(default=False, metadata=_LATER)
     warm_start: bool = field(default=False, metadata=_LATER)
     teacher_hidden: int = field(default=0, metadata=_LATER)
     ternary_head: Schedule | None = field(default=None, metadata=_LATER)
@@ -123,7 +125,7 @@ class Recipe:
         """All that decides the run of a kind, as text."""
         content = _content(self)
         if kind in ("float", "teacher"):
-            names = ("dataset", "config", "baseline", "seed", "tied", "quantisers")
+            names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
             names += ("teacher_hidden",) if kind == "teacher" else ()
             content = {name: content[name] for name in names if name in content}
         if kind == "ternary":
@@ -192,19 +194,20 @@ RECIPES = {
                     head_levels=(0, 1, 2, 3),
                 ),
                 schedule=Schedule(
-                    epochs=14,
+                    epochs=16,
                     batch=20,
                     steps=35,
                     learning_rate=3e-3,
                     head_rate=0.4,
-                    head_decay=0.1,
+                    head_decay=0.8,
                     dropout=0.1,
                     head_dropout=0.3,
                 ),
                 baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=4),
-                options=CellOptions(scale="norm", harden=(0.04, 0.2)),
+                options=CellOptions(scale="norm", harden=(0.025, 0.125)),
                 embedding_factor=1.2,
                 head="float",
+                unigram=True,
                 ternary_head=Schedule(epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3),
             )
             for cell in ("lstm", "gru")

@@ -103,16 +103,18 @@ class Run:
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
+        counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
+        if recipe.unigram and kind != "head":  # whose bias is that of the finished model
+            self.model.fix_bias(counts)
         self.sampler: CandidateSampler | None = None
         if self.schedule.sampled:
-            counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
             sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
             self.sampler = sampler.to(device)
         of_ternary = kind == "ternary"
         objective = _Objective(
             self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
         )
-        self.objective = ranks.averaging(objective)
+        self.objective: nn.Module = objective
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
@@ -142,10 +144,11 @@ class Run:
         return np.concatenate([[self.vocabulary.index(END)], tokens])
 
     def save(self) -> None:
-        """Write the checkpoint: all that the rest of the run depends on, of all processes."""
+        """Write the checkpoint: all that the rest of the run depends on, of all processes.
+
+        It is there when any of them returns.
+        """
         first, *others = self.ranks.gathered(self._of_this_process())
-        if not self.ranks.first:
-            return
         content = {name: getattr(self, name) for name in _CARRIED} | first
         content |= {
             "recipe": self.recipe.fingerprint(self.kind),
@@ -154,7 +157,7 @@ class Run:
             "best": self.best,
             "others": others,
         }
-        save_checkpoint(self.path, content)
+        self.ranks.of_first(lambda: save_checkpoint(self.path, content))
 
     def resume(self) -> None:
         """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit.
@@ -196,6 +199,14 @@ class Run:
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
+        own = self.objective
+        self.objective = self.ranks.averaging(own)
+        try:
+            self._fit()
+        finally:
+            self.objective = own  # what averages holds on to the other processes
+
+    def _fit(self) -> None:
         with interruptions() as interrupted, self._progress() as progress:
             total = self.schedule.epochs * self.updates
             bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
