@@ -10,7 +10,7 @@ import pytest
 
 from trine_sw import data
 from trine_sw.model import Model, ModelConfig
-from trine_sw.recipes import RECIPES, Recipe, Schedule
+from trine_sw.training.recipes import RECIPES, Recipe, Schedule
 
 NO_TORCH = "import sys; sys.modules['torch'] = None"
 
@@ -30,7 +30,7 @@ def test_only_training_needs_torch(process, model_path):
 
 torch = pytest.importorskip("torch")
 
-from trine_sw.training_run import Run  # noqa: E402
+from trine_sw.training.run import Run  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trine_sw import quantise, soft_cell, trits  # noqa: E402
-from trine_sw.quantise import btq, round_straight_through, row_scale, ttq, uniform  # noqa: E402
+from trine_sw import trits  # noqa: E402
+from trine_sw.training import quantise, soft_cell  # noqa: E402
+from trine_sw.training.quantise import btq, round_straight_through, row_scale, ttq, uniform  # noqa: E402
 
 
 @pytest.mark.parametrize("module", [quantise, soft_cell, trits])

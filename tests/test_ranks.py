@@ -11,13 +11,13 @@ import pytest
 
 from trine_sw.evaluate import evaluate
 from trine_sw.model import Model, ModelConfig
-from trine_sw.recipes import Recipe, Schedule
+from trine_sw.training.recipes import Recipe, Schedule
 
 torch = pytest.importorskip("torch")
 
 from trine_sw.errors import TrineError  # noqa: E402
-from trine_sw.ranks import Ranks, training_device  # noqa: E402
-from trine_sw.training_run import Run  # noqa: E402
+from trine_sw.training.ranks import Ranks, training_device  # noqa: E402
+from trine_sw.training.run import Run  # noqa: E402
 
 #: What both begin with.
 HEAD = """
@@ -28,8 +28,8 @@ from pathlib import Path
 from trine_sw import data
 from trine_sw.data import DataSet, Part, TextFile
 from trine_sw.errors import TrineError
-from trine_sw.ranks import Ranks, training_device
-from trine_sw.training_run import Run
+from trine_sw.training.ranks import Ranks, training_device
+from trine_sw.training.run import Run
 import hashlib, os, signal
 from test_ranks import recipe_of
 file = TextFile("sea/input.txt", "https://example.org/sea", hashlib.sha256(SEA.encode()).hexdigest())
@@ -73,9 +73,9 @@ print(f"rank {{ranks.rank}} done")
 """
 #: The whole of ``train``, in processes of its own: a second process group on one store may never meet.
 TRAINER = """
-from trine_sw.recipes import RECIPES
-from trine_sw.recurrence import Numerics
-from trine_sw.train import train
+from trine_sw.training.recipes import RECIPES
+from trine_sw.training.recurrence import Numerics
+from trine_sw.training.train import train
 Numerics.fastest = lambda device: Numerics()
 RECIPES["shared"] = recipe_of(SEA)
 model = train("shared", device="cpu")

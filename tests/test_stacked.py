@@ -90,8 +90,8 @@ def test_no_layer_beyond_the_last():
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_float_baseline_has_as_many_layers(cell):
     torch = pytest.importorskip("torch")
-    from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel
-    from trine_sw.soft_cell import Quantisers
+    from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+    from trine_sw.training.soft_cell import Quantisers
 
     config = replace(CONFIG, cell=cell)
     torch.manual_seed(1)
@@ -102,7 +102,7 @@ def test_float_baseline_has_as_many_layers(cell):
     assert getattr(model, cell).num_layers == 3 and getattr(model, cell).dropout == 0.5
     with pytest.raises(TrineError, match="one layer, not 3"):
         FloatLanguageModel(config, quantisers=Quantisers())
-    from trine_sw.cell_torch import CellOptions
+    from trine_sw.training.cell import CellOptions
 
     # Between the layers of the ternary one, some is dropped in training, and gradients reach the lowest.
     ternary = TernaryLanguageModel(config, CellOptions(), dropout=0.5).train()

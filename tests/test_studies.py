@@ -13,19 +13,20 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from trine_sw import data, studies  # noqa: E402
-from trine_sw.cell_torch import CellOptions  # noqa: E402
-from trine_sw.distributions import distributions  # noqa: E402
+from trine_sw import data  # noqa: E402
 from trine_sw.evaluate import evaluate  # noqa: E402
-from trine_sw.hitnet_report import write_report  # noqa: E402
-from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
-from trine_sw.memory import deployed  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.random_model import random_model  # noqa: E402
-from trine_sw.recipes import RECIPES  # noqa: E402
-from trine_sw.recurrence import Numerics  # noqa: E402
-from trine_sw.soft_cell import Quantisers, SoftLSTM  # noqa: E402
-from trine_sw.studies import STUDIES  # noqa: E402
+from trine_sw.studies import catalogue as studies  # noqa: E402
+from trine_sw.studies.catalogue import STUDIES  # noqa: E402
+from trine_sw.studies.distributions import distributions  # noqa: E402
+from trine_sw.studies.memory import deployed  # noqa: E402
+from trine_sw.studies.report import write_report  # noqa: E402
+from trine_sw.training.cell import CellOptions  # noqa: E402
+from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.training.recipes import RECIPES  # noqa: E402
+from trine_sw.training.recurrence import Numerics  # noqa: E402
+from trine_sw.training.soft_cell import Quantisers, SoftLSTM  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 WORDS = len({*LINE.split(), "<eos>"})
@@ -125,7 +126,7 @@ def test_interrupted_row(small, trine, succeeds, fails, monkeypatch):
     import os
     import signal
 
-    from trine_sw.training_run import Run
+    from trine_sw.training.run import Run
 
     original = Run._step
 

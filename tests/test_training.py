@@ -13,18 +13,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from trine_sw import data  # noqa: E402
-from trine_sw.cell_torch import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
-from trine_sw.checkpoint import load_checkpoint  # noqa: E402
 from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.evaluate import evaluate, golden_logits  # noqa: E402
-from trine_sw.export import export  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
-from trine_sw.language_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
-from trine_sw.recipes import RECIPES, Recipe, Schedule, recipe  # noqa: E402
-from trine_sw.train import train  # noqa: E402
-from trine_sw.training_run import Run  # noqa: E402
+from trine_sw.training.cell import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
+from trine_sw.training.checkpoint import load_checkpoint  # noqa: E402
+from trine_sw.training.export import export  # noqa: E402
+from trine_sw.training.language_model import TernaryLanguageModel  # noqa: E402
+from trine_sw.training.recipes import RECIPES, Recipe, Schedule, recipe  # noqa: E402
+from trine_sw.training.run import Run  # noqa: E402
+from trine_sw.training.train import train  # noqa: E402
 
 TEXT = "what is it that you would say to me of the sea, and what of the trees? " * 60
 CONFIG = ModelConfig(

@@ -13,22 +13,22 @@ torch = pytest.importorskip("torch")
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 
 from trine_sw import data  # noqa: E402
-from trine_sw.cell_torch import CellOptions, ternary_layer  # noqa: E402
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.evaluate import evaluate  # noqa: E402
-from trine_sw.export import export  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
-from trine_sw.kinds import new_model  # noqa: E402
-from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
-from trine_sw.quantise import ttq  # noqa: E402
-from trine_sw.recipes import RECIPES, Recipe, Schedule  # noqa: E402
-from trine_sw.recurrence import Numerics  # noqa: E402
-from trine_sw.sampled_softmax import CandidateSampler  # noqa: E402
-from trine_sw.soft_cell import Quantisers  # noqa: E402
-from trine_sw.train import train  # noqa: E402
-from trine_sw.training_run import Run  # noqa: E402
-from trine_sw.warm_start import warm_start  # noqa: E402
+from trine_sw.training.cell import CellOptions, ternary_layer  # noqa: E402
+from trine_sw.training.export import export  # noqa: E402
+from trine_sw.training.kinds import new_model  # noqa: E402
+from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.training.quantise import ttq  # noqa: E402
+from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
+from trine_sw.training.recurrence import Numerics  # noqa: E402
+from trine_sw.training.run import Run  # noqa: E402
+from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
+from trine_sw.training.soft_cell import Quantisers  # noqa: E402
+from trine_sw.training.train import train  # noqa: E402
+from trine_sw.training.warm_start import warm_start  # noqa: E402
 
 CONFIG = ModelConfig(
     hidden=12, embedding=6, vocab_size=18, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)

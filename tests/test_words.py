@@ -10,18 +10,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from trine_sw import data  # noqa: E402
-from trine_sw.cell_torch import CellOptions  # noqa: E402
 from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
 from trine_sw.evaluate import evaluate, measure_streams, text_tokens  # noqa: E402
-from trine_sw.export import export  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
-from trine_sw.head_loss import head_loss  # noqa: E402
-from trine_sw.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
-from trine_sw.recipes import RECIPES, Recipe, Schedule  # noqa: E402
-from trine_sw.recurrence import Numerics  # noqa: E402
-from trine_sw.soft_cell import Quantisers  # noqa: E402
-from trine_sw.training_run import Run  # noqa: E402
+from trine_sw.training.cell import CellOptions  # noqa: E402
+from trine_sw.training.export import export  # noqa: E402
+from trine_sw.training.head_loss import head_loss  # noqa: E402
+from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
+from trine_sw.training.recurrence import Numerics  # noqa: E402
+from trine_sw.training.run import Run  # noqa: E402
+from trine_sw.training.soft_cell import Quantisers  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 TEXTS = {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}
@@ -82,7 +82,7 @@ def head_case(size, tokens=50):
 @pytest.mark.parametrize("at_once", [1 << 23, 700])
 def test_head_loss_equals_cross_entropy(monkeypatch, share, at_once):
     """In float32, in one part and in several, with and without a teacher."""
-    monkeypatch.setattr("trine_sw.head_loss._LOGITS", at_once)
+    monkeypatch.setattr("trine_sw.training.head_loss._LOGITS", at_once)
     u, weight, bias, targets = head_case(100)
     teacher = () if share is None else (torch.randn(50, 100), share)
     results = []

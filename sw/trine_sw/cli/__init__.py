@@ -1,0 +1,60 @@
+"""The command ``trine``: a thin skin over the packages. Nothing imports it."""
+
+import errno
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+import trine_sw
+from trine_sw.cli import bench, board, demo, draw, eval, hardware, model, random, study
+from trine_sw.errors import TrineError
+
+__all__ = ["cli", "main"]
+
+
+class _Commands(click.Group):
+    """Shows an error that is the user's to fix as one message, without a traceback; exit status 1."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        # What Amaranth says of a design that an error left half made is no news.
+        warnings.filterwarnings("ignore", ".*created but never used")
+        try:
+            return super().main(*args, **extra)
+        except TrineError as error:
+            _fail(str(error))
+        except MemoryError as error:
+            _fail(f"there is not enough memory: {error}")
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            # A full disk under the output, a folder that may not be read: what is left after checks of ours.
+            what = f"cannot use {error.filename}" if error.filename else "cannot write the output"
+            _fail(f"{what}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    click.ClickException(message).show()
+    try:
+        sys.stdout.flush()
+    except OSError:  # would fail once more, and be shown, when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(trine_sw.__version__)
+def cli() -> None:
+    """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
+
+
+for _module in (model, eval, random, study, hardware, board, bench, draw, demo):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    cli(prog_name="trine")

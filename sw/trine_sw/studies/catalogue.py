@@ -1,0 +1,213 @@
+"""The questions that HitNet's claims leave, as lists of models to train: each row changes one thing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, get_args
+
+from trine_sw.errors import TrineError
+from trine_sw.model_config import ModelConfig
+from trine_sw.training.cell import CellOptions
+from trine_sw.training.recipes import Recipe, Schedule
+from trine_sw.training.soft_cell import Quantiser, Quantisers
+
+__all__ = ["DATA_SETS", "STUDIES", "Row", "Study", "study"]
+
+DATA_SETS = {10_000: "ptb", 2_000: "ptb-2000"}
+"""Vocabularies, and the data set of each."""
+
+_UNITS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One model of a study.
+
+    Parameters
+    ----------
+    name, what : short, and as a table says it.
+    recipe : how it is trained.
+    kind : which of the recipe's models is measured.
+    """
+
+    name: str
+    what: str
+    recipe: Recipe
+    kind: Literal["float", "ternary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question and the models that answer it.
+
+    Parameters
+    ----------
+    name, title : short, and as a heading.
+    about : what the rows have in common and what they show.
+    words, epochs : vocabulary and passes over the text, unless a run says otherwise.
+    rows : makes the rows from the recipe that they all start from.
+    """
+
+    name: str
+    title: str
+    about: str
+    words: int
+    epochs: int
+    rows: Callable[[Recipe], Sequence[Row]]
+
+    def at(self, words: int | None = None, epochs: int | None = None) -> list[Row]:
+        """The rows with that vocabulary, and trained for so many epochs."""
+        words, epochs = words or self.words, self.epochs if epochs is None else epochs
+        if words not in DATA_SETS:
+            raise TrineError(f"words must be {' or '.join(map(str, DATA_SETS))}, not {words}")
+        if epochs < 1:
+            raise TrineError(f"the epochs must be at least 1, not {epochs}")
+        schedule = Schedule(epochs=epochs, batch=20, steps=35, dropout=0.25)
+        plain = Recipe(
+            name=self.name,
+            dataset=DATA_SETS[words],
+            config=ModelConfig(hidden=_UNITS, embedding=_UNITS, vocab_size=words),
+            schedule=schedule,
+            baseline=schedule,
+            options=CellOptions(three_state_forget=False),
+            head="float",
+        )
+        return [
+            replace(row, recipe=replace(row.recipe, name=f"{self.name}-{row.name}"))
+            for row in self.rows(plain)
+        ]
+
+
+def _ladder(plain: Recipe) -> list[Row]:
+    weights = Quantisers(weights="threshold")
+    rounded = replace(weights, activations="bernoulli", soft_gates=True)
+    keep = replace(plain, options=CellOptions())
+    config = replace(plain.config, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3))
+    levels = replace(keep, config=config)
+    norm = replace(levels, options=CellOptions(scale="norm"))
+    return [
+        Row(name="float", what="float LSTM", recipe=plain, kind="float"),
+        Row(name="weights", what="ternary weights and embedding", recipe=replace(plain, quantisers=weights),
+            kind="float"),
+        Row(name="activations", what="+ ternary h and x", recipe=replace(plain, quantisers=rounded),
+            kind="float"),
+        Row(name="integers", what="+ ternary gates and integer cell, f of two states: the plain cell",
+            recipe=plain, kind="ternary"),
+        Row(name="keep", what="+ a forget gate of three states", recipe=keep, kind="ternary"),
+        Row(name="levels", what="+ a cell of finer steps, whose levels the head sees", recipe=levels,
+            kind="ternary"),
+        Row(name="norm", what="+ weight normalisation of the ternary rows", recipe=norm, kind="ternary"),
+        Row(name="locked", what="that, dropout drawn once a window",
+            recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), kind="ternary"),
+        Row(name="slope", what="that, λ annealed from 1/2 to 1",
+            recipe=replace(norm, options=CellOptions(scale="norm", slope_first=0.5)), kind="ternary"),
+        Row(name="warm", what="that, from the float LSTM's weights", recipe=replace(norm, warm_start=True),
+            kind="ternary"),
+        Row(name="distil", what="that, half of the loss from the float one", recipe=replace(norm, distil=0.5),
+            kind="ternary"),
+        Row(name="teacher", what="that, half of the loss from a float LSTM of 650 units",
+            recipe=replace(norm, distil=0.5, teacher_hidden=650), kind="ternary"),
+    ]  # fmt: skip
+
+
+def _quantisers(plain: Recipe) -> list[Row]:
+    kinds: tuple[Quantiser, ...] = get_args(Quantiser)
+    return [
+        Row(
+            name=f"{weights}-{activations}",
+            what=f"weights {weights}, activations {activations}",
+            recipe=replace(plain, quantisers=Quantisers(weights=weights, activations=activations)),
+            kind="float",
+        )
+        for weights, activations in product(kinds, kinds)
+    ]
+
+
+SLOPES = (0.5, 1.0, 2.0, 4.0)
+
+
+def _slope(plain: Recipe) -> list[Row]:
+    soft = [
+        Row(
+            name=f"float-{slope:g}",
+            what=f"float, λ = {slope:g}",
+            recipe=replace(plain, quantisers=Quantisers(slope=slope)),
+            kind="float",
+        )
+        for slope in SLOPES
+    ]
+    hard = [
+        Row(
+            name=f"ternary-{slope:g}",
+            what=f"ternary, λ = {slope:g}",
+            recipe=replace(plain, options=CellOptions(three_state_forget=False, slope=slope)),
+            kind="ternary",
+        )
+        for slope in SLOPES
+    ]
+    return soft + hard
+
+
+def _activity(plain: Recipe) -> list[Row]:
+    config = replace(plain.config, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3))
+    norm = replace(plain, config=config, options=CellOptions(scale="norm"))
+    return [
+        Row(
+            name=f"{cost:g}",
+            what=f"cost of activity {cost:g}",
+            recipe=replace(norm, activity_cost=cost),
+            kind="ternary",
+        )
+        for cost in (0.0, 0.1, 0.3, 1.0, 3.0)
+    ]
+
+
+STUDIES = {
+    entry.name: entry
+    for entry in (
+        Study(
+            name="ladder",
+            title="What each step costs and brings",
+            about="From the float LSTM to the cell that the engine runs, one step a row. A row "
+            'that begins with + adds to the one above it; one that begins with "that" changes the row of '
+            "weight normalisation.",
+            words=10_000,
+            epochs=9,
+            rows=_ladder,
+        ),
+        Study(
+            name="quantisers",
+            title="Which quantiser, where",
+            about="The paper's soft cell with each quantiser on the weights and on the activations (x, gates "
+            "and h), which all leave three values.",
+            words=2_000,
+            epochs=4,
+            rows=_quantisers,
+        ),
+        Study(
+            name="slope",
+            title="The slope λ",
+            about="Gates σ(λz) and tanh(λz), of the soft cell in floats and of the plain ternary cell.",
+            words=2_000,
+            epochs=4,
+            rows=_slope,
+        ),
+        Study(
+            name="activity",
+            title="Perplexity against speed",
+            about="A cost on the share of h that is active makes training spend columns only where they pay. "
+            "Cycles are the timing model's, on an engine of 1,200 lanes and 3 banks, embedding and head on "
+            "the host, over the first 2,000 tokens of the test text.",
+            words=2_000,
+            epochs=4,
+            rows=_activity,
+        ),
+    )
+}
+
+
+def study(name: str) -> Study:
+    """The study of that name; :class:`TrineError` lists the names where there is none."""
+    if name not in STUDIES:
+        raise TrineError(f"{name!r} is no study; there are {', '.join(STUDIES)}")
+    return STUDIES[name]

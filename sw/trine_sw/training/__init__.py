@@ -1,0 +1,1 @@
+"""Training in PyTorch: quantisers, ternary layers, recipes, and the run that makes a model file of them."""

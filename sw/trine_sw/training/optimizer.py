@@ -1,0 +1,34 @@
+"""What moves the weights of a model."""
+
+import torch
+from torch import Tensor
+
+from trine_sw.training.language_model import LanguageModel
+from trine_sw.training.recipes import Schedule
+
+__all__ = ["new_optimizer", "set_rate"]
+
+
+def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optimizer:
+    """The optimizer of a schedule, in groups that know which ``share`` of the learning rate is theirs."""
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    of_head = {id(parameter) for parameter in model.head_parameters()}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            share, decay = 1.0, 0.0
+            if id(parameter) in of_head:
+                share, decay = schedule.head_rate, schedule.head_decay if parameter.dim() == 2 else 0.0
+            groups.setdefault((share, decay), []).append(parameter)
+    grouped = [
+        {"params": members, "share": share, "weight_decay": decay}
+        for (share, decay), members in groups.items()
+    ]
+    if schedule.optimizer == "sgd":
+        return torch.optim.SGD(grouped, lr=schedule.learning_rate, fused=True)
+    return torch.optim.AdamW(grouped, lr=schedule.learning_rate, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group its share of this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["share"] * rate

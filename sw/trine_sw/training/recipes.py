@@ -1,0 +1,241 @@
+"""Recipes: everything that decides a training run, by name."""
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, get_args
+
+from trine_sw.errors import TrineError
+from trine_sw.model import HeadKind
+from trine_sw.model_config import ModelConfig
+from trine_sw.training.cell import CellOptions
+from trine_sw.training.soft_cell import Quantisers
+
+__all__ = ["RECIPES", "Kind", "Recipe", "Schedule", "recipe"]
+
+Kind = Literal["float", "teacher", "ternary", "head"]
+"""What a recipe trains: the float baseline, a wider teacher, the ternary model, a second head for it."""
+
+_LATER = {"later": True}  # a field that older fingerprints lack, and new ones where it has its default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast a model is trained.
+
+    Parameters
+    ----------
+    epochs, batch, steps : passes over the text; streams; characters that gradients go back through.
+    learning_rate, clip, warmup : peak rate; largest gradient norm; updates up to the peak.
+    decay : how the rate falls after the peak: along a cosine to a fiftieth, or to a quarter of what it was
+        after each epoch that is no better than the best before it.
+    optimizer : Adam, or plain stochastic gradient descent.
+    dropout, head_dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
+    sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
+        every figure are over all.
+    exact : epochs at the end whose training steps are over all words too, where those before are not.
+    head_rate : the head's learning rate, as a share of the others'. Adam gives a word that is seldom seen a
+        long step each time, so that it is learned by heart.
+    head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
+        each update takes so many times the head's learning rate off them.
+    """
+
+    epochs: int
+    batch: int = 64
+    steps: int = 64
+    learning_rate: float = 2e-3
+    clip: float = 1.0
+    warmup: int = 200
+    dropout: float = 0.1
+    optimizer: Literal["adam", "sgd"] = field(default="adam", metadata=_LATER)
+    decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=_LATER)
+    locked: bool = field(default=False, metadata=_LATER)
+    sampled: int = field(default=0, metadata=_LATER)
+    exact: int = field(default=0, metadata=_LATER)
+    head_rate: float = field(default=1.0, metadata=_LATER)
+    head_decay: float = field(default=0.0, metadata=_LATER)
+    head_dropout: float | None = field(default=None, metadata=_LATER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run: the ternary model, and the float LSTM of the same size that it is measured against.
+
+    Parameters
+    ----------
+    name, dataset, seed : the recipe's name, the text, and where all randomness starts.
+    config : the model. Its vocabulary size must be that of the text.
+    schedule, baseline : of the ternary model; of the float one, whose best learning rate is another.
+    options : how the ternary cell is trained.
+    embedding_factor : sparsity of the ternary embedding, as in ``TernaryLanguageModel``.
+    activity_cost : added to the loss, times the share of h that is active.
+    distil : share of the loss that compares with the trained baseline's probabilities, not with the text
+        (Hinton et al., 2015); the baseline is then trained first.
+    quantisers : of the baseline, which is then the paper's soft cell with these, and no float LSTM.
+    head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
+    unigram : the head's bias is the logarithm of each word's share of the training text, and is not trained.
+    warm_start : the ternary model starts from the trained baseline's weights.
+    teacher_hidden : units of a float teacher, trained as the baseline is, to distil from instead; 0: none.
+    ternary_head : how a ternary head is trained on the finished model, whose cell stays as it is and whose
+        float head stays in the file beside it; None: it is not.
+    """
+
+    name: str
+    dataset: str
+    config: ModelConfig
+    schedule: Schedule
+    baseline: Schedule
+    seed: int = 1
+    options: CellOptions = CellOptions()
+    embedding_factor: float = 1.4
+    activity_cost: float = 0.0
+    distil: float = 0.0
+    head: HeadKind = field(default="ternary", metadata=_LATER)
+    tied: bool = field(default=False, metadata=_LATER)
+    quantisers: Quantisers | None = field(default=None, metadata=_LATER)
+    unigram: bool = field(default=False, metadata=_LATER)
+    warm_start: bool = field(default=False, metadata=_LATER)
+    teacher_hidden: int = field(default=0, metadata=_LATER)
+    ternary_head: Schedule | None = field(default=None, metadata=_LATER)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it trains, in an order in which each comes after what it needs."""
+        wanted = (True, bool(self.teacher_hidden), True, self.ternary_head is not None)
+        return tuple(kind for kind, there in zip(get_args(Kind), wanted, strict=True) if there)
+
+    def needs(self, kind: Kind) -> tuple[Kind, ...]:
+        """The kinds without which this one cannot be trained."""
+        if kind == "head":
+            return ("ternary",)
+        if kind != "ternary":
+            return ()
+        teacher: tuple[Kind, ...] = ()
+        if self.distil:
+            teacher = ("teacher",) if self.teacher_hidden else ("float",)
+        return tuple(dict.fromkeys((("float",) if self.warm_start else ()) + teacher))
+
+    def schedule_of(self, kind: Kind) -> Schedule:
+        """How that kind is trained."""
+        if kind == "head":
+            assert self.ternary_head is not None
+            return self.ternary_head
+        return self.schedule if kind == "ternary" else self.baseline
+
+    def fingerprint(self, kind: Kind) -> str:
+        """All that decides the run of a kind, as text."""
+        content = _content(self)
+        if kind in ("float", "teacher"):
+            names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
+            names += ("teacher_hidden",) if kind == "teacher" else ()
+            content = {name: content[name] for name in names if name in content}
+        if kind == "ternary":
+            content.pop("ternary_head", None)
+        return json.dumps(content, sort_keys=True)
+
+
+def _content(value: Any) -> Any:
+    """A dataclass as a dictionary, without the later fields that have their default."""
+    if not is_dataclass(value):
+        return value
+    kept = (entry for entry in fields(value) if not _is_later_default(value, entry))
+    return {entry.name: _content(getattr(value, entry.name)) for entry in kept}
+
+
+def _is_later_default(value: Any, entry: Any) -> bool:
+    return "later" in entry.metadata and getattr(value, entry.name) == entry.default
+
+
+RECIPES = {
+    entry.name: entry
+    for entry in (
+        Recipe(
+            name="shakespeare",
+            dataset="shakespeare",
+            config=ModelConfig(
+                hidden=256,
+                embedding=128,
+                vocab_size=65,
+                cell_max=15,
+                cell_shift=2,
+                output_shift=1,
+                head_levels=(0, 1, 2, 3),
+            ),
+            schedule=Schedule(epochs=45, learning_rate=3e-3, dropout=0.05),
+            baseline=Schedule(epochs=45),
+            distil=0.7,
+        ),
+        Recipe(
+            name="shakespeare-small",
+            dataset="shakespeare",
+            config=ModelConfig(
+                hidden=64,
+                embedding=32,
+                vocab_size=65,
+                cell_max=15,
+                cell_shift=2,
+                output_shift=1,
+                head_levels=(0, 1, 2, 3),
+            ),
+            schedule=Schedule(epochs=40, dropout=0.0),
+            baseline=Schedule(epochs=40, dropout=0.0),
+        ),
+        *(
+            Recipe(
+                name=f"ptb-{cell}-300",
+                dataset="ptb",
+                config=ModelConfig(
+                    cell=cell,
+                    hidden=300,
+                    embedding=300,
+                    vocab_size=10_000,
+                    cell_max=15,
+                    cell_shift=2,
+                    output_shift=1,
+                    head_levels=(0, 1, 2, 3),
+                ),
+                schedule=Schedule(
+                    epochs=16,
+                    batch=20,
+                    steps=35,
+                    learning_rate=3e-3,
+                    head_rate=0.4,
+                    head_decay=0.8,
+                    dropout=0.1,
+                    head_dropout=0.3,
+                ),
+                baseline=Schedule(epochs=16, batch=20, steps=35, dropout=0.4, sampled=2048, exact=4),
+                options=CellOptions(scale="norm", harden=(0.025, 0.125)),
+                embedding_factor=1.2,
+                head="float",
+                unigram=True,
+                ternary_head=Schedule(epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3),
+            )
+            for cell in ("lstm", "gru")
+        ),
+        Recipe(
+            name="wikitext2-lstm-512",
+            dataset="wikitext-2",
+            config=ModelConfig(
+                hidden=512,
+                embedding=512,
+                vocab_size=33_278,
+                cell_max=15,
+                cell_shift=2,
+                output_shift=1,
+                head_levels=(0, 1, 2, 3),
+            ),
+            schedule=Schedule(
+                epochs=12, batch=40, steps=35, learning_rate=3e-3, dropout=0.3, locked=True, sampled=6144
+            ),
+            baseline=Schedule(epochs=12, batch=40, steps=35, dropout=0.5, locked=True, sampled=6144),
+            options=CellOptions(scale="norm"),
+        ),
+    )
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name; :class:`TrineError` lists the names where there is none."""
+    if name not in RECIPES:
+        raise TrineError(f"{name!r} is no recipe; there are {', '.join(RECIPES)}")
+    return RECIPES[name]

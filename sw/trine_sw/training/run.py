@@ -1,0 +1,339 @@
+"""One training run: truncated back-propagation through time, the same loop for every kind of model."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from trine_sw.data import END, load_tokens, symbols
+from trine_sw.errors import TrineError
+from trine_sw.evaluate import measure_streams
+from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
+from trine_sw.training.export import export
+from trine_sw.training.float_nats import float_nats
+from trine_sw.training.interruption import interruptions
+from trine_sw.training.kinds import AnyModel, new_model, teacher_of
+from trine_sw.training.language_model import TernaryLanguageModel
+from trine_sw.training.log import TrainingLog
+from trine_sw.training.optimizer import new_optimizer, set_rate
+from trine_sw.training.ranks import Ranks
+from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recurrence import Numerics
+from trine_sw.training.sampled_softmax import CandidateSampler
+
+__all__ = ["Run"]
+
+#: What a checkpoint has of a run, beside its model, its optimizer, and what belongs to a process.
+_CARRIED = ("epoch", "update", "loss_sum", "seconds", "log")
+#: What belongs to the first process alone; that of others is under ``"others"``.
+_OF_A_PROCESS = ("state", "teacher_state", "random")
+_VALIDATION_STREAMS = 32  # for the choice of an epoch; the figure that is recorded has one stream
+
+
+class _Objective(nn.Module):
+    """A model's loss as a module's output, so that processes can average its gradients."""
+
+    def __init__(self, model: AnyModel, distil: float, activity_cost: float) -> None:
+        super().__init__()
+        self.model, self.distil, self.activity_cost = model, distil, activity_cost
+
+    def forward(
+        self, inputs: Tensor, targets: Tensor, state: tuple[Tensor, ...], wanted: Tensor | None
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """What is to be minimised; the loss in nats a token without other costs; the state after."""
+        objective, loss, state, h = self.model.loss(inputs, targets, state, wanted, self.distil)
+        if self.activity_cost:
+            objective = objective + self.activity_cost * h.abs().mean()
+        return objective, loss, state
+
+
+class Run:
+    """One model in training, of any kind that a recipe has.
+
+    Parameters
+    ----------
+    path : of the checkpoint. Logs are written beside it.
+    ready : trained models of the kinds that this one needs.
+    numerics, device : how and where it computes. Validation is the golden model's, on the CPU.
+    ranks : the processes that train together. Only the first one writes and shows anything.
+
+    Members
+    -------
+    epoch, update : epochs finished, and updates made in the present one.
+    log : one row of figures per epoch.
+    best : figures and weights of the epoch with the lowest validation loss.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        kind: Kind,
+        path: Path,
+        console: Console | None = None,
+        ready: Mapping[Kind, AnyModel] | None = None,
+        numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
+        device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
+        ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.recipe, self.path = recipe, path
+        self.kind: Kind = kind
+        self.device, self.ranks = device, ranks
+        self.schedule = recipe.schedule_of(kind)
+        self.console = (console or Console()) if ranks.first else Console(quiet=True)
+        self.vocabulary = list(symbols(recipe.dataset))
+        if len(self.vocabulary) != recipe.config.vocab_size:
+            found = f"{recipe.dataset} has {len(self.vocabulary)} symbols"
+            raise TrineError(f"{found}, and the recipe's model {recipe.config.vocab_size}")
+        self.tokens, self.valid = load_tokens(recipe.dataset, "train"), self.text("valid")
+        batch, steps = self.schedule.batch, self.schedule.steps
+        if len(self.tokens) // batch <= steps:
+            raise TrineError(f"{recipe.dataset} is too short for {batch} streams of {steps} steps")
+        if batch % ranks.size:
+            raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
+        self.streams = batch // ranks.size
+        self.model: AnyModel = new_model(recipe, kind, ready or {}).to(device)
+        if ranks.rank:  # the first process draws what a single one would
+            torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
+        self.model.compute_by(numerics)
+        counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
+        if recipe.unigram and kind != "head":  # whose bias is that of the finished model
+            self.model.fix_bias(counts)
+        self.sampler: CandidateSampler | None = None
+        if self.schedule.sampled:
+            sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
+            self.sampler = sampler.to(device)
+        of_ternary = kind == "ternary"
+        objective = _Objective(
+            self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
+        )
+        self.objective: nn.Module = objective
+        self.optimizer = new_optimizer(self.model, self.schedule)
+        self.epoch = self.update = 0
+        self.loss_sum = self.seconds = 0.0
+        self.state = self.model.initial_state(self.streams)
+        teacher = teacher_of(recipe, kind, ready or {})
+        self.teacher = teacher and teacher.to(device)
+        self.teacher_state = self.teacher and self.teacher.initial_state(self.streams)
+        self.log: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {"valid_nats": math.inf}
+        self._files = TrainingLog(path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.epoch == self.schedule.epochs
+
+    @property
+    def updates(self) -> int:
+        """Updates in an epoch."""
+        return (len(self.tokens) // self.schedule.batch - 1) // self.schedule.steps
+
+    def text(self, split: str) -> NDArray[np.integer]:
+        """Tokens (T,) of a text to be measured, as ``evaluate.text_tokens`` gives them."""
+        tokens = load_tokens(self.recipe.dataset, split)
+        if END not in self.vocabulary:
+            return tokens
+        return np.concatenate([[self.vocabulary.index(END)], tokens])
+
+    def save(self) -> None:
+        """Write the checkpoint: all that the rest of the run depends on, of all processes.
+
+        It is there when any of them returns.
+        """
+        first, *others = self.ranks.gathered(self._of_this_process())
+        content = {name: getattr(self, name) for name in _CARRIED} | first
+        content |= {
+            "recipe": self.recipe.fingerprint(self.kind),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "others": others,
+        }
+        self.ranks.of_first(lambda: save_checkpoint(self.path, content))
+
+    def resume(self) -> None:
+        """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit.
+
+        Raises :class:`TrineError` where it is of another recipe or another number of processes.
+        """
+        names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind), names)
+        processes = [content, *content.get("others", [])]
+        # A finished run is only read, which any number of processes can.
+        done = content["epoch"] == self.schedule.epochs
+        if len(processes) != self.ranks.size and not done:
+            raise TrineError(
+                f"{self.path} is of {len(processes)} processes, and there are {self.ranks.size}; "
+                "go on with as many, or remove it to train anew"
+            )
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        for name in (*_CARRIED, "best"):
+            setattr(self, name, content[name])
+        if not done:
+            self._take_up(processes[self.ranks.rank])
+
+    def _of_this_process(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {
+            "state": _moved(self.state, torch.device("cpu")),
+            "teacher_state": _moved(self.teacher_state, torch.device("cpu")),
+            "random": torch.get_rng_state(),
+            "random_cuda": cuda,
+        }
+
+    def _take_up(self, kept: dict[str, Any]) -> None:
+        self.state = _moved(kept["state"], self.device)
+        self.teacher_state = _moved(kept["teacher_state"], self.device)
+        torch.set_rng_state(kept["random"])
+        if self.device.type == "cuda" and kept.get("random_cuda") is not None:
+            torch.cuda.set_rng_state(kept["random_cuda"], self.device)
+
+    def fit(self) -> None:
+        """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
+        own = self.objective
+        self.objective = self.ranks.averaging(own)
+        try:
+            self._fit()
+        finally:
+            self.objective = own  # what averages holds on to the other processes
+
+    def _fit(self) -> None:
+        with interruptions() as interrupted, self._progress() as progress:
+            total = self.schedule.epochs * self.updates
+            bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
+            while self.epoch < self.schedule.epochs:
+                self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
+                exact = self.epoch >= self.schedule.epochs - self.schedule.exact
+                self.model.sampler = None if exact else self.sampler
+                inputs, targets = self._streams()
+                start, first = time.monotonic(), self.update
+                while self.update < self.updates:
+                    window = slice(self.update * self.schedule.steps, (self.update + 1) * self.schedule.steps)
+                    self.loss_sum += self._step(inputs[window], targets[window])
+                    self.update += 1
+                    done = self.update - first
+                    speed = done * self.schedule.batch * self.schedule.steps / (time.monotonic() - start)
+                    progress.update(
+                        bar,
+                        completed=self.epoch * self.updates + self.update,
+                        speed=f"{speed:,.0f} tokens/s",
+                        loss=f"loss {self.loss_sum / self.update:.3f}",
+                    )
+                    if self.ranks.mean(interrupted()):
+                        self.seconds += time.monotonic() - start
+                        self.save()
+                        raise TrineError(f"interrupted; {self.path} is saved, go on with --resume")
+                self.seconds += time.monotonic() - start
+                self._end_epoch()
+            self._files.close()
+
+    def best_model(self) -> AnyModel:
+        """The model with the weights of its best epoch, in evaluation mode."""
+        self.model.load_state_dict(self.best["model"])
+        return self.model.eval()
+
+    def _streams(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams.
+
+        With several processes, this one's share of the streams.
+        """
+        batch = self.schedule.batch
+        start = np.random.default_rng([self.recipe.seed, self.epoch]).integers(len(self.tokens))
+        length = len(self.tokens) // batch
+        turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
+        tokens = self.ranks.share(torch.from_numpy(np.ascontiguousarray(turned))).to(self.device)
+        return tokens[:-1], tokens[1:]
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
+        self.model.train()
+        position = self.epoch * self.updates + self.update
+        set_rate(self.optimizer, self.schedule.learning_rate * self._schedule(position))
+        self.model.harden(position / (self.schedule.epochs * self.updates))
+        wanted = None
+        if self.teacher is not None and self.teacher_state is not None:
+            with torch.no_grad():
+                wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
+        objective, loss, self.state = self.objective(inputs, targets, self.state, wanted)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+        nats = self.ranks.mean(loss.item())
+        if not (math.isfinite(nats) and math.isfinite(norm.item())):
+            raise TrineError(
+                f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
+                f"{self.path}, is whole. Lower the recipe's learning rate."
+            )
+        self.optimizer.step()
+        return nats
+
+    def _schedule(self, position: int) -> float:
+        """Share of the peak learning rate at an update."""
+        if position < self.schedule.warmup:
+            return (position + 1) / self.schedule.warmup
+        if self.schedule.decay == "plateau":
+            nats = [row["valid_nats"] for row in self.log]
+            return 0.25 ** sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
+        rest = self.schedule.epochs * self.updates - self.schedule.warmup
+        return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
+
+    def _end_epoch(self) -> None:
+        nats, activity = self.ranks.of_first(self._validate)
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "train_nats": self.loss_sum / self.updates,
+            "valid_nats": nats,
+            "seconds": round(self.seconds, 1),
+        } | activity
+        self.log.append(row)
+        if nats < self.best["valid_nats"]:
+            weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}
+            self.best = row | {"model": weights}
+        self.update, self.loss_sum = 0, 0.0
+        self.state = self.model.initial_state(self.streams)
+        self.teacher_state = self.teacher and self.teacher.initial_state(self.streams)
+        self.save()
+        if self.ranks.first:
+            self._files.write(self.log)
+        figures = "  ".join(
+            f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
+        )
+        line = f"{self.recipe.name} {self.kind} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
+        self.console.print(line, soft_wrap=True)
+
+    def _validate(self) -> tuple[float, dict[str, float]]:
+        """Nats a token of the validation text cut into streams; and the ternary model's activities."""
+        length = len(self.valid) // _VALIDATION_STREAMS
+        tokens = (
+            self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T.astype(np.int64)
+        )
+        self.model.eval()
+        if isinstance(self.model, TernaryLanguageModel):
+            return measure_streams(export(self.model, self.vocabulary, {}), tokens)
+        return float_nats(self.model, tokens), {}
+
+    def _progress(self) -> Progress:
+        columns = (BarColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+        speed, loss = TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[loss]}")
+        return Progress(
+            TextColumn("{task.description}"),
+            *columns,
+            speed,
+            loss,
+            console=self.console,
+            disable=not self.ranks.first,
+        )
+
+
+def _moved(state: tuple[Tensor, ...] | None, device: torch.device) -> tuple[Tensor, ...] | None:
+    return state and tuple(part.to(device) for part in state)

@@ -1,0 +1,118 @@
+"""``trine speed``: the time of a training step, of the ternary model and of its float baseline."""
+
+import json
+import platform
+import statistics
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from trine_sw.errors import TrineError
+from trine_sw.training.kinds import AnyModel, new_model
+from trine_sw.training.ranks import training_device
+from trine_sw.training.recipes import Recipe
+from trine_sw.training.recurrence import Numerics
+from trine_sw.training.sampled_softmax import CandidateSampler
+from trine_sw.whole_file import replacing
+
+__all__ = ["StepTimes", "step_times", "write_step_times"]
+
+_WARM = 3  # steps of each before the first that counts: compilation, and the optimizer's state
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Milliseconds of a training step: forward, backward, clipping and update; medians, and the least.
+
+    ``ratio`` is the median over pairs of one ternary step and the float step right before it, so that another
+    program's load falls on both.
+    """
+
+    recipe: str
+    steps: int
+    tokens: int
+    ternary_ms: float
+    float_ms: float
+    ternary_least_ms: float
+    float_least_ms: float
+    ratio: float
+    device: str
+    threads: int
+    numerics: str
+    torch: str
+    machine: str
+
+
+def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None = None) -> StepTimes:
+    """Time steps of a recipe's ternary model and of ``nn.LSTM`` or ``nn.GRU`` with the same head, in turn.
+
+    Both train on random tokens with the recipe's batch and length, as ``trine train`` would.
+    """
+    if steps < 1:
+        raise TrineError(f"the steps must be at least 1, not {steps}")
+    torch.set_num_threads(threads)
+    where = training_device(device)
+    numerics = Numerics.fastest(where)
+    schedule = chosen.schedule
+    torch.manual_seed(0)
+    size = (schedule.steps, schedule.batch)
+    tokens = torch.randint(0, chosen.config.vocab_size, size, device=where)
+    trained: dict[str, tuple[AnyModel, torch.optim.Optimizer]] = {}
+    alone = _without_others(chosen)
+    for kind in ("float", "ternary"):
+        model = new_model(alone, kind, {}).to(where).train()
+        model.compute_by(numerics)
+        if schedule.sampled:  # which words are drawn does not change the time
+            counts = torch.ones(chosen.config.vocab_size)
+            model.sampler = CandidateSampler(counts, schedule.sampled, tokens.numel()).to(where)
+        trained[kind] = model, torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    times: dict[str, list[float]] = {kind: [] for kind in trained}
+    for number in range(_WARM + steps):
+        for kind, (model, optimizer) in trained.items():
+            start = time.perf_counter()
+            _step(model, optimizer, tokens, schedule.clip)
+            if where.type == "cuda":
+                torch.cuda.synchronize(where)
+            if number >= _WARM:
+                times[kind].append(1e3 * (time.perf_counter() - start))
+    ratios = [a / b for a, b in zip(times["ternary"], times["float"], strict=True)]
+    return StepTimes(
+        recipe=chosen.name,
+        steps=steps,
+        tokens=tokens.numel(),
+        ternary_ms=round(statistics.median(times["ternary"]), 2),
+        float_ms=round(statistics.median(times["float"]), 2),
+        ternary_least_ms=round(min(times["ternary"]), 2),
+        float_least_ms=round(min(times["float"]), 2),
+        ratio=round(statistics.median(ratios), 3),
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        threads=threads,
+        numerics=str(numerics),
+        torch=torch.__version__,
+        machine=platform.machine(),
+    )
+
+
+def write_step_times(times: StepTimes, results: Path) -> Path:
+    """Record the times for the report; where they are."""
+    path = results / f"speed.{times.recipe}.{'cpu' if times.device == 'cpu' else 'cuda'}.json"
+    with replacing(path) as file:
+        file.write((json.dumps(asdict(times), indent=1) + "\n").encode())
+    return path
+
+
+def _without_others(chosen: Recipe) -> Recipe:
+    """The recipe without what needs another trained model: it is the step that counts."""
+    return replace(chosen, warm_start=False, distil=0.0, quantisers=None)
+
+
+def _step(model: AnyModel, optimizer: torch.optim.Optimizer, tokens: torch.Tensor, clip: float) -> None:
+    state = model.initial_state(tokens.shape[1])
+    loss = model.loss(tokens, tokens, state)[0]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()

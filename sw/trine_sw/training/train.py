@@ -1,0 +1,204 @@
+"""``trine train``: a recipe's model and its float baseline, measured, exported and recorded."""
+
+import json
+import math
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from trine_sw import __version__
+from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
+from trine_sw.errors import TrineError
+from trine_sw.evaluate import evaluate, quality_of
+from trine_sw.model import HeadKind, Model
+from trine_sw.training.export import export
+from trine_sw.training.float_nats import float_nats
+from trine_sw.training.kinds import AnyModel
+from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.training.log import csv_of
+from trine_sw.training.ranks import Ranks, training_device
+from trine_sw.training.recipes import Kind, Recipe, recipe
+from trine_sw.training.recurrence import Numerics
+from trine_sw.training.run import Run
+from trine_sw.whole_file import check_writable, replacing
+
+__all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
+
+
+def train(
+    recipe_name: str,
+    *,
+    resume: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    threads: int = 1,
+    device: str | None = None,
+    kinds: Sequence[Kind] | None = None,
+    results: str | os.PathLike[str] = "docs/results",
+    runs: str | os.PathLike[str] = "runs",
+    console: Console | None = None,
+) -> Model | None:
+    """Train a recipe's model and its float baseline, measure both, and write model and record.
+
+    Parameters
+    ----------
+    resume : go on from the checkpoints; a part that is finished is not trained again. Without it, there must
+        be none.
+    out : model file, by default ``models/RECIPE.trine``.
+    threads : of PyTorch. Results depend on it in the last bits.
+    device : ``"cpu"`` or ``"cuda"``; by default a GPU where there is one.
+    kinds : which to train now, by default all that the recipe has; the others are recorded where their
+        checkpoints have them finished.
+    results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
+
+    Under ``torchrun`` all processes train together; the first one measures and writes, and the others return
+    None. Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain.
+    Where the model or the record cannot be written, it does so before anything is trained.
+    """
+    chosen = recipe(recipe_name)
+    console = console or Console()
+    torch.set_num_threads(threads)
+    where = training_device(device)
+    out = Path(out or f"models/{chosen.name}.trine")
+    for path in (out, Path(results) / f"{chosen.name}-training.json"):  # better now than after hours
+        check_writable(path)
+    with Ranks.joined(where) as ranks:
+        wanted = tuple(kinds or chosen.kinds)
+        finished = train_kinds(chosen, wanted, Path(runs) / chosen.name, resume, console, where, ranks)
+        if not ranks.first:
+            return None
+    if "ternary" not in finished:
+        raise TrineError("the ternary model is not trained yet, so there is no model to write")
+    return _write(chosen, finished, out, Path(results), console)
+
+
+def train_kinds(
+    chosen: Recipe,
+    wanted: Sequence[Kind],
+    folder: Path,
+    resume: bool,
+    console: Console,
+    device: torch.device,
+    ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+) -> dict[Kind, Run]:
+    """Train the wanted kinds of a recipe in a folder of checkpoints; the runs that are finished there.
+
+    Checkpoints of kinds that are not wanted are read. Raises :class:`TrineError` as :func:`train` does.
+    """
+    for kind in wanted:
+        if not resume and (folder / f"{kind}.pt").exists():
+            kept = f"{folder / f'{kind}.pt'} holds a run of this recipe"
+            raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
+    # Files that are not here yet are downloaded once.
+    ranks.of_first(lambda: [len(load_text(chosen.dataset, name)) for name in split_names(chosen.dataset)])
+    numerics = Numerics.fastest(device)
+    finished: dict[Kind, Run] = {}
+    ready: dict[Kind, AnyModel] = {}
+    for kind in chosen.kinds:
+        path = folder / f"{kind}.pt"
+        if kind not in wanted and not path.exists():
+            continue
+        run = Run(chosen, kind, path, console, ready, numerics, device, ranks)
+        if kind not in wanted or (resume and path.exists()):
+            run.resume()
+        if kind in wanted:
+            run.fit()
+        if run.finished:
+            finished[kind] = run
+            ready[kind] = run.best_model()
+    return finished
+
+
+def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, console: Console) -> Model:
+    """Export the ternary model, measure all on the whole held-out texts, write model, record and log."""
+    model = exported(finished)
+    tested = "test" in split_names(chosen.dataset)
+    valid = evaluate(model, chosen.dataset, "valid", head=chosen.head)
+    record: dict[str, Any] = {
+        "recipe": asdict(chosen),
+        "data_set": chosen.dataset,
+        "split": f"valid: {describe_split(chosen.dataset, 'valid')}",
+        "measured_on": f"{valid['tokens']} predictions, all of the validation text in one stream",
+        "seed": chosen.seed,
+        "code_version": code_version(),
+    }
+    names = {"ternary": "ternary", "float": "float", "teacher": "teacher", "head": "ternary_head"}
+    for kind in sorted(finished, key=list(names).index):
+        record[names[kind]] = figures_of(finished[kind], model)
+    if "float" in finished:
+        record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
+    model.training = record
+    model.save(out)
+    with replacing(results / f"{chosen.name}-training.json") as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+    rows = [{"kind": kind} | row for kind, run in finished.items() for row in run.log]
+    names_of_all = dict.fromkeys(name for row in rows for name in row)
+    with replacing(results / f"{chosen.name}-training.csv") as file:
+        file.write(csv_of([dict.fromkeys(names_of_all, "") | row for row in rows]))
+    unit = "word" if DATA_SETS[chosen.dataset].words else "character"
+    console.print(f"{out}: validation {valid['nats_per_token']:.4f} nats per {unit}", highlight=False)
+    if "float" in finished:
+        share, cell = 100 * (record["ternary_over_float"] - 1), chosen.config.cell.upper()
+        console.print(
+            f"float {cell} of the same size and recipe: {record['float']['valid_nats']:.4f}; ",
+            end="",
+        )
+        console.print(f"the ternary model is {share:+.1f} % from it", highlight=False)
+    for kind in finished if tested else ():
+        perplexity = record[names[kind]]["test"]["perplexity"]
+        console.print(f"test perplexity, {names[kind].replace('_', ' ')}: {perplexity:.2f}", highlight=False)
+    return model
+
+
+def exported(finished: dict[Kind, Run]) -> Model:
+    """The model file's content of finished runs, with both heads where both were trained."""
+    run = finished["ternary"]
+    model = run.best_model()
+    second = finished["head"].best_model() if "head" in finished else None
+    assert isinstance(model, TernaryLanguageModel) and not isinstance(second, FloatLanguageModel)
+    return export(model, run.vocabulary, {}, second)
+
+
+def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
+    """What a finished run gives on the whole validation and test texts, in one stream each.
+
+    A ternary model and its heads are measured by the golden model, of ``model``, which has them.
+    """
+    dataset, best = run.recipe.dataset, run.best_model()
+    tested = "test" in split_names(dataset)
+    figures: dict[str, Any] = {}
+    if isinstance(best, FloatLanguageModel):
+        figures["valid_nats"] = float_nats(best, run.valid[:, None])
+        if tested:
+            tokens = run.text("test")
+            figures["test"] = quality_of(float_nats(best, tokens[:, None]), len(tokens) - 1)
+    else:
+        assert model is not None
+        head: HeadKind = "ternary" if run.kind == "head" else run.recipe.head
+        figures["valid_nats"] = evaluate(model, dataset, "valid", head=head)["nats_per_token"]
+        if tested:
+            figures["test"] = evaluate(model, dataset, "test", head=head)
+    kept = {name: value for name, value in run.best.items() if name not in ("model", "valid_nats", "seconds")}
+    figures |= {
+        "valid_bits": figures["valid_nats"] / math.log(2),
+        "epochs": run.epoch,
+        "best": kept,
+        "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "seconds": round(run.seconds, 1),
+    }
+    return figures
+
+
+def code_version() -> str:
+    """The package's version, and the commit where it is run from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return f"{__version__}+{commit}"
