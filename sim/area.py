@@ -35,7 +35,7 @@ from trine_hw.lstm_cells import LstmCells
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
-from trine_sw.cost import link_blocks
+from trine_sw.cost import link_blocks, link_lut4
 from trine_sw.engine import EngineConfig
 from trine_sw.fit import estimate, fit, sample_tokens
 from trine_sw.model import Model, ModelConfig
@@ -124,7 +124,8 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
         expected = estimate(model, engine, board, sample_tokens(model, 2))
         shape = f"H {config.hidden}, E {config.embedding}, V {config.vocab_size}, {_many(banks, 'bank')}"
         blocks = expected.block_ram - link_blocks(board)
-        yield shape, expected.geometry.lanes, cost(Core(model, engine)), expected.lut4, blocks
+        luts = expected.lut4 - link_lut4(model, expected.geometry)
+        yield shape, expected.geometry.lanes, cost(Core(model, engine)), luts, blocks
 
 
 def small_board() -> Iterator[tuple[str, Cost]]:

@@ -17,7 +17,7 @@ from trine_sw.random_model import random_model
 @dataclass(frozen=True)
 class _Chip:
     name: str = "chip"
-    lut4: int = 5280
+    lut4: int = 10_000
     block_ram: int = 30
     block_ram_bits: int = 16
     block_ram_depth: int = 256

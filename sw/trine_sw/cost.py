@@ -14,7 +14,7 @@ from trine_sw.model import Model
 from trine_sw.placement import place
 from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
 
-__all__ = ["Chip", "ceil_div", "link_blocks", "lut4", "other_blocks", "rom_blocks"]
+__all__ = ["Chip", "ceil_div", "link_blocks", "link_lut4", "lut4", "other_blocks", "rom_blocks"]
 
 #: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
 _PRODUCTS = (0, 5, 10, 11, 23)
@@ -98,6 +98,11 @@ def lut4(model: Model, geometry: Geometry) -> int:
     return _logic_cells(model, geometry) if kind == "ice40" else _luts(model, geometry)
 
 
+def link_lut4(model: Model, geometry: Geometry) -> int:
+    """LUT4 of the link on an ECP5, and of what the core has for its sake."""
+    return round(2300 + 2.7 * model.config.cells + (1200 if geometry.head_lanes else 0))
+
+
 def _logic_cells(model: Model, geometry: Geometry) -> int:
     """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
     config, engine, groups, units = model.config, geometry.engine, geometry.groups, geometry.units
@@ -132,4 +137,5 @@ def _luts(model: Model, geometry: Geometry) -> int:
     chosen = (config.layers - 1) * geometry.columns
     scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen
     sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
-    return round(lanes + head + cells + scanners + sampler + 400)
+    core = round(lanes + head + cells + scanners + sampler + 400)
+    return core + link_lut4(model, geometry)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from trine_sw.cli.model import json_option, model_argument, print_json, print_pairs
 from trine_sw.errors import TrineError
@@ -121,9 +121,10 @@ def boards(as_json: bool) -> None:
     if as_json:
         print_json({name: {c: getattr(board, c) for c in columns} for name, board in BOARDS.items()})
         return
-    table = Table(Column("board", no_wrap=True), "", *columns)
-    for name, board in BOARDS.items():
-        table.add_row(name, board.title, *(str(getattr(board, column)) for column in columns))
+    table = Table("board", *BOARDS)  # a column a board: names of chips are long
+    for row in ("title", *columns):
+        values = (getattr(board, row) for board in BOARDS.values())
+        table.add_row(row, *(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
     Console().print(table)
 
 
