@@ -85,6 +85,9 @@ def _ladder(plain: Recipe) -> list[Row]:
     config = replace(plain.config, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3))
     levels = replace(keep, config=config)
     norm = replace(levels, options=CellOptions(scale="norm"))
+    harden = replace(norm, options=CellOptions(scale="norm", harden=(0.08, 0.4)))
+    schedule = replace(plain.schedule, learning_rate=3e-3, dropout=0.1, head_dropout=0.3)
+    head = replace(harden, unigram=True, schedule=replace(schedule, head_rate=0.4, head_decay=0.8))
     return [
         Row(name="float", what="float LSTM", recipe=plain, kind="float"),
         Row(name="weights", what="ternary weights and embedding", recipe=replace(plain, quantisers=weights),
@@ -97,15 +100,18 @@ def _ladder(plain: Recipe) -> list[Row]:
         Row(name="levels", what="+ a cell of finer steps, whose levels the head sees", recipe=levels,
             kind="ternary"),
         Row(name="norm", what="+ weight normalisation of the ternary rows", recipe=norm, kind="ternary"),
-        Row(name="locked", what="that, dropout drawn once a window",
+        Row(name="harden", what="+ from a soft cell to the hard one", recipe=harden, kind="ternary"),
+        Row(name="head", what="+ the text's own bias, decay and more dropout for the head, less for x: "
+            "the recipes of Penn Treebank", recipe=head, kind="ternary"),
+        Row(name="locked", what="normalised, dropout drawn once a window",
             recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), kind="ternary"),
-        Row(name="slope", what="that, λ annealed from 1/2 to 1",
+        Row(name="slope", what="normalised, λ annealed from 1/2 to 1",
             recipe=replace(norm, options=CellOptions(scale="norm", slope_first=0.5)), kind="ternary"),
-        Row(name="warm", what="that, from the float LSTM's weights", recipe=replace(norm, warm_start=True),
-            kind="ternary"),
-        Row(name="distil", what="that, half of the loss from the float one", recipe=replace(norm, distil=0.5),
-            kind="ternary"),
-        Row(name="teacher", what="that, half of the loss from a float LSTM of 650 units",
+        Row(name="warm", what="normalised, from the float LSTM's weights",
+            recipe=replace(norm, warm_start=True), kind="ternary"),
+        Row(name="distil", what="normalised, half of the loss from the float one",
+            recipe=replace(norm, distil=0.5), kind="ternary"),
+        Row(name="teacher", what="normalised, half of the loss from a float LSTM of 650 units",
             recipe=replace(norm, distil=0.5, teacher_hidden=650), kind="ternary"),
     ]  # fmt: skip
 
@@ -169,10 +175,10 @@ STUDIES = {
             name="ladder",
             title="What each step costs and brings",
             about="From the float LSTM to the cell that the engine runs, one step a row. A row "
-            'that begins with + adds to the one above it; one that begins with "that" changes the row of '
-            "weight normalisation.",
-            words=10_000,
-            epochs=9,
+            'that begins with + adds to the one above it; one that begins with "normalised" changes '
+            "the row of weight normalisation.",
+            words=2_000,
+            epochs=4,
             rows=_ladder,
         ),
         Study(
