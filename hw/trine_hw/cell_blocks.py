@@ -41,7 +41,7 @@ class CellBlocks(wiring.Component):
         ``o_valid`` of a step, a copy for each block: not of a state that was put in place.
     load, load_group, load_commit : In
         If ``loadable``: cells shifted in, the last unit's first, their group, and that all of it are there.
-        Acted upon a cycle later.
+        Acted upon two cycles later.
     """
 
     latency = Cells.latency
@@ -78,7 +78,8 @@ class CellBlocks(wiring.Component):
             shape = data.StructLayout(
                 {"cells": LoadCells(geometry.model), "group": self.load_group.shape(), "commit": 1}
             )
-            given = Cat(self.load.as_value(), self.load_group, self.load_commit)
+            given = Signal(len(Cat(self.load.as_value(), self.load_group, self.load_commit)))
+            m.d.sync += given.eq(Cat(self.load.as_value(), self.load_group, self.load_commit))
             kind = geometry.engine.block_ram
             each = copies(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]

@@ -8,8 +8,8 @@ from trine_hw.link.executor_state import ExecutorState
 
 __all__ = ["load_states", "read_states", "write_states"]
 
-#: Cycles for which a group that was put in place is left alone: the cells' latency and one.
-_SETTLE = 6
+#: Cycles for which a group that was put in place is left alone: the cells' latency and two.
+_SETTLE = 7
 
 
 def read_states(m: Module, s: ExecutorState) -> None:

@@ -118,9 +118,10 @@ class RecordWriter(wiring.Component):
             with m.If(final | (unit == geometry.units - 1)):
                 m.next = "Beat taken"
             with m.Else():
-                m.d.comb += self.state_shift.eq(1)
-                m.next = "Next cell"
+                m.d.sync += self.state_shift.eq(1)
+                m.next = "Shift"
 
+        m.d.sync += self.state_shift.eq(0)  # a register: it goes to where the cells are
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [
@@ -135,7 +136,9 @@ class RecordWriter(wiring.Component):
                     m.next = "Beat taken"
                     with m.If(looked_at):
                         m.next = "Cell"
-            with m.State("Next cell"):
+            with m.State("Shift"):
+                m.next = "Shifted"
+            with m.State("Shifted"):
                 m.next = "Cell"
             with m.State("Cell"):
                 m.d.comb += self.store_en.eq(keep)

@@ -31,8 +31,8 @@ def load_values(core: Core, state: State | None) -> list[str]:
             if core.model.config.cell == "lstm":
                 shown["open"] = int(there and h[cell] != 0)
             values.append(layout.const({"cells": shown, "group": group}).as_bits())
-        # It is acted upon a cycle later and goes the way of a step's state; until then, nothing else may.
-        for commit in (1, *[0] * (CELL_LATENCY + 2)):
+        # It is acted upon two cycles later and goes the way of a step's state; until then, nothing else may.
+        for commit in (1, *[0] * (CELL_LATENCY + 3)):
             held = {"cells": {"active": 1}, "group": group, "commit": commit}
             values.append(layout.const(held).as_bits())
     return [f"{value:x}" for value in [*values, 0]]
