@@ -206,12 +206,12 @@ RECIPES = {
                 baseline=Schedule(epochs=16, batch=20, steps=35, head_rate=0.4, head_decay=0.8, dropout=0.4),
                 options=CellOptions(scale="norm", harden=(0.025, 0.125)),
                 embedding_factor=1.2,
-                activity_cost=0.3,
+                activity_cost=activity_cost,
                 head="float",
                 unigram=True,
                 ternary_head=Schedule(epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3),
             )
-            for cell in ("lstm", "gru")
+            for cell, activity_cost in (("lstm", 0.3), ("gru", 1.0))  # a GRU has no gate that shuts its h
         ),
         Recipe(
             name="wikitext2-lstm-512",
