@@ -1,7 +1,7 @@
 """The word model of Penn Treebank at its full size: 500 words through the simulated engine.
 
-``trine eval models/ptb-lstm-300.trine --dataset ptb --split test --backend verilator`` does it with all of the
-test text (docs/results/ptb-lstm-300-gateware.md).
+``trine eval models/ptb-lstm-300.trine --dataset ptb --split test --backend verilator`` does it with all of
+the test text (docs/results/ptb-lstm-300-gateware.md).
 """
 
 import os
@@ -24,6 +24,7 @@ def words(model: Model, count: int):
     """Tokens of the test text where it is at hand; of what the model itself writes where it is not."""
     if (Path(os.environ.get("TRINE_DATA", "data")) / "ptb/ptb.test.txt").is_file():
         return text_tokens(model, load_text("ptb", "test"))[: count + 1]
+    assert model.vocabulary is not None
     start = model.vocabulary.index(END)
     written = open_backend("golden", model).generate([start], count, temperature=1.0, seed=1)
     return np.concatenate([[start], written])

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.model import ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
-from trine_sw.training.language_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
+from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 
 CONFIG = ModelConfig(
     hidden=12, embedding=6, vocab_size=18, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)

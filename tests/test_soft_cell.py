@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.model_config import ModelConfig  # noqa: E402
-from trine_sw.training.language_model import FloatLanguageModel  # noqa: E402
+from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers, SoftLSTM, quantise_activation, quantise_weight  # noqa: E402
 
 CONFIG = ModelConfig(hidden=12, embedding=7, vocab_size=9)

@@ -90,8 +90,9 @@ def test_no_layer_beyond_the_last():
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_float_baseline_has_as_many_layers(cell):
     torch = pytest.importorskip("torch")
-    from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+    from trine_sw.training.float_model import FloatLanguageModel
     from trine_sw.training.soft_cell import Quantisers
+    from trine_sw.training.ternary_model import TernaryLanguageModel
 
     config = replace(CONFIG, cell=cell)
     torch.manual_seed(1)

@@ -23,10 +23,11 @@ from trine_sw.studies.distributions import distributions  # noqa: E402
 from trine_sw.studies.memory import deployed  # noqa: E402
 from trine_sw.studies.report import write_report  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.recipes import RECIPES  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers, SoftLSTM  # noqa: E402
+from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 WORDS = len({*LINE.split(), "<eos>"})

@@ -21,9 +21,9 @@ from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
 from trine_sw.training.checkpoint import load_checkpoint  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
-from trine_sw.training.language_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule, recipe  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
+from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.train import train  # noqa: E402
 
 TEXT = "what is it that you would say to me of the sea, and what of the trees? " * 60

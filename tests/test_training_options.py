@@ -19,14 +19,15 @@ from trine_sw.golden import Golden  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions, ternary_layer  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
+from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.kinds import new_model  # noqa: E402
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
 from trine_sw.training.quantise import ttq  # noqa: E402
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers  # noqa: E402
+from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.train import train  # noqa: E402
 from trine_sw.training.warm_start import warm_start  # noqa: E402
 

@@ -16,12 +16,14 @@ from trine_sw.golden import Golden  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
+from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.head_loss import head_loss  # noqa: E402
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel  # noqa: E402
+from trine_sw.training.optimizer import learning_rate  # noqa: E402
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers  # noqa: E402
+from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 TEXTS = {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}
@@ -205,12 +207,12 @@ def test_trains_and_measures_every_word(cell, optimizer, succeeds, monkeypatch):
     )
 
 
-def test_plateau_quarters_the_rate(tmp_path):
-    run = Run(replace(TINY, schedule=replace(SCHEDULE, decay="plateau")), "ternary", tmp_path / "run.pt")
-    for nats, share in ((3.0, 1), (2.0, 1), (2.1, 0.25), (2.0, 0.25**2), (1.0, 0.25**2)):
-        run.log.append({"valid_nats": nats})
-        assert run._schedule(1000) == share
-    assert run._schedule(0) == 1 / SCHEDULE.warmup
+def test_plateau_quarters_the_rate():
+    schedule, nats = replace(SCHEDULE, decay="plateau", learning_rate=1.0), []
+    for last, share in ((3.0, 1), (2.0, 1), (2.1, 0.25), (2.0, 0.25**2), (1.0, 0.25**2)):
+        nats.append(last)
+        assert learning_rate(schedule, 1000, 100, nats) == share
+    assert learning_rate(schedule, 0, 100, nats) == 1 / schedule.warmup
 
 
 def test_later_fields_leave_old_fingerprints_as_they_were():

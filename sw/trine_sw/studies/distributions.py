@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.quantise import ttq
+from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["distributions"]
 

@@ -21,11 +21,11 @@ from trine_sw.studies.distributions import distributions
 from trine_sw.timing import token_cycles
 from trine_sw.training.export import export
 from trine_sw.training.kinds import AnyModel
-from trine_sw.training.language_model import TernaryLanguageModel
 from trine_sw.training.ranks import training_device
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.run import Run
+from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.train import code_version, figures_of
 from trine_sw.whole_file import check_writable, replacing
 

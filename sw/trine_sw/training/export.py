@@ -10,7 +10,7 @@ from torch import Tensor
 from trine_sw.model import Layer, Model
 from trine_sw.training.cell import TernaryLayer
 from trine_sw.training.gates import GATE_KINDS
-from trine_sw.training.language_model import TernaryLanguageModel
+from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["export", "fold_thresholds"]
 

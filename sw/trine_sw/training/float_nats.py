@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from trine_sw.evaluate import negative_log_likelihood
-from trine_sw.training.language_model import FloatLanguageModel
+from trine_sw.training.float_model import FloatLanguageModel
 
 __all__ = ["float_nats"]
 

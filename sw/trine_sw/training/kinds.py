@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from trine_sw.errors import TrineError
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.warm_start import warm_start
 
 __all__ = ["AnyModel", "new_model", "teacher_of"]

@@ -1,4 +1,7 @@
-"""What moves the weights of a model."""
+"""What moves the weights of a model, and how fast."""
+
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -6,7 +9,7 @@ from torch import Tensor
 from trine_sw.training.language_model import LanguageModel
 from trine_sw.training.recipes import Schedule
 
-__all__ = ["new_optimizer", "set_rate"]
+__all__ = ["learning_rate", "new_optimizer", "set_rate"]
 
 
 def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optimizer:
@@ -32,3 +35,16 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give every group its share of this learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["share"] * rate
+
+
+def learning_rate(schedule: Schedule, position: int, updates: int, nats: Sequence[float]) -> float:
+    """The rate at update ``position`` of a run of ``updates`` an epoch, whose finished epochs validated at
+    ``nats``."""
+    if position < schedule.warmup:
+        return schedule.learning_rate * (position + 1) / schedule.warmup
+    if schedule.decay == "plateau":
+        worse = sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
+        return schedule.learning_rate * 0.25**worse
+    rest = schedule.epochs * updates - schedule.warmup
+    share = 0.51 + 0.49 * math.cos(math.pi * (position - schedule.warmup) / max(1, rest))
+    return schedule.learning_rate * share

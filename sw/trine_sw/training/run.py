@@ -21,13 +21,13 @@ from trine_sw.training.export import export
 from trine_sw.training.float_nats import float_nats
 from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
-from trine_sw.training.language_model import TernaryLanguageModel
 from trine_sw.training.log import TrainingLog
-from trine_sw.training.optimizer import new_optimizer, set_rate
+from trine_sw.training.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.ranks import Ranks
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
+from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["Run"]
 
@@ -257,7 +257,8 @@ class Run:
         """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
         self.model.train()
         position = self.epoch * self.updates + self.update
-        set_rate(self.optimizer, self.schedule.learning_rate * self._schedule(position))
+        nats = [row["valid_nats"] for row in self.log]
+        set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, nats))
         self.model.harden(position / (self.schedule.epochs * self.updates))
         wanted = None
         if self.teacher is not None and self.teacher_state is not None:
@@ -275,16 +276,6 @@ class Run:
             )
         self.optimizer.step()
         return nats
-
-    def _schedule(self, position: int) -> float:
-        """Share of the peak learning rate at an update."""
-        if position < self.schedule.warmup:
-            return (position + 1) / self.schedule.warmup
-        if self.schedule.decay == "plateau":
-            nats = [row["valid_nats"] for row in self.log]
-            return 0.25 ** sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
-        rest = self.schedule.epochs * self.updates - self.schedule.warmup
-        return 0.51 + 0.49 * math.cos(math.pi * (position - self.schedule.warmup) / max(1, rest))
 
     def _end_epoch(self) -> None:
         nats, activity = self.ranks.of_first(self._validate)

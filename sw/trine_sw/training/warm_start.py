@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from trine_sw.errors import TrineError
-from trine_sw.training.language_model import FloatLanguageModel, TernaryLanguageModel
+from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.quantise import TTQ_FACTOR, ttq
+from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["warm_start"]
 
