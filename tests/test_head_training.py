@@ -8,30 +8,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from small_recipe import CONFIG, SCHEDULE, small_recipe  # noqa: E402
+
 from trine_sw.errors import TrineError  # noqa: E402
-from trine_sw.model import ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
-from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
 from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 
-CONFIG = ModelConfig(
-    hidden=12, embedding=6, vocab_size=18, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)
-)
-SCHEDULE = Schedule(epochs=2, batch=8, steps=16, warmup=5, learning_rate=1e-2)
-
 
 @pytest.fixture
 def tiny(sea, monkeypatch):
-    """A recipe "tiny", of a float head, on the data set "sea"."""
-    config = replace(CONFIG, vocab_size=len(set(sea)))
-    recipe = Recipe(
-        name="tiny", dataset="sea", config=config, schedule=SCHEDULE, baseline=SCHEDULE, head="float"
-    )
-    monkeypatch.setitem(RECIPES, "tiny", recipe)
-    torch.set_num_threads(1)
-    return recipe
+    return small_recipe(sea, monkeypatch)
 
 
 def test_candidates_stand_for_all_words():

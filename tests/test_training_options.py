@@ -10,19 +10,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from small_recipe import CONFIG, SCHEDULE, small_recipe  # noqa: E402
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 
 from trine_sw import data  # noqa: E402
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.evaluate import evaluate  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
-from trine_sw.model import Model, ModelConfig  # noqa: E402
+from trine_sw.model import Model  # noqa: E402
 from trine_sw.training.cell import CellOptions, ternary_layer  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
 from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.kinds import new_model  # noqa: E402
 from trine_sw.training.quantise import ttq  # noqa: E402
-from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
+from trine_sw.training.recipes import RECIPES  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
@@ -31,23 +32,12 @@ from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.train import train  # noqa: E402
 from trine_sw.training.warm_start import warm_start  # noqa: E402
 
-CONFIG = ModelConfig(
-    hidden=12, embedding=6, vocab_size=18, cell_shift=2, output_shift=1, head_levels=(0, 1, 2, 3)
-)
 CELLS = [CONFIG, replace(CONFIG, cell="gru")]
-SCHEDULE = Schedule(epochs=2, batch=8, steps=16, warmup=5, learning_rate=1e-2)
 
 
 @pytest.fixture
 def tiny(sea, monkeypatch):
-    """A recipe "tiny", of a float head, on the data set "sea"."""
-    config = replace(CONFIG, vocab_size=len(set(sea)))
-    recipe = Recipe(
-        name="tiny", dataset="sea", config=config, schedule=SCHEDULE, baseline=SCHEDULE, head="float"
-    )
-    monkeypatch.setitem(RECIPES, "tiny", recipe)
-    torch.set_num_threads(1)
-    return recipe
+    return small_recipe(sea, monkeypatch)
 
 
 # -- hardening -------------------------------------------------------------------------------------------

@@ -13,7 +13,10 @@ from trine_hw.lanes import Decisions, Marker
 from trine_hw.lstm_cells import LstmCells
 from trine_sw.engine import Geometry
 
-__all__ = ["CellBlocks"]
+__all__ = ["LOAD_LATENCY", "CellBlocks"]
+
+#: Cycles from a load's request to the cells: a register before the copies, and the copies.
+LOAD_LATENCY = 2
 
 _KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
 
@@ -41,7 +44,7 @@ class CellBlocks(wiring.Component):
         ``o_valid`` of a step, a copy for each block: not of a state that was put in place.
     load, load_group, load_commit : In
         If ``loadable``: cells shifted in, the last unit's first, their group, and that all of it are there.
-        Acted upon two cycles later.
+        Acted upon :data:`LOAD_LATENCY` cycles later.
     """
 
     latency = Cells.latency
@@ -78,8 +81,9 @@ class CellBlocks(wiring.Component):
             shape = data.StructLayout(
                 {"cells": LoadCells(geometry.model), "group": self.load_group.shape(), "commit": 1}
             )
-            given = Signal(len(Cat(self.load.as_value(), self.load_group, self.load_commit)))
-            m.d.sync += given.eq(Cat(self.load.as_value(), self.load_group, self.load_commit))
+            asked = Cat(self.load.as_value(), self.load_group, self.load_commit)
+            given = Signal(len(asked))
+            m.d.sync += given.eq(asked)
             kind = geometry.engine.block_ram
             each = copies(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]

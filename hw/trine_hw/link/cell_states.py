@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, signed
 
+from trine_hw.cell_blocks import LOAD_LATENCY
 from trine_hw.link.executor_state import ExecutorState
+from trine_sw.engine import CELL_LATENCY
 
 __all__ = ["load_states", "read_states", "write_states"]
 
-#: Cycles for which a group that was put in place is left alone: the cells' latency and two.
-_SETTLE = 7
+#: Cycles for which a group that was put in place is left alone.
+_SETTLE = CELL_LATENCY + LOAD_LATENCY + 1
 
 
 def read_states(m: Module, s: ExecutorState) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trine_hw.cell_blocks import LOAD_LATENCY
 from trine_hw.core import Core
 from trine_sw.engine import CELL_LATENCY
 from trine_sw.errors import TrineError
@@ -31,8 +32,8 @@ def load_values(core: Core, state: State | None) -> list[str]:
             if core.model.config.cell == "lstm":
                 shown["open"] = int(there and h[cell] != 0)
             values.append(layout.const({"cells": shown, "group": group}).as_bits())
-        # It is acted upon two cycles later and goes the way of a step's state; until then, nothing else may.
-        for commit in (1, *[0] * (CELL_LATENCY + 3)):
+        # It is acted upon later and goes the way of a step's state; until then, nothing else may.
+        for commit in (1, *[0] * (CELL_LATENCY + LOAD_LATENCY + 1)):
             held = {"cells": {"active": 1}, "group": group, "commit": commit}
             values.append(layout.const(held).as_bits())
     return [f"{value:x}" for value in [*values, 0]]

@@ -101,8 +101,8 @@ def _ladder(plain: Recipe) -> list[Row]:
             kind="ternary"),
         Row(name="norm", what="+ weight normalisation of the ternary rows", recipe=norm, kind="ternary"),
         Row(name="harden", what="+ from a soft cell to the hard one", recipe=harden, kind="ternary"),
-        Row(name="head", what="+ the text's own bias, decay and more dropout for the head, less for x: "
-            "the recipes of Penn Treebank", recipe=head, kind="ternary"),
+        Row(name="head", what="+ the text's own bias, decay and more dropout for the head, less for x; "
+            "half as fast again", recipe=head, kind="ternary"),
         Row(name="locked", what="normalised, dropout drawn once a window",
             recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), kind="ternary"),
         Row(name="slope", what="normalised, λ annealed from 1/2 to 1",
