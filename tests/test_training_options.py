@@ -22,6 +22,7 @@ from trine_sw.training.cell import CellOptions, ternary_layer  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
 from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.kinds import new_model  # noqa: E402
+from trine_sw.training.language_model import Teacher  # noqa: E402
 from trine_sw.training.quantise import ttq  # noqa: E402
 from trine_sw.training.recipes import RECIPES  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
@@ -293,8 +294,8 @@ def test_a_step_stays_on_its_device(cell):
                 options = CellOptions(scale="norm", slope_first=0.5, bernoulli=cell == "bernoulli")
                 model = TernaryLanguageModel(config, options, dropout=0.2, locked=True).train()
         model.sampler = sampler if cell == "sampled" else None
-        wanted = teacher(tokens, teacher.initial_state(4))[0]
-        loss, _, state, _ = model.loss(tokens, tokens, model.initial_state(4), wanted, 0.5)
+        taught = Teacher(teacher.features(tokens, teacher.initial_state(4))[0], teacher.head_in_nats)
+        loss, _, state, _ = model.loss(tokens, tokens, model.initial_state(4), taught, 0.5)
         loss.backward()
         assert {loss.device.type, *(part.device.type for part in state)} == {"meta"}
         for parameter in model.parameters():

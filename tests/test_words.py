@@ -17,7 +17,7 @@ from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
 from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
-from trine_sw.training.head_loss import head_loss  # noqa: E402
+from trine_sw.training.head_loss import Taught, head_loss  # noqa: E402
 from trine_sw.training.optimizer import learning_rate  # noqa: E402
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
@@ -72,10 +72,10 @@ def of_autograd(u, weight, bias, targets, wanted=None, share=0.0):
     return loss + share * (taught - loss), loss
 
 
-def head_case(size, tokens=50):
-    generator = torch.Generator().manual_seed(0)
-    u = torch.randint(-3, 4, (tokens, 20), generator=generator).float().requires_grad_()
-    weight = (torch.randn(size, 20, generator=generator) * 0.2).requires_grad_()
+def head_case(size, tokens=50, width=20):
+    generator = torch.Generator().manual_seed(width)
+    u = torch.randint(-3, 4, (tokens, width), generator=generator).float().requires_grad_()
+    weight = (torch.randn(size, width, generator=generator) * 0.2).requires_grad_()
     bias = torch.randn(size, generator=generator).requires_grad_()
     return u, weight, bias, torch.randint(0, size, (tokens,), generator=generator)
 
@@ -86,23 +86,27 @@ def test_head_loss_equals_cross_entropy(monkeypatch, share, at_once):
     """In float32, in one part and in several, with and without a teacher."""
     monkeypatch.setattr("trine_sw.training.head_loss._LOGITS", at_once)
     u, weight, bias, targets = head_case(100)
-    teacher = () if share is None else (torch.randn(50, 100), share)
+    taught = None if share is None else Taught(*head_case(100, width=30)[:3])
+    wanted = taught and (taught.u @ taught.weight.T + taught.bias).detach()
     results = []
     for losses in (
-        head_loss(u, weight, bias, targets, Numerics(), *teacher),
-        of_autograd(u, weight, bias, targets, *teacher),
+        head_loss(u, weight, bias, targets, Numerics(), taught, share or 0.0),
+        of_autograd(u, weight, bias, targets, wanted, share or 0.0),
     ):
         results.append([*losses, *torch.autograd.grad(3 * losses[0], [u, weight, bias])])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_head_loss_in_short_products_is_near():
+@pytest.mark.parametrize("share", [None, 0.7])
+def test_head_loss_in_short_products_is_near(share):
     u, weight, bias, targets = head_case(2000)
+    taught = None if share is None else Taught(*head_case(2000, width=30)[:3])
+    wanted = taught and (taught.u @ taught.weight.T + taught.bias).detach()
     results = []
     for losses in (
-        head_loss(u, weight, bias, targets, Numerics(product=torch.bfloat16)),
-        of_autograd(u, weight, bias, targets),
+        head_loss(u, weight, bias, targets, Numerics(product=torch.bfloat16), taught, share or 0.0),
+        of_autograd(u, weight, bias, targets, wanted, share or 0.0),
     ):
         results.append([*losses, *torch.autograd.grad(losses[0], [u, weight, bias])])
     for ours, theirs in zip(*results, strict=True):

@@ -64,7 +64,7 @@ def teacher_of(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Fl
         return None
     teacher = ready["teacher" if recipe.teacher_hidden else "float"]
     assert isinstance(teacher, FloatLanguageModel)
-    return copy.deepcopy(teacher).eval()
+    return copy.deepcopy(teacher).eval().requires_grad_(False)
 
 
 @torch.no_grad()

@@ -1,16 +1,28 @@
 """Language models of characters or words: what the ternary one and the float one have in common."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from trine_sw.model_config import ModelConfig
-from trine_sw.training.head_loss import head_loss
+from trine_sw.training.head_loss import Taught, head_loss
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
 
-__all__ = ["LanguageModel", "State"]
+__all__ = ["LanguageModel", "State", "Teacher"]
 
 State = tuple[Tensor, ...]
+
+
+class Teacher(NamedTuple):
+    """A trained model that has read the same tokens."""
+
+    u: Tensor
+    """(T, B, F), what its head sees."""
+    head_in_nats: Callable[[Tensor | None], tuple[Tensor, Tensor]]
+    """:meth:`LanguageModel.head_in_nats` of it."""
 
 
 class LanguageModel(nn.Module):
@@ -66,20 +78,24 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def loss(
-        self, tokens: Tensor, targets: Tensor, state: State, wanted: Tensor | None = None, share: float = 0.0
+        self,
+        tokens: Tensor,
+        targets: Tensor,
+        state: State,
+        teacher: Teacher | None = None,
+        share: float = 0.0,
     ) -> tuple[Tensor, Tensor, State, Tensor]:
         """Loss to be minimised and loss in nats a token (:func:`head_loss`), the state after, and h."""
         u, state, h = self.features(tokens, state)
-        flat = targets.flatten().long()
-        wanted = wanted if wanted is None else wanted.flatten(0, 1)
+        flat, words, offset = targets.flatten().long(), None, 0.0
         if self.sampler is not None and self.training:
             words, offset, flat = self.sampler.draw(flat)
-            weight, bias = self.head_in_nats(words)
-            bias = bias + offset
-            wanted = wanted if wanted is None else wanted[:, words] + offset
-        else:
-            weight, bias = self.head_in_nats()
-        loss = head_loss(u.flatten(0, 1), weight, bias, flat, self.numerics, wanted, share)
+        weight, bias = self.head_in_nats(words)
+        taught = None
+        if teacher is not None:
+            taught_weight, taught_bias = teacher.head_in_nats(words)
+            taught = Taught(teacher.u.flatten(0, 1), taught_weight, taught_bias + offset)
+        loss = head_loss(u.flatten(0, 1), weight, bias + offset, flat, self.numerics, taught, share)
         return *loss, state, h
 
     def compute_by(self, numerics: Numerics) -> None:

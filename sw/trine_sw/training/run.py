@@ -18,9 +18,11 @@ from trine_sw.errors import TrineError
 from trine_sw.evaluate import measure_streams
 from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
 from trine_sw.training.export import export
+from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.float_nats import float_nats
 from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
+from trine_sw.training.language_model import Teacher
 from trine_sw.training.log import TrainingLog
 from trine_sw.training.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.ranks import Ranks
@@ -41,15 +43,25 @@ _VALIDATION_STREAMS = 32  # for the choice of an epoch; the figure that is recor
 class _Objective(nn.Module):
     """A model's loss as a module's output, so that processes can average its gradients."""
 
-    def __init__(self, model: AnyModel, distil: float, activity_cost: float) -> None:
+    def __init__(
+        self, model: AnyModel, teacher: FloatLanguageModel | None, distil: float, activity_cost: float
+    ) -> None:
         super().__init__()
         self.model, self.distil, self.activity_cost = model, distil, activity_cost
+        # The method alone: the teacher is no part of this module, and stays as it is.
+        self.taught_head = teacher and teacher.head_in_nats
 
     def forward(
-        self, inputs: Tensor, targets: Tensor, state: tuple[Tensor, ...], wanted: Tensor | None
+        self, inputs: Tensor, targets: Tensor, state: tuple[Tensor, ...], taught: Tensor | None
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """What is to be minimised; the loss in nats a token without other costs; the state after."""
-        objective, loss, state, h = self.model.loss(inputs, targets, state, wanted, self.distil)
+        """What is to be minimised; the loss in nats a token without other costs; the state after.
+
+        ``taught`` is what the teacher's head sees, (T, B, F), where there is a teacher.
+        """
+        teacher = None
+        if taught is not None and self.taught_head is not None:
+            teacher = Teacher(taught, self.taught_head)
+        objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, self.distil)
         if self.activity_cost:
             objective = objective + self.activity_cost * h.abs().mean()
         return objective, loss, state
@@ -110,17 +122,19 @@ class Run:
         if self.schedule.sampled:
             sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
             self.sampler = sampler.to(device)
+        teacher = teacher_of(recipe, kind, ready or {})
+        self.teacher = teacher and teacher.to(device)
         of_ternary = kind == "ternary"
-        objective = _Objective(
-            self.model, recipe.distil if of_ternary else 0.0, recipe.activity_cost if of_ternary else 0.0
+        self.objective: nn.Module = _Objective(
+            self.model,
+            self.teacher,
+            recipe.distil if of_ternary else 0.0,
+            recipe.activity_cost if of_ternary else 0.0,
         )
-        self.objective: nn.Module = objective
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
         self.state = self.model.initial_state(self.streams)
-        teacher = teacher_of(recipe, kind, ready or {})
-        self.teacher = teacher and teacher.to(device)
         self.teacher_state = self.teacher and self.teacher.initial_state(self.streams)
         self.log: list[dict[str, float]] = []
         self.best: dict[str, Any] = {"valid_nats": math.inf}
@@ -260,11 +274,11 @@ class Run:
         nats = [row["valid_nats"] for row in self.log]
         set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, nats))
         self.model.harden(position / (self.schedule.epochs * self.updates))
-        wanted = None
+        taught = None
         if self.teacher is not None and self.teacher_state is not None:
             with torch.no_grad():
-                wanted, self.teacher_state, _ = self.teacher(inputs, self.teacher_state)
-        objective, loss, self.state = self.objective(inputs, targets, self.state, wanted)
+                taught, self.teacher_state, _ = self.teacher.features(inputs, self.teacher_state)
+        objective, loss, self.state = self.objective(inputs, targets, self.state, taught)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
