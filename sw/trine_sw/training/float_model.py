@@ -9,6 +9,8 @@ from trine_sw.training.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
 __all__ = ["FloatLanguageModel"]
 
+_MANY = 1000  # symbols, most of them too rare to be moved far from where they started
+
 
 class FloatLanguageModel(LanguageModel):
     """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layers are float32.
@@ -42,8 +44,9 @@ class FloatLanguageModel(LanguageModel):
             layer = SoftLSTM(config, quantisers)
         self.add_module(config.cell, layer)
         self.head = nn.Linear(config.hidden, config.vocab_size)
-        if tied:
+        if tied or config.vocab_size >= _MANY:
             nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        if tied:
             self.head.weight = self.embedding.weight
 
     def anneal(self, share: float) -> None:

@@ -81,6 +81,7 @@ def _with_ternary_head(recipe: Recipe, trained: AnyModel) -> TernaryLanguageMode
         dropout=schedule.dropout,
         head_dropout=schedule.head_dropout,
         locked=schedule.locked,
+        one_threshold=True,
     )
     for layer, given in zip(model.stack, trained.stack, strict=True):
         layer.load_state_dict(given.state_dict())

@@ -9,10 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-__all__ = ["TTQ_FACTOR", "Scale", "btq", "round_straight_through", "row_scale", "ttq", "uniform"]
+__all__ = ["HEAD_FACTOR", "TTQ_FACTOR", "Scale", "btq", "round_straight_through", "row_scale", "ttq", "uniform"]
 
 TTQ_FACTOR = 0.7
 """Threshold over the mean magnitude of a row: 2/3 is best for uniform weights, 0.7 good for normal ones."""
+
+HEAD_FACTOR = 0.9
+"""Threshold over the mean magnitude of a whole head, whose rows are of very different lengths."""
 
 Scale = Literal["alpha", "norm"]
 
@@ -29,17 +32,20 @@ class _StraightThrough(torch.autograd.Function):
         return gradient[0], None
 
 
-def ttq(weight: Tensor, factor: float = TTQ_FACTOR) -> Tensor:
+def ttq(weight: Tensor, factor: float = TTQ_FACTOR, mean: Tensor | None = None) -> Tensor:
     """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
 
-    The gradient goes straight through to ``weight``.
+    With ``mean``, factor * mean is the threshold of all rows. The gradient goes straight through to ``weight``.
 
     >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
     tensor([[ 1., -0.,  0., -1.],
             [ 1.,  1.,  0., -1.]])
+    >>> ttq(torch.tensor([[0.9, -0.2], [0.1, -0.1]]), mean=torch.tensor(0.5))
+    tensor([[ 1., -0.],
+            [ 0., -0.]])
     """
     with torch.no_grad():
-        threshold = factor * weight.abs().mean(dim=-1, keepdim=True)
+        threshold = factor * (weight.abs().mean(dim=-1, keepdim=True) if mean is None else mean)
         trits = weight.sign() * (weight.abs() > threshold)
     return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
 

@@ -7,7 +7,7 @@ from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.training.cell import CellOptions, TernaryLayer, ternary_layer
 from trine_sw.training.language_model import LanguageModel, State
-from trine_sw.training.quantise import round_straight_through, ttq
+from trine_sw.training.quantise import HEAD_FACTOR, round_straight_through, ttq
 from trine_sw.training.recurrence import Numerics
 
 __all__ = ["TernaryLanguageModel"]
@@ -29,6 +29,8 @@ class TernaryLanguageModel(LanguageModel):
     dropout, head_dropout, locked : see :class:`LanguageModel`.
     head : ``"ternary"``, with an integer bias and one scale; or ``"float"``, for the host alone.
     tied : the head's weights are the embedding's before they become trits; E must be H.
+    one_threshold : for all rows of a ternary head: rows as short as those of rare words then have few trits.
+        With one scale for all, a row's own threshold would make them as long as the others.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class TernaryLanguageModel(LanguageModel):
         locked: bool = False,
         head: HeadKind = "ternary",
         tied: bool = False,
+        one_threshold: bool = False,
     ) -> None:
         super().__init__(config, dropout, head_dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
+        self.one_threshold = one_threshold
         # u is as large as its last level at once: a float head of larger weights is mostly noise at first,
         # against which cells learn to be silent. Of a ternary head only the weights' order counts.
         deviation = 0.05 if head == "ternary" else 0.005
@@ -86,7 +90,11 @@ class TernaryLanguageModel(LanguageModel):
         assert self.log_head_scale is not None
         scale = self.log_head_scale.exp()
         weight, bias = self._head_of(words)
-        return ttq(weight), round_straight_through(bias / scale), scale
+        if self.one_threshold:
+            trits = ttq(weight, HEAD_FACTOR, self._head_of(None)[0].abs().mean())
+        else:
+            trits = ttq(weight)
+        return trits, round_straight_through(bias / scale), scale
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.head_kind == "float":
