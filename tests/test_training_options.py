@@ -201,6 +201,11 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
         found = evaluate(Model.load("models/tiny.trine"), "sea", "valid", head=head)
         assert record[kind]["valid_nats"] == found["nats_per_token"] < math.log(recipe.config.vocab_size)
     assert record["teacher"]["parameters"] > record["float"]["parameters"]
+    monkeypatch.setitem(RECIPES, "tiny", replace(recipe, keep_float_head=False))
+    without = train("tiny", resume=True)
+    assert without is not None and without.heads == Model.load("models/tiny.trine").heads == ("ternary",)
+    for kind in ("ternary", "ternary_head"):
+        assert without.training[kind]["valid_nats"] == record[kind]["valid_nats"]
     kinds = [row["kind"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open())]
     assert kinds == ["float"] * 2 + ["teacher"] * 2 + ["ternary"] * 2 + ["head"] * 3
 
@@ -231,8 +236,8 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
 def test_wikitext_model_fits_its_limit(tmp_path):
     """An untrained model of the recipe, whose file is as large as a trained one's, stays under 10 MB."""
     recipe = RECIPES["wikitext2-lstm-512"]
-    assert recipe.head == "ternary" and recipe.schedule.sampled
-    model = new_model(recipe, "ternary", {})
+    assert not recipe.keep_float_head and recipe.schedule.sampled
+    model = new_model(recipe, "head", {"ternary": new_model(recipe, "ternary", {})})
     assert isinstance(model, TernaryLanguageModel)
     words = [f"word{number:06}" for number in range(recipe.config.vocab_size)]
     export(model.eval(), words, {}).save(tmp_path / "m.trine")

@@ -41,8 +41,8 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, mean: Tensor | None = None) 
     tensor([[ 1., -0.,  0., -1.],
             [ 1.,  1.,  0., -1.]])
     >>> ttq(torch.tensor([[0.9, -0.2], [0.1, -0.1]]), mean=torch.tensor(0.5))
-    tensor([[ 1., -0.],
-            [ 0., -0.]])
+    tensor([[1., -0.],
+            [0., -0.]])
     """
     with torch.no_grad():
         threshold = factor * (weight.abs().mean(dim=-1, keepdim=True) if mean is None else mean)

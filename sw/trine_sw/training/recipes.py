@@ -75,8 +75,9 @@ class Recipe:
     unigram : the head's bias is the logarithm of each word's share of the training text, and is not trained.
     warm_start : the ternary model starts from the trained baseline's weights.
     teacher_hidden : units of a float teacher, trained as the baseline is, to distil from instead; 0: none.
-    ternary_head : how a ternary head is trained on the finished model, whose cell stays as it is and whose
-        float head stays in the file beside it; None: it is not.
+    ternary_head : how a ternary head is made of the finished model's float one and trained, while the cell
+        stays as it is; None: it is not.
+    keep_float_head : the float head stays in the file beside the ternary one.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Recipe:
     warm_start: bool = field(default=False, metadata=_LATER)
     teacher_hidden: int = field(default=0, metadata=_LATER)
     ternary_head: Schedule | None = field(default=None, metadata=_LATER)
+    keep_float_head: bool = field(default=True, metadata=_LATER)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -124,6 +126,7 @@ class Recipe:
     def fingerprint(self, kind: Kind) -> str:
         """All that decides the run of a kind, as text."""
         content = _content(self)
+        content.pop("keep_float_head", None)  # decides what is written, not how it is trained
         if kind in ("float", "teacher"):
             names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
             names += ("teacher_hidden",) if kind == "teacher" else ()
@@ -209,7 +212,9 @@ RECIPES = {
                 activity_cost=activity_cost,
                 head="float",
                 unigram=True,
-                ternary_head=Schedule(epochs=4, batch=20, steps=35, learning_rate=3e-3, dropout=0.3),
+                ternary_head=Schedule(
+                    epochs=2, batch=20, steps=35, learning_rate=1e-4, head_decay=0.8, dropout=0.3
+                ),
             )
             for cell, activity_cost in (("lstm", 0.3), ("gru", 1.0))  # a GRU has no gate that shuts its h
         ),
@@ -250,7 +255,12 @@ RECIPES = {
             options=CellOptions(scale="norm", harden=(0.05, 0.25)),
             embedding_factor=1.2,
             activity_cost=0.3,
+            head="float",
             unigram=True,
+            ternary_head=Schedule(
+                epochs=1, batch=40, steps=35, learning_rate=1e-4, head_decay=0.8, dropout=0.3, sampled=6144
+            ),
+            keep_float_head=False,  # of 34 MB
         ),
     )
 }

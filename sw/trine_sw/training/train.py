@@ -5,7 +5,7 @@ import math
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,8 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     if "float" in finished:
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
+    if "head" in finished and not chosen.keep_float_head:
+        model = replace(model, host_head_weight=None, host_head_bias=None)
     model.save(out)
     with replacing(results / f"{chosen.name}-training.json") as file:
         file.write((json.dumps(record, indent=2) + "\n").encode())
