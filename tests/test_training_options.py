@@ -31,6 +31,7 @@ from trine_sw.training.sampled_softmax import CandidateSampler  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers  # noqa: E402
 from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.train import train  # noqa: E402
+from trine_sw.training.validation import validate  # noqa: E402
 from trine_sw.training.warm_start import warm_start  # noqa: E402
 
 CELLS = [CONFIG, replace(CONFIG, cell="gru")]
@@ -176,7 +177,7 @@ def test_warm_start_begins_better(tiny, tmp_path):
     losses = []
     for warm in (False, True):
         run = Run(replace(recipe, warm_start=warm), "ternary", tmp_path / "run.pt", ready=ready)
-        losses.append(run._validate()[0])
+        losses.append(validate(run.model, run.vocabulary, run.valid)[0])
     assert losses[1] < losses[0] - 0.2
     with pytest.raises(TrineError, match="needs its float baseline trained first"):
         new_model(replace(recipe, warm_start=True), "ternary", {})
@@ -217,7 +218,7 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
     ready = {"ternary": first.best_model()}
     cell = {name: value.clone() for name, value in ready["ternary"].state_dict().items()}
     run = Run(recipe, "head", tmp_path / "head.pt", ready=ready)
-    start = run._validate()[0]
+    start = validate(run.model, run.vocabulary, run.valid)[0]
     run.fit()
     after = run.model.state_dict()
     for name in ("embedding", "lstm.weight", "lstm.bias"):

@@ -9,7 +9,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-__all__ = ["HEAD_FACTOR", "TTQ_FACTOR", "Scale", "btq", "round_straight_through", "row_scale", "ttq", "uniform"]
+__all__ = [
+    "HEAD_FACTOR",
+    "TTQ_FACTOR",
+    "Scale",
+    "btq",
+    "round_straight_through",
+    "row_scale",
+    "ttq",
+    "uniform",
+]
 
 TTQ_FACTOR = 0.7
 """Threshold over the mean magnitude of a row: 2/3 is best for uniform weights, 0.7 good for normal ones."""
@@ -35,7 +44,8 @@ class _StraightThrough(torch.autograd.Function):
 def ttq(weight: Tensor, factor: float = TTQ_FACTOR, mean: Tensor | None = None) -> Tensor:
     """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
 
-    With ``mean``, factor * mean is the threshold of all rows. The gradient goes straight through to ``weight``.
+    With ``mean``, factor * mean is the threshold of all rows. The gradient goes straight through to
+    ``weight``.
 
     >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
     tensor([[ 1., -0.,  0., -1.],

@@ -192,12 +192,12 @@ RECIPES = {
                     embedding=300,
                     vocab_size=10_000,
                     cell_max=15,
-                    cell_shift=2,
-                    output_shift=1,
+                    cell_shift=shift,
+                    output_shift=shift - 1,
                     head_levels=(0, 1, 2, 3),
                 ),
                 schedule=Schedule(
-                    epochs=16,
+                    epochs=13,
                     batch=20,
                     steps=35,
                     learning_rate=3e-3,
@@ -206,17 +206,18 @@ RECIPES = {
                     dropout=0.1,
                     head_dropout=0.3,
                 ),
-                baseline=Schedule(epochs=16, batch=20, steps=35, head_rate=0.4, head_decay=0.8, dropout=0.4),
+                baseline=Schedule(epochs=12, batch=20, steps=35, head_rate=0.4, head_decay=0.8, dropout=0.4),
                 options=CellOptions(scale="norm", harden=(0.025, 0.125)),
-                embedding_factor=1.2,
+                embedding_factor=1.5,
                 activity_cost=activity_cost,
+                distil=0.5,
                 head="float",
                 unigram=True,
                 ternary_head=Schedule(
                     epochs=2, batch=20, steps=35, learning_rate=1e-4, head_decay=0.8, dropout=0.3
                 ),
             )
-            for cell, activity_cost in (("lstm", 0.3), ("gru", 1.0))  # a GRU has no gate that shuts its h
+            for cell, shift, activity_cost in (("lstm", 2, 0.6), ("gru", 3, 0.0))
         ),
         Recipe(
             name="wikitext2-lstm-512",

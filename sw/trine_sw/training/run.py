@@ -15,21 +15,17 @@ from torch import Tensor, nn
 
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
-from trine_sw.evaluate import measure_streams
 from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
-from trine_sw.training.export import export
-from trine_sw.training.float_model import FloatLanguageModel
-from trine_sw.training.float_nats import float_nats
 from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
-from trine_sw.training.language_model import Teacher
 from trine_sw.training.log import TrainingLog
+from trine_sw.training.objective import Objective
 from trine_sw.training.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.ranks import Ranks
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
-from trine_sw.training.ternary_model import TernaryLanguageModel
+from trine_sw.training.validation import validate
 
 __all__ = ["Run"]
 
@@ -37,34 +33,6 @@ __all__ = ["Run"]
 _CARRIED = ("epoch", "update", "loss_sum", "seconds", "log")
 #: What belongs to the first process alone; that of others is under ``"others"``.
 _OF_A_PROCESS = ("state", "teacher_state", "random")
-_VALIDATION_STREAMS = 32  # for the choice of an epoch; the figure that is recorded has one stream
-
-
-class _Objective(nn.Module):
-    """A model's loss as a module's output, so that processes can average its gradients."""
-
-    def __init__(
-        self, model: AnyModel, teacher: FloatLanguageModel | None, distil: float, activity_cost: float
-    ) -> None:
-        super().__init__()
-        self.model, self.distil, self.activity_cost = model, distil, activity_cost
-        # The method alone: the teacher is no part of this module, and stays as it is.
-        self.taught_head = teacher and teacher.head_in_nats
-
-    def forward(
-        self, inputs: Tensor, targets: Tensor, state: tuple[Tensor, ...], taught: Tensor | None
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """What is to be minimised; the loss in nats a token without other costs; the state after.
-
-        ``taught`` is what the teacher's head sees, (T, B, F), where there is a teacher.
-        """
-        teacher = None
-        if taught is not None and self.taught_head is not None:
-            teacher = Teacher(taught, self.taught_head)
-        objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, self.distil)
-        if self.activity_cost:
-            objective = objective + self.activity_cost * h.abs().mean()
-        return objective, loss, state
 
 
 class Run:
@@ -125,7 +93,7 @@ class Run:
         teacher = teacher_of(recipe, kind, ready or {})
         self.teacher = teacher and teacher.to(device)
         of_ternary = kind == "ternary"
-        self.objective: nn.Module = _Objective(
+        self.objective: nn.Module = Objective(
             self.model,
             self.teacher,
             recipe.distil if of_ternary else 0.0,
@@ -292,7 +260,7 @@ class Run:
         return nats
 
     def _end_epoch(self) -> None:
-        nats, activity = self.ranks.of_first(self._validate)
+        nats, activity = self.ranks.of_first(lambda: validate(self.model, self.vocabulary, self.valid))
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -315,17 +283,6 @@ class Run:
         )
         line = f"{self.recipe.name} {self.kind} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
         self.console.print(line, soft_wrap=True)
-
-    def _validate(self) -> tuple[float, dict[str, float]]:
-        """Nats a token of the validation text cut into streams; and the ternary model's activities."""
-        length = len(self.valid) // _VALIDATION_STREAMS
-        tokens = (
-            self.valid[: length * _VALIDATION_STREAMS].reshape(_VALIDATION_STREAMS, length).T.astype(np.int64)
-        )
-        self.model.eval()
-        if isinstance(self.model, TernaryLanguageModel):
-            return measure_streams(export(self.model, self.vocabulary, {}), tokens)
-        return float_nats(self.model, tokens), {}
 
     def _progress(self) -> Progress:
         columns = (BarColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())

@@ -19,7 +19,6 @@ from trine_sw.evaluate import evaluate, quality_of
 from trine_sw.model import HeadKind, Model
 from trine_sw.training.export import export
 from trine_sw.training.float_model import FloatLanguageModel
-from trine_sw.training.float_nats import float_nats
 from trine_sw.training.kinds import AnyModel
 from trine_sw.training.log import csv_of
 from trine_sw.training.ranks import Ranks, training_device
@@ -27,6 +26,7 @@ from trine_sw.training.recipes import Kind, Recipe, recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.run import Run
 from trine_sw.training.ternary_model import TernaryLanguageModel
+from trine_sw.training.validation import float_nats
 from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
