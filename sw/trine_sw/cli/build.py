@@ -1,0 +1,161 @@
+"""Commands that make a bitstream and load it: build, program."""
+
+import math
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from trine_sw.cli.hardware import (
+    balance_option,
+    banks_option,
+    board_named,
+    board_option,
+    fitted,
+    lanes_option,
+)
+from trine_sw.cli.model import json_option, model_argument, print_json, print_pairs
+from trine_sw.errors import TrineError
+from trine_sw.whole_file import make_folder
+
+__all__ = ["COMMANDS"]
+
+
+@contextmanager
+def _killable() -> Iterator[None]:
+    """While this lasts, a plain kill ends the tools too, as an interruption from the keyboard does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@click.command()
+@model_argument
+@board_option
+@click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
+@lanes_option
+@banks_option
+@balance_option
+@click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
+@click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
+@json_option
+def build(
+    model_path: Path,
+    board_name: str,
+    clock: float | None,
+    lanes: int | None,
+    banks: int | None,
+    balance: bool,
+    floorplan: bool,
+    seeds: int,
+    output: Path | None,
+    results: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    from trine_boards.build import build_bitstream
+    from trine_boards.report import make_report, write_report
+    from trine_boards.top import BoardTop
+    from trine_sw.model import Model
+
+    if seeds < 1:
+        raise TrineError(f"--seeds must be at least 1, not {seeds}")
+    board = board_named(board_name)
+    clock = board.clock_mhz if clock is None else clock
+    if not 0 < clock < math.inf:
+        raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
+    model = Model.load(model_path)
+    if model.embedding_weight is None:
+        raise TrineError(
+            f"{model_path} holds no embedding: there is no text for its report to count cycles of"
+        )
+    if results is not None:
+        make_folder(results)  # better now than after the build
+    engine = fitted(model, board, lanes, banks, balance).engine
+    name = model_path.stem
+    folder = output or Path("build") / f"{board.name}-{name}"
+    try:
+        top = BoardTop(model, engine, board, clock)
+        console = Console(stderr=True)
+        with console.status("elaboration") as status:
+            running: dict[str, float] = {}
+
+            def progress(step: str, what: str, seconds: float) -> None:
+                if what in ("done", "kept"):
+                    running.pop(step, None)
+                    console.print(f"{step}: {what}")
+                else:
+                    running[step] = seconds
+                shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
+                status.update(f"{shown}; logs in {folder}")
+
+            with _killable():
+                routed = build_bitstream(
+                    top,
+                    board,
+                    clock,
+                    folder,
+                    seeds=range(1, seeds + 1),
+                    placement=floorplan,
+                    progress=progress,
+                )
+    except ValueError as error:  # a clock that the PLL or the UART cannot make
+        raise TrineError(str(error)) from None
+    except KeyboardInterrupt:
+        raise TrineError(
+            f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
+        ) from None
+    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:g}"]
+    if lanes is not None:
+        words += ["--lanes", str(lanes), "--banks", str(banks)]
+    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
+    report = make_report(model, name, engine, board, routed, shlex.join(words))
+    for where in filter(None, (folder, results)):
+        write_report(report, board, where)
+    facts = {"bitstream": str(routed.bitstream)} | asdict(report)
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts)
+
+
+@click.command()
+@click.argument("bitstream", type=click.Path(path_type=Path))
+@board_option
+@click.option("--flash", is_flag=True, help="Write to flash, so that it stays without power.")
+def program(bitstream: Path, board_name: str, flash: bool) -> None:
+    """Load a bitstream onto a board that is plugged in."""
+    from trine_boards.families import FAMILIES
+    from trine_sw import toolchain
+
+    board = board_named(board_name)
+    wanted = f".{FAMILIES[board.family].bitstream}"
+    if bitstream.suffix != wanted:  # the loader would write anything else to flash as it is
+        raise TrineError(f"{bitstream} is no bitstream for {board.title}: its name must end in {wanted}")
+    if not bitstream.is_file() or not bitstream.stat().st_size:
+        raise TrineError(f"there is no bitstream {bitstream}, or it is empty; make it with trine build")
+    loader = toolchain.require("openFPGALoader")
+    command = [*loader.command, "--board", board.programmer]
+    command += [*(["--write-flash"] if flash else []), str(bitstream)]
+    done = subprocess.run(command, env=loader.environ(), capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        said = "; ".join(lines[-3:]) or f"status {done.returncode}"
+        advice = "Is it plugged in, and may you use it?"
+        if "shared libraries" in said:
+            advice = "Install that library from your system's packages (libusb-1.0-0 on Debian)"
+        raise TrineError(f"openFPGALoader could not program {board.title}: {said}. {advice}")
+    click.echo(f"{board.title} runs {bitstream}")
+
+
+COMMANDS = (build, program)
