@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from trine_sw.errors import TrineError
+from trine_sw.link.pacing import PayloadLimit, RetryTimeout
 from trine_sw.link.protocol import (
     BAD_FRAME,
     DONE,
@@ -27,15 +28,6 @@ from trine_sw.link.records import Info
 
 __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 
-#: Seconds until the first retry while no round trip has been measured, and the least later on.
-_FIRST_TIMEOUT, _LEAST_TIMEOUT = 0.5, 0.02
-#: A timeout is never longer: a board that comes back is found soon.
-_LONGEST_TIMEOUT = 2.0
-#: A timeout grows with each that fails, up to so many times the measured one: no other traffic is in the way.
-_MOST_BACKOFF = 8
-#: Payloads are halved where more than a quarter of so many requests had to be sent again, and doubled where
-#: none had; they are never limited to less.
-_SAMPLE, _LEAST_PAYLOAD = 16, 24
 #: Refusals in a row after which a gap that cannot be filled is believed.
 _STRANGE_GAPS = 16
 #: Bytes of a frame that no board sends.
@@ -94,7 +86,6 @@ class Session:
     Members
     -------
     info : what the board says of itself, once the session is open
-    payload_limit : bytes of a payload that suit the wire as it is now
     counters : what this side has seen of the wire
     """
 
@@ -111,15 +102,17 @@ class Session:
         self._stamp = 0
         self._in_flight = 0  # bytes of requests that are not answered
         self._out: list[bytes] = []
-        self._round_trip: float | None = None
-        self._variation = 0.0
-        self._timeout = self._measured = _FIRST_TIMEOUT
-        self._answered = self._repeated = 0  # requests since the payload was last judged
-        self.payload_limit = 0
+        self._timeout = RetryTimeout()
+        self._payload: PayloadLimit | None = None
         self._heard = 0.0  # time of the last valid frame, or of the first request after silence
         self._opening: float | None = None  # when OPEN was last sent
         self._bytes_seen = 0
         self._strange_gaps = 0  # refusals since the last reply that wait for what has been answered
+
+    @property
+    def payload_limit(self) -> int:
+        """Bytes of a payload that suit the wire as it is now; 0 until the session is open."""
+        return self._payload.bytes if self._payload else 0
 
     # -- requests ------------------------------------------------------------------------------------
 
@@ -220,9 +213,10 @@ class Session:
             self._strange_gaps = 0
             self.counters.replies += 1
             request.reply = frame
-            self._judge(request)
+            assert self._payload is not None
+            self._payload.judge(repeated=not request.first)
             if request.first:
-                self._measure(now - request.sent_at)
+                self._timeout.measure(now - request.sent_at)
         # The wire keeps its order: what was sent before this one and is unanswered was lost on one way.
         stamp = request.stamp
         lost = [other for other in self._requests if other.reply is None and other.stamp <= stamp]
@@ -256,9 +250,9 @@ class Session:
             return
         info = Info.unpack(frame.payload)
         self._window, self._credit = info.window, info.receive_bytes
-        self.payload_limit = info.link.max_payload
+        self._payload = PayloadLimit(info.link.max_payload)
         if self._opening is not None:
-            self._measure(now - self._opening)
+            self._timeout.measure(now - self._opening)
         self._opening = None
         self.info = info
         self._heard = now
@@ -279,9 +273,9 @@ class Session:
     def deadline(self) -> float | None:
         """When :meth:`tick` wants to be called if nothing arrives before; None while nothing is owed."""
         if self._opening is not None:
-            return self._opening + self._timeout
+            return self._opening + self._timeout.seconds
         first = next((request for request in self._requests if request.reply is None), None)
-        return None if first is None else max(first.sent_at, self._heard) + self._timeout
+        return None if first is None else max(first.sent_at, self._heard) + self._timeout.seconds
 
     def tick(self, now: float) -> None:
         """Send again what is overdue. Raises :exc:`BoardGone` where the board has been silent for long."""
@@ -291,7 +285,7 @@ class Session:
         if now - self._heard > self.patience:
             raise BoardGone(self._silence())
         self.counters.timeouts += 1
-        self._timeout = min(2 * self._timeout, _MOST_BACKOFF * self._measured, _LONGEST_TIMEOUT)
+        self._timeout.back_off()
         if self._opening is not None:
             self._send_open(now)
             return
@@ -319,25 +313,3 @@ class Session:
             request.stamp, request.sent_at, request.first = self._stamp, now, False
             self._out.append(request.encoded)
             self.counters.resent += 1
-
-    def _measure(self, seconds: float) -> None:
-        """The timeout from smoothed round trips and their variation (RFC 6298)."""
-        if self._round_trip is None:
-            self._round_trip, self._variation = seconds, seconds / 2
-        else:
-            self._variation += (abs(self._round_trip - seconds) - self._variation) / 4
-            self._round_trip += (seconds - self._round_trip) / 8
-        wanted = self._round_trip + max(4 * self._variation, _LEAST_TIMEOUT)
-        self._timeout = self._measured = min(wanted, _LONGEST_TIMEOUT)
-
-    def _judge(self, request: _Request) -> None:
-        """Shorter frames where many are damaged, longer ones where none is."""
-        assert self.info is not None
-        self._answered += 1
-        self._repeated += not request.first
-        if self._answered == _SAMPLE:
-            if self._repeated > _SAMPLE // 4:
-                self.payload_limit = max(self.payload_limit // 2, _LEAST_PAYLOAD)
-            elif not self._repeated:
-                self.payload_limit = min(self.payload_limit * 2, self.info.link.max_payload)
-            self._answered = self._repeated = 0
