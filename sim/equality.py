@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_hw.core import Core
-from trine_hw.simulation.run import Job, Run, Stalls, TokenRequest
+from trine_hw.simulation.job import Job, Stalls, TokenRequest
+from trine_hw.simulation.run import Run
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden
 from trine_sw.model import Model

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from equality import check, idle_at_boundaries, stream_job
 
-from trine_hw.simulation.run import Stalls, simulate
+from trine_hw.simulation.job import Stalls
+from trine_hw.simulation.run import simulate
 from trine_sw.engine import (
     ACCUMULATE_LATENCY,
     CELL_LATENCY,

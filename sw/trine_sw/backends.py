@@ -206,7 +206,8 @@ class _SimulatorBackend:
 
     def run(self, tokens: npt.ArrayLike) -> Result:
         from trine_hw.core import Core
-        from trine_hw.simulation.run import Job, TokenRequest, simulate
+        from trine_hw.simulation.job import Job, TokenRequest
+        from trine_hw.simulation.run import simulate
 
         ids = _tokens(self.model, tokens)
         final = len(ids) - 1
@@ -225,7 +226,8 @@ class _SimulatorBackend:
         on_choice: Callable[[int], None] | None = None,
     ) -> Generation:
         from trine_hw.core import Core
-        from trine_hw.simulation.run import Job, TokenRequest, simulate
+        from trine_hw.simulation.job import Job, TokenRequest
+        from trine_hw.simulation.run import simulate
 
         if self.model.head_scale is None or self.engine.head != "board":
             raise TrineError("the engine has no head on the board: it cannot generate")

@@ -150,7 +150,8 @@ def _state_before(trace: Trace, start: int) -> State:
 
 def _simulate(core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str) -> Run:
     """Run one segment and check it."""
-    from trine_hw.simulation.run import Job, TokenRequest, simulate
+    from trine_hw.simulation.job import Job, TokenRequest
+    from trine_hw.simulation.run import simulate
 
     model, engine = core.model, core.engine
     ids = tokens[part.start : part.stop]

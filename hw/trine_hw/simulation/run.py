@@ -8,92 +8,29 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from trine_hw.cells import level_bits
-from trine_hw.core import COUNT_LATENCY, Core
-from trine_hw.simulation.beats import array_field, pack
+from trine_hw.core import COUNT_LATENCY
+from trine_hw.simulation.beats import array_field
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
-from trine_hw.simulation.loading import load_values
+from trine_hw.simulation.job import Job, cycle_limit, describe
 from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
-from trine_sw.golden import State
 from trine_sw.whole_file import check_writable, replacing
 
-__all__ = ["Job", "Run", "Stalls", "TokenRequest", "simulate"]
+__all__ = ["Run", "simulate"]
 
 Int64 = npt.NDArray[np.int64]
 _TESTBENCH = "trine_hw.simulation.testbench"
 #: Where cocotb has Verilator put waveforms, and where Icarus puts them.
 _WAVES = {"verilator": "dump.vcd", "icarus": "waves.fst"}
-#: What a step may take beyond its columns, and what may pass before it, in cycles; for the watchdog only.
-_SLACK = 100
-
-
-@dataclass(frozen=True)
-class TokenRequest:
-    """A request to a core: :class:`trine_hw.token_source.Request` in Python.
-
-    ``token`` is its number in the vocabulary or, with the embedding on the host, its trits (E,).
-    """
-
-    token: int | npt.NDArray[np.int8]
-    reset: bool = False
-    head: bool = False
-    last: bool = False
-    count: int = 0
-    reseed: bool = False
-
-
-@dataclass(frozen=True)
-class Stalls:
-    """How steady each stream is: the probability that the bench lets it move in a cycle. 1 never stalls."""
-
-    i: float = 1.0
-    state: float = 1.0
-    logits: float = 1.0
-    choice: float = 1.0
-    seed: int = 0
-
-    @property
-    def outputs(self) -> bool:
-        """Whether any output stalls."""
-        return min(self.state, self.logits, self.choice) < 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """Requests for one core, ``tau`` and ``seed`` of its sampler, and how its streams stall.
-
-    A core that is ``loadable`` may start from ``state``, of one stream, in place of zero: its first request
-    must not reset it then. ``watch`` notes the counter of columns in every cycle, which takes time.
-    """
-
-    core: Core
-    requests: Sequence[TokenRequest]
-    tau: int = 0
-    seed: int = 0
-    stalls: Stalls = field(default_factory=Stalls)
-    watch: bool = False
-    state: State | None = None
-
-    @property
-    def steps(self) -> int:
-        """Tokens that the core will go through, T."""
-        return sum(max(request.count, 1) for request in self.requests)
-
-    @property
-    def choices(self) -> int:
-        """Choices, and sets of logits, that it will give, L."""
-        if not self.core.geometry.head_lanes:
-            return 0
-        return sum(request.count or bool(request.head) for request in self.requests)
 
 
 @dataclass(frozen=True)
@@ -161,8 +98,8 @@ def simulate(
         work = Path(work_name)
         (work / "choices").touch()
         description = {
-            "cores": [_describe(job) for job in jobs],
-            "limit": 10_000 + max(_limit(job) for job in jobs),
+            "cores": [describe(job) for job in jobs],
+            "limit": 10_000 + max(cycle_limit(job) for job in jobs),
             "results": str(work / "results.npz"),
             "choices": str(work / "choices"),
         }
@@ -180,45 +117,6 @@ def simulate(
                 )
                 for n, job in enumerate(jobs)
             ]
-
-
-def _describe(job: Job) -> dict[str, object]:
-    core, geometry = job.core, job.core.geometry
-    layout = core.i.payload.shape()
-    first = "token" if core.engine.embedding == "board" else "x"
-    requests = []
-    for request in job.requests:
-        values: dict[str, int | npt.NDArray[np.int8]] = {first: request.token}
-        for name in ("reset", "head", "last", "count", "reseed"):
-            values[name] = int(getattr(request, name))
-        requests.append(f"{pack(layout, values):x}")
-    beats = {"state": job.steps * geometry.groups}
-    steady = {"i": job.stalls.i, "state": job.stalls.state}
-    constants = {}
-    if geometry.head_lanes:
-        per_token = sum(geometry.head_beats(group) for group in range(geometry.head_groups))
-        beats |= {"logits": job.choices * per_token, "choice": job.choices}
-        steady |= {"logits": job.stalls.logits, "choice": job.stalls.choice}
-        constants = {"tau": job.tau, "seed": job.seed}
-    return {
-        "requests": requests,
-        "beats": beats,
-        "steady": steady,
-        "constants": constants,
-        "stall_seed": job.stalls.seed,
-        "watch": job.watch,
-        "load": load_values(job.core, job.state),
-    }
-
-
-def _limit(job: Job) -> int:
-    """Cycles in which a job must be done: far more than it needs."""
-    geometry = job.core.geometry
-    stalls = job.stalls
-    rows = geometry.head_rows / min(stalls.logits, stalls.choice)
-    group = geometry.bank_columns + _SLACK + 4 / min(stalls.state, stalls.i)
-    step = 2 * geometry.groups * group + rows + _SLACK
-    return round(2 * step * job.steps)
 
 
 def _run(folder: Path, simulator: str, work: Path, *, waves: bool) -> None:
