@@ -148,21 +148,32 @@ def _is_later_default(value: Any, entry: Any) -> bool:
     return "later" in entry.metadata and getattr(value, entry.name) == entry.default
 
 
+def _config(
+    hidden: int, embedding: int, vocab_size: int, cell: Literal["lstm", "gru"] = "lstm", unit: int = 2
+) -> ModelConfig:
+    """A model whose cells count in ``2**unit`` to the trit; from half of one on h is active."""
+    return ModelConfig(
+        cell=cell,
+        hidden=hidden,
+        embedding=embedding,
+        vocab_size=vocab_size,
+        cell_max=15,
+        cell_shift=unit,
+        output_shift=unit - 1,
+        head_levels=(0, 1, 2, 3),
+    )
+
+
+_PTB: tuple[tuple[Literal["lstm", "gru"], int, float], ...] = (("lstm", 2, 0.6), ("gru", 3, 0.0))
+"""Cell, unit of its state and cost of activity of the recipes of Penn Treebank."""
+
 RECIPES = {
     entry.name: entry
     for entry in (
         Recipe(
             name="shakespeare",
             dataset="shakespeare",
-            config=ModelConfig(
-                hidden=256,
-                embedding=128,
-                vocab_size=65,
-                cell_max=15,
-                cell_shift=2,
-                output_shift=1,
-                head_levels=(0, 1, 2, 3),
-            ),
+            config=_config(hidden=256, embedding=128, vocab_size=65),
             schedule=Schedule(epochs=45, learning_rate=3e-3, dropout=0.05),
             baseline=Schedule(epochs=45),
             distil=0.7,
@@ -170,15 +181,7 @@ RECIPES = {
         Recipe(
             name="shakespeare-small",
             dataset="shakespeare",
-            config=ModelConfig(
-                hidden=64,
-                embedding=32,
-                vocab_size=65,
-                cell_max=15,
-                cell_shift=2,
-                output_shift=1,
-                head_levels=(0, 1, 2, 3),
-            ),
+            config=_config(hidden=64, embedding=32, vocab_size=65),
             schedule=Schedule(epochs=40, dropout=0.0),
             baseline=Schedule(epochs=40, dropout=0.0),
         ),
@@ -186,16 +189,7 @@ RECIPES = {
             Recipe(
                 name=f"ptb-{cell}-300",
                 dataset="ptb",
-                config=ModelConfig(
-                    cell=cell,
-                    hidden=300,
-                    embedding=300,
-                    vocab_size=10_000,
-                    cell_max=15,
-                    cell_shift=shift,
-                    output_shift=shift - 1,
-                    head_levels=(0, 1, 2, 3),
-                ),
+                config=_config(hidden=300, embedding=300, vocab_size=10_000, cell=cell, unit=unit),
                 schedule=Schedule(
                     epochs=13,
                     batch=20,
@@ -217,20 +211,12 @@ RECIPES = {
                     epochs=2, batch=20, steps=35, learning_rate=1e-4, head_decay=0.8, dropout=0.3
                 ),
             )
-            for cell, shift, activity_cost in (("lstm", 2, 0.6), ("gru", 3, 0.0))
+            for cell, unit, activity_cost in _PTB
         ),
         Recipe(
             name="wikitext2-lstm-512",
             dataset="wikitext-2",
-            config=ModelConfig(
-                hidden=512,
-                embedding=512,
-                vocab_size=33_278,
-                cell_max=15,
-                cell_shift=2,
-                output_shift=1,
-                head_levels=(0, 1, 2, 3),
-            ),
+            config=_config(hidden=512, embedding=512, vocab_size=33_278),
             schedule=Schedule(
                 epochs=8,
                 batch=40,
