@@ -58,13 +58,19 @@ def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Any
     return model
 
 
-def teacher_of(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> FloatLanguageModel | None:
-    """The trained model that this kind learns from, in evaluation mode."""
-    if kind != "ternary" or not recipe.distil:
-        return None
-    teacher = ready["teacher" if recipe.teacher_hidden else "float"]
-    assert isinstance(teacher, FloatLanguageModel)
-    return copy.deepcopy(teacher).eval().requires_grad_(False)
+def teacher_of(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> tuple[AnyModel | None, float]:
+    """The trained model that this kind learns from, in evaluation mode, and the share of the loss that does.
+
+    A ternary head learns from the float one alone, which has seen the text: what that one makes of a word is
+    far less noisy than the next word itself.
+    """
+    if kind == "head":
+        teacher, share = ready["ternary"], 1.0
+    elif kind == "ternary" and recipe.distil:
+        teacher, share = ready["teacher" if recipe.teacher_hidden else "float"], recipe.distil
+    else:
+        return None, 0.0
+    return copy.deepcopy(teacher).eval().requires_grad_(False), share
 
 
 @torch.no_grad()

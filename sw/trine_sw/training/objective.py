@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.kinds import AnyModel
 from trine_sw.training.language_model import State, Teacher
 
@@ -13,7 +12,7 @@ class Objective(nn.Module):
     """A model's loss as a module's output, so that processes can average its gradients."""
 
     def __init__(
-        self, model: AnyModel, teacher: FloatLanguageModel | None, distil: float, activity_cost: float
+        self, model: AnyModel, teacher: AnyModel | None, distil: float, activity_cost: float
     ) -> None:
         super().__init__()
         self.model, self.distil, self.activity_cost = model, distil, activity_cost

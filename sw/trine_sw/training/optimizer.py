@@ -21,6 +21,7 @@ def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optim
             share, decay = 1.0, 0.0
             if id(parameter) in of_head:
                 share, decay = schedule.head_rate, schedule.head_decay if parameter.dim() == 2 else 0.0
+                share *= schedule.scale_rate if parameter.dim() == 0 else 1.0
             groups.setdefault((share, decay), []).append(parameter)
     grouped = [
         {"params": members, "share": share, "weight_decay": decay}

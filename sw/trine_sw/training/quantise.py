@@ -23,7 +23,7 @@ __all__ = [
 TTQ_FACTOR = 0.7
 """Threshold over the mean magnitude of a row: 2/3 is best for uniform weights, 0.7 good for normal ones."""
 
-HEAD_FACTOR = 0.9
+HEAD_FACTOR = 1.0
 """Threshold over the mean magnitude of a whole head, whose rows are of very different lengths."""
 
 Scale = Literal["alpha", "norm"]

@@ -37,6 +37,7 @@ class Schedule:
         long step each time, so that it is learned by heart.
     head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
         each update takes so many times the head's learning rate off them.
+    scale_rate : the rate of a ternary head's one scale, as a share of the head's.
     """
 
     epochs: int
@@ -54,6 +55,7 @@ class Schedule:
     head_rate: float = field(default=1.0, metadata=_LATER)
     head_decay: float = field(default=0.0, metadata=_LATER)
     head_dropout: float | None = field(default=None, metadata=_LATER)
+    scale_rate: float = field(default=1.0, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,8 @@ class Recipe:
     unigram : the head's bias is the logarithm of each word's share of the training text, and is not trained.
     warm_start : the ternary model starts from the trained baseline's weights.
     teacher_hidden : units of a float teacher, trained as the baseline is, to distil from instead; 0: none.
-    ternary_head : how a ternary head is made of the finished model's float one and trained, while the cell
-        stays as it is; None: it is not.
+    ternary_head : how a ternary head is made of the finished model's float one and learns from it, while the
+        cell stays as it is; None: it is not.
     keep_float_head : the float head stays in the file beside the ternary one.
     """
 
@@ -186,7 +188,7 @@ _PTB = Recipe(
     distil=0.5,
     head="float",
     unigram=True,
-    ternary_head=Schedule(epochs=2, batch=20, steps=35, learning_rate=5e-5, head_decay=0.8, dropout=0.3),
+    ternary_head=Schedule(epochs=2, batch=20, steps=35, learning_rate=1e-4, scale_rate=10.0, dropout=0.0),
 )
 
 RECIPES = {
@@ -249,7 +251,13 @@ RECIPES = {
             head="float",
             unigram=True,
             ternary_head=Schedule(
-                epochs=1, batch=40, steps=35, learning_rate=1e-4, head_decay=0.8, dropout=0.3, sampled=6144
+                epochs=1,
+                batch=40,
+                steps=35,
+                learning_rate=1e-4,
+                scale_rate=10.0,
+                dropout=0.0,
+                sampled=6144,
             ),
             keep_float_head=False,  # of 34 MB
         ),

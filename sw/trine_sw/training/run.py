@@ -90,14 +90,13 @@ class Run:
         if self.schedule.sampled:
             sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
             self.sampler = sampler.to(device)
-        teacher = teacher_of(recipe, kind, ready or {})
+        teacher, share = teacher_of(recipe, kind, ready or {})
         self.teacher = teacher and teacher.to(device)
-        of_ternary = kind == "ternary"
         self.objective: nn.Module = Objective(
             self.model,
             self.teacher,
-            recipe.distil if of_ternary else 0.0,
-            recipe.activity_cost if of_ternary else 0.0,
+            share,
+            recipe.activity_cost if kind == "ternary" else 0.0,
         )
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.epoch = self.update = 0
