@@ -212,12 +212,15 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
 
 
 def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
-    recipe = replace(tiny, ternary_head=replace(SCHEDULE, dropout=0.3))
+    schedule = replace(SCHEDULE, epochs=4, learning_rate=1e-3, scale_rate=10.0, dropout=0.0)
+    recipe = replace(tiny, ternary_head=schedule)
     first = Run(recipe, "ternary", tmp_path / "ternary.pt")
     first.fit()
     ready = {"ternary": first.best_model()}
     cell = {name: value.clone() for name, value in ready["ternary"].state_dict().items()}
     run = Run(recipe, "head", tmp_path / "head.pt", ready=ready)
+    rates = {group["share"] for group in run.optimizer.param_groups if group["params"][0].dim() == 0}
+    assert rates == {10.0}
     start = validate(run.model, run.vocabulary, run.valid)[0]
     run.fit()
     after = run.model.state_dict()
