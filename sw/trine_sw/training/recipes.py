@@ -171,7 +171,7 @@ _PTB = Recipe(
     dataset="ptb",
     config=_config(hidden=300, embedding=300, vocab_size=10_000),
     schedule=Schedule(
-        epochs=13,
+        epochs=16,
         batch=20,
         steps=35,
         learning_rate=3e-3,
@@ -183,12 +183,11 @@ _PTB = Recipe(
     # A float h is several times smaller than u, and its head's weights larger.
     baseline=Schedule(epochs=13, batch=20, steps=35, head_rate=0.4, head_decay=0.1, dropout=0.4),
     options=CellOptions(scale="norm", harden=(0.025, 0.125)),
-    embedding_factor=1.5,
-    activity_cost=0.6,
-    distil=0.5,
+    embedding_factor=1.2,
+    activity_cost=0.3,
     head="float",
     unigram=True,
-    ternary_head=Schedule(epochs=2, batch=20, steps=35, learning_rate=1e-4, scale_rate=10.0, dropout=0.0),
+    ternary_head=Schedule(epochs=1, batch=20, steps=35, learning_rate=1e-5, scale_rate=100.0, dropout=0.0),
 )
 
 RECIPES = {
@@ -217,7 +216,6 @@ RECIPES = {
             schedule=replace(_PTB.schedule, epochs=15),
             embedding_factor=1.4,
             activity_cost=0.0,  # it has no gate that shuts h: a cost slows it and hardly thins h
-            distil=0.0,
         ),
         Recipe(
             name="wikitext2-lstm-512",
@@ -254,8 +252,8 @@ RECIPES = {
                 epochs=1,
                 batch=40,
                 steps=35,
-                learning_rate=1e-4,
-                scale_rate=10.0,
+                learning_rate=1e-5,
+                scale_rate=100.0,
                 dropout=0.0,
                 sampled=6144,
             ),
