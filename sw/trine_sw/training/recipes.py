@@ -166,6 +166,9 @@ def _config(
     )
 
 
+_HEAD = Schedule(epochs=1, batch=20, steps=35, learning_rate=1e-5, scale_rate=100.0, dropout=0.0)
+"""Of a ternary head that learns from a float one."""
+
 _PTB = Recipe(
     name="ptb-lstm-300",
     dataset="ptb",
@@ -187,7 +190,7 @@ _PTB = Recipe(
     activity_cost=0.3,
     head="float",
     unigram=True,
-    ternary_head=Schedule(epochs=1, batch=20, steps=35, learning_rate=1e-5, scale_rate=100.0, dropout=0.0),
+    ternary_head=_HEAD,
 )
 
 RECIPES = {
@@ -221,42 +224,14 @@ RECIPES = {
             name="wikitext2-lstm-512",
             dataset="wikitext-2",
             config=_config(hidden=512, embedding=512, vocab_size=33_278),
-            schedule=Schedule(
-                epochs=8,
-                batch=40,
-                steps=35,
-                learning_rate=3e-3,
-                head_rate=0.4,
-                head_decay=0.8,
-                dropout=0.1,
-                head_dropout=0.3,
-                sampled=6144,
-                exact=1,
-            ),
-            baseline=Schedule(
-                epochs=8,
-                batch=40,
-                steps=35,
-                head_rate=0.4,
-                head_decay=0.8,
-                dropout=0.4,
-                sampled=6144,
-                exact=1,
-            ),
+            schedule=replace(_PTB.schedule, epochs=8, batch=40, sampled=6144, exact=1),
+            baseline=replace(_PTB.baseline, epochs=8, batch=40, sampled=6144, exact=1),
             options=CellOptions(scale="norm", harden=(0.05, 0.25)),
             embedding_factor=1.2,
             activity_cost=0.3,
             head="float",
             unigram=True,
-            ternary_head=Schedule(
-                epochs=1,
-                batch=40,
-                steps=35,
-                learning_rate=1e-5,
-                scale_rate=100.0,
-                dropout=0.0,
-                sampled=6144,
-            ),
+            ternary_head=replace(_HEAD, batch=40, sampled=6144),
             keep_float_head=False,  # of 34 MB
         ),
     )
