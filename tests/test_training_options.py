@@ -23,7 +23,7 @@ from trine_sw.training.export import export  # noqa: E402
 from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.kinds import new_model  # noqa: E402
 from trine_sw.training.language_model import Teacher  # noqa: E402
-from trine_sw.training.quantise import ttq  # noqa: E402
+from trine_sw.training.quantise import HEAD_FACTOR, ttq  # noqa: E402
 from trine_sw.training.recipes import RECIPES  # noqa: E402
 from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
@@ -221,6 +221,11 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
     run = Run(recipe, "head", tmp_path / "head.pt", ready=ready)
     rates = {group["share"] for group in run.optimizer.param_groups if group["params"][0].dim() == 0}
     assert rates == {10.0}
+    assert run.teacher is not None and run.objective.distil == 1.0  # it learns from the float head alone
+    assert isinstance(run.model, TernaryLanguageModel) and run.model.head is not None
+    weight = run.model.head.detach()
+    loud = weight.abs() > HEAD_FACTOR * weight.abs().mean()  # one threshold for all rows
+    assert torch.equal(run.model.head_integers()[0], weight.sign() * loud)
     start = validate(run.model, run.vocabulary, run.valid)[0]
     run.fit()
     after = run.model.state_dict()
