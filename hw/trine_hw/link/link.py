@@ -129,7 +129,10 @@ class Link(wiring.Component):
             self.busy.eq(executor.busy),
         ]
         if core.geometry.head_lanes:
-            connect(m, core.logits, records.logits)
+            # The writer is ready or not by what it sends: that must not reach the head in the same cycle.
+            m.submodules.logits = logits = StreamRegister(core.logits.payload.shape())
+            connect(m, core.logits, logits.i)
+            connect(m, logits.o, records.logits)
             connect(m, core.choice, records.choice)
             m.d.comb += [
                 core.tau.eq(executor.tau),
