@@ -177,7 +177,7 @@ def test_warm_start_begins_better(tiny, tmp_path):
     losses = []
     for warm in (False, True):
         run = Run(replace(recipe, warm_start=warm), "ternary", tmp_path / "run.pt", ready=ready)
-        losses.append(validate(run.model, run.vocabulary, run.valid)[0])
+        losses.append(validate(run.model, run.valid)[0])
     assert losses[1] < losses[0] - 0.2
     with pytest.raises(TrineError, match="needs its float baseline trained first"):
         new_model(replace(recipe, warm_start=True), "ternary", {})
@@ -221,12 +221,14 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
     run = Run(recipe, "head", tmp_path / "head.pt", ready=ready)
     rates = {group["share"] for group in run.optimizer.param_groups if group["params"][0].dim() == 0}
     assert rates == {10.0}
-    assert run.teacher is not None and run.objective.distil == 1.0  # it learns from the float head alone
+    assert (
+        run.teacher is not None and run._update.objective.distil == 1.0
+    )  # it learns from the float head alone
     assert isinstance(run.model, TernaryLanguageModel) and run.model.head is not None
     weight = run.model.head.detach()
     loud = weight.abs() > HEAD_FACTOR * weight.abs().mean()  # one threshold for all rows
     assert torch.equal(run.model.head_integers()[0], weight.sign() * loud)
-    start = validate(run.model, run.vocabulary, run.valid)[0]
+    start = validate(run.model, run.valid)[0]
     run.fit()
     after = run.model.state_dict()
     for name in ("embedding", "lstm.weight", "lstm.bias"):

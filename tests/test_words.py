@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch")
 
 from trine_sw import data  # noqa: E402
 from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
-from trine_sw.evaluate import evaluate, measure_streams, text_tokens  # noqa: E402
+from trine_sw.evaluate import evaluate, negative_log_likelihood, text_tokens  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
+from trine_sw.host_head import head_of  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.training.cell import CellOptions  # noqa: E402
 from trine_sw.training.export import export  # noqa: E402
@@ -24,6 +25,7 @@ from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers  # noqa: E402
 from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
+from trine_sw.training.validation import predicted  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 TEXTS = {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}
@@ -154,17 +156,26 @@ def test_ternary_head_tied_to_the_embedding_is_exact():
     np.testing.assert_array_equal(scaled, logits.numpy())
 
 
-def test_measures_in_pieces_are_those_of_the_whole(monkeypatch):
+def test_measures_in_pieces_are_those_of_the_whole_and_of_the_golden_model(monkeypatch):
     torch.manual_seed(3)
-    model = export(TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval(), WORDS, {})
+    trained = TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval()
+    trained.head_bias.data.normal_()
+    model = export(trained, WORDS, {})
     tokens = np.random.default_rng(1).integers(0, len(WORDS), (41, 3))
-    whole, activity = measure_streams(model, tokens), evaluate(model, "words", "test")
+    whole, quality = predicted(trained, tokens), evaluate(model, "words", "test")
     monkeypatch.setattr("trine_sw.evaluate._LOGITS", 7 * 3 * len(WORDS))
-    pieces = measure_streams(model, tokens)
+    monkeypatch.setattr("trine_sw.training.validation._LOGITS", 7 * 3 * len(WORDS))
+    pieces = predicted(trained, tokens)
     assert pieces[1] == whole[1] and pieces[0] == pytest.approx(whole[0], rel=1e-6)
-    assert evaluate(model, "words", "test")["nats_per_token"] == pytest.approx(activity["nats_per_token"])
-    h = Golden(model).run(tokens[:-1]).h
-    assert whole[1]["active_h"] == np.count_nonzero(h) / h.size
+    assert evaluate(model, "words", "test")["nats_per_token"] == pytest.approx(quality["nats_per_token"])
+    trace = Golden(model).run(tokens[:-1], logits=False)
+    assert whole[1]["active_h"] == np.count_nonzero(trace.h) / trace.h.size
+    changed = np.diff(trace.h, axis=0, prepend=np.zeros_like(trace.h[:1]))
+    assert whole[1]["changed_h"] == np.count_nonzero(changed) / trace.h.size
+    assert model.embedding_weight is not None
+    assert whole[1]["active_x"] == pytest.approx((model.embedding_weight[tokens] != 0).mean())
+    golden = negative_log_likelihood(head_of(model)[0](trace.u), tokens[1:]).mean()
+    assert whole[0] == pytest.approx(golden, abs=1e-3)  # whose head is rounded to float16
 
 
 @pytest.mark.parametrize("dropped", [TernaryLanguageModel, FloatLanguageModel])
@@ -230,12 +241,14 @@ def test_later_fields_leave_old_fingerprints_as_they_were():
 
 
 def test_perplexity_of_equal_logits_is_the_number_of_words():
-    model = export(TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval(), WORDS, {})
+    trained = TernaryLanguageModel(CONFIG, CellOptions(), head="float").eval()
+    model = export(trained, WORDS, {})
     model.host_head_weight = np.zeros_like(model.host_head_weight)
     model.host_head_bias = np.zeros(len(WORDS), np.float16)
     assert evaluate(model, "words", "test", 17)["perplexity"] == pytest.approx(len(WORDS))
     assert evaluate(model, "words", "test", 17)["tokens"] == 17
-    assert math.log(len(WORDS)) == pytest.approx(measure_streams(model, np.zeros((9, 2), int))[0])
+    torch.nn.init.zeros_(trained.head)
+    assert math.log(len(WORDS)) == pytest.approx(predicted(trained, np.zeros((9, 2), int))[0])
 
 
 def test_baseline_with_quantisers_is_trained_and_measured_at_its_slope(tmp_path):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trine_sw.data import END, load_text
 from trine_sw.errors import TrineError
-from trine_sw.golden import Golden, State
+from trine_sw.golden import Golden
 from trine_sw.host_head import head_of
 from trine_sw.model import HeadKind, Model
 
@@ -19,7 +19,6 @@ __all__ = [
     "evaluate",
     "golden_logits",
     "logits_of",
-    "measure_streams",
     "negative_log_likelihood",
     "quality_of",
     "score",
@@ -148,33 +147,3 @@ def _pieces(
     for chunk in chunks:
         for first in range(0, len(chunk), rows):
             yield of_u(chunk[first : first + rows])
-
-
-def measure_streams(model: Model, tokens: NDArray[np.int64]) -> tuple[float, dict[str, float]]:
-    """Nats a token with which the golden model predicts tokens (T, N) of N streams, and its activity.
-
-    The activity is the share of columns of x and of h that are active (``active_x``, ``active_h``), and of
-    h's that differ from the step before (``changed_h``).
-    """
-    assert model.embedding_weight is not None
-    golden = Golden(model)
-    head, scale = head_of(model, golden=golden)
-    state: State | None = None
-    steps = max(1, _LOGITS // (model.config.vocab_size * tokens.shape[1]))
-    nats = active = changed = 0.0
-    before = golden.initial_state(tokens.shape[1]).h[None]
-    for start in range(0, len(tokens) - 1, steps):
-        part = tokens[start : start + steps + 1]
-        trace = golden.run(part[:-1], state, logits=False)
-        state = trace.state
-        nats += negative_log_likelihood(head(trace.u) * scale, part[1:]).sum()
-        active += float(np.count_nonzero(trace.h))
-        changed += float(np.count_nonzero(np.diff(trace.h, axis=0, prepend=before)))
-        before = trace.h[-1:]
-    predictions = tokens[1:].size
-    activity = (model.embedding_weight != 0).mean(axis=1)
-    return float(nats / predictions), {
-        "active_x": float(activity[tokens].mean()),
-        "active_h": active / (predictions * model.config.cells),
-        "changed_h": changed / (predictions * model.config.cells),
-    }

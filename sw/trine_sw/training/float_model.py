@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from trine_sw.errors import TrineError
 from trine_sw.model_config import ModelConfig
 from trine_sw.training.language_model import LanguageModel, State
+from trine_sw.training.recurrence import Numerics
 from trine_sw.training.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
 __all__ = ["FloatLanguageModel"]
@@ -52,6 +53,11 @@ class FloatLanguageModel(LanguageModel):
     def anneal(self, share: float) -> None:
         if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
             layer.slope.fill_(layer.quantisers.slope_of(share))
+
+    def compute_by(self, numerics: Numerics) -> None:
+        super().compute_by(numerics)
+        if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
+            layer.compiled = numerics.compiled
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)

@@ -1,8 +1,8 @@
 """The loss of a full softmax over a large vocabulary: head and cross-entropy in one, with their gradients.
 
-With 10,000 words the head is most of the work. Logits live only for some hundred tokens at a time, while they
-are in the cache, and leave their gradients there; products are as fast as ``Numerics`` says, and the
-exponentials are one compiled loop.
+With 10,000 words the head is most of the work. On a CPU logits live only for some hundred tokens at a time,
+while they are in the cache, and leave their gradients there; products are as fast as ``Numerics`` says, and
+the exponentials are one compiled loop.
 """
 
 import functools
@@ -17,6 +17,7 @@ from trine_sw.training.recurrence import Numerics
 __all__ = ["Taught", "head_loss"]
 
 _LOGITS = 1 << 23  # that are made at once
+_LOGITS_GPU = 1 << 27
 _LARGE = 1024  # symbols, from which on short products and compiling pay
 
 
@@ -116,7 +117,8 @@ class _HeadLoss(torch.autograd.Function):
             taught_u, taught_weight = taught.u.to(numerics.product), taught.weight.to(numerics.product)
         loss = objective = u.new_zeros(())
         to_u, to_weight, to_bias = torch.empty_like(u), torch.zeros_like(weight), torch.zeros_like(bias)
-        parts = -(-len(u) * len(weight) // _LOGITS)
+        at_once = _LOGITS if u.device.type == "cpu" else _LOGITS_GPU
+        parts = -(-len(u) * len(weight) // at_once)
         rows = -(-len(u) // parts)  # parts of one length, for which one loop is compiled
         ones = short_u.new_ones(1, rows)
         for start in range(0, len(u), rows):

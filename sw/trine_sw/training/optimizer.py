@@ -33,9 +33,17 @@ def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optim
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group its share of this learning rate."""
+    """Give every group its share of this learning rate: on a GPU as a tensor, always the same one, which a
+    captured update reads."""
     for group in optimizer.param_groups:
-        group["lr"] = group["share"] * rate
+        device = group["params"][0].device
+        group["capturable"] = device.type == "cuda"  # whatever a checkpoint of another device says
+        if device.type != "cuda":
+            group["lr"] = group["share"] * rate
+            continue
+        if not (isinstance(group["lr"], Tensor) and group["lr"].device == device):
+            group["lr"] = torch.empty((), device=device)
+        group["lr"].fill_(group["share"] * rate)
 
 
 def learning_rate(schedule: Schedule, position: int, updates: int, nats: Sequence[float]) -> float:

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import Tensor
 
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
 from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
 from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
+from trine_sw.training.language_model import State
 from trine_sw.training.log import TrainingLog
 from trine_sw.training.objective import Objective
 from trine_sw.training.optimizer import learning_rate, new_optimizer, set_rate
@@ -25,6 +26,7 @@ from trine_sw.training.ranks import Ranks
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
+from trine_sw.training.update import Carried, Update
 from trine_sw.training.validation import validate
 
 __all__ = ["Run"]
@@ -42,7 +44,7 @@ class Run:
     ----------
     path : of the checkpoint. Logs are written beside it.
     ready : trained models of the kinds that this one needs.
-    numerics, device : how and where it computes. Validation is the golden model's, on the CPU.
+    numerics, device : how and where it computes. Validation is exact, whatever they are.
     ranks : the processes that train together. Only the first one writes and shows anything.
 
     Members
@@ -92,17 +94,19 @@ class Run:
             self.sampler = sampler.to(device)
         teacher, share = teacher_of(recipe, kind, ready or {})
         self.teacher = teacher and teacher.to(device)
-        self.objective: nn.Module = Objective(
+        cost = recipe.activity_cost if kind == "ternary" else 0.0
+        self.optimizer = new_optimizer(self.model, self.schedule)
+        self._update = Update(
+            Objective(self.model, self.teacher, share, cost),
             self.model,
             self.teacher,
-            share,
-            recipe.activity_cost if kind == "ternary" else 0.0,
+            self.optimizer,
+            self.schedule.clip,
+            captured=device.type == "cuda" and ranks.size == 1,
         )
-        self.optimizer = new_optimizer(self.model, self.schedule)
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
-        self.state = self.model.initial_state(self.streams)
-        self.teacher_state = self.teacher and self.teacher.initial_state(self.streams)
+        self.carried = self._begin()
         self.log: list[dict[str, float]] = []
         self.best: dict[str, Any] = {"valid_nats": math.inf}
         self._files = TrainingLog(path)
@@ -165,27 +169,27 @@ class Run:
     def _of_this_process(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
         return {
-            "state": _moved(self.state, torch.device("cpu")),
-            "teacher_state": _moved(self.teacher_state, torch.device("cpu")),
+            "state": _moved(self.carried.model, torch.device("cpu")),
+            "teacher_state": _moved(self.carried.teacher, torch.device("cpu")),
             "random": torch.get_rng_state(),
             "random_cuda": cuda,
         }
 
     def _take_up(self, kept: dict[str, Any]) -> None:
-        self.state = _moved(kept["state"], self.device)
-        self.teacher_state = _moved(kept["teacher_state"], self.device)
+        states = (_moved(kept[name], self.device) for name in ("state", "teacher_state"))
+        self.carried = Carried(*states)
         torch.set_rng_state(kept["random"])
         if self.device.type == "cuda" and kept.get("random_cuda") is not None:
             torch.cuda.set_rng_state(kept["random_cuda"], self.device)
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
-        own = self.objective
-        self.objective = self.ranks.averaging(own)
+        own = self._update.objective
+        self._update.objective = self.ranks.averaging(own)
         try:
             self._fit()
         finally:
-            self.objective = own  # what averages holds on to the other processes
+            self._update.objective = own  # what averages holds on to the other processes
 
     def _fit(self) -> None:
         with interruptions() as interrupted, self._progress() as progress:
@@ -236,30 +240,26 @@ class Run:
 
     def _step(self, inputs: Tensor, targets: Tensor) -> float:
         """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
-        self.model.train()
         position = self.epoch * self.updates + self.update
-        nats = [row["valid_nats"] for row in self.log]
-        set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, nats))
+        earlier = [row["valid_nats"] for row in self.log]
+        set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, earlier))
         self.model.harden(position / (self.schedule.epochs * self.updates))
-        taught = None
-        if self.teacher is not None and self.teacher_state is not None:
-            with torch.no_grad():
-                taught, self.teacher_state, _ = self.teacher.features(inputs, self.teacher_state)
-        objective, loss, self.state = self.objective(inputs, targets, self.state, taught)
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
-        nats = self.ranks.mean(loss.item())
-        if not (math.isfinite(nats) and math.isfinite(norm.item())):
+        nats, norm, self.carried = self._update(inputs, targets, self.carried)
+        nats = self.ranks.mean(nats)
+        if not (math.isfinite(nats) and math.isfinite(norm)):
             raise TrineError(
                 f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
                 f"{self.path}, is whole. Lower the recipe's learning rate."
             )
-        self.optimizer.step()
         return nats
 
+    def _begin(self) -> Carried:
+        """The states before the first token of an epoch."""
+        teacher = () if self.teacher is None else self.teacher.initial_state(self.streams)
+        return Carried(self.model.initial_state(self.streams), teacher)
+
     def _end_epoch(self) -> None:
-        nats, activity = self.ranks.of_first(lambda: validate(self.model, self.vocabulary, self.valid))
+        nats, activity = self.ranks.of_first(lambda: validate(self.model, self.valid))
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -272,8 +272,7 @@ class Run:
             weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}
             self.best = row | {"model": weights}
         self.update, self.loss_sum = 0, 0.0
-        self.state = self.model.initial_state(self.streams)
-        self.teacher_state = self.teacher and self.teacher.initial_state(self.streams)
+        self.carried = self._begin()
         self.save()
         if self.ranks.first:
             self._files.write(self.log)
@@ -296,5 +295,5 @@ class Run:
         )
 
 
-def _moved(state: tuple[Tensor, ...] | None, device: torch.device) -> tuple[Tensor, ...] | None:
-    return state and tuple(part.to(device) for part in state)
+def _moved(state: State, device: torch.device) -> State:
+    return tuple(part.to(device) for part in state)

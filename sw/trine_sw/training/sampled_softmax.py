@@ -41,7 +41,7 @@ class CandidateSampler:
         # The first C words to arrive, each after an exponential time of its own rate. Given when the next one
         # would have come, each has come with a known probability, apart from all others.
         times = torch.empty_like(self._rate).exponential_() / self._rate
-        times[targets] = -1.0
+        times.index_fill_(0, targets, -1.0)  # not by assignment, whose number a CUDA graph would have to copy
         first = torch.topk(times, self.size + 1, largest=False)
         words, end = first.indices[:-1], first.values[-1]
         chance = -torch.expm1(-(end * self._rate[words] + len(targets) * self._share[words]))

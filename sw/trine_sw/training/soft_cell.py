@@ -4,7 +4,9 @@ This is the paper's own form (Wang et al., NeurIPS 2018), for comparisons. What 
 by ``cell``, and only that can be exported.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -92,6 +94,7 @@ class SoftLSTM(nn.Module):
         if config.cell != "lstm":
             raise TrineError(f"quantisers can be chosen for an LSTM alone, and the cell is {config.cell!r}")
         self.config, self.quantisers = config, quantisers
+        self.compiled = False  # whether training compiles the steps
         bound = 1 / math.sqrt(config.hidden)
         self.weight = nn.Parameter(torch.empty(4 * config.hidden, config.columns).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(4 * config.hidden))
@@ -104,20 +107,35 @@ class SoftLSTM(nn.Module):
         """Run x (T, B, E) from state (h, c), each (1, B, H). Returns h (T, B, H) and the state after."""
         weight = quantise_weight(self.weight, self.quantisers.weights, self.training)
         split = self.config.embedding
-        of_x = self._quantised(x) @ weight[:, :split].T + self.bias
+        of_x = _quantised(x, self.quantisers, self.training) @ weight[:, :split].T + self.bias
         of_h = weight[:, split:].T
+        step = _compiled() if self.compiled and self.training else _step
         h, c = (part[0] for part in state)
         outputs = []
         for sums in of_x:
-            i, f, g, o = ((sums + h @ of_h) * self.slope).chunk(4, dim=-1)
-            i, f, o = (self._gate(2 * torch.sigmoid(z) - 1) / 2 + 0.5 for z in (i, f, o))
-            c = f * c + i * self._gate(torch.tanh(g))
-            h = self._quantised(o * torch.tanh(c))
+            h, c = step(sums, h @ of_h, c, self.slope, self.quantisers, self.training)
             outputs.append(h)
         return torch.stack(outputs), (h[None], c[None])
 
-    def _gate(self, value: Tensor) -> Tensor:
-        return value if self.quantisers.soft_gates else self._quantised(value)
 
-    def _quantised(self, value: Tensor) -> Tensor:
-        return quantise_activation(value, self.quantisers.activations, self.training)
+def _step(
+    sums_x: Tensor, sums_h: Tensor, c: Tensor, slope: Tensor, quantisers: Quantisers, training: bool
+) -> tuple[Tensor, Tensor]:
+    """The new h and c (B, H) of the sums (B, 4H) of x's columns and of h's."""
+
+    def gate(value: Tensor) -> Tensor:
+        return value if quantisers.soft_gates else _quantised(value, quantisers, training)
+
+    i, f, g, o = ((sums_x + sums_h) * slope).chunk(4, dim=-1)
+    i, f, o = (gate(2 * torch.sigmoid(z) - 1) / 2 + 0.5 for z in (i, f, o))
+    c = f * c + i * gate(torch.tanh(g))
+    return _quantised(o * torch.tanh(c), quantisers, training), c
+
+
+@functools.cache
+def _compiled() -> Callable[..., tuple[Tensor, Tensor]]:
+    return torch.compile(_step, dynamic=False)
+
+
+def _quantised(value: Tensor, quantisers: Quantisers, training: bool) -> Tensor:
+    return quantise_activation(value, quantisers.activations, training)

@@ -8,19 +8,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from trine_sw.errors import TrineError
-from trine_sw.training.kinds import AnyModel, new_model
+from trine_sw.training.kinds import new_model
+from trine_sw.training.objective import Objective
+from trine_sw.training.optimizer import new_optimizer, set_rate
 from trine_sw.training.ranks import training_device
 from trine_sw.training.recipes import Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
+from trine_sw.training.update import Carried, Update
 from trine_sw.whole_file import replacing
 
 __all__ = ["StepTimes", "step_times", "write_step_times"]
 
-_WARM = 3  # steps of each before the first that counts: compilation, and the optimizer's state
+_WARM = 4  # steps of each before the first that counts: compilation, and what a GPU captures
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,24 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
     torch.manual_seed(0)
     size = (schedule.steps, schedule.batch)
     tokens = torch.randint(0, chosen.config.vocab_size, size, device=where)
-    trained: dict[str, tuple[AnyModel, torch.optim.Optimizer]] = {}
+    updates: dict[str, tuple[Update, Carried]] = {}
     alone = _without_others(chosen)
     for kind in ("float", "ternary"):
-        model = new_model(alone, kind, {}).to(where).train()
+        model = new_model(alone, kind, {}).to(where)
         model.compute_by(numerics)
         if schedule.sampled:  # which words are drawn does not change the time
             counts = torch.ones(chosen.config.vocab_size)
             model.sampler = CandidateSampler(counts, schedule.sampled, tokens.numel()).to(where)
-        trained[kind] = model, torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    times: dict[str, list[float]] = {kind: [] for kind in trained}
+        optimizer = new_optimizer(model, schedule)
+        set_rate(optimizer, schedule.learning_rate)
+        objective = Objective(model, None, 0.0, 0.0)
+        update = Update(objective, model, None, optimizer, schedule.clip, captured=where.type == "cuda")
+        updates[kind] = update, Carried(model.initial_state(schedule.batch), ())
+    times: dict[str, list[float]] = {kind: [] for kind in updates}
     for number in range(_WARM + steps):
-        for kind, (model, optimizer) in trained.items():
+        for kind, (update, carried) in updates.items():
             start = time.perf_counter()
-            _step(model, optimizer, tokens, schedule.clip)
+            update(tokens, tokens, carried)
             if where.type == "cuda":
                 torch.cuda.synchronize(where)
             if number >= _WARM:
@@ -107,12 +113,3 @@ def write_step_times(times: StepTimes, results: Path) -> Path:
 def _without_others(chosen: Recipe) -> Recipe:
     """The recipe without what needs another trained model: it is the step that counts."""
     return replace(chosen, warm_start=False, distil=0.0, quantisers=None)
-
-
-def _step(model: AnyModel, optimizer: torch.optim.Optimizer, tokens: torch.Tensor, clip: float) -> None:
-    state = model.initial_state(tokens.shape[1])
-    loss = model.loss(tokens, tokens, state)[0]
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimizer.step()

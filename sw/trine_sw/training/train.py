@@ -26,7 +26,7 @@ from trine_sw.training.recipes import Kind, Recipe, recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.run import Run
 from trine_sw.training.ternary_model import TernaryLanguageModel
-from trine_sw.training.validation import float_nats
+from trine_sw.training.validation import predicted
 from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
@@ -119,12 +119,12 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     """Export the ternary model, measure all on the whole held-out texts, write model, record and log."""
     model = exported(finished)
     tested = "test" in split_names(chosen.dataset)
-    valid = evaluate(model, chosen.dataset, "valid", head=chosen.head)
+    predictions = len(finished["ternary"].valid) - 1
     record: dict[str, Any] = {
         "recipe": asdict(chosen),
         "data_set": chosen.dataset,
         "split": f"valid: {describe_split(chosen.dataset, 'valid')}",
-        "measured_on": f"{valid['tokens']} predictions, all of the validation text in one stream",
+        "measured_on": f"{predictions} predictions, all of the validation text in one stream",
         "seed": chosen.seed,
         "code_version": code_version(),
     }
@@ -144,7 +144,8 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     with replacing(results / f"{chosen.name}-training.csv") as file:
         file.write(csv_of([dict.fromkeys(names_of_all, "") | row for row in rows]))
     unit = "word" if DATA_SETS[chosen.dataset].words else "character"
-    console.print(f"{out}: validation {valid['nats_per_token']:.4f} nats per {unit}", highlight=False)
+    nats = record["ternary"]["valid_nats"]
+    console.print(f"{out}: validation {nats:.4f} nats per {unit}", highlight=False)
     if "float" in finished:
         share, cell = 100 * (record["ternary_over_float"] - 1), chosen.config.cell.upper()
         console.print(
@@ -176,10 +177,10 @@ def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
     tested = "test" in split_names(dataset)
     figures: dict[str, Any] = {}
     if isinstance(best, FloatLanguageModel):
-        figures["valid_nats"] = float_nats(best, run.valid[:, None])
+        figures["valid_nats"] = predicted(best, run.valid[:, None])[0]
         if tested:
             tokens = run.text("test")
-            figures["test"] = quality_of(float_nats(best, tokens[:, None]), len(tokens) - 1)
+            figures["test"] = quality_of(predicted(best, tokens[:, None])[0], len(tokens) - 1)
     else:
         assert model is not None
         head: HeadKind = "ternary" if run.kind == "head" else run.recipe.head

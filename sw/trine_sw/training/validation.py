@@ -1,45 +1,64 @@
-"""How well a model in training predicts the validation text, computed on the CPU wherever it was trained."""
-
-import copy
-from collections.abc import Sequence
+"""How well a model in training predicts a text, on the device that it is trained on."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from trine_sw.evaluate import measure_streams, negative_log_likelihood
-from trine_sw.training.export import export
-from trine_sw.training.float_model import FloatLanguageModel
 from trine_sw.training.kinds import AnyModel
+from trine_sw.training.ternary_model import TernaryLanguageModel
 
-__all__ = ["float_nats", "validate"]
+__all__ = ["predicted", "validate"]
 
 _LOGITS = 1 << 24  # that are made at once
 _STREAMS = 32  # for the choice of an epoch; the figure that is recorded has one stream
+_LOGITS_OF_CHOICE = 1 << 30  # that decide it: all of Penn Treebank's
 
 
-def validate(
-    model: AnyModel, vocabulary: Sequence[str], tokens: NDArray[np.integer]
-) -> tuple[float, dict[str, float]]:
-    """Nats a token of a text, cut into streams; and a ternary model's activities, by the golden model."""
-    length = len(tokens) // _STREAMS
-    streams = tokens[: length * _STREAMS].reshape(_STREAMS, length).T.astype(np.int64)
-    model.eval()
-    if isinstance(model, FloatLanguageModel):
-        return float_nats(model, streams), {}
-    return measure_streams(export(model, list(vocabulary), {}), streams)
+def validate(model: AnyModel, tokens: NDArray[np.integer]) -> tuple[float, dict[str, float]]:
+    """Nats a token of a text (T,), cut into streams; and a ternary model's activities.
+
+    With a very large vocabulary, of the text's beginning: this chooses an epoch, and is no figure.
+    """
+    length = min(len(tokens), _LOGITS_OF_CHOICE // model.config.vocab_size) // _STREAMS
+    return predicted(model, tokens[: length * _STREAMS].reshape(_STREAMS, length).T)
 
 
 @torch.no_grad()
-def float_nats(model: FloatLanguageModel, tokens: NDArray[np.integer]) -> float:
-    """Nats a token of tokens (T, N), state carried on."""
-    if model.head.weight.device.type != "cpu":
-        model = copy.deepcopy(model).cpu()
+def predicted(model: AnyModel, tokens: NDArray[np.integer]) -> tuple[float, dict[str, float]]:
+    """Nats a token of tokens (T, N) of N streams, state carried on; and a ternary model's activities.
+
+    The model is in evaluation mode, in which a ternary one's h and c are those of the golden model, on every
+    device. Its activities are the shares of columns of x and of h that are active (``active_x``,
+    ``active_h``), and of h's that differ from the step before (``changed_h``).
+    """
     model.eval()
-    state, losses = model.initial_state(tokens.shape[1]), []
-    steps = max(1, _LOGITS // (model.config.vocab_size * tokens.shape[1]))
-    for start in range(0, len(tokens) - 1, steps):
-        part = tokens[start : start + steps + 1]
-        logits, state, _ = model(torch.from_numpy(part[:-1].copy()), state)
-        losses.append(negative_log_likelihood(logits.numpy(), part[1:].astype(np.int64)))
-    return float(np.concatenate(losses).mean())
+    weight, bias = model.head_in_nats()
+    given = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.int64)).to(weight.device)
+    state, before = model.initial_state(given.shape[1]), None
+    nats = active = changed = torch.zeros((), dtype=torch.float64, device=weight.device)
+    steps = max(1, _LOGITS // (model.config.vocab_size * given.shape[1]))
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        for start in range(0, len(given) - 1, steps):
+            part = given[start : start + steps + 1]
+            u, state, h = model.features(part[:-1], state)
+            logits = (u.flatten(0, 1) @ weight.T + bias).double()
+            nats = nats + nn.functional.cross_entropy(logits, part[1:].flatten(), reduction="sum")
+            earlier = torch.cat([torch.zeros_like(h[:1]) if before is None else before, h[:-1]])
+            active = active + h.count_nonzero()
+            changed = changed + (h != earlier).sum()
+            before = h[-1:]
+    predictions = given[1:].numel()
+    if not isinstance(model, TernaryLanguageModel):
+        return nats.item() / predictions, {}
+    cells = predictions * model.config.cells
+    return nats.item() / predictions, {
+        "active_x": _activity(model.embedding_trits(), given),
+        "active_h": active.item() / cells,
+        "changed_h": changed.item() / cells,
+    }
+
+
+def _activity(trits: Tensor, tokens: Tensor) -> float:
+    """Share of the columns of x that the tokens (T, N) make active."""
+    return trits.ne(0).double().mean(dim=1)[tokens].mean().item()
