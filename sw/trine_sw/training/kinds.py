@@ -30,9 +30,11 @@ def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Any
     schedule = recipe.schedule_of(kind)
     torch.manual_seed(recipe.seed)
     if kind in ("float", "teacher"):
-        hidden = recipe.config.hidden if kind == "float" else recipe.teacher_hidden
+        config = recipe.config
+        if kind == "teacher":
+            config = replace(config, cell="lstm", hidden=recipe.teacher_hidden)
         return FloatLanguageModel(
-            replace(recipe.config, hidden=hidden),
+            config,
             dropout=schedule.dropout,
             head_dropout=schedule.head_dropout,
             locked=schedule.locked,
