@@ -88,6 +88,8 @@ def _ladder(plain: Recipe) -> list[Row]:
     harden = replace(norm, options=CellOptions(scale="norm", harden=(0.08, 0.4)))
     schedule = replace(plain.schedule, learning_rate=3e-3, dropout=0.1, head_dropout=0.3)
     head = replace(harden, unigram=True, schedule=replace(schedule, head_rate=0.4, head_decay=0.8))
+    sparse = replace(head, embedding_factor=1.5, activity_cost=0.35)
+    whole = replace(sparse, distil=0.8, teacher_hidden=1000)
     return [
         Row(name="float", what="float LSTM", recipe=plain, kind="float"),
         Row(name="weights", what="ternary weights and embedding", recipe=replace(plain, quantisers=weights),
@@ -103,6 +105,10 @@ def _ladder(plain: Recipe) -> list[Row]:
         Row(name="harden", what="+ from a soft cell to the hard one", recipe=harden, kind="ternary"),
         Row(name="head", what="+ the text's own bias, decay and more dropout for the head, less for x; "
             "half as fast again", recipe=head, kind="ternary"),
+        Row(name="sparse", what="+ fewer active columns: a sparser x, a cost of activity", recipe=sparse,
+            kind="ternary"),
+        Row(name="whole", what="+ four fifths of the loss from a float LSTM of 1,000 units", recipe=whole,
+            kind="ternary"),
         Row(name="locked", what="normalised, dropout drawn once a window",
             recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), kind="ternary"),
         Row(name="slope", what="normalised, λ annealed from 1/2 to 1",
