@@ -40,8 +40,10 @@ class Entry(data.StructLayout):
 
 
 def first(bits: Value) -> Value:
-    """One-hot lowest set bit."""
+    """One-hot lowest set bit: of a word as logic, of more bits by a carry chain, which is smaller."""
     width = len(bits)
+    if width <= _WORD:
+        return Cat(bit & ~bits[:place].any() for place, bit in enumerate(bits))
     return (bits & (~bits + 1))[:width]
 
 
@@ -149,7 +151,9 @@ class Scanner(wiring.Component):
         current_index = Signal(max(1, (words - 1).bit_length()))
         current_valid = Signal()
 
-        next_word = first(pending)
+        next_word = Signal(words)  # the first of them, chosen a cycle before it is fetched
+        rest = Signal(words)
+        m.d.comb += rest.eq(pending & ~next_word)
         lowest = Signal(_WORD)
         m.d.comb += lowest.eq(first(current))
         exhausted = Signal()
@@ -172,14 +176,20 @@ class Scanner(wiring.Component):
                 current_word.eq(fetched),
                 current.eq(actives(fetched)),
                 current_index.eq(encode(next_word)),
-                pending.eq(pending & ~next_word),
+                pending.eq(rest),
+                next_word.eq(first(rest)),
                 begin.eq(0),
             ]
         with m.Elif(exhausted & room):
             m.d.sync += current_valid.eq(0)
 
         with m.If(start):
-            m.d.sync += [kept.eq(started), pending.eq(started), begin.eq(1)]
+            m.d.sync += [
+                kept.eq(started),
+                pending.eq(started),
+                next_word.eq(Mux(self.again, first(kept), Mux(self.load, first(given), 0))),
+                begin.eq(1),
+            ]
         with m.If(self.load):  # after ``clear`` no word of what is held is looked at
             m.d.sync += held.eq(offered)
 
