@@ -36,11 +36,12 @@ def test_scanner_neither_loses_nor_repeats(size: int, magnitude_bits: int, depth
     "right, wrong",
     [
         ("current.eq(current & ~lowest)", "current.eq(current)"),
-        ("pending.eq(pending & ~next_word)", "pending.eq(0)"),
+        ("pending.eq(rest)", "pending.eq(0)"),
+        ("next_word.eq(first(rest))", "next_word.eq(first(pending))"),
         ("(exhausted & room))", "exhausted)"),
         ("entry.final.eq(exhausted & ~pending.any())", "entry.final.eq(exhausted)"),
     ],
-    ids=["repeats", "loses a word", "loses under a stall", "ends early"],
+    ids=["repeats", "loses a word", "repeats a word", "loses under a stall", "ends early"],
 )
 def test_scanner_s_proof_finds_a_fault(right: str, wrong: str) -> None:
     assert not scanner_holds(broken(Scanner, right, wrong), 9, 0, 9)
