@@ -1,5 +1,7 @@
 """The paper's cell with quantisers of choice: against nn.LSTM, and what each quantiser leaves."""
 
+import shutil
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -25,6 +27,23 @@ def test_without_quantisers_it_is_nn_lstm():
     found, expected = ours(x, state), theirs(x, state)
     torch.testing.assert_close(found[0], expected[0])
     torch.testing.assert_close(found[1], expected[1])
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler here")
+def test_compiled_steps_are_the_steps():
+    """Outputs, state and gradients, with quantisers that draw nothing."""
+    torch.manual_seed(3)
+    layer = SoftLSTM(CONFIG, Quantisers(weights="threshold", activations="threshold", slope=2.0)).train()
+    x, state = torch.randn(5, 3, 7), (torch.zeros(1, 3, 12), torch.zeros(1, 3, 12))
+    found = []
+    for compiled in (False, True):
+        layer.compiled = compiled
+        layer.zero_grad()
+        outputs, (h, c) = layer(x, state)
+        outputs.square().sum().backward()
+        assert layer.weight.grad is not None and layer.weight.grad.abs().sum() > 0
+        found.append((outputs, h, c, layer.weight.grad.clone()))
+    torch.testing.assert_close(found[1], found[0])
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -25,7 +25,7 @@ from trine_sw.training.recurrence import Numerics  # noqa: E402
 from trine_sw.training.run import Run  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers  # noqa: E402
 from trine_sw.training.ternary_model import TernaryLanguageModel  # noqa: E402
-from trine_sw.training.validation import predicted  # noqa: E402
+from trine_sw.training.validation import predicted, validate  # noqa: E402
 
 LINE = "it is the sea that you say it is , and the trees are what you say they are\n"
 TEXTS = {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}
@@ -176,6 +176,16 @@ def test_measures_in_pieces_are_those_of_the_whole_and_of_the_golden_model(monke
     assert whole[1]["active_x"] == pytest.approx((model.embedding_weight[tokens] != 0).mean())
     golden = negative_log_likelihood(head_of(model)[0](trace.u), tokens[1:]).mean()
     assert whole[0] == pytest.approx(golden, abs=1e-3)  # whose head is rounded to float16
+
+
+def test_an_epoch_is_chosen_by_the_text_s_beginning_where_there_are_too_many_logits(monkeypatch):
+    torch.manual_seed(4)
+    model = TernaryLanguageModel(CONFIG, CellOptions(), head="float")
+    tokens = np.random.default_rng(2).integers(0, len(WORDS), 32 * 9)
+    monkeypatch.setattr("trine_sw.training.validation._LOGITS_OF_CHOICE", 32 * 4 * len(WORDS))
+    assert validate(model, tokens) == predicted(model, tokens[: 32 * 4].reshape(32, 4).T)
+    monkeypatch.setattr("trine_sw.training.validation._LOGITS_OF_CHOICE", 1 << 30)
+    assert validate(model, tokens) == predicted(model, tokens.reshape(32, 9).T)
 
 
 @pytest.mark.parametrize("dropped", [TernaryLanguageModel, FloatLanguageModel])

@@ -236,17 +236,14 @@ RECIPES = {
             embedding_factor=1.4,
             activity_cost=0.0,  # it has no gate that shuts h: a cost slows it and hardly thins h
         ),
-        Recipe(
+        replace(
+            _PTB,
             name="wikitext2-lstm-512",
             dataset="wikitext-2",
             config=_config(hidden=512, embedding=512, vocab_size=33_278),
             schedule=replace(_PTB.schedule, epochs=4, batch=40, sampled=4096, dropout=0.05, head_dropout=0.2),
             baseline=replace(_PTB.baseline, epochs=4, batch=40, sampled=4096),
             options=CellOptions(scale="norm", harden=(0.05, 0.25)),
-            embedding_factor=1.2,
-            activity_cost=0.3,
-            head="float",
-            unigram=True,
             ternary_head=replace(_HEAD, batch=40, sampled=4096),
             keep_float_head=False,  # of 34 MB
         ),

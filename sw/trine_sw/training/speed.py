@@ -17,12 +17,12 @@ from trine_sw.training.ranks import training_device
 from trine_sw.training.recipes import Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
-from trine_sw.training.update import Carried, Update
+from trine_sw.training.update import WARM, Carried, Update
 from trine_sw.whole_file import replacing
 
 __all__ = ["StepTimes", "step_times", "write_step_times"]
 
-_WARM = 4  # steps of each before the first that counts: compilation, and what a GPU captures
+_WARM = WARM + 1  # steps of each before the first that counts: the last may be captured
 
 
 @dataclass(frozen=True)

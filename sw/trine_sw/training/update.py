@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from trine_sw.training.kinds import AnyModel
 from trine_sw.training.language_model import State
 
-__all__ = ["Carried", "Update"]
+__all__ = ["WARM", "Carried", "Update"]
 
-_WARM = 3  # updates before one is captured: they compile kernels and make the optimizer's state
+WARM = 3
+"""Updates before one is captured: they compile kernels and make the optimizer's state."""
 
 
 class Carried(NamedTuple):
@@ -62,7 +63,7 @@ class Update:
         if kind != self._kind:
             self._kind, self._made, self._graph = kind, 0, None
         given = (inputs, targets, *carried.model, *carried.teacher)
-        if self.captured and self._graph is None and self._made == _WARM:
+        if self.captured and self._graph is None and self._made == WARM:
             self._graph = _Graph(self._update, *given)
         figures, *states = (self._graph or self._update)(*given)
         self._made += 1
