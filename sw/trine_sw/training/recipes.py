@@ -80,6 +80,8 @@ class Recipe:
     teaching : how the teacher is trained; None: as the baseline is.
     ternary_head : how a ternary head is made of the finished model's float one and learns from it, while the
         cell stays as it is; None: it is not.
+    rounded_rows : of the ternary head, those of the most frequent words, whose first trits are chosen by what
+        their errors do to the loss (``head_rounding``), and not by size alone.
     keep_float_head : the float head stays in the file beside the ternary one.
     """
 
@@ -101,6 +103,7 @@ class Recipe:
     teacher_hidden: int = field(default=0, metadata=_LATER)
     teaching: Schedule | None = field(default=None, metadata=_LATER)
     ternary_head: Schedule | None = field(default=None, metadata=_LATER)
+    rounded_rows: int = field(default=0, metadata=_LATER)
     keep_float_head: bool = field(default=True, metadata=_LATER)
 
     @property
@@ -139,6 +142,7 @@ class Recipe:
             content = {name: content[name] for name in names if name in content}
         if kind == "ternary":
             content.pop("ternary_head", None)
+            content.pop("rounded_rows", None)
         return json.dumps(content, sort_keys=True)
 
 
@@ -170,7 +174,7 @@ def _config(
     )
 
 
-_HEAD = Schedule(epochs=1, batch=20, steps=35, learning_rate=1e-5, scale_rate=100.0, dropout=0.0)
+_HEAD = Schedule(epochs=1, batch=20, steps=35, learning_rate=5e-6, scale_rate=100.0, dropout=0.0)
 """Of a ternary head that learns from a float one."""
 
 _PTB = Recipe(
@@ -195,6 +199,7 @@ _PTB = Recipe(
     head="float",
     unigram=True,
     ternary_head=_HEAD,
+    rounded_rows=1000,
 )
 """What the models of words start from."""
 
@@ -227,6 +232,8 @@ RECIPES = {
             teaching=replace(_PTB.baseline, epochs=20, dropout=0.6),
             embedding_factor=1.5,
             activity_cost=0.35,
+            ternary_head=replace(_HEAD, epochs=2),
+            rounded_rows=2000,
         ),
         replace(
             _PTB,

@@ -16,6 +16,7 @@ from torch import Tensor
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
 from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
+from trine_sw.training.head_rounding import round_head
 from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
 from trine_sw.training.language_model import State
@@ -26,6 +27,7 @@ from trine_sw.training.ranks import Ranks
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.recurrence import Numerics
 from trine_sw.training.sampled_softmax import CandidateSampler
+from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.update import Carried, Update
 from trine_sw.training.validation import validate
 
@@ -184,6 +186,9 @@ class Run:
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
+        if self.kind == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
+            assert isinstance(self.model, TernaryLanguageModel) and self.teacher is not None
+            round_head(self.model, self.teacher, self.tokens, self.recipe.rounded_rows, self.console)
         own = self._update.objective
         self._update.objective = self.ranks.averaging(own)
         try:

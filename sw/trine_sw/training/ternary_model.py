@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from trine_sw.errors import TrineError
 from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.training.cell import CellOptions, TernaryLayer, ternary_layer
@@ -11,6 +12,9 @@ from trine_sw.training.quantise import HEAD_FACTOR, round_straight_through, ttq
 from trine_sw.training.recurrence import Numerics
 
 __all__ = ["TernaryLanguageModel"]
+
+_BESIDE = 0.3  # of the threshold, from it to a weight that is put on the other side of it
+_TRIES = 50
 
 
 def _layer_name(config: ModelConfig, number: int) -> str:
@@ -95,6 +99,26 @@ class TernaryLanguageModel(LanguageModel):
         else:
             trits = ttq(weight)
         return trits, round_straight_through(bias / scale), scale
+
+    @torch.no_grad()
+    def set_head_rows(self, words: Tensor, trits: Tensor, bias: Tensor) -> None:
+        """Give these words' rows of a head of one threshold these trits (R, H) and bias (R,) in nats.
+
+        Weights that are on the right side of the threshold stay, and so can learn; the others come to lie a
+        little beyond it. It is a mean of them all, and so moves with them.
+        """
+        assert self.one_threshold and self.head is not None
+        self.head_bias[words] = bias
+        weight = self.head[words]
+        for _ in range(_TRIES):
+            threshold = HEAD_FACTOR * self.head.abs().mean()
+            if torch.equal(self.head_integers(words)[0], trits):
+                return
+            there = weight.sign() * (weight.abs() > threshold) == trits
+            below, above = threshold * (1 - _BESIDE), trits * threshold * (1 + _BESIDE)
+            beside = torch.where(trits == 0, weight.clamp(-below, below), above)
+            self.head[words] = weight = torch.where(there, weight, beside)
+        raise TrineError("the rows of the head do not come to rest at their trits; train it without rounding")
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.head_kind == "float":
