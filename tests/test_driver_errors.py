@@ -174,6 +174,10 @@ def test_refusal_by_the_board():
 def test_board_with_another_model_or_version():
     with pytest.raises(TrineError, match="another model"):
         opened(model_of(LEVELS), given=model_of(TRITS))
+    model = model_of(LEVELS)
+    assert model.head_bias is not None
+    with pytest.raises(TrineError, match="another model"):
+        opened(model, given=replace(model, head_bias=model.head_bias + 1))
     transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
     transport.board.info = replace(transport.board.info, version=1)
     board = Board(lambda: transport, None, "the board", 1.0)

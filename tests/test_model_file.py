@@ -90,6 +90,30 @@ def test_digest_sees_every_part(model):
     assert len(digests) == 6
 
 
+def test_digest_of_a_board_is_of_what_it_holds(model):
+    shape = (CONFIG.vocab_size, CONFIG.hidden)
+    both = replace(
+        model,
+        host_head_weight=np.ones(shape, np.float16),
+        host_head_bias=np.zeros(shape[0], np.float16),
+    )
+    assert both.digest() != model.digest()
+    assert both.board_digest(embedding=True, head=True) == model.digest()
+    others = [
+        replace(model, head_scale=0.25),
+        replace(model, embedding_weight=-model.embedding_weight),
+        replace(model, config=replace(CONFIG, cell_max=30)),
+    ]
+    for embedding, head, same in (
+        (True, True, [False, False, False]),
+        (True, False, [True, False, False]),
+        (False, True, [False, True, False]),
+    ):
+        held = model.board_digest(embedding=embedding, head=head)
+        found = [other.board_digest(embedding=embedding, head=head) == held for other in others]
+        assert found == same
+
+
 def test_text(model):
     text = "".join(model.vocabulary)
     assert model.encode(text).tolist() == [0, 1, 2, 3]

@@ -9,7 +9,7 @@ from trine_boards.board import Board
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
-from trine_sw.link.records import link_for
+from trine_sw.link.records import board_info, link_for
 from trine_sw.model import Model
 
 __all__ = ["BoardTop"]
@@ -40,9 +40,8 @@ class BoardTop(Elaboratable):
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
         sizes = link_for(model, engine, board.link)
         #: Of what it is made, for a build that asks whether anything has changed.
-        self.identity = json.dumps(
-            [model.digest().hex(), asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud]
-        )
+        held = board_info(model, engine, sizes).digest.hex()
+        self.identity = json.dumps([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
         link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
         self.uart = UARTLink(link, divisor)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -117,6 +117,18 @@ class Model:
             sha.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
             sha.update(np.ascontiguousarray(tensor).tobytes())
         return sha.digest()
+
+    def board_digest(self, *, embedding: bool, head: bool) -> bytes:
+        """:meth:`digest` of what a board holds: the layers, and embedding and head where they are there.
+
+        So another head on the host needs no other bitstream.
+        """
+        held = replace(self, host_head_weight=None, host_head_bias=None)
+        if not embedding:
+            held = replace(held, embedding_weight=None)
+        if not head:
+            held = replace(held, head_weight=None, head_bias=None, head_scale=None)
+        return held.digest()
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Tokens (T,) of a text: of its characters, or of its blank-separated words for a word vocabulary."""

@@ -104,7 +104,7 @@ class Info:
     Members
     -------
     version : of the protocol
-    digest : of the model, :meth:`trine_sw.model.Model.digest`
+    digest : of the model, :meth:`trine_sw.model.Model.board_digest`
     hidden, layers, embedding, vocab_size : the model's sizes
     lanes, banks, groups : the engine's
     ways : logits that leave the head in a cycle
@@ -176,7 +176,7 @@ def board_info(
     config = model.config
     return Info(
         version=PROTOCOL_VERSION,
-        digest=model.digest(),
+        digest=model.board_digest(embedding=engine.embedding == "board", head=engine.head == "board"),
         hidden=config.hidden,
         layers=config.layers,
         embedding=config.embedding,
