@@ -232,7 +232,6 @@ RECIPES = {
             teaching=replace(_PTB.baseline, epochs=20, dropout=0.6),
             embedding_factor=1.5,
             activity_cost=0.35,
-            ternary_head=replace(_HEAD, epochs=2),
             rounded_rows=2000,
         ),
         replace(
