@@ -116,6 +116,20 @@ def test_figures_are_those_of_the_results():
         assert f"| {figure} |" in text, f"README.md lacks {figure}"
 
 
+def test_perplexities_are_those_of_the_records():
+    text, page = ((ROOT / name).read_text() for name in ("README.md", "docs/results/hitnet.md"))
+    records = {}
+    for name in ("ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512"):
+        record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text())
+        kinds = ("float", "ternary", "ternary_head")
+        records[name] = [f"{record[kind]['test']['perplexity']:.2f}" for kind in kinds]
+        assert f"| {name} | {' | '.join(records[name])} |" in page
+    lstm, gru, words = records.values()
+    for found in zip(lstm, gru, strict=True):
+        assert f"| {' | '.join(found)} |" in text
+    assert all(figure in text for figure in words)
+
+
 def test_integers_need_neither_torch_nor_amaranth():
     modules = "model golden sampler engine placement timing fit random_model".split()
     code = f"import sys, {', '.join(f'trine_sw.{name}' for name in modules)}\n"

@@ -9,7 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from board_over_wires import EVERYTHING, LEVELS, TRITS, FaultyTransport, check_steps, model_of, opened
+from board_over_wires import (
+    EVERYTHING,
+    LEVELS,
+    TRITS,
+    FaultyTransport,
+    check_steps,
+    host_engine,
+    model_of,
+    opened,
+)
 
 from trine_sw.backends import default_engine
 from trine_sw.driver import AsyncBoard, Board, BoardState
@@ -171,13 +180,26 @@ def test_refusal_by_the_board():
     assert np.array_equal(board.step(6).h, Golden(model).run([6], trace.state).h[0])
 
 
-def test_board_with_another_model_or_version():
+def test_board_with_another_model():
     with pytest.raises(TrineError, match="another model"):
         opened(model_of(LEVELS), given=model_of(TRITS))
     model = model_of(LEVELS)
     assert model.head_bias is not None
     with pytest.raises(TrineError, match="another model"):
         opened(model, given=replace(model, head_bias=model.head_bias + 1))
+
+
+def test_board_takes_another_head_of_the_host():
+    """Its logits are those of the head that is given."""
+    model = model_of(LEVELS)
+    assert model.head_bias is not None
+    given = replace(model, head_bias=model.head_bias + np.arange(len(model.head_bias), dtype=np.int32))
+    board, _ = opened(model, engine=host_engine(model.config, head="host"), given=given)
+    wanted = Golden(given).run([3]).logits
+    assert wanted is not None and np.array_equal(board.step(3, ("logits",)).logits, wanted[0])
+
+
+def test_board_of_another_version():
     transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
     transport.board.info = replace(transport.board.info, version=1)
     board = Board(lambda: transport, None, "the board", 1.0)

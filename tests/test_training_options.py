@@ -1,8 +1,9 @@
 """What recipes may want: hardening, annealing, a warm start, a teacher, two heads."""
 
 import csv
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from trine_sw.training.train import train  # noqa: E402
 from trine_sw.training.validation import validate  # noqa: E402
 from trine_sw.training.warm_start import warm_start  # noqa: E402
 
+ROOT = Path(__file__).resolve().parent.parent
 CELLS = [CONFIG, replace(CONFIG, cell="gru")]
 
 
@@ -242,6 +244,13 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
 
 
 # -- data, logs, devices ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512"])
+def test_records_are_of_the_recipes(name):
+    """What is committed is what the command makes now. Fields that came later have their defaults."""
+    record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text())
+    assert record["recipe"] == json.loads(json.dumps(asdict(RECIPES[name])))
 
 
 def test_wikitext_model_fits_its_limit(tmp_path):

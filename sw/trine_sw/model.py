@@ -119,16 +119,14 @@ class Model:
         return sha.digest()
 
     def board_digest(self, *, embedding: bool, head: bool) -> bytes:
-        """:meth:`digest` of what a board holds: the layers, and embedding and head where they are there.
+        """:meth:`digest` of what a board holds: sizes, symbols, layers; embedding and head if they are there.
 
         So another head on the host needs no other bitstream.
         """
-        held = replace(self, host_head_weight=None, host_head_bias=None)
-        if not embedding:
-            held = replace(held, embedding_weight=None)
-        if not head:
-            held = replace(held, head_weight=None, head_bias=None, head_scale=None)
-        return held.digest()
+        absent = ["host_head_weight", "host_head_bias"]
+        absent += [] if embedding else ["embedding_weight"]
+        absent += [] if head else ["head_weight", "head_bias", "head_scale"]
+        return replace(self, **dict.fromkeys(absent)).digest()
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Tokens (T,) of a text: of its characters, or of its blank-separated words for a word vocabulary."""

@@ -72,8 +72,6 @@ class Board:
         if model is not None and not isinstance(model, Model):
             model = Model.load(model)
         connect, own_model = connector(url, baud)
-        if model is not None and own_model is not None and model.digest() != own_model.digest():
-            raise TrineError(f"{url} is another model than the one given")
         return cls.connected(connect, model or own_model, url, patience=patience)
 
     @classmethod

@@ -88,13 +88,14 @@ class Requests:
 
     def __init__(self, info: Info, model: Model | None, limit: Callable[[], int] | None = None) -> None:
         self._limit = limit or (lambda: info.link.max_payload)
-        given = model and model.board_digest(embedding=info.embedding_on_board, head=info.head_on_board)
-        if model is not None and given is not None and given != info.digest:
-            raise TrineError(
-                f"the board holds another model (digest {info.digest.hex()[:12]}…, {info.hidden} units) than "
-                f"the one given ({given.hex()[:12]}…, {model.config.hidden} units): give the file "
-                "that its bitstream was built from, or build and load one from this file"
-            )
+        if model is not None:
+            given = model.board_digest(embedding=info.embedding_on_board, head=info.head_on_board)
+            if given != info.digest:
+                raise TrineError(
+                    f"the board holds another model (digest {info.digest.hex()[:12]}…, {info.hidden} units) "
+                    f"than the one given ({given.hex()[:12]}…, {model.config.hidden} units): give the file "
+                    "that its bitstream was built from, or build and load one from this file"
+                )
         self.info, self.model, self.codec = info, model, Codec(info)
         self._levels = level_values(model.config) if model else ()
         self._golden = Golden(model) if model and model.head_weight is not None else None

@@ -3,8 +3,8 @@
 Where a word's row is off by e, its loss grows by half of e·H·e, with H = mean of p(1-p)·u·u' over a text, p
 what the float head gives the word (after Hassibi and Stork's Optimal Brain Surgeon, 1993). u's entries go
 together, so that one weight's error can be made good by another's: weights become trits one after the other,
-and those that are left move to meet it (GPTQ, Frantar et al., 2022). Then every trit is changed for as long
-as that helps. The bias, which is no trit, moves too.
+and those that are left move to meet it (GPTQ, Frantar et al., 2022). Then some sweeps give
+each trit its best value beside the others. The bias, which is no trit, moves too.
 """
 
 import numpy as np

@@ -80,8 +80,8 @@ class Recipe:
     teaching : how the teacher is trained; None: as the baseline is.
     ternary_head : how a ternary head is made of the finished model's float one and learns from it, while the
         cell stays as it is; None: it is not.
-    rounded_rows : of the ternary head, those of the most frequent words, whose first trits are chosen by what
-        their errors do to the loss (``head_rounding``), and not by size alone.
+    rounded_rows : of the ternary head, those of the most frequent words, whose trits, before training, are
+        chosen by what their errors do to the loss (``head_rounding``), and not by size alone.
     keep_float_head : the float head stays in the file beside the ternary one.
     """
 
