@@ -129,7 +129,7 @@ def test_a_run_of_a_head_begins_with_rounded_rows(finished, tmp_path):
     assert changed[:10].sum() >= 5 and changed[10:].sum() <= 1  # the threshold moves with the mean of all
 
 
-def test_a_resumed_head_is_not_rounded_again(finished, tmp_path, monkeypatch):
+def test_a_resumed_head_is_not_rounded_again(finished, tmp_path):
     recipe, ready = finished
     whole = Run(recipe, "head", tmp_path / "whole.pt", ready=ready)
     whole.fit()

@@ -39,8 +39,8 @@ class BoardTop(Elaboratable):
         self.clock_mhz = clock_mhz
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
         sizes = link_for(model, engine, board.link)
-        #: Of what it is made, for a build that asks whether anything has changed.
         held = board_info(model, engine, sizes).digest.hex()
+        #: Of what it is made, for a build that asks whether anything has changed.
         self.identity = json.dumps([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
         link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
         self.uart = UARTLink(link, divisor)

@@ -3,8 +3,8 @@
 Where a word's row is off by e, its loss grows by half of e·H·e, with H = mean of p(1-p)·u·u' over a text, p
 what the float head gives the word (after Hassibi and Stork's Optimal Brain Surgeon, 1993). u's entries go
 together, so that one weight's error can be made good by another's: weights become trits one after the other,
-and those that are left move to meet it (GPTQ, Frantar et al., 2022). Then some sweeps give
-each trit its best value beside the others. The bias, which is no trit, moves too.
+and those that are left move to meet it (GPTQ, Frantar et al., 2022). Then some sweeps give each trit its best
+value beside the others. The bias, which is no trit, moves too.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from rich.progress import track
 from torch import Tensor
 
 from trine_sw.training.language_model import LanguageModel
+from trine_sw.training.quantise import mean_size
 from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["best_scale", "round_head", "round_rows"]
@@ -46,6 +47,9 @@ def round_head(
     trained : the same model with the float head.
     text : (T,), at whose words, some of all parts, the loss is looked at.
     rows : how many.
+    console : where progress is shown.
+
+    Raises :class:`TrineError` where :meth:`TernaryLanguageModel.set_head_rows` does.
     """
     weight, bias = trained.head_in_nats()
     length = len(text) // _STREAMS
@@ -66,9 +70,11 @@ def round_head(
 
 
 def best_scale(weight: Tensor, bias: Tensor, u: Tensor, trits: Tensor) -> Tensor:
-    """The scale with which trits (V, H) predict most like the float head, of some about the nearest to it."""
-    size = trits.abs()
-    nearest = (weight.abs() * size).sum() / size.sum().clamp_min(1)
+    """The scale () with which trits (V, H) predict most like the float head, of some about the nearest to it.
+
+    ``weight`` (V, H) and ``bias`` (V,) are the float head's, ``u`` (N, H) what it sees of a text.
+    """
+    nearest = mean_size(weight, trits)
     sample = u[:: max(1, len(u) // 4096)]
     scales = [nearest * share / 10 for share in range(6, 17)]
     costs = torch.zeros(len(scales), device=u.device)

@@ -9,6 +9,7 @@ from torch import nn
 
 from trine_sw.errors import TrineError
 from trine_sw.training.float_model import FloatLanguageModel
+from trine_sw.training.quantise import mean_size
 from trine_sw.training.recipes import Kind, Recipe
 from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.warm_start import warm_start
@@ -98,7 +99,6 @@ def _with_ternary_head(recipe: Recipe, trained: AnyModel) -> TernaryLanguageMode
     assert isinstance(model.head, nn.Parameter) and model.log_head_scale is not None
     model.head.copy_(weight)
     model.head_bias.copy_(bias)
-    trits = model.head_integers()[0].abs()
-    model.log_head_scale.copy_(((weight.abs().cpu() * trits).sum() / trits.sum().clamp_min(1)).log())
+    model.log_head_scale.copy_(mean_size(weight.cpu(), model.head_integers()[0]).log())
     model.freeze_cell()
     return model

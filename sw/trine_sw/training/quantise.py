@@ -14,6 +14,7 @@ __all__ = [
     "TTQ_FACTOR",
     "Scale",
     "btq",
+    "mean_size",
     "round_straight_through",
     "row_scale",
     "ttq",
@@ -58,6 +59,16 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, mean: Tensor | None = None) 
         threshold = factor * (weight.abs().mean(dim=-1, keepdim=True) if mean is None else mean)
         trits = weight.sign() * (weight.abs() > threshold)
     return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
+
+
+def mean_size(weight: Tensor, trits: Tensor) -> Tensor:
+    """Mean magnitude () of the weights that are not quantised to 0: the scale nearest to all rows at once.
+
+    >>> mean_size(torch.tensor([[0.9, -0.2], [0.1, -1.0]]), torch.tensor([[1.0, 0.0], [0.0, -1.0]]))
+    tensor(0.9500)
+    """
+    size = trits.abs()
+    return (weight.abs() * size).sum() / size.sum().clamp_min(1)
 
 
 def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:

@@ -46,7 +46,7 @@ class Run:
     ----------
     path : of the checkpoint. Logs are written beside it.
     ready : trained models of the kinds that this one needs.
-    numerics, device : how and where it computes. Validation is exact, whatever they are.
+    numerics, device : how and where it computes. Validation is exact on a CPU, whatever they are.
     ranks : the processes that train together. Only the first one writes and shows anything.
 
     Members

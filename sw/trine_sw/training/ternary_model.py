@@ -105,15 +105,16 @@ class TernaryLanguageModel(LanguageModel):
         """Give these words' rows of a head of one threshold these trits (R, H) and bias (R,) in nats.
 
         Weights that are on the right side of the threshold stay, and so can learn; the others come to lie a
-        little beyond it. It is a mean of them all, and so moves with them.
+        little beyond it. It is a mean of them all, and so moves with them. Raises :class:`TrineError` where
+        it comes to no rest.
         """
         assert self.one_threshold and self.head is not None
         self.head_bias[words] = bias
         weight = self.head[words]
         for _ in range(_TRIES):
-            threshold = HEAD_FACTOR * self.head.abs().mean()
             if torch.equal(self.head_integers(words)[0], trits):
                 return
+            threshold = HEAD_FACTOR * self.head.abs().mean()
             there = weight.sign() * (weight.abs() > threshold) == trits
             below, above = threshold * (1 - _BESIDE), trits * threshold * (1 + _BESIDE)
             beside = torch.where(trits == 0, weight.clamp(-below, below), above)

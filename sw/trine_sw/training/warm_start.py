@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from trine_sw.errors import TrineError
 from trine_sw.training.float_model import FloatLanguageModel
-from trine_sw.training.quantise import TTQ_FACTOR, ttq
+from trine_sw.training.quantise import TTQ_FACTOR, mean_size, ttq
 from trine_sw.training.ternary_model import TernaryLanguageModel
 
 __all__ = ["warm_start"]
@@ -62,8 +62,7 @@ def _layer(model: TernaryLanguageModel, number: int, given: Any, size: float | T
 
 def _size(weight: Tensor, factor: float = TTQ_FACTOR) -> Tensor:
     """Mean magnitude of the numbers that are quantised to +1 or -1."""
-    trits = ttq(weight, factor).abs()
-    return (weight.abs() * trits).sum() / trits.sum().clamp_min(1)
+    return mean_size(weight, ttq(weight, factor))
 
 
 def _swapped(rows: Tensor) -> Tensor:
