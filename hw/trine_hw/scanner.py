@@ -145,7 +145,7 @@ class Scanner(wiring.Component):
         ]
 
         pending = Signal(words)  # words with an active trit that have not been fetched
-        begin = Signal()  # a vector is captured and none of its words fetched
+        unfetched = Signal()  # any of these; of a vector just captured its first word, active or not
         current = Signal(_WORD)  # active trits of the fetched word that are not yet queued
         current_word = Signal(_WORD * trit)
         current_index = Signal(max(1, (words - 1).bit_length()))
@@ -162,8 +162,8 @@ class Scanner(wiring.Component):
         m.d.comb += room.eq(~self.o.valid | self.o.ready)
         fetch = Signal()
         m.d.comb += [
-            fetch.eq((begin | pending.any()) & (~current_valid | (exhausted & room))),
-            self.idle.eq(~begin & ~pending.any() & ~current_valid),
+            fetch.eq(unfetched & (~current_valid | (exhausted & room))),
+            self.idle.eq(~unfetched & ~current_valid),
         ]
 
         with m.If(current_valid & room):
@@ -178,7 +178,7 @@ class Scanner(wiring.Component):
                 current_index.eq(encode(next_word)),
                 pending.eq(rest),
                 next_word.eq(first(rest)),
-                begin.eq(0),
+                unfetched.eq(rest.any()),
             ]
         with m.Elif(exhausted & room):
             m.d.sync += current_valid.eq(0)
@@ -188,7 +188,7 @@ class Scanner(wiring.Component):
                 kept.eq(started),
                 pending.eq(started),
                 next_word.eq(Mux(self.again, first(kept), Mux(self.load, first(given), 0))),
-                begin.eq(1),
+                unfetched.eq(1),
             ]
         with m.If(self.load):  # after ``clear`` no word of what is held is looked at
             m.d.sync += held.eq(offered)
@@ -201,6 +201,6 @@ class Scanner(wiring.Component):
                 entry.trit.eq(
                     select(lowest, [current_word[i * trit : (i + 1) * trit] for i in range(_WORD)])
                 ),
-                entry.final.eq(exhausted & ~pending.any()),
+                entry.final.eq(exhausted & ~unfetched),
             ]
         return m

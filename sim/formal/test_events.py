@@ -36,10 +36,10 @@ def test_scanner_neither_loses_nor_repeats(size: int, magnitude_bits: int, depth
     "right, wrong",
     [
         ("current.eq(current & ~lowest)", "current.eq(current)"),
-        ("pending.eq(rest)", "pending.eq(0)"),
+        ("unfetched.eq(rest.any())", "unfetched.eq(0)"),
         ("next_word.eq(first(rest))", "next_word.eq(first(pending))"),
         ("(exhausted & room))", "exhausted)"),
-        ("entry.final.eq(exhausted & ~pending.any())", "entry.final.eq(exhausted)"),
+        ("entry.final.eq(exhausted & ~unfetched)", "entry.final.eq(exhausted)"),
     ],
     ids=["repeats", "loses a word", "repeats a word", "loses under a stall", "ends early"],
 )
