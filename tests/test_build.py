@@ -195,3 +195,13 @@ def test_every_board_has_the_clock_and_the_pins_that_its_top_asks_for(board):
     top = BoardTop(MODEL, engine, board, board.clock_mhz)
     assert "top.il" in board.platform().prepare(top, "top", emit_src=False).files
     assert fit(MODEL, board).lut4 < board.lut4
+
+
+def test_a_head_on_the_host_is_no_part_of_the_bitstream():
+    """So that a build after another training of it keeps what is built."""
+    assert MODEL.head_bias is not None
+    other = replace(MODEL, head_bias=MODEL.head_bias + 1)
+    for head, same in (("host", True), ("board", False)):
+        engine = replace(ENGINE, head=head)
+        made, again = (BoardTop(model, engine, BOARD, BOARD.clock_mhz).identity for model in (MODEL, other))
+        assert (made == again) is same, head

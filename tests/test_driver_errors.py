@@ -1,10 +1,6 @@
 """What goes wrong: each mistake is one clear error, nothing is lost, and the stream can go on."""
 
 import asyncio
-import os
-import select
-import threading
-import tty
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +11,6 @@ from board_over_wires import (
     TRITS,
     FaultyTransport,
     check_steps,
-    host_engine,
     model_of,
     opened,
 )
@@ -180,33 +175,6 @@ def test_refusal_by_the_board():
     assert np.array_equal(board.step(6).h, Golden(model).run([6], trace.state).h[0])
 
 
-def test_board_with_another_model():
-    with pytest.raises(TrineError, match="another model"):
-        opened(model_of(LEVELS), given=model_of(TRITS))
-    model = model_of(LEVELS)
-    assert model.head_bias is not None
-    with pytest.raises(TrineError, match="another model"):
-        opened(model, given=replace(model, head_bias=model.head_bias + 1))
-
-
-def test_board_takes_another_head_of_the_host():
-    """Its logits are those of the head that is given."""
-    model = model_of(LEVELS)
-    assert model.head_bias is not None
-    given = replace(model, head_bias=model.head_bias + np.arange(len(model.head_bias), dtype=np.int32))
-    board, _ = opened(model, engine=host_engine(model.config, head="host"), given=given)
-    wanted = Golden(given).run([3]).logits
-    assert wanted is not None and np.array_equal(board.step(3, ("logits",)).logits, wanted[0])
-
-
-def test_board_of_another_version():
-    transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
-    transport.board.info = replace(transport.board.info, version=1)
-    board = Board(lambda: transport, None, "the board", 1.0)
-    with pytest.raises(TrineError, match="version 1 of the protocol, and this driver version 2"):
-        board._begin()
-
-
 def test_answer_that_does_not_fit_a_frame():
     model = model_of(TRITS)
     board, _ = opened(model)
@@ -242,25 +210,6 @@ def test_board_that_is_reset_and_goes_on_from_a_checkpoint():
     assert np.array_equal([step.h for step in board.stream(range(15, 30))], trace.h[15:])
 
 
-@pytest.mark.parametrize(
-    "url, message",
-    [
-        ("nowhere", "is no board"),
-        ("golden:", "names no model"),
-        ("golden:/missing.trine", "cannot read"),
-        ("socket://host", "socket://host:port"),
-        ("socket://127.0.0.1:1", "cannot connect"),
-        ("/dev/ttyNONE", "there is no port"),
-        ("/dev/null", "/dev/null is no serial port; trine ports lists"),
-        ("/tmp", "/tmp is no serial port; trine ports lists"),
-        (None, "None is no board: write golden:M.trine"),
-    ],
-)
-def test_urls(url, message):
-    with pytest.raises(TrineError, match=message):
-        Board.open(url)
-
-
 def test_cancelled_task_leaves_the_board_usable(tmp_path):
     model = model_of(LEVELS)
     model.save(path := tmp_path / "levels.trine")
@@ -283,74 +232,6 @@ def test_cancelled_task_leaves_the_board_usable(tmp_path):
             return (await board.step(7)).h
 
     assert np.array_equal(asyncio.run(main()), Golden(model).run([7]).h[0])
-
-
-class Port:
-    """A serial port of a pseudo-terminal, with a board model, or what else answers, behind it."""
-
-    def __init__(self, answer):
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        self.url, self.answer, self.open = os.ttyname(self.slave), answer, True
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def _serve(self):
-        while self.open:
-            if select.select([self.master], [], [], 0.02)[0]:
-                os.write(self.master, self.answer(os.read(self.master, 4096)))
-
-    def unplug(self):
-        if self.open:
-            self.open = False
-            self.thread.join()
-            os.close(self.master)
-            os.close(self.slave)
-
-
-@pytest.fixture
-def plug():
-    ports = []
-
-    def make(answer):
-        ports.append(Port(answer))
-        return ports[-1]
-
-    yield make
-    for port in ports:
-        port.unplug()
-
-
-def test_serial_port_in_use_and_gone(plug):
-    model = model_of(LEVELS)
-    port = plug(BoardModel(model, default_engine(model)).exchange)
-    board = Board.open(port.url, model, patience=2.0)
-    tokens = np.arange(30)
-    assert np.array_equal([step.h for step in board.stream(tokens)], Golden(model).run(tokens).h)
-    with pytest.raises(TrineError, match="in use by another program"):
-        Board.open(port.url, model)
-    steps = board.stream(7 for _ in range(10**6))
-    next(steps)
-    port.unplug()
-    with pytest.raises(BoardGone, match="has gone"):
-        list(steps)
-    with pytest.raises(TrineError, match="no port"):
-        board.reset()
-    board.close()
-
-
-@pytest.mark.parametrize(
-    "answer, message",
-    [
-        (lambda data: b"", "does not answer: is a Trine bitstream loaded"),
-        (lambda data: bytes(255 - byte for byte in data) * 3 + b"\0", "is the baud rate right"),
-        (lambda data: b"login: ", "is the baud rate right"),
-    ],
-    ids=["silence", "wrong baud", "another program"],
-)
-def test_port_without_a_board(plug, answer, message):
-    with pytest.raises(BoardGone, match=message):
-        Board.open(plug(answer).url, model_of(LEVELS), patience=0.6)
 
 
 def test_frame_too_long():

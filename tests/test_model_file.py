@@ -1,44 +1,20 @@
 """The model file: round trip, and one clear error for each way a file can be wrong."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load, save
+from altered_file import CONFIG, drop, reshape, retype, rewritten, set_entry, set_metadata
 
 from trine_sw.errors import TrineError
-from trine_sw.host_head import head_of
-from trine_sw.model import Model, ModelConfig
+from trine_sw.model import Model
 from trine_sw.random_model import random_model
 from trine_sw.trits import pack, unpack
-
-CONFIG = ModelConfig(
-    hidden=6, embedding=3, vocab_size=4, cell_max=31, cell_shift=2, output_shift=1, head_levels=(0, 1, 3)
-)
 
 
 @pytest.fixture
 def model():
     return random_model(CONFIG, seed=0)
-
-
-@pytest.fixture
-def rewrite(model, tmp_path):
-    """Write a model's file with its tensors and metadata altered by a function; gives the path."""
-
-    def write(alter, model=model):
-        path = tmp_path / "altered.trine"
-        model.save(path)
-        data = path.read_bytes()
-        tensors = {name: tensor.copy() for name, tensor in load(data).items()}
-        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-        del metadata["digest"]
-        alter(tensors, metadata)
-        path.write_bytes(save(tensors, metadata))
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 13])
@@ -149,41 +125,6 @@ def test_truncated_and_altered(model, tmp_path):
         Model.load(tmp_path / "none.trine")
 
 
-def set_entry(name, index, value):
-    def alter(tensors, metadata):
-        tensors[name][index] = value
-
-    return alter
-
-
-def set_metadata(name, value):
-    def alter(tensors, metadata):
-        metadata[name] = value
-
-    return alter
-
-
-def drop(name):
-    def alter(tensors, metadata):
-        (tensors if name in tensors else metadata).pop(name)
-
-    return alter
-
-
-def reshape(name):
-    def alter(tensors, metadata):
-        tensors[name] = tensors[name][:-1].copy()
-
-    return alter
-
-
-def retype(name, dtype):
-    def alter(tensors, metadata):
-        tensors[name] = tensors[name].astype(dtype)
-
-    return alter
-
-
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
@@ -218,9 +159,9 @@ def retype(name, dtype):
         (lambda tensors, metadata: tensors.update(odd=np.zeros(1)), "odd is no tensor"),
     ],
 )
-def test_wrong_file(rewrite, alter, message):
+def test_wrong_file(model, tmp_path, alter, message):
     with pytest.raises(TrineError, match=message):
-        Model.load(rewrite(alter))
+        Model.load(rewritten(model, tmp_path, alter))
 
 
 GRU = replace(CONFIG, cell="gru")
@@ -250,9 +191,9 @@ def set_trit(row, column, value):
         (set_metadata("cell", "lstm"), "layer0.threshold_reset is no tensor of a 1-layer lstm model"),
     ],
 )
-def test_wrong_gru_file(rewrite, alter, message):
+def test_wrong_gru_file(tmp_path, alter, message):
     with pytest.raises(TrineError, match=message):
-        Model.load(rewrite(alter, random_model(GRU, seed=0)))
+        Model.load(rewritten(random_model(GRU, seed=0), tmp_path, alter))
 
 
 def test_gru_round_trip(tmp_path):
@@ -268,72 +209,8 @@ def test_gru_round_trip(tmp_path):
         Model(CONFIG, [replace(random_model(CONFIG, seed=0).layers[0], threshold_reset=np.zeros((6, 2)))])
 
 
-@pytest.fixture
-def host_model(model):
-    """A model whose head is float, and the host's."""
-    generator = np.random.default_rng(0)
-    return Model(
-        CONFIG,
-        model.layers,
-        embedding_weight=model.embedding_weight,
-        host_head_weight=generator.normal(size=(4, 6)).astype(np.float16),
-        host_head_bias=generator.normal(size=4).astype(np.float16),
-    )
-
-
-def test_host_head_round_trip(host_model, tmp_path):
-    host_model.save(tmp_path / "m.trine")
-    again = Model.load(tmp_path / "m.trine")
-    assert again.digest() == host_model.digest() and again.heads == ("float",) and again.head_scale is None
-    np.testing.assert_array_equal(again.host_head_weight, host_model.host_head_weight)
-    np.testing.assert_array_equal(again.host_head_bias, host_model.host_head_bias)
-
-
-@pytest.mark.parametrize(
-    ("alter", "message"),
-    [
-        (drop("host_head.bias"), "host_head.weight and host_head.bias must both be there"),
-        (reshape("host_head.weight"), "host_head.weight must be float16 "),
-        (retype("host_head.bias", np.float32), "host_head.bias must be float16 "),
-        (set_entry("host_head.weight", (1, 1), np.nan), "host_head.weight must hold finite numbers"),
-        (
-            lambda tensors, metadata: tensors.update({"head.weight": pack(np.zeros((4, 6)))}),
-            "head.weight, head.bias and head.scale must all be there",
-        ),
-    ],
-)
-def test_wrong_host_head(rewrite, host_model, alter, message):
-    with pytest.raises(TrineError, match=message):
-        Model.load(rewrite(alter, host_model))
-
-
-def test_two_heads_in_one_file(model, host_model, tmp_path):
-    """Both are kept; a file with both is of another digest than one with either."""
-    both = replace(
-        model, host_head_weight=host_model.host_head_weight, host_head_bias=host_model.host_head_bias
-    )
-    both.save(tmp_path / "m.trine")
-    again = Model.load(tmp_path / "m.trine")
-    assert (again.heads, model.heads, host_model.heads) == (("float", "ternary"), ("ternary",), ("float",))
-    np.testing.assert_array_equal(again.head_weight, model.head_weight)
-    np.testing.assert_array_equal(again.host_head_weight, host_model.host_head_weight)
-    assert (
-        len({again.digest(), model.digest(), replace(host_model, vocabulary=model.vocabulary).digest()}) == 3
-    )
-    u = np.random.default_rng(1).integers(-3, 4, (50, 6)).astype(np.int8)
-    for kind, alone, expected in (("ternary", model, 0.125), ("float", host_model, 1.0)):
-        (of_u, scale), (of_one, _) = head_of(again, kind), head_of(alone)
-        np.testing.assert_array_equal(of_u(u), of_one(u))
-        assert scale == expected
-    np.testing.assert_array_equal(head_of(again)[0](u), head_of(host_model)[0](u))
-    with pytest.raises(TrineError, match="no float head, but a ternary one"):
-        head_of(model, "float")
-    with pytest.raises(TrineError, match="no head"):
-        head_of(Model(CONFIG, model.layers))
-
-
-def test_unaltered_rewrite_loads(rewrite):
-    Model.load(rewrite(lambda tensors, metadata: None))
+def test_unaltered_rewrite_loads(model, tmp_path):
+    Model.load(rewritten(model, tmp_path, lambda tensors, metadata: None))
 
 
 def test_failed_save_keeps_the_old_file(model, tmp_path, monkeypatch):

@@ -69,6 +69,10 @@ with Ranks.joined(device) as ranks:
     whole = Run(recipe_of(SEA), "ternary", Path("whole.pt"), device=device, ranks=ranks)
     whole.fit()
     parameters(whole, "whole")
+    ready = {{"ternary": whole.best_model()}}
+    head = Run(recipe_of(SEA), "head", Path("head.pt"), ready=ready, device=device, ranks=ranks)
+    head.fit()  # begins with rounded rows, of the first process alone
+    parameters(head, "head")
 print(f"rank {{ranks.rank}} done")
 """
 #: The whole of ``train``, in processes of its own: a second process group on one store may never meet.
@@ -91,7 +95,16 @@ def recipe_of(text):
     schedule = Schedule(
         epochs=1, batch=8, steps=8, warmup=1, dropout=0.0, optimizer="sgd", learning_rate=0.5, decay="plateau"
     )
-    return Recipe(name="shared", dataset="sea", config=config, schedule=schedule, baseline=schedule)
+    return Recipe(
+        name="shared",
+        dataset="sea",
+        config=config,
+        schedule=schedule,
+        baseline=schedule,
+        head="float",
+        ternary_head=replace(schedule, learning_rate=1e-3),
+        rounded_rows=5,
+    )
 
 
 def test_two_processes(sea, tmp_path):
@@ -118,18 +131,19 @@ def test_two_processes(sea, tmp_path):
         assert ended.returncode == 0, ended.stderr
         assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
         told += ended.stdout
-    assert told.count("epoch 1:") == 4  # of four runs, by the first process alone
+    assert told.count("epoch 1:") == 6  # of six runs, by the first process alone
     record = json.loads((tmp_path / "docs/results/shared-training.json").read_text())
     model = Model.load(tmp_path / "models/shared.trine")
     assert record["ternary"]["valid_nats"] == evaluate(model, "sea", "valid")["nats_per_token"]
     kept = {
         (name, rank): torch.load(tmp_path / f"{name}-{rank}.pt")
-        for name in ("early", "cut", "whole")
+        for name in ("early", "cut", "whole", "head")
         for rank in (0, 1)
     }
     for pair in (
         (("early", 0), ("early", 1)),
         (("whole", 0), ("whole", 1)),
+        (("head", 0), ("head", 1)),
         (("cut", 0), ("whole", 0)),
         (("cut", 1), ("whole", 1)),
     ):

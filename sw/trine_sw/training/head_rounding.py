@@ -52,10 +52,11 @@ def round_head(
     Raises :class:`TrineError` where :meth:`TernaryLanguageModel.set_head_rows` does.
     """
     weight, bias = trained.head_in_nats()
-    length = len(text) // _STREAMS
-    streams = text[: length * _STREAMS].reshape(_STREAMS, length).T[:_STEPS]
+    count = min(_STREAMS, len(text))
+    length = len(text) // count
+    streams = text[: length * count].reshape(count, length).T[:_STEPS]
     tokens = torch.from_numpy(np.ascontiguousarray(streams, dtype=np.int64)).to(weight.device)
-    u = model.eval().features(tokens, model.initial_state(_STREAMS))[0].flatten(0, 1)
+    u = model.eval().features(tokens, model.initial_state(count))[0].flatten(0, 1)
     scale = best_scale(weight, bias, u, model.head_integers()[0])
     assert model.log_head_scale is not None
     model.log_head_scale.copy_(scale.log())

@@ -42,21 +42,22 @@ class _StraightThrough(torch.autograd.Function):
         return gradient[0], None
 
 
-def ttq(weight: Tensor, factor: float = TTQ_FACTOR, mean: Tensor | None = None) -> Tensor:
+def ttq(weight: Tensor, factor: float = TTQ_FACTOR, threshold: Tensor | None = None) -> Tensor:
     """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
 
-    With ``mean``, factor * mean is the threshold of all rows. The gradient goes straight through to
+    Or where it is above ``threshold``, the same for all rows. The gradient goes straight through to
     ``weight``.
 
     >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
     tensor([[ 1., -0.,  0., -1.],
             [ 1.,  1.,  0., -1.]])
-    >>> ttq(torch.tensor([[0.9, -0.2], [0.1, -0.1]]), mean=torch.tensor(0.5))
+    >>> ttq(torch.tensor([[0.9, -0.2], [0.1, -0.1]]), threshold=torch.tensor(0.35))
     tensor([[1., -0.],
             [0., -0.]])
     """
     with torch.no_grad():
-        threshold = factor * (weight.abs().mean(dim=-1, keepdim=True) if mean is None else mean)
+        if threshold is None:
+            threshold = factor * weight.abs().mean(dim=-1, keepdim=True)
         trits = weight.sign() * (weight.abs() > threshold)
     return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
 

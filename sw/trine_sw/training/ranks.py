@@ -77,7 +77,7 @@ class Ranks:
         return tokens.chunk(self.size, dim=1)[self.rank]
 
     def averaging(self, module: nn.Module) -> nn.Module:
-        """The module, whose gradients become the mean of all processes' gradients as they are made."""
+        """The module with the first process's weights, whose gradients become the mean of all processes'."""
         if self.size == 1:
             return module
         # Buffers are equal by construction: nothing but the number of the epoch changes them.

@@ -187,14 +187,21 @@ class Run:
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
         if self.kind == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
-            assert isinstance(self.model, TernaryLanguageModel) and self.teacher is not None
-            round_head(self.model, self.teacher, self.tokens, self.recipe.rounded_rows, self.console)
+            self._round_head()
         own = self._update.objective
         self._update.objective = self.ranks.averaging(own)
         try:
             self._fit()
         finally:
             self._update.objective = own  # what averages holds on to the other processes
+
+    def _round_head(self) -> None:
+        """In the first process alone: where there are others, ``Ranks.averaging`` gives them its weights."""
+        if self.ranks.first:
+            assert isinstance(self.model, TernaryLanguageModel) and self.teacher is not None
+            start = time.monotonic()
+            round_head(self.model, self.teacher, self.tokens, self.recipe.rounded_rows, self.console)
+            self.seconds += time.monotonic() - start
 
     def _fit(self) -> None:
         with interruptions() as interrupted, self._progress() as progress:

@@ -95,7 +95,7 @@ class TernaryLanguageModel(LanguageModel):
         scale = self.log_head_scale.exp()
         weight, bias = self._head_of(words)
         if self.one_threshold:
-            trits = ttq(weight, HEAD_FACTOR, self._head_of(None)[0].abs().mean())
+            trits = ttq(weight, threshold=self._head_threshold())
         else:
             trits = ttq(weight)
         return trits, round_straight_through(bias / scale), scale
@@ -112,14 +112,18 @@ class TernaryLanguageModel(LanguageModel):
         self.head_bias[words] = bias
         weight = self.head[words]
         for _ in range(_TRIES):
-            if torch.equal(self.head_integers(words)[0], trits):
+            made = self.head_integers(words)[0]
+            if torch.equal(made, trits):
                 return
-            threshold = HEAD_FACTOR * self.head.abs().mean()
-            there = weight.sign() * (weight.abs() > threshold) == trits
+            threshold = self._head_threshold()
             below, above = threshold * (1 - _BESIDE), trits * threshold * (1 + _BESIDE)
             beside = torch.where(trits == 0, weight.clamp(-below, below), above)
-            self.head[words] = weight = torch.where(there, weight, beside)
+            self.head[words] = weight = torch.where(made == trits, weight, beside)
         raise TrineError("the rows of the head do not come to rest at their trits; train it without rounding")
+
+    def _head_threshold(self) -> Tensor:
+        """The threshold () of all rows of a head of one."""
+        return HEAD_FACTOR * self._head_of(None)[0].detach().abs().mean()
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.head_kind == "float":
