@@ -83,8 +83,9 @@ def components() -> Iterator[tuple[str, Cost, int]]:
             (lut4, ff, blocks),
             SMALL.vocab_size,
         )
-    gates = cost(Lanes(_placed(SMALL_GATES, 3, cell="gru")))
-    yield "gate lane of a GRU, 3 banks", gates, SMALL_GATES
+    for banks in (3, 4):
+        gates = cost(Lanes(_placed(SMALL_GATES, banks, cell="gru")))
+        yield f"gate lane of a GRU, {banks} banks", gates, SMALL_GATES
     yield "gate lane, 3 banks, 4 groups", cost(Lanes(_placed(SMALL_GATES // 4, 3))), SMALL_GATES // 4
     placed = _placed(SMALL_GATES + SMALL.vocab_size, 3, head="board")
     geometry = placed.geometry

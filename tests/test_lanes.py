@@ -30,19 +30,23 @@ def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], thres
         for turn in range(12 * groups):
             group = turn % groups
             columns = rng.permutation(geometry.columns)[: rng.integers(0, geometry.columns + 1)]
-            sums_words, sums_trits = [], []
+            sums_words, sums_trits, sums_fed = [], [], []
             for start in range(0, len(columns), banks):
-                words = np.zeros((banks, geometry.lanes), int)
+                words = np.zeros((banks, geometry.word_trits), int)
                 trits = np.zeros(banks, int)
+                fed = np.zeros(banks, bool)
                 for j in columns[start : start + banks]:
                     bank = j % banks
                     if trits[bank]:
                         continue
+                    fed[bank] = j < config.embedding
                     words[bank] = placement.banks[bank, group * geometry.bank_columns + j // banks]
                     trits[bank] = rng.choice([-1, 1]) * (
                         1 if j < config.embedding else rng.choice(levels[1:])
                     )
                 ctx.set(dut.words, words.tolist())
+                if cell == "gru":
+                    ctx.set(dut.fed, int(np.packbits(fed, bitorder="little")[0]))
                 ctx.set(
                     dut.trits,
                     [
@@ -52,14 +56,15 @@ def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], thres
                 )
                 sums_words += list(words)
                 sums_trits += list(trits)
+                sums_fed += list(fed)
                 await ctx.tick()
-            ctx.set(dut.words, np.zeros((banks, geometry.lanes), int).tolist())
+            ctx.set(dut.words, np.zeros((banks, geometry.word_trits), int).tolist())
             ctx.set(dut.marker, {"gates": 1, "group": group, "next_group": (group + 1) % groups})
             await ctx.tick()
             ctx.set(dut.marker, {})
             assert ctx.get(dut.marker_o).gates
-            given = np.array(sums_words, int).reshape(-1, geometry.lanes), np.array(sums_trits, int)
-            decisions, logits = Lanes.model(placement, group, *given)
+            given = np.array(sums_words, int).reshape(-1, geometry.word_trits), np.array(sums_trits, int)
+            decisions, logits = Lanes.model(placement, group, *given, np.array(sums_fed, bool))
             found = [{name: d[name] for name in decisions[0]} for d in ctx.get(dut.decisions)]
             assert found == [{name: int(v) for name, v in d.items()} for d in decisions]
             assert list(ctx.get(dut.logits)) == logits

@@ -59,7 +59,13 @@ def test_longest_frame_fills_a_slot_and_no_more(slot):
 
 
 def test_link_sizes_are_checked():
-    for wrong in (dict(window=3), dict(window=0), dict(slot_bytes=100), dict(receive_bytes=10)):
+    for wrong in (
+        dict(window=3),
+        dict(window=0),
+        dict(slot_bytes=100),
+        dict(receive_bytes=10),
+        dict(receive_bytes=3000),
+    ):
         with pytest.raises(ValueError):
             LinkConfig(**wrong)
 

@@ -60,7 +60,7 @@ def rom_ports_used(geometry: Geometry, board: Board) -> int:
     block RAM gives at the banks' depth."""
     deeper = max(1, 1 << (geometry.depth - 1).bit_length()) // board.block_ram_depth
     bits = board.block_ram_bits // max(1, deeper)
-    return geometry.engine.banks * -(-geometry.lanes * _TRIT_BITS // bits)
+    return geometry.engine.banks * -(-geometry.word_trits * _TRIT_BITS // bits)
 
 
 def make_report(

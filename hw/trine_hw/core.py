@@ -176,9 +176,14 @@ class Core(wiring.Component):
             issue.base.eq(sequencer.base),
         ]
 
+        if model.config.cell == "gru" and model.config.layers > 1:
+            m.d.comb += issue.above.eq(sequencer.above)
+
         # Column ROMs; signs, magnitudes and markers keep step with their words. The lanes have the register
         # that is theirs with relays.
         delayed = [issue.trits.as_value(), Cat(sequencer.marker, sequencer.reseed)]
+        if model.config.cell == "gru":
+            delayed.append(issue.fed)
         for stage in range(ROM_LATENCY):
             stages = [Signal(len(value), name=f"rom_stage_{stage}_{i}") for i, value in enumerate(delayed)]
             m.d.sync += [signal.eq(value) for signal, value in zip(stages, delayed, strict=True)]
@@ -186,6 +191,8 @@ class Core(wiring.Component):
         for bank in range(banks):
             self._roms(m, bank, issue.addr[bank], lanes.words[bank].as_value())
         m.d.comb += [lanes.trits.as_value().eq(delayed[0]), lanes.marker.as_value().eq(delayed[1][:-1])]
+        if model.config.cell == "gru":
+            m.d.comb += lanes.fed.eq(delayed[2])
         reseed = delayed[1][-1]
         for stage in range(1 + engine.relays):
             later = Signal(name=f"reseed_{stage}")

@@ -47,6 +47,11 @@ class ColumnIssue(wiring.Component):
     trits : Out(array of trits, one a bank)
     events : Out
         Columns issued in this cycle's slot.
+    above : In(1)
+        Of a stack of GRUs: the group is of a layer above the first.
+    fed : Out(banks)
+        Of a GRU: whether each bank's column is of what the layer is fed with, x or the h below it, and not of
+        its own h.
     """
 
     latency = 1
@@ -65,6 +70,10 @@ class ColumnIssue(wiring.Component):
             "trits": Out(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
             "events": Out(range(banks + 1)),
         }
+        if geometry.model.cell == "gru":
+            members["fed"] = Out(banks)
+            if geometry.model.layers > 1:
+                members["above"] = In(1)
         for bank in range(banks):
             members[f"x{bank}"] = In(stream.Signature(Entry(len(geometry.bank_x(bank)), 0)))
             members[f"h{bank}"] = In(stream.Signature(Entry(len(geometry.bank_h(bank)), magnitude_bits)))
@@ -99,6 +108,9 @@ class ColumnIssue(wiring.Component):
                         trit.negative.eq(entry.trit.negative),
                         trit.magnitude.eq(entry.trit.magnitude if mine == _Phase.H else 0),
                     ]
+            if geometry.model.cell == "gru":
+                first = phase == _Phase.X
+                m.d.sync += self.fed[bank].eq(first ^ self.above if geometry.model.layers > 1 else first)
             with m.If((phase == _Phase.X) & x.valid & x.payload.final):
                 m.d.sync += phase.eq(Mux(self.with_h, _Phase.H, _Phase.DONE))
             with m.If((phase == _Phase.H) & h.valid & h.payload.final):

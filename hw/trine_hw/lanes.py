@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from trine_hw.copies import copies
 from trine_hw.scanner import trit_layout
-from trine_sw.gate_lanes import LANE_KINDS
+from trine_sw.gate_lanes import FED_ALONE, LANE_KINDS
 from trine_sw.placement import Placement, signed_width
 
 __all__ = ["Decisions", "Lanes", "Marker", "sign_select"]
@@ -104,10 +104,12 @@ class Lanes(wiring.Component):
 
     Members
     -------
-    words : :py:`In(data.ArrayLayout(data.ArrayLayout(signed(2), lanes), banks))`
+    words : :py:`In(data.ArrayLayout(data.ArrayLayout(signed(2), word_trits), banks))`
         The weights of a column of each bank.
     trits : :py:`In(data.ArrayLayout(trit_layout(magnitude_bits), banks))`
         The columns' signs and magnitudes; ``active`` is not looked at, an idle bank gives a word of zeros.
+    fed : :py:`In(banks)`
+        Of a GRU, with the trits: the column is of what the layer is fed with, not of its own h.
     marker, marker_o : :py:`Marker(groups)`
         In with the words, out with the sums.
     markers_o : :py:`Out(data.ArrayLayout(Marker(groups), len(geometry.blocks)))`
@@ -126,8 +128,9 @@ class Lanes(wiring.Component):
         geometry = placement.geometry
         banks = geometry.engine.banks
         super().__init__(
-            {
-                "words": In(data.ArrayLayout(data.ArrayLayout(signed(2), geometry.lanes), banks)),
+            ({"fed": In(banks)} if geometry.model.cell == "gru" else {})
+            | {
+                "words": In(data.ArrayLayout(data.ArrayLayout(signed(2), geometry.word_trits), banks)),
                 "trits": In(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
                 "marker": In(Marker(geometry.groups)),
                 "marker_o": Out(Marker(geometry.groups)),
@@ -139,15 +142,24 @@ class Lanes(wiring.Component):
 
     @staticmethod
     def model(
-        placement: Placement, group: int, words: npt.NDArray[np.int64], trits: npt.NDArray[np.int64]
+        placement: Placement,
+        group: int,
+        words: npt.NDArray[np.int64],
+        trits: npt.NDArray[np.int64],
+        fed: npt.NDArray[np.bool_],
     ) -> tuple[list[dict[str, int]], list[int]]:
-        """Decisions of each unit and logits of each head lane, from words (N, lanes) and activations (N,)."""
-        units = placement.geometry.units
+        """Decisions of each unit and logits of each head lane, from words (N, word_trits) and, (N,) each,
+        their activations and whether they are of what the layer is fed with."""
+        geometry = placement.geometry
+        units, cell = geometry.units, geometry.model.cell
         gates = 4 * units
+        weights = words[:, [geometry.word_trit(lane) for lane in range(geometry.lanes)]]
+        for gate in FED_ALONE[cell]:
+            weights[~fed, gate:gates:4] = 0
         sums = placement.start[group].copy()
-        sums[:gates] += np.sign(trits) @ words[:, :gates]
-        sums[gates:] += trits @ words[:, gates:]
-        lower, cell = placement.lower[group], placement.geometry.model.cell
+        sums[:gates] += np.sign(trits) @ weights[:, :gates]
+        sums[gates:] += trits @ weights[:, gates:]
+        lower = placement.lower[group]
         decisions = []
         for unit in range(units):
             found: dict[str, int] = {}
@@ -165,12 +177,15 @@ class Lanes(wiring.Component):
         gates = 4 * geometry.units
         blocks = [range(4 * units.start, 4 * units.stop) for units in geometry.blocks]
         blocks += [range(gates + lanes.start, gates + lanes.stop) for lanes in geometry.head_blocks]
+        columns = self.trits.as_value()
+        if geometry.model.cell == "gru":
+            columns = Cat(columns, self.fed)
         if engine.relays:
             options = dict(count=len(blocks), block_ram=engine.block_ram)
-            trits = copies(m, self.trits.as_value(), name="trits", **options)
+            trits = copies(m, columns, name="trits", **options)
             markers = copies(m, self.marker.as_value(), name="ahead", **options)
         else:
-            trits = [self.trits.as_value()] * len(blocks)
+            trits = [columns] * len(blocks)
             markers = [self.marker.as_value()] * len(blocks)
         for index, lanes in enumerate(blocks):
             ahead = data.View(Marker(geometry.groups), markers[index])
@@ -180,10 +195,10 @@ class Lanes(wiring.Component):
                 m.d.comb += self.markers_o[index].eq(marker)
             if index == 0:
                 m.d.comb += self.marker_o.eq(marker)
-            self._block(m, lanes, data.View(self.trits.shape(), trits[index]), ahead, marker)
+            self._block(m, lanes, trits[index], ahead, marker)
         return m
 
-    def _block(self, m: Module, lanes: range, trits: data.View, ahead: data.View, marker: data.View) -> None:
+    def _block(self, m: Module, lanes: range, columns: Value, ahead: data.View, marker: data.View) -> None:
         placement, geometry = self.placement, self.placement.geometry
         gates = 4 * geometry.units
         # From flip-flops of their own, since they reach every lane.
@@ -194,7 +209,7 @@ class Lanes(wiring.Component):
             restart_head.eq(ahead.gates | ahead.head),
         ]
         for lane in lanes:
-            products = list(self._products(lane, trits, head=lane >= gates))
+            products = list(self._products(lane, columns))
             most = len(products) * (max(1, 2**self.magnitude_bits - 1) if lane >= gates else 1)
             total = Signal(signed(signed_width(-most, most)), name=f"products_{lane}", reset_less=True)
             m.d.sync += total.eq(sum(products))
@@ -210,10 +225,16 @@ class Lanes(wiring.Component):
             else:
                 m.d.comb += self._decide(lane, lane_sum, marker.group)
 
-    def _products(self, lane: int, trits: data.View, *, head: bool) -> Iterator[Value]:
-        for bank in range(self.placement.geometry.engine.banks):
-            weight = self.words[bank][lane]
-            product = sign_select(Value.cast(weight), trits[bank].negative)
+    def _products(self, lane: int, columns: Value) -> Iterator[Value]:
+        geometry = self.placement.geometry
+        shape = self.trits.shape()
+        trits, fed = data.View(shape, columns[: shape.size]), columns[shape.size :]
+        head = lane >= 4 * geometry.units
+        for bank in range(geometry.engine.banks):
+            weight = Value.cast(self.words[bank][geometry.word_trit(lane)])
+            if not head and lane % 4 in FED_ALONE[geometry.model.cell]:
+                weight = Cat(weight[0] & fed[bank], weight[1])
+            product = sign_select(weight, trits[bank].negative)
             if head and self.magnitude_bits:
                 # The head's product is the magnitude, its negative or 0, chosen by the trits' product.
                 magnitude = trits[bank].magnitude

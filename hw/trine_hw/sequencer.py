@@ -49,6 +49,8 @@ class Sequencer(wiring.Component):
     issue_done, begin, with_x, with_h, base : from and to :class:`trine_hw.issue.ColumnIssue`
     state_taken, logits_drained : In(1)
         Room.
+    above : Out(1)
+        Likewise, of a stack: the group is of a layer above the first.
     marker : Out(:class:`trine_hw.lanes.Marker`)
         Belonging to the slot; all zero if the slot is no marker's.
     reseed : Out(1)
@@ -58,7 +60,8 @@ class Sequencer(wiring.Component):
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         super().__init__(
-            {
+            ({"above": Out(1)} if geometry.model.layers > 1 else {})
+            | {
                 "token_valid": In(1),
                 "token_flags": In(Flags()),
                 "take": Out(1),
@@ -220,6 +223,8 @@ class Sequencer(wiring.Component):
                 h_summed.eq(next_summed),
                 self.base.eq(Array([g * geometry.bank_columns for g in range(groups)])[next_group]),
             ]
+            if layers > 1:
+                m.d.sync += self.above.eq(next_group >= geometry.layer_groups)
         with m.If(mark & has_head & (group == 0)):
             m.d.sync += head_reseed.eq(0)
         with m.If(mark & last):

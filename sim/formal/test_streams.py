@@ -16,6 +16,7 @@ from formal.streams import StreamContract, assume_steady, was
 from trine_hw.core import Core
 from trine_hw.head import LogitStream
 from trine_hw.link import token_states
+from trine_hw.link.byte_queue import ByteQueue
 from trine_hw.link.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.item_reader import ItemReader
@@ -111,6 +112,9 @@ CASES = {
     ),
     "uart receiver": Case(
         UARTReceiver, lambda kind: kind(4), ("with m.If(line & room):", "with m.If(line):"), 2
+    ),
+    "byte queue": Case(
+        ByteQueue, lambda kind: kind(4), ("fetch.eq(some & ~self.o.valid)", "fetch.eq(some)"), 3
     ),
     "frame receiver": Case(
         FrameReceiver, lambda kind: kind(LINK), ("~byte_valid & ~self.o.valid", "~byte_valid"), 3

@@ -67,7 +67,7 @@ def _blocks(chip: Chip, bits: int, depth: int) -> int:
 
 def rom_blocks(chip: Chip, geometry: Geometry) -> int:
     """Block RAMs that hold columns."""
-    return geometry.engine.banks * _blocks(chip, 2 * geometry.lanes, geometry.depth)
+    return geometry.engine.banks * _blocks(chip, 2 * geometry.word_trits, geometry.depth)
 
 
 def other_blocks(chip: Chip, geometry: Geometry) -> int:

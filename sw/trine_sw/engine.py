@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trine_sw.errors import TrineError
+from trine_sw.gate_lanes import LANE_TRITS
 from trine_sw.model import ModelConfig
 
 __all__ = [
@@ -200,6 +201,18 @@ class Geometry:
     def lanes(self) -> int:
         """Lanes built."""
         return 4 * self.units + self.head_lanes
+
+    def word_trit(self, lane: int) -> int:
+        """The trit of a column's word that a lane adds; two lanes of a GRU's cell share one."""
+        trits = LANE_TRITS[self.model.cell]
+        unit, gate = divmod(lane, 4)
+        each = len(set(trits))
+        return each * unit + trits[gate] if unit < self.units else lane - (4 - each) * self.units
+
+    @property
+    def word_trits(self) -> int:
+        """Trits of a column's word: those of the group's cells, and of the rows of the head."""
+        return self.word_trit(self.lanes - 1) + 1
 
     @cached_property
     def banks_of(self) -> tuple[int, ...]:

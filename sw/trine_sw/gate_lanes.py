@@ -3,7 +3,8 @@
 An LSTM's lanes are its rows i, f, g, o. Of a GRU, z and r are rows too; nx and nh are not. n compares
 a_nx + a_nh where r = 1 and a_nx where r = 0, and no column has a weight in both: so one lane sums both rows
 and one sums nx alone, each with thresholds of its own, and r chooses between what they have decided. Nothing
-is added up behind the lanes.
+is added up behind the lanes. As nx stands in the columns of what the layer is fed with and nh in those of its
+own h, both have one trit in a column's word: a GRU's cell is read as three trits, an LSTM's as four.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from trine_sw.layer import Layer
 from trine_sw.model_config import ModelConfig
 
-__all__ = ["LANE_KINDS", "gate_lanes"]
+__all__ = ["LANE_KINDS", "LANE_TRITS", "FED_ALONE", "gate_lanes"]
 
 LaneKind = Literal["switch", "keep", "trit"]
 #: How a lane's sum is compared: with hi alone, from lo and from hi on, down from lo and from hi on.
@@ -24,6 +25,10 @@ LANE_KINDS: dict[str, tuple[LaneKind, ...]] = {
     "lstm": ("switch", "keep", "trit", "switch"),
     "gru": ("keep", "switch", "trit", "trit"),
 }
+#: The trit, of a cell's in a word, that each of its lanes adds.
+LANE_TRITS: dict[str, tuple[int, ...]] = {"lstm": (0, 1, 2, 3), "gru": (0, 1, 2, 2)}
+#: The lanes of a cell that add it only where the column is of what the layer is fed with.
+FED_ALONE: dict[str, frozenset[int]] = {"lstm": frozenset(), "gru": frozenset({3})}
 
 
 def gate_lanes(layer: Layer, config: ModelConfig) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:

@@ -39,7 +39,7 @@ class Placement:
     geometry
         The sizes.
     banks
-        Column ROM contents, trits, shape (K, depth, lanes).
+        Column ROM contents, trits, shape (K, depth, word_trits).
     start
         What each lane's sum starts from in each group, shape (groups, lanes): minus the upper threshold for
         a gate, so that the sum's sign is the gate's decision; the bias for a row of the head. The sum that
@@ -76,13 +76,16 @@ def place(model: Model, engine: EngineConfig) -> Placement:
     if engine.head == "board" and model.head_weight is None:
         raise TrineError("the model has no ternary head to place on the board; place it on the host")
     rows, start, lower, width = _lanes(model, geometry)
-    # rows: (groups, lanes, columns) -> (K, groups * bank_columns + 1, lanes)
-    contents = np.zeros((engine.banks, geometry.depth, geometry.lanes), np.int8)
+    # rows: (groups, lanes, columns) -> (K, groups * bank_columns + 1, word_trits)
+    contents = np.zeros((engine.banks, geometry.depth, geometry.word_trits), np.int8)
+    # Of lanes that share a trit the first has all of its row in it.
+    trits = [geometry.word_trit(lane) for lane in range(geometry.lanes)]
+    holders = np.unique(trits, return_index=True)[1]
     for bank in range(engine.banks):
         columns = np.flatnonzero(np.array(geometry.banks_of) == bank)
         for group in range(geometry.groups):
             first = group * geometry.bank_columns
-            contents[bank, first : first + len(columns)] = rows[group][:, columns].T
+            contents[bank, first : first + len(columns)] = rows[group][holders][:, columns].T
     return Placement(geometry, contents, start, lower, width)
 
 

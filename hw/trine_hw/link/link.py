@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine_hw.core import Core
+from trine_hw.link.byte_queue import ByteQueue
 from trine_hw.link.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.item_reader import ItemReader
@@ -71,7 +71,7 @@ class Link(wiring.Component):
         m = Module()
         core, link, codec = self.core, self.link, Codec(self.info)
         m.submodules.core = core
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=8, depth=link.receive_bytes)
+        m.submodules.received = received = ByteQueue(link.receive_bytes)
         m.submodules.receiver = receiver = FrameReceiver(link)
         m.submodules.reader = reader = PayloadReader(link)
         m.submodules.items = items = ItemReader(codec)
@@ -80,8 +80,8 @@ class Link(wiring.Component):
         m.submodules.slots = slots = ReplySlots(link)
         m.submodules.executor = executor = Executor(core, codec, link)
 
-        connect(m, flipped(self.rx), fifo.w_stream)
-        connect(m, fifo.r_stream, receiver.i)
+        connect(m, flipped(self.rx), received.i)
+        connect(m, received.o, receiver.i)
         connect(m, receiver.o, executor.frames)
         connect(m, reader.o, executor.bytes)
         connect(m, executor.item_bytes, items.i)

@@ -120,7 +120,7 @@ class LinkConfig:
     ----------
     window : frames that may be unanswered, and last replies that the board keeps; a power of two.
     slot_bytes : room for one encoded frame; a power of two from 64 to 8192.
-    receive_bytes : bytes that the board buffers before it reads them; at least a slot's.
+    receive_bytes : bytes that the board buffers before it reads them; a power of two, at least a slot's.
     """
 
     window: int = 8
@@ -132,8 +132,9 @@ class LinkConfig:
             raise ValueError(f"window must be a power of two from 1 to 64, not {self.window}")
         if not 64 <= self.slot_bytes <= 8192 or self.slot_bytes & (self.slot_bytes - 1):
             raise ValueError(f"slot_bytes must be a power of two from 64 to 8192, not {self.slot_bytes}")
-        if self.receive_bytes < self.slot_bytes:
-            raise ValueError(f"receive_bytes must be at least {self.slot_bytes}, not {self.receive_bytes}")
+        if self.receive_bytes < self.slot_bytes or self.receive_bytes & (self.receive_bytes - 1):
+            least = f"a power of two, at least {self.slot_bytes}"
+            raise ValueError(f"receive_bytes must be {least}, not {self.receive_bytes}")
 
     @property
     def max_frame(self) -> int:
