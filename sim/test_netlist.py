@@ -71,10 +71,10 @@ class Outcome:
 class SmallEngine:
     """A core of two groups and two banks, its netlist, and runs of it."""
 
-    def __init__(self, folder: Path, cell: str = "lstm") -> None:
+    def __init__(self, folder: Path, cell: str = "lstm", relays: int = 0) -> None:
         config = ModelConfig(cell=cell, hidden=5, embedding=4, vocab_size=9, cell_max=7)
         self.model = random_model(config, seed=3)
-        self.engine = EngineConfig(lanes=18, banks=2, block_ram="ecp5", sampler_ways=2)
+        self.engine = EngineConfig(lanes=18, banks=2, block_ram="ecp5", sampler_ways=2, relays=relays)
         self.core = Core(self.model, self.engine)
         self.folder = folder
         self.netlist = synthesise(self.core, folder)
@@ -156,8 +156,9 @@ def test_every_token_of_a_small_engine(small_engine, simulator):
     assert outcome.cycles == predicted
 
 
-def test_every_token_of_a_small_gru(tmp_path):
-    engine = SmallEngine(tmp_path, "gru")
+@pytest.mark.parametrize("relays", [0, 1])
+def test_every_token_of_a_small_gru(tmp_path, relays):
+    engine = SmallEngine(tmp_path, "gru", relays)
     predicted = token_cycles(engine.model, engine.engine, TOKENS).cycles.tolist()
     outcome = engine.run("icarus", REQUESTS, sum(predicted) + 100)
     assert (outcome.cells, outcome.logits) == engine.expected(TOKENS)

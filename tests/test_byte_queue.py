@@ -65,6 +65,23 @@ def test_it_holds_what_it_promises(depth):
     assert taken[: depth + 1] == list(range(depth + 1))
 
 
+def test_latency():
+    dut, seen = ByteQueue(4), []
+
+    async def bench(ctx):
+        for cycle in range(20):
+            ctx.set(dut.i.valid, cycle == 5)
+            assert cycle != 5 or ctx.get(dut.i.ready)
+            seen.append(ctx.get(dut.o.valid))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen.index(1) == 5 + ByteQueue.latency
+
+
 def test_a_byte_every_third_cycle():
     given = iter(range(256))
     taken, _ = _run(

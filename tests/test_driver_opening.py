@@ -45,6 +45,14 @@ def test_board_of_another_version():
         board._begin()
 
 
+def test_board_with_buffers_of_another_kind():
+    transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
+    transport.board.info = replace(transport.board.info, receive_bytes=3000)
+    board = Board(lambda: transport, None, "the board", 1.0)
+    with pytest.raises(TrineError, match="receive_bytes must be a power of two.*build its bitstream"):
+        board._begin()
+
+
 @pytest.mark.parametrize(
     "url, message",
     [

@@ -67,6 +67,18 @@ def test_a_gru_is_fitted_too() -> None:
     assert 0 < estimate(lstm, engine, LARGE).lut4 - estimate(gru, engine, LARGE).lut4 < 64 * 30
 
 
+def test_a_gru_has_a_bank_more_than_an_lstm_of_its_size() -> None:
+    """Where the chip's block RAMs are what is short: its columns have three trits a cell instead of four."""
+    short = replace(LARGE, block_ram=56)
+    lstm = model_of(64)
+    gru = random_model(replace(lstm.config, cell="gru"), seed=64)
+    banks = []
+    for model in (lstm, gru):
+        hosted = replace(model, head_weight=None, head_bias=None, head_scale=None)
+        banks.append(fit(hosted, short).engine.banks)
+    assert banks[1] > banks[0]
+
+
 def test_sample_is_the_models_own_text() -> None:
     model = model_of(16)
     assert np.array_equal(sample_tokens(model), sample_tokens(model))

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine_hw.cell_blocks import CellBlocks
 from trine_hw.cells import LoadCells, level_bits
-from trine_hw.column_rom import ECP5_LANES, ColumnROM
+from trine_hw.column_rom import ECP5_TRITS, ColumnROM
 from trine_hw.copies import copies
 from trine_hw.head import LogitBeat, LogitStream
 from trine_hw.issue import ColumnIssue
@@ -176,13 +176,13 @@ class Core(wiring.Component):
             issue.base.eq(sequencer.base),
         ]
 
-        if model.config.cell == "gru" and model.config.layers > 1:
+        if geometry.shares_trits and model.config.layers > 1:
             m.d.comb += issue.above.eq(sequencer.above)
 
         # Column ROMs; signs, magnitudes and markers keep step with their words. The lanes have the register
         # that is theirs with relays.
         delayed = [issue.trits.as_value(), Cat(sequencer.marker, sequencer.reseed)]
-        if model.config.cell == "gru":
+        if geometry.shares_trits:
             delayed.append(issue.fed)
         for stage in range(ROM_LATENCY):
             stages = [Signal(len(value), name=f"rom_stage_{stage}_{i}") for i, value in enumerate(delayed)]
@@ -191,7 +191,7 @@ class Core(wiring.Component):
         for bank in range(banks):
             self._roms(m, bank, issue.addr[bank], lanes.words[bank].as_value())
         m.d.comb += [lanes.trits.as_value().eq(delayed[0]), lanes.marker.as_value().eq(delayed[1][:-1])]
-        if model.config.cell == "gru":
+        if geometry.shares_trits:
             m.d.comb += lanes.fed.eq(delayed[2])
         reseed = delayed[1][-1]
         for stage in range(1 + engine.relays):
@@ -226,9 +226,9 @@ class Core(wiring.Component):
     def _roms(self, m: Module, bank: int, addr: Value, words: Value) -> None:
         """A bank's column ROM; with relays in parts, each with the address in a register of its own."""
         engine, contents = self.engine, self.placement.banks[bank]
-        lanes = contents.shape[1]
-        size = _PART * ECP5_LANES if engine.relays else lanes
-        starts = range(0, lanes, size)
+        trits = contents.shape[1]
+        size = _PART * ECP5_TRITS if engine.relays else trits
+        starts = range(0, trits, size)
         addresses = [addr]
         if engine.relays:
             options = dict(name=f"addr_{bank}", block_ram=engine.block_ram, init=self.geometry.zero_address)
@@ -236,7 +236,7 @@ class Core(wiring.Component):
         for part, (start, address) in enumerate(zip(starts, addresses, strict=True)):
             rom = ColumnROM(contents[:, start : start + size], block_ram=engine.block_ram)
             m.submodules[f"rom_{bank}_{part}" if engine.relays else f"rom_{bank}"] = rom
-            m.d.comb += [rom.addr.eq(address), words[2 * start :][: 2 * rom.lanes].eq(rom.o.as_value())]
+            m.d.comb += [rom.addr.eq(address), words[2 * start :][: 2 * rom.trits].eq(rom.o.as_value())]
 
     def _ends_token(self, last: Value, group: Value) -> Value:
         """Whether a layer's last group is its token's."""

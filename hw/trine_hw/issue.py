@@ -48,10 +48,10 @@ class ColumnIssue(wiring.Component):
     events : Out
         Columns issued in this cycle's slot.
     above : In(1)
-        Of a stack of GRUs: the group is of a layer above the first.
+        Of a stack, where lanes share trits: the group is of a layer above the first.
     fed : Out(banks)
-        Of a GRU: whether each bank's column is of what the layer is fed with, x or the h below it, and not of
-        its own h.
+        Where lanes share trits: whether each bank's column is of what the layer is fed with, x or the h below
+        it, and not of its own h.
     """
 
     latency = 1
@@ -70,7 +70,7 @@ class ColumnIssue(wiring.Component):
             "trits": Out(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
             "events": Out(range(banks + 1)),
         }
-        if geometry.model.cell == "gru":
+        if geometry.shares_trits:
             members["fed"] = Out(banks)
             if geometry.model.layers > 1:
                 members["above"] = In(1)
@@ -108,9 +108,9 @@ class ColumnIssue(wiring.Component):
                         trit.negative.eq(entry.trit.negative),
                         trit.magnitude.eq(entry.trit.magnitude if mine == _Phase.H else 0),
                     ]
-            if geometry.model.cell == "gru":
-                first = phase == _Phase.X
-                m.d.sync += self.fed[bank].eq(first ^ self.above if geometry.model.layers > 1 else first)
+            if geometry.shares_trits:
+                in_a = phase == _Phase.X
+                m.d.sync += self.fed[bank].eq(in_a ^ self.above if geometry.model.layers > 1 else in_a)
             with m.If((phase == _Phase.X) & x.valid & x.payload.final):
                 m.d.sync += phase.eq(Mux(self.with_h, _Phase.H, _Phase.DONE))
             with m.If((phase == _Phase.H) & h.valid & h.payload.final):

@@ -93,7 +93,8 @@ class Lanes(wiring.Component):
     flip-flops' synchronous reset and costs no LUT where a lane serves one group.
 
     Cost on ECP5 (synth_ecp5, a lane of 264 columns and one group): 16, 21, 22, 34 LUT4 for 1, 2, 3, 4 banks,
-    carry chain and comparisons counted; 28 with 3 banks and four groups (``python sim/area.py``).
+    carry chain and comparisons counted; 28 with 3 banks and four groups; 31 of a GRU with 4 banks
+    (``python sim/area.py``).
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ class Lanes(wiring.Component):
     trits : :py:`In(data.ArrayLayout(trit_layout(magnitude_bits), banks))`
         The columns' signs and magnitudes; ``active`` is not looked at, an idle bank gives a word of zeros.
     fed : :py:`In(banks)`
-        Of a GRU, with the trits: the column is of what the layer is fed with, not of its own h.
+        Where lanes share trits, with these: the column is of what the layer is fed with, not of its own h.
     marker, marker_o : :py:`Marker(groups)`
         In with the words, out with the sums.
     markers_o : :py:`Out(data.ArrayLayout(Marker(groups), len(geometry.blocks)))`
@@ -128,7 +129,7 @@ class Lanes(wiring.Component):
         geometry = placement.geometry
         banks = geometry.engine.banks
         super().__init__(
-            ({"fed": In(banks)} if geometry.model.cell == "gru" else {})
+            ({"fed": In(banks)} if geometry.shares_trits else {})
             | {
                 "words": In(data.ArrayLayout(data.ArrayLayout(signed(2), geometry.word_trits), banks)),
                 "trits": In(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
@@ -178,14 +179,14 @@ class Lanes(wiring.Component):
         blocks = [range(4 * units.start, 4 * units.stop) for units in geometry.blocks]
         blocks += [range(gates + lanes.start, gates + lanes.stop) for lanes in geometry.head_blocks]
         columns = self.trits.as_value()
-        if geometry.model.cell == "gru":
+        if geometry.shares_trits:
             columns = Cat(columns, self.fed)
         if engine.relays:
             options = dict(count=len(blocks), block_ram=engine.block_ram)
-            trits = copies(m, columns, name="trits", **options)
+            each = copies(m, columns, name="trits", **options)
             markers = copies(m, self.marker.as_value(), name="ahead", **options)
         else:
-            trits = [columns] * len(blocks)
+            each = [columns] * len(blocks)
             markers = [self.marker.as_value()] * len(blocks)
         for index, lanes in enumerate(blocks):
             ahead = data.View(Marker(geometry.groups), markers[index])
@@ -195,7 +196,7 @@ class Lanes(wiring.Component):
                 m.d.comb += self.markers_o[index].eq(marker)
             if index == 0:
                 m.d.comb += self.marker_o.eq(marker)
-            self._block(m, lanes, trits[index], ahead, marker)
+            self._block(m, lanes, each[index], ahead, marker)
         return m
 
     def _block(self, m: Module, lanes: range, columns: Value, ahead: data.View, marker: data.View) -> None:

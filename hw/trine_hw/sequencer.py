@@ -47,10 +47,9 @@ class Sequencer(wiring.Component):
     committed : In(1)
         The last group of a layer's new h is there.
     issue_done, begin, with_x, with_h, base : from and to :class:`trine_hw.issue.ColumnIssue`
+    above : to it, of a stack where lanes share trits
     state_taken, logits_drained : In(1)
         Room.
-    above : Out(1)
-        Likewise, of a stack: the group is of a layer above the first.
     marker : Out(:class:`trine_hw.lanes.Marker`)
         Belonging to the slot; all zero if the slot is no marker's.
     reseed : Out(1)
@@ -60,7 +59,7 @@ class Sequencer(wiring.Component):
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         super().__init__(
-            ({"above": Out(1)} if geometry.model.layers > 1 else {})
+            ({"above": Out(1)} if geometry.model.layers > 1 and geometry.shares_trits else {})
             | {
                 "token_valid": In(1),
                 "token_flags": In(Flags()),
@@ -223,7 +222,7 @@ class Sequencer(wiring.Component):
                 h_summed.eq(next_summed),
                 self.base.eq(Array([g * geometry.bank_columns for g in range(groups)])[next_group]),
             ]
-            if layers > 1:
+            if layers > 1 and geometry.shares_trits:
                 m.d.sync += self.above.eq(next_group >= geometry.layer_groups)
         with m.If(mark & has_head & (group == 0)):
             m.d.sync += head_reseed.eq(0)

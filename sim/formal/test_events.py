@@ -1,14 +1,16 @@
-"""No event is lost and none comes twice, in scanner and column issue; the frame decoder returns to idle."""
+"""No event and no byte is lost, and none comes twice; the frame decoder returns to idle."""
 
 from __future__ import annotations
 
 import pytest
 
 from formal.breaking import broken
+from formal.bytes import BytesInOrder
 from formal.events import IssueEvents, ScannerEvents
 from formal.frames import DecoderForgets, DecoderReturns
 from formal.prove import prove
 from trine_hw.issue import ColumnIssue
+from trine_hw.link.byte_queue import ByteQueue
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.scanner import Scanner
 from trine_sw.engine import EngineConfig, Geometry
@@ -17,6 +19,10 @@ from trine_sw.model import ModelConfig
 
 LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 GEOMETRY = Geometry(ModelConfig(hidden=3, embedding=3, vocab_size=3), EngineConfig(15, 2))
+GRUS = [
+    Geometry(ModelConfig(cell="gru", layers=layers, hidden=3, embedding=3, vocab_size=3), EngineConfig(15, 2))
+    for layers in (1, 2)
+]
 
 
 def scanner_holds(kind, size: int, magnitude_bits: int, depth: int) -> bool:
@@ -47,13 +53,14 @@ def test_scanner_s_proof_finds_a_fault(right: str, wrong: str) -> None:
     assert not scanner_holds(broken(Scanner, right, wrong), 9, 0, 9)
 
 
-def issue_holds(kind) -> bool:
-    return prove(IssueEvents(kind(GEOMETRY, 1)), 3, induction=True).holds
+def issue_holds(kind, geometry: Geometry = GEOMETRY) -> bool:
+    return prove(IssueEvents(kind(geometry, 1)), 3, induction=True).holds
 
 
-def test_issue_neither_loses_nor_repeats() -> None:
+@pytest.mark.parametrize("geometry", [GEOMETRY, *GRUS], ids=["lstm", "gru", "stack of grus"])
+def test_issue_neither_loses_nor_repeats(geometry: Geometry) -> None:
     """For all time, by induction."""
-    assert issue_holds(ColumnIssue)
+    assert issue_holds(ColumnIssue, geometry)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +74,34 @@ def test_issue_neither_loses_nor_repeats() -> None:
 )
 def test_issue_s_proof_finds_a_fault(right: str, wrong: str) -> None:
     assert not issue_holds(broken(ColumnIssue, right, wrong))
+
+
+def test_issue_s_proof_finds_columns_of_another_vector() -> None:
+    assert not issue_holds(
+        broken(ColumnIssue, "in_a = phase == _Phase.X", "in_a = phase == _Phase.H"), GRUS[0]
+    )
+    assert not issue_holds(broken(ColumnIssue, "in_a ^ self.above", "in_a"), GRUS[1])
+
+
+def queue_keeps_order(kind) -> bool:
+    return prove(BytesInOrder(kind(2)), 24).holds
+
+
+def test_queue_neither_loses_nor_repeats() -> None:
+    """From reset, for so many cycles, in which a queue of two is full and empty again."""
+    assert queue_keeps_order(ByteQueue)
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("~put & ~put_before & ~held[bits]", "~put & ~held[bits]"),
+        ("~fetch & ~fetch_before & (held != 0)", "~fetch & (held != 0)"),
+    ],
+    ids=["loses", "repeats"],
+)
+def test_queue_s_proof_finds_a_fault(right: str, wrong: str) -> None:
+    assert not queue_keeps_order(broken(ByteQueue, right, wrong))
 
 
 def decoder_returns(kind) -> bool:

@@ -16,8 +16,9 @@ from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
 
 __all__ = ["Chip", "ceil_div", "link_blocks", "link_lut4", "lut4", "other_blocks", "rom_blocks"]
 
-#: LUT4 of a lane for its products, by banks; a bank beyond these costs the last step again.
-_PRODUCTS = (0, 5, 10, 11, 23)
+#: LUT4 of a gate's lane for its products, by banks; a bank beyond these costs about the last step again.
+_PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
+_FURTHER = 15
 
 
 class Chip(Protocol):
@@ -125,12 +126,15 @@ def _luts(model: Model, geometry: Geometry) -> int:
     config, engine, groups = model.config, geometry.engine, geometry.groups
     width = place(model, engine).width
     gates = 4 * geometry.units
-    products = _PRODUCTS[min(engine.banks, 4)] + 15 * max(0, engine.banks - 4)
+    products, of_head = (
+        _PRODUCTS[kind][min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
+        for kind in (config.cell, "lstm")
+    )
     folded = 0.7 * float(width.mean()) if groups > 1 else 0
     c_bits = config.cell_max.bit_length() + 1
     levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
     lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
-    head = geometry.head_lanes * (3 * products + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
+    head = geometry.head_lanes * (3 * of_head + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
     gated = 15 if config.cell == "lstm" else 0  # an LSTM's saturation and output gate
     cells = geometry.units * (gated + 6 * c_bits + levels + (5 * (groups > 1)))
     # In a stack, one more multiplexer in front of each trit of a scanner, an input of it for each layer.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trine_sw.errors import TrineError
-from trine_sw.gate_lanes import LANE_TRITS
+from trine_sw.gate_lanes import FED_ALONE, LANE_TRITS
 from trine_sw.model import ModelConfig
 
 __all__ = [
@@ -38,7 +38,7 @@ EMBEDDING_LATENCY = 1 + ROM_LATENCY
 _PLACES = ("board", "host")
 _BLOCK_RAMS = ("inferred", "ecp5", "ice40")
 #: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
-#: stand round the block RAMs of 36 lanes.
+#: stand round two block RAMs of each bank, or of a GRU one and a half.
 _UNITS_TOGETHER = 9
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
@@ -208,6 +208,11 @@ class Geometry:
         unit, gate = divmod(lane, 4)
         each = len(set(trits))
         return each * unit + trits[gate] if unit < self.units else lane - (4 - each) * self.units
+
+    @property
+    def shares_trits(self) -> bool:
+        """Whether lanes of a cell share a trit, so that they must know which columns are of whose."""
+        return bool(FED_ALONE[self.model.cell])
 
     @property
     def word_trits(self) -> int:

@@ -15,7 +15,8 @@ class ByteQueue(wiring.Component):
 
     Throughput: a byte every third cycle, at either end. For that both ``i.ready`` and whether there is a byte
     are registers, and no path is longer than a count of what is held: where the queue is placed, and how far
-    its parts are from each other, does not limit the clock. Latency: five cycles.
+    its parts are from each other, does not limit the clock. Latency: a byte that is put in cycle ``n`` is at
+    ``o`` in cycle ``n + 4`` if none waits before it.
 
     Parameters
     ----------
@@ -27,6 +28,8 @@ class ByteQueue(wiring.Component):
     i : In(stream of 8)
     o : Out(stream of 8)
     """
+
+    latency = 4
 
     def __init__(self, depth: int) -> None:
         if depth < 2 or depth & (depth - 1):
