@@ -37,19 +37,18 @@ def test_board_takes_another_head_of_the_host():
     assert wanted is not None and np.array_equal(board.step(3, ("logits",)).logits, wanted[0])
 
 
-def test_board_of_another_version():
+@pytest.mark.parametrize(
+    "told, message",
+    [
+        ({"version": 1}, "version 1 of the protocol, and this driver version 2"),
+        ({"receive_bytes": 3000}, "receive_bytes must be a power of two.*build its bitstream"),
+    ],
+)
+def test_board_of_another_version(told, message):
     transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
-    transport.board.info = replace(transport.board.info, version=1)
+    transport.board.info = replace(transport.board.info, **told)
     board = Board(lambda: transport, None, "the board", 1.0)
-    with pytest.raises(TrineError, match="version 1 of the protocol, and this driver version 2"):
-        board._begin()
-
-
-def test_board_with_buffers_of_another_kind():
-    transport = FaultyTransport(BoardModel(model_of(TRITS), default_engine(model_of(TRITS))))
-    transport.board.info = replace(transport.board.info, receive_bytes=3000)
-    board = Board(lambda: transport, None, "the board", 1.0)
-    with pytest.raises(TrineError, match="receive_bytes must be a power of two.*build its bitstream"):
+    with pytest.raises(TrineError, match=message):
         board._begin()
 
 
