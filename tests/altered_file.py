@@ -6,7 +6,7 @@ from safetensors.numpy import load, save
 
 from trine_sw.model import ModelConfig
 
-__all__ = ["CONFIG", "drop", "reshape", "retype", "rewritten", "set_entry", "set_metadata"]
+__all__ = ["CONFIG", "drop", "reshape", "retype", "rewrite", "rewritten", "set_entry", "set_metadata"]
 
 CONFIG = ModelConfig(
     hidden=6, embedding=3, vocab_size=4, cell_max=31, cell_shift=2, output_shift=1, head_levels=(0, 1, 3)
@@ -17,13 +17,18 @@ def rewritten(model, folder, alter):
     """Save a model in a folder, altered by a function of tensors and metadata; gives the path."""
     path = folder / "altered.trine"
     model.save(path)
+    rewrite(path, alter)
+    return path
+
+
+def rewrite(path, alter):
+    """Write a model's file anew with its tensors or metadata altered, without the digest."""
     data = path.read_bytes()
     tensors = {name: tensor.copy() for name, tensor in load(data).items()}
     metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     del metadata["digest"]
     alter(tensors, metadata)
     path.write_bytes(save(tensors, metadata))
-    return path
 
 
 def set_entry(name, index, value):

@@ -8,7 +8,8 @@ import urllib.error
 import click
 import numpy as np
 import pytest
-from safetensors.numpy import load, save
+from altered_file import rewrite
+from safetensors.numpy import save
 
 from trine_sw.backends import open_backend
 from trine_sw.cli import cli
@@ -52,16 +53,6 @@ def test_names_that_look_like_markup_are_shown_as_they_are(succeeds, model, tmp_
     succeeds("run", path, "--text", "[/] [bold]")
 
 
-def altered(model_path, alter):
-    """Write the model's file anew with its tensors or metadata altered, without the digest."""
-    data = model_path.read_bytes()
-    tensors = {name: tensor.copy() for name, tensor in load(data).items()}
-    metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-    del metadata["digest"]
-    alter(tensors, metadata)
-    model_path.write_bytes(save(tensors, metadata))
-
-
 def place(name, index, value):
     def alter(tensors, metadata):
         tensors[name][index] = value
@@ -79,7 +70,7 @@ def place(name, index, value):
     ],
 )
 def test_wrong_model_file(fails, model_path, alter, words):
-    altered(model_path, alter)
+    rewrite(model_path, alter)
     for command in (["info"], ["run", "--text", "!"], ["fit", "--board", "ulx3s"]):
         fails(command[0], model_path, *command[1:], saying=(str(model_path), words))
 

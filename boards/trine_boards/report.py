@@ -125,8 +125,7 @@ def _operations(
 ) -> tuple[float, float]:
     """Operations in a token, two a weight: of all weights, and of those in active columns."""
     config = model.config
-    # A GRU's candidate has a row for x's columns and another for h's.
-    gates, head = (3 if config.cell == "gru" else 4) * config.hidden, geometry.head_rows
+    gates, head = geometry.cell_trits * config.hidden, geometry.head_rows
     columns = sum(config.of_layer(number).columns for number in range(config.layers))
     dense = 2 * (gates * columns + head * config.hidden)
     of_layers = np.count_nonzero(h.reshape(len(tokens), config.layers, -1), axis=(0, 2)) / len(tokens)

@@ -202,12 +202,17 @@ class Geometry:
         """Lanes built."""
         return 4 * self.units + self.head_lanes
 
+    @property
+    def cell_trits(self) -> int:
+        """Trits of a cell in a column's word: as many as its weights in a column that can differ from 0."""
+        return len(set(LANE_TRITS[self.model.cell]))
+
     def word_trit(self, lane: int) -> int:
         """The trit of a column's word that a lane adds; two lanes of a GRU's cell share one."""
-        trits = LANE_TRITS[self.model.cell]
         unit, gate = divmod(lane, 4)
-        each = len(set(trits))
-        return each * unit + trits[gate] if unit < self.units else lane - (4 - each) * self.units
+        if unit < self.units:
+            return self.cell_trits * unit + LANE_TRITS[self.model.cell][gate]
+        return lane - (4 - self.cell_trits) * self.units
 
     @property
     def shares_trits(self) -> bool:

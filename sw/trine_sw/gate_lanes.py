@@ -17,7 +17,7 @@ import numpy.typing as npt
 from trine_sw.layer import Layer
 from trine_sw.model_config import ModelConfig
 
-__all__ = ["LANE_KINDS", "LANE_TRITS", "FED_ALONE", "gate_lanes"]
+__all__ = ["FED_ALONE", "LANE_KINDS", "LANE_TRITS", "gate_lanes"]
 
 LaneKind = Literal["switch", "keep", "trit"]
 #: How a lane's sum is compared: with hi alone, from lo and from hi on, down from lo and from hi on.
