@@ -98,8 +98,10 @@ class LogitStream(wiring.Component):
                 Mux(self.o.payload.last, (1 << (final_rows - (beats[-1] - 1) * ways)) - 1, (1 << ways) - 1)
             ),
         ]
+        # No enable for the counter: it would be the one LUT that the chain's, all over the chip, hang on.
+        m.d.sync += left.eq(left - transfer)
         with m.If(transfer):
-            m.d.sync += [chain.eq(chain >> (ways * self.width)), left.eq(left - 1)]
+            m.d.sync += chain.eq(chain >> (ways * self.width))
         with m.If(self.load):
             m.d.sync += [
                 chain.eq(self.sums.as_value()),

@@ -161,10 +161,12 @@ class Scanner(wiring.Component):
         room = Signal()
         m.d.comb += room.eq(~self.o.valid | self.o.ready)
         fetch = Signal()
-        m.d.comb += [
-            fetch.eq(unfetched & (~current_valid | (exhausted & room))),
-            self.idle.eq(~unfetched & ~current_valid),
-        ]
+        m.d.comb += fetch.eq(unfetched & (~current_valid | (exhausted & room)))
+        # A register: what is idle starts the next load, in all banks, and that comes late enough. It is
+        # always ~unfetched & ~current_valid.
+        idle = Signal(init=1)
+        m.d.comb += self.idle.eq(idle)
+        m.d.sync += idle.eq(~start & ~unfetched & (~current_valid | (exhausted & room)))
 
         with m.If(current_valid & room):
             m.d.sync += current.eq(current & ~lowest)

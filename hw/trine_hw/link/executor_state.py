@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib.memory import Memory
 
 from trine_hw.core import Core
 from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.record_writer import KeptCell, WantFlags
-from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason, Want
+from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
 
 __all__ = ["ExecutorState"]
@@ -40,7 +40,7 @@ class ExecutorState:
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
     kept : the reply goes to the slot of its sequence number
-    used, record_bytes : bytes of the reply's payload so far, and of a token's record
+    used : bytes that the records of the items so far will have
     cell, stored : a cell's number, and two cycles later the cell as it is kept
     cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
     write_cell, written_cell : puts a cell at ``cell`` into the state that is kept
@@ -69,7 +69,6 @@ class ExecutorState:
         self.reason = Signal(Reason.HALTED.bit_length())
         self.refused, self.kept = Signal(), Signal()
         self.used = Signal(range(2 * link.slot_bytes))
-        self.record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
         self.cell = Signal(range(max(cells, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
         # What has one port and nothing in it at first goes to an iCE40UP's single-port RAM.
@@ -116,6 +115,15 @@ class ExecutorState:
         ]
 
     # -- small actions, each within a state ----------------------------------------------------------------
+
+    def settled(self, m: Module, condition: ValueLike, name: str) -> Signal:
+        """A condition of what stands still, in a register: right a cycle after its last change.
+
+        A state that looks at many of them is slow if it makes them too.
+        """
+        verdict = Signal(name=name)
+        m.d.sync += verdict.eq(condition)
+        return verdict
 
     def refuse(self, m: Module, reason: Reason) -> None:
         """The reply to this frame says no."""

@@ -38,8 +38,8 @@ class ItemReader(wiring.Component):
     Contract: the bytes at ``i``, up to the one with ``last``, give one :class:`Item` for each
     ``codec.item_bytes`` of them, and a partial one for a rest. ``clear`` forgets what has been assembled.
 
-    Latency: a cycle after its last byte for a token; a byte of trits takes 11 cycles to unpack, by taking
-    3**k from it until it is less. Area: about 40 LUT4 and the item's flip-flops.
+    Latency: a cycle after its last byte for a token; a byte of trits takes up to 33 cycles to unpack, by
+    taking 3**k from it until it is less. Area: about 40 LUT4 and the item's flip-flops.
 
     Parameters
     ----------
@@ -110,6 +110,7 @@ class ItemReader(wiring.Component):
         wrong, last = Signal(), Signal()
         shift = Signal()  # a register, since all of a wide vector waits for it
         weight = Signal(8)
+        difference = Signal(9)  # rest - weight, and whether that is negative
         trit = Signal(2)
         m.d.comb += [
             weight.eq(Array([Const(3**k, 8) for k in range(TRITS_PER_BYTE)])[place]),
@@ -129,10 +130,16 @@ class ItemReader(wiring.Component):
                         place.eq(TRITS_PER_BYTE - 1),
                         digit.eq(0),
                     ]
-                    m.next = "Digit"
+                    m.next = "Subtract"
+            with m.State("Subtract"):  # a cycle of its own: what becomes of it follows in the next
+                m.d.sync += difference.eq(rest - weight)
+                m.next = "Digit"
+                with m.If(self.clear):
+                    m.next = "Byte"
             with m.State("Digit"):
-                with m.If((rest >= weight) & (digit != 2)):
-                    m.d.sync += [rest.eq(rest - weight), digit.eq(digit + 1)]
+                m.next = "Subtract"
+                with m.If(~difference[-1] & (digit != 2)):
+                    m.d.sync += [rest.eq(difference), digit.eq(digit + 1)]
                 with m.Else():
                     m.d.sync += [trits.eq(Cat(trit, trits)), digit.eq(0), place.eq(place - 1)]
                     with m.If(place == 0):

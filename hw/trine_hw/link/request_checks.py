@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
 
 from trine_hw.link.executor_state import ExecutorState
+from trine_hw.link.record_writer import WantFlags
 from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Reason, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES
 from trine_sw.sampler import TAU_BITS
@@ -17,37 +18,26 @@ def argument_states(m: Module, s: ExecutorState) -> None:
     ports = s.ports
     length, items = s.length, s.codec.token_bytes
     wanted = Signal(range(GENERATE_BYTES + 1))  # argument bytes before items
-    fits = Signal()
+    before_items: ValueLike = 0
+    fits: ValueLike = length == 0
+    for command, size, fitting in (
+        (Command.OPEN, 1, length == 1),
+        (Command.STEP, 1, length != 0),
+        (Command.GENERATE, GENERATE_BYTES, length == GENERATE_BYTES + items),
+        (Command.READ, 4, length == 4),
+        (Command.WRITE, 2, (length >= 2 + CELL_BYTES) & ~length[0]),
+    ):
+        before_items = Mux(s.code == command, size, before_items)
+        fits = Mux(s.code == command, fitting, fits)
+    m.d.sync += wanted.eq(before_items)
+    misfit, unknown = s.settled(m, ~fits, "misfit"), s.settled(m, s.code > max(Command), "unknown")
     with m.State("Length"):
         m.next = "Arguments"
-        with m.Switch(s.code):
-            with m.Case(Command.OPEN):
-                m.d.comb += fits.eq(length == 1)
-            with m.Case(Command.STEP):
-                m.d.comb += fits.eq(length != 0)
-            with m.Case(Command.GENERATE):
-                m.d.comb += fits.eq(length == GENERATE_BYTES + items)
-            with m.Case(Command.READ):
-                m.d.comb += fits.eq(length == 4)
-            with m.Case(Command.WRITE):
-                m.d.comb += fits.eq((length >= 2 + CELL_BYTES) & ~length[0])
-            with m.Default():
-                m.d.comb += fits.eq(length == 0)
-        with m.If(~fits):
+        with m.If(misfit):
             s.refuse(m, Reason.LENGTH)
-        with m.If(s.code > max(Command)):
+        with m.If(unknown):
             s.refuse(m, Reason.COMMAND)
     with m.State("Arguments"):
-        with m.Switch(s.code):
-            for command, size in (
-                (Command.OPEN, 1),
-                (Command.STEP, 1),
-                (Command.GENERATE, GENERATE_BYTES),
-                (Command.READ, 4),
-                (Command.WRITE, 2),
-            ):
-                with m.Case(command):
-                    m.d.comb += wanted.eq(size)
         with m.If(s.count == wanted):
             m.d.sync += s.count.eq(0)
             m.next = "End"
@@ -68,18 +58,35 @@ def value_states(m: Module, s: ExecutorState) -> None:
     able = info.embedding_on_board and info.head_on_board
     end = Signal(17)  # the cell behind the last one that READ or WRITE names
     flags = s.arguments[-8:]
-    with m.State("End"):  # a cycle of its own: its comparison follows in the next
+    head_flags = flags[3:5].any()
+    unable = 0 if info.head_on_board else head_flags
+    room = (s.link.max_payload - 4) // CELL_BYTES
+    other_version = s.settled(m, s.arguments[-8:] != PROTOCOL_VERSION, "other_version")
+    no_session = s.settled(m, (s.frame_session == 0) | (s.frame_session == s.ended), "no_session")
+    new_session = s.settled(m, s.frame_session != s.session, "new_session")
+    bad_flags = s.settled(m, flags[5:].any() | (flags[0] & flags[1]) | unable, "bad_flags")
+    bare = s.settled(m, s.length == 1, "bare")
+    unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
+    bad_choices = s.settled(m, unmakable if able else 1, "bad_choices")
+    unfinished = s.settled(m, s.written != 0, "unfinished")
+    no_cells = s.settled(m, second16 == 0, "no_cells")
+    many_cells = s.settled(m, second16 > room, "many_cells")
+    elsewhere = s.settled(m, (second16 != 0) & (second16 != s.written), "elsewhere")
+    beyond = s.settled(m, end > info.cells, "beyond")
+    with m.State("End"):  # a cycle of its own, and one for its comparison
         m.d.sync += end.eq(second16 + Mux(s.code == Command.READ, first16, (s.length - 2) >> 1))
+        m.next = "Beyond"
+    with m.State("Beyond"):
         m.next = "Check"
     with m.State("Check"):
         m.next = "Reply"
         with m.Switch(s.code):
             with m.Case(Command.OPEN):
-                with m.If(s.arguments[-8:] != PROTOCOL_VERSION):
+                with m.If(other_version):
                     s.refuse(m, Reason.VERSION)
-                with m.Elif((s.frame_session == 0) | (s.frame_session == s.ended)):
+                with m.Elif(no_session):
                     s.refuse(m, Reason.SESSION)
-                with m.Elif(s.frame_session != s.session):
+                with m.Elif(new_session):
                     m.d.sync += [
                         s.ended.eq(s.session),
                         s.session.eq(s.frame_session),
@@ -91,13 +98,12 @@ def value_states(m: Module, s: ExecutorState) -> None:
             with m.Case(Command.RESUME):
                 m.d.sync += s.halted.eq(0)
             with m.Case(Command.STEP):
-                head = flags[3:5].any() if info.head_on_board else 0
-                unable = 0 if info.head_on_board else flags[3:5].any()
+                head = head_flags if info.head_on_board else 0
                 m.d.sync += [s.want.as_value().eq(flags), ports.record_head.eq(head)]
                 m.next = "Check items"
-                with m.If(flags[5:].any() | (flags[0] & flags[1]) | unable):
+                with m.If(bad_flags):
                     s.refuse(m, Reason.VALUE)
-                with m.Elif(s.length == 1):
+                with m.Elif(bare):
                     s.refuse(m, Reason.LENGTH)
             with m.Case(Command.GENERATE):
                 m.d.sync += [
@@ -106,23 +112,21 @@ def value_states(m: Module, s: ExecutorState) -> None:
                     s.left.eq(s.choices),
                 ]
                 m.next = "Check items"
-                wrong = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
-                with m.If(wrong if able else 1):
+                with m.If(bad_choices):
                     s.refuse(m, Reason.VALUE)
             with m.Case(Command.READ):
                 m.d.sync += [s.cell.eq(first16), s.left.eq(second16)]
-                room = (s.link.max_payload - 4) // CELL_BYTES
-                with m.If(s.written != 0):
+                with m.If(unfinished):
                     s.refuse(m, Reason.STATE)
-                with m.Elif((second16 == 0) | (end > info.cells)):
+                with m.Elif(no_cells | beyond):
                     s.refuse(m, Reason.VALUE)
-                with m.Elif(second16 > room):
+                with m.Elif(many_cells):
                     s.refuse(m, Reason.ROOM)
             with m.Case(Command.WRITE):
                 m.next = "Check cells"
-                with m.If((second16 != 0) & (second16 != s.written)):
+                with m.If(elsewhere):
                     s.refuse(m, Reason.STATE)
-                with m.Elif(end > info.cells):
+                with m.Elif(beyond):
                     s.refuse(m, Reason.VALUE)
 
 
@@ -130,24 +134,33 @@ def item_check_states(m: Module, s: ExecutorState) -> None:
     """All items are looked at before the first is applied."""
     ports = s.ports
     codec, item = s.codec, ports.items.payload
-    sizes = [(s.want[str(flag.name).lower()], codec.sizes[flag]) for flag in Want]
-    m.d.sync += s.record_bytes.eq(sum(Mux(wanted, size, 0) for wanted, size in sizes))
+    # From the flags among the arguments, which came four cycles before the checks: so each of these three
+    # registers is right when the first item comes, and again when the next one does.
+    flags = WantFlags()(s.arguments[-8:][: len(Want)])
+    record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
+    after = Signal.like(s.used)
+    sizes = [(flags[str(flag.name).lower()], codec.sizes[flag]) for flag in Want]
+    m.d.sync += [
+        record_bytes.eq(sum(Mux(wanted, size, 0) for wanted, size in sizes)),
+        after.eq(s.used + record_bytes),
+    ]
+    no_room = s.settled(m, after > s.link.max_payload, "no_room")
+    many_choices = s.settled(m, s.choices > s.link.max_payload // codec.token_bytes, "many_choices")
     wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
     with m.State("Check items"):
         s.items_from_bytes(m)
-        # The record's size is known a cycle after ``want``: long before the first item.
         with m.If(ports.items.valid):
             m.d.comb += ports.items.ready.eq(1)
-            m.d.sync += [s.used.eq(s.used + s.record_bytes), s.token.eq(item.value)]
+            m.d.sync += [s.used.eq(after), s.token.eq(item.value)]
             with m.If(item.wrong):
                 s.refuse(m, wrong)
             with m.Elif(item.partial):
                 s.refuse(m, Reason.LENGTH)
             with m.Elif(s.code == Command.GENERATE):
                 m.next = "Reply"
-                with m.If(s.choices > s.link.max_payload // codec.token_bytes):
+                with m.If(many_choices):
                     s.refuse(m, Reason.ROOM)
-            with m.Elif(s.used + s.record_bytes > s.link.max_payload):
+            with m.Elif(no_room):
                 s.refuse(m, Reason.ROOM)
             with m.Elif(item.last):
                 m.next = "Reply"
@@ -159,8 +172,10 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
     info, byte = s.codec.info, ports.bytes.payload
     c, second, magnitude = s.cell_c, s.second, Signal(8)
     h = byte.byte.as_signed()
-    active = (magnitude >> info.output_shift) != 0
-    m.d.comb += magnitude.eq(Mux(c < 0, -c, c))
+    m.d.sync += magnitude.eq(Mux(c < 0, -c, c))
+    # Of a cell's c alone: its h comes four cycles later.
+    bad_c = s.settled(m, magnitude > info.cell_max, "bad_c")
+    active = s.settled(m, (magnitude >> info.output_shift) != 0, "active_c")
     bad_h = h != Mux(active, Mux(c < 0, -1, 1), 0)
     if s.core.model.config.cell == "lstm":
         bad_h &= h != 0
@@ -168,7 +183,7 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):
             m.d.sync += [second.eq(~second), c.eq(byte.byte)]
-            with m.If(second & ((magnitude > info.cell_max) | bad_h)):
+            with m.If(second & (bad_c | bad_h)):
                 m.d.sync += second.eq(0)
                 s.refuse(m, Reason.VALUE)
             with m.Elif(byte.last):

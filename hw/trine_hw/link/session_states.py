@@ -47,21 +47,28 @@ def frame_states(m: Module, s: ExecutorState) -> None:
                 m.d.sync += s.count.eq(0)
                 m.next = "Age"
     age = Signal(16)
+    opening = s.settled(m, (s.code == Command.INFO) | (s.code == Command.OPEN), "opening")
+    foreign = s.settled(m, (s.session == 0) | (s.frame_session != s.session), "foreign")
+    due = s.settled(m, s.sequence == s.expected, "due")
+    barred = s.settled(m, s.halted & (s.code != Command.RESUME), "barred")
+    repeated = s.settled(m, age < s.cached, "repeated")
     with m.State("Age"):  # a cycle of its own: the comparison follows in the next
         m.d.sync += age.eq(s.expected - s.sequence - 1)
+        m.next = "Compare"
+    with m.State("Compare"):  # and this one is the comparison's
         m.next = "Sequence"
     with m.State("Sequence"):
         m.d.comb += ports.slot.eq(s.sequence[: (window - 1).bit_length()])
-        with m.If((s.code == Command.INFO) | (s.code == Command.OPEN)):
+        with m.If(opening):
             m.next = "Length"
-        with m.Elif((s.session == 0) | (s.frame_session != s.session)):
+        with m.Elif(foreign):
             s.refuse(m, Reason.SESSION)
-        with m.Elif(s.sequence == s.expected):
+        with m.Elif(due):
             m.d.sync += s.kept.eq(1)
             m.next = "Length"
-            with m.If(s.halted & (s.code != Command.RESUME)):
+            with m.If(barred):
                 s.refuse(m, Reason.HALTED)
-        with m.Elif(age < s.cached):
+        with m.Elif(repeated):
             m.d.comb += [s.events["repeats"].eq(1), ports.slot_send.eq(1)]
             m.next = "Drop"
         with m.Else():
