@@ -50,6 +50,18 @@ def test_alpha_is_the_best_scale():
     torch.testing.assert_close((row_scale(weight, values, "norm") * values).norm(dim=1), torch.ones(4))
 
 
+def test_a_row_in_another_order_has_the_same_threshold_and_scale():
+    """As on another device, which sums in another order."""
+    torch.manual_seed(0)
+    weight, order = torch.randn(2000, 300), torch.randperm(300)
+    trits = ttq(weight)
+    assert (ttq(weight[:, order]) == trits[:, order]).all()
+    for scale in ("alpha", "norm"):
+        assert (row_scale(weight[:, order], trits[:, order], scale) == row_scale(weight, trits, scale)).all()
+    counts = trits.abs().sum(dim=-1, keepdim=True).double()
+    assert (row_scale(weight, trits, "norm") == (1 / counts.sqrt()).float()).all()
+
+
 @pytest.mark.parametrize("value", [-0.8, -0.2, 0.0, 0.5])
 def test_bernoulli_has_the_value_as_its_mean(value):
     drawn = btq(torch.full((20_000,), value), True, torch.Generator().manual_seed(3))

@@ -44,10 +44,14 @@ def test_scanner_neither_loses_nor_repeats(size: int, magnitude_bits: int, depth
         ("current.eq(current & ~lowest)", "current.eq(current)"),
         ("unfetched.eq(rest.any())", "unfetched.eq(0)"),
         ("next_word.eq(first(rest))", "next_word.eq(first(pending))"),
-        ("(exhausted & room))", "exhausted)"),
+        (
+            "fetch.eq(unfetched & (~current_valid | (exhausted & room)))",
+            "fetch.eq(unfetched & (~current_valid | exhausted))",
+        ),
+        ("idle.eq(~start & ~unfetched", "idle.eq(~unfetched"),
         ("entry.final.eq(exhausted & ~unfetched)", "entry.final.eq(exhausted)"),
     ],
-    ids=["repeats", "loses a word", "repeats a word", "loses under a stall", "ends early"],
+    ids=["repeats", "loses a word", "repeats a word", "loses under a stall", "idle too soon", "ends early"],
 )
 def test_scanner_s_proof_finds_a_fault(right: str, wrong: str) -> None:
     assert not scanner_holds(broken(Scanner, right, wrong), 9, 0, 9)

@@ -46,7 +46,7 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, threshold: Tensor | None = N
     """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
 
     Or where it is above ``threshold``, the same for all rows. The gradient goes straight through to
-    ``weight``.
+    ``weight``. The mean is summed in float64, so that its float32 is the same in any order, on any device.
 
     >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
     tensor([[ 1., -0.,  0., -1.],
@@ -57,7 +57,8 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, threshold: Tensor | None = N
     """
     with torch.no_grad():
         if threshold is None:
-            threshold = factor * weight.abs().mean(dim=-1, keepdim=True)
+            mean = weight.abs().mean(dim=-1, keepdim=True, dtype=torch.float64)
+            threshold = factor * mean.to(weight.dtype)
         trits = weight.sign() * (weight.abs() > threshold)
     return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
 
@@ -77,16 +78,18 @@ def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:
 
     ``"alpha"``: the mean magnitude of the weights that are not quantised to 0, which makes alpha * trits the
     nearest to the row. ``"norm"``: 1 / norm(trits), so that every row has length 1 (weight normalisation).
+    Computed in float64, as ``ttq``'s mean is: float32's own reciprocal root differs between devices.
 
     >>> w = torch.tensor([[0.9, -0.2, 0.1, -1.0]])
     >>> row_scale(w, ttq(w), "alpha"), row_scale(w, ttq(w), "norm")
     (tensor([[0.9500]]), tensor([[0.7071]]))
     """
     with torch.no_grad():
-        count = trits.abs().sum(dim=-1, keepdim=True).clamp_min(1)
+        count = trits.abs().sum(dim=-1, keepdim=True, dtype=torch.float64).clamp_min(1)
         if scale == "alpha":
-            return (weight.abs() * trits.abs()).sum(dim=-1, keepdim=True) / count
-        return count.rsqrt()
+            total = (weight.abs() * trits.abs()).sum(dim=-1, keepdim=True, dtype=torch.float64)
+            return (total / count).to(weight.dtype)
+        return count.rsqrt().to(weight.dtype)
 
 
 def btq(value: Tensor, bernoulli: bool = False, generator: torch.Generator | None = None) -> Tensor:
