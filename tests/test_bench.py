@@ -69,6 +69,24 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
     assert {each["name"] for each in found["anchors"]} >= {"Spartus", "EdgeDRNN", "ternfpga"}
 
 
+def test_a_gru_is_compared_with_grus(succeeds, tmp_path) -> None:
+    """Its cell has three weights in a column, and the popcount kernel does not know it."""
+    path = tmp_path / "gru.trine"
+    random_model(ModelConfig(cell="gru", hidden=24, embedding=20, vocab_size=9), seed=1).save(path)
+    found = json.loads(succeeds("bench", path, "--reports", tmp_path, "--seconds", 0.01, "--json"))
+    rows = {row["name"]: row for row in found["rows"]}
+    assert "an LSTM" in rows.pop("popcount on bit planes, C")["note"]
+    assert [name for name in rows if "GRU" in name] == [
+        "PyTorch nn.GRU, float32",
+        "PyTorch nn.GRU, int8 dynamic",
+        "ONNX Runtime GRU, float32",
+        "ONNX Runtime GRU, int8 dynamic",
+    ]
+    for name, row in rows.items():
+        if row["us"] and "GRU" in name:
+            assert row["dense_gops"] == pytest.approx(2 * 72 * 44 * row["tokens_per_s"] / 1e9)
+
+
 def test_bench_refuses(fails, small, tmp_path, monkeypatch) -> None:
     (tmp_path / "b-small.json").write_text("{}")
     fails("bench", small, "--seconds", 0, saying="--seconds must be above 0, not 0")

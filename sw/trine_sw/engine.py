@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trine_sw.errors import TrineError
-from trine_sw.gate_lanes import FED_ALONE, LANE_TRITS
+from trine_sw.gate_lanes import FED_ALONE, LANE_TRITS, cell_trits
 from trine_sw.model import ModelConfig
 
 __all__ = [
@@ -204,8 +204,8 @@ class Geometry:
 
     @property
     def cell_trits(self) -> int:
-        """Trits of a cell in a column's word: as many as its weights in a column that can differ from 0."""
-        return len(set(LANE_TRITS[self.model.cell]))
+        """Trits of a cell in a column's word: :func:`trine_sw.gate_lanes.cell_trits`."""
+        return cell_trits(self.model.cell)
 
     def word_trit(self, lane: int) -> int:
         """The trit of a column's word that a lane adds; two lanes of a GRU's cell share one."""

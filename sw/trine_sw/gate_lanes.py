@@ -17,7 +17,7 @@ import numpy.typing as npt
 from trine_sw.layer import Layer
 from trine_sw.model_config import ModelConfig
 
-__all__ = ["FED_ALONE", "LANE_KINDS", "LANE_TRITS", "gate_lanes"]
+__all__ = ["FED_ALONE", "LANE_KINDS", "LANE_TRITS", "cell_trits", "gate_lanes"]
 
 LaneKind = Literal["switch", "keep", "trit"]
 #: How a lane's sum is compared: with hi alone, from lo and from hi on, down from lo and from hi on.
@@ -29,6 +29,11 @@ LANE_KINDS: dict[str, tuple[LaneKind, ...]] = {
 LANE_TRITS: dict[str, tuple[int, ...]] = {"lstm": (0, 1, 2, 3), "gru": (0, 1, 2, 2)}
 #: The lanes of a cell that add it only where the column is of what the layer is fed with.
 FED_ALONE: dict[str, frozenset[int]] = {"lstm": frozenset(), "gru": frozenset({3})}
+
+
+def cell_trits(cell: str) -> int:
+    """Trits of a cell in a column's word: as many as its weights in a column that can differ from 0."""
+    return len(set(LANE_TRITS[cell]))
 
 
 def gate_lanes(layer: Layer, config: ModelConfig) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:

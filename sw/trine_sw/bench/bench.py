@@ -16,6 +16,7 @@ from trine_sw.bench.anchors import ANCHORS, Anchor
 from trine_sw.bench.cpu import measure_cpu
 from trine_sw.bench.sweeps import Point, sweep_engine, sweep_hidden
 from trine_sw.errors import TrineError
+from trine_sw.gate_lanes import cell_trits
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 
@@ -135,8 +136,8 @@ def run_bench(
         tokens = np.random.default_rng(1).integers(0, config.vocab_size, _TOKENS)
     active_x = float(np.count_nonzero(model.embedding_weight[tokens])) / len(tokens)
     active_h = float(np.count_nonzero(Golden(model).run(tokens, logits=False).h)) / len(tokens)
-    dense = 2.0 * config.rows * config.columns
-    effective = 2.0 * config.rows * (active_x + active_h)
+    of_column = 2.0 * cell_trits(config.cell) * config.hidden
+    dense, effective = of_column * config.columns, of_column * (active_x + active_h)
     rows = _engines(reports, path)
     tell("this CPU")
     for each in measure_cpu(model, tokens, seconds):

@@ -36,12 +36,13 @@ def measure_cpu(model: Model, tokens: npt.NDArray[np.int64], seconds: float = 1.
     """
     assert model.embedding_weight is not None
     x = model.embedding_weight[tokens]
+    cell = model.config.cell.upper()
     for name, prepare in (
         ("popcount on bit planes, C", _popcount),
-        ("PyTorch nn.LSTM, float32", _torch),
-        ("PyTorch nn.LSTM, int8 dynamic", _torch_int8),
-        ("ONNX Runtime LSTM, float32", _onnx),
-        ("ONNX Runtime LSTM, int8 dynamic", _onnx_int8),
+        (f"PyTorch nn.{cell}, float32", _torch),
+        (f"PyTorch nn.{cell}, int8 dynamic", _torch_int8),
+        (f"ONNX Runtime {cell}, float32", _onnx),
+        (f"ONNX Runtime {cell}, int8 dynamic", _onnx_int8),
     ):
         try:
             run = prepare(model, x)
@@ -79,8 +80,7 @@ def _torch(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
     import torch
 
     torch.set_num_threads(1)
-    lstm = torch.nn.LSTM(model.config.embedding, model.config.hidden).eval()
-    return _torch_run(lstm, x)
+    return _torch_run(_torch_layer(model), x)
 
 
 def _torch_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
@@ -89,36 +89,47 @@ def _torch_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
     import torch
 
     torch.set_num_threads(1)
-    lstm = torch.nn.LSTM(model.config.embedding, model.config.hidden).eval()
+    layer = _torch_layer(model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a deprecation, whose successor has no LSTM
-        quantised = torch.ao.quantization.quantize_dynamic(lstm, {torch.nn.LSTM}, torch.qint8)
+        warnings.simplefilter("ignore")  # a deprecation, whose successor has neither
+        quantised = torch.ao.quantization.quantize_dynamic(layer, {type(layer)}, torch.qint8)
     return _torch_run(quantised, x)
 
 
-def _torch_run(lstm, x: npt.NDArray[np.int8]) -> Callable[[], object]:
+def _torch_layer(model: Model):
+    """``nn.LSTM`` or ``nn.GRU`` of the model's size, with random weights."""
+    from torch import nn
+
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU}[model.config.cell]
+    return kind(model.config.embedding, model.config.hidden).eval()
+
+
+def _torch_run(layer, x: npt.NDArray[np.int8]) -> Callable[[], object]:
     import torch
 
     given = torch.from_numpy(x.astype(np.float32))[:, None]
 
     def run() -> object:
         with torch.inference_mode():
-            return lstm(given)
+            return layer(given)
 
     return run
 
 
 def _onnx_file(model: Model) -> bytes:
-    """An LSTM operator with random weights, as a model."""
+    """An LSTM or GRU operator with random weights, as a model."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     size, inputs = model.config.hidden, model.config.embedding
-    rng = np.random.default_rng(1)
+    cell, rng = model.config.cell, np.random.default_rng(1)
+    rows = {"lstm": 4, "gru": 3}[cell] * size
     weights = [
         numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32) / size**0.5, name)
-        for name, shape in (("w", (1, 4 * size, inputs)), ("r", (1, 4 * size, size)), ("b", (1, 8 * size)))
+        for name, shape in (("w", (1, rows, inputs)), ("r", (1, rows, size)), ("b", (1, 2 * rows)))
     ]
-    node = helper.make_node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=size)
+    # A GRU's r is applied behind the matrix, as by nn.GRU.
+    options = {"linear_before_reset": 1} if cell == "gru" else {}
+    node = helper.make_node(cell.upper(), ["x", "w", "r", "b"], ["y"], hidden_size=size, **options)
     graph = helper.make_graph(
         [node],
         "layer",
