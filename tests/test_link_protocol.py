@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from trine_sw.backends import default_engine
 from trine_sw.engine import EngineConfig
+from trine_sw.link.board_info import Info, board_info, level_values
 from trine_sw.link.protocol import Frame, LinkConfig, Splitter, decode, encode, encoded_size
-from trine_sw.link.records import Codec, Info, board_info, level_values
+from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 

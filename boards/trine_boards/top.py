@@ -9,7 +9,8 @@ from trine_boards.board import Board
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
-from trine_sw.link.records import board_info, link_for
+from trine_sw.link.board_info import board_info
+from trine_sw.link.records import link_for
 from trine_sw.model import Model
 
 __all__ = ["BoardTop"]

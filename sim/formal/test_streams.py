@@ -31,8 +31,9 @@ from trine_hw.state_scanner import StateScanner
 from trine_hw.stream_register import StreamRegister
 from trine_hw.token_source import TokenSource
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import Codec, board_info
+from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 

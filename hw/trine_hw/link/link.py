@@ -16,8 +16,9 @@ from trine_hw.link.record_writer import RecordWriter
 from trine_hw.link.reply_slots import ReplySlots
 from trine_hw.stream_register import StreamRegister
 from trine_sw.engine import EngineConfig
+from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import Codec, board_info
+from trine_sw.link.records import Codec
 from trine_sw.model import Model
 
 __all__ = ["Link"]

@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from trine_hw.cells import CellState, level_bits
 from trine_hw.core import Core
+from trine_sw.link.board_info import level_values
 from trine_sw.link.protocol import Want
-from trine_sw.link.records import Codec, level_values
+from trine_sw.link.records import Codec
 from trine_sw.trits import TRITS_PER_BYTE
 
 __all__ = ["KeptCell", "RecordWriter", "WantFlags"]

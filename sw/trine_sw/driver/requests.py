@@ -16,16 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from trine_sw.driver.exchange import Request
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.link.board_info import Info, level_values
 from trine_sw.link.protocol import Command, Want
-from trine_sw.link.records import (
-    CELL_BYTES,
-    GENERATE_BYTES,
-    Codec,
-    Counters,
-    Info,
-    impossible_cells,
-    level_values,
-)
+from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
 from trine_sw.model import Model
 from trine_sw.sampler import STATE_SEED_0, Sampler, seed_state, tau_code
 from trine_sw.trits import pack, unpack

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden, State
+from trine_sw.link.board_info import board_info, level_values
 from trine_sw.link.items import Refusal, read_items
 from trine_sw.link.protocol import (
     BAD_FRAME,
@@ -26,15 +27,7 @@ from trine_sw.link.protocol import (
     encode,
     refusal_payload,
 )
-from trine_sw.link.records import (
-    CELL_BYTES,
-    COUNTERS,
-    GENERATE_BYTES,
-    Codec,
-    board_info,
-    impossible_cells,
-    level_values,
-)
+from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells
 from trine_sw.model import Model
 from trine_sw.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
 from trine_sw.timing import TimingModel

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from trine_sw.errors import TrineError
+from trine_sw.link.board_info import Info
 from trine_sw.link.pacing import PayloadLimit, RetryTimeout
 from trine_sw.link.protocol import (
     BAD_FRAME,
@@ -24,7 +25,6 @@ from trine_sw.link.protocol import (
     decode,
     encode,
 )
-from trine_sw.link.records import Info
 
 __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 

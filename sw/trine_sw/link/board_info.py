@@ -1,0 +1,135 @@
+"""What a board says of itself: the reply to INFO and OPEN."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, fields
+
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
+from trine_sw.model import Model, ModelConfig
+from trine_sw.placement import place
+
+__all__ = ["INFO_BYTES", "Info", "board_info", "level_values", "u_bits"]
+
+_INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIId")
+INFO_BYTES = _INFO.size
+
+
+def level_values(model: ModelConfig) -> tuple[int, ...]:
+    """The distinct levels of the head that are not 0, rising: u is the sign of h and one of these."""
+    return tuple(sorted(set(model.head_levels[1:])))
+
+
+def u_bits(model: ModelConfig) -> int:
+    """Bits of an entry of u on the wire: a signed position in :func:`level_values`; 0 where u is h's trit."""
+    count = len(level_values(model))
+    return 0 if count == 1 else (2 * count).bit_length()
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a board says of itself: the reply to INFO and OPEN.
+
+    Members
+    -------
+    version : of the protocol
+    digest : of the model, :meth:`trine_sw.model.Model.board_digest`
+    hidden, layers, embedding, vocab_size : the model's sizes
+    lanes, banks, groups : the engine's
+    ways : logits that leave the head in a cycle
+    embedding_on_board, head_on_board : what the engine keeps
+    cell_max, output_shift : the model's
+    u_bits : of an entry of u on the wire; 0: a trit
+    logit_bits : of a logit; 0 without a head
+    window, slot_bytes, receive_bytes : of :class:`trine_sw.link.protocol.LinkConfig`
+    clock_hz, baud : of the engine and of the line; 0 where there is none
+    head_scale : real logits are this times the integer ones; 0 without a head
+    """
+
+    version: int
+    digest: bytes
+    hidden: int
+    layers: int
+    embedding: int
+    vocab_size: int
+    lanes: int
+    banks: int
+    groups: int
+    ways: int
+    embedding_on_board: bool
+    head_on_board: bool
+    cell_max: int
+    output_shift: int
+    u_bits: int
+    logit_bits: int
+    window: int
+    slot_bytes: int
+    receive_bytes: int
+    clock_hz: int
+    baud: int
+    head_scale: float
+
+    def pack(self) -> bytes:
+        """The payload of a reply."""
+        return _INFO.pack(*(getattr(self, entry.name) for entry in fields(self)))
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Info:
+        """From a reply's payload. Raises :exc:`TrineError` for another version or another form."""
+        if payload and payload[0] != PROTOCOL_VERSION:
+            raise TrineError(
+                f"the board speaks version {payload[0]} of the protocol, and this driver version "
+                f"{PROTOCOL_VERSION}: build its bitstream with this version of Trine"
+            )
+        if len(payload) != INFO_BYTES:
+            raise TrineError(f"the board's description is {len(payload)} bytes long, not {INFO_BYTES}")
+        return cls(*_INFO.unpack(payload))
+
+    @property
+    def cells(self) -> int:
+        """Cells of all layers, the first layer's first."""
+        return self.layers * self.hidden
+
+    @property
+    def link(self) -> LinkConfig:
+        """The board's buffers. Raises :exc:`TrineError` where they are none of this version's."""
+        try:
+            return LinkConfig(self.window, self.slot_bytes, self.receive_bytes)
+        except ValueError as error:
+            hint = "build its bitstream with this version of Trine"
+            raise TrineError(f"the board's buffers are not right ({error}): {hint}") from None
+
+
+def board_info(
+    model: Model, engine: EngineConfig, link: LinkConfig, *, clock_hz: float = 0, baud: float = 0
+) -> Info:
+    """What a board with this model, engine and link says of itself."""
+    placement = place(model, engine)
+    geometry = placement.geometry
+    config = model.config
+    return Info(
+        version=PROTOCOL_VERSION,
+        digest=model.board_digest(embedding=engine.embedding == "board", head=engine.head == "board"),
+        hidden=config.hidden,
+        layers=config.layers,
+        embedding=config.embedding,
+        vocab_size=config.vocab_size,
+        lanes=geometry.lanes,
+        banks=engine.banks,
+        groups=geometry.groups,
+        ways=engine.sampler_ways,
+        embedding_on_board=engine.embedding == "board",
+        head_on_board=engine.head == "board",
+        cell_max=config.cell_max,
+        output_shift=config.output_shift,
+        u_bits=u_bits(config),
+        logit_bits=placement.logit_width,
+        window=link.window,
+        slot_bytes=link.slot_bytes,
+        receive_bytes=link.receive_bytes,
+        clock_hz=round(clock_hz),
+        baud=round(baud),
+        head_scale=float(model.head_scale or 0) if engine.head == "board" else 0.0,
+    )
