@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -82,9 +83,12 @@ def test_a_gru_is_compared_with_grus(succeeds, tmp_path) -> None:
         "ONNX Runtime GRU, float32",
         "ONNX Runtime GRU, int8 dynamic",
     ]
-    for name, row in rows.items():
-        if row["us"] and "GRU" in name:
-            assert row["dense_gops"] == pytest.approx(2 * 72 * 44 * row["tokens_per_s"] / 1e9)
+    assert rows["ONNX Runtime GRU, int8 dynamic"]["us"] is None
+    measured = [row for row in rows.values() if row["us"]]
+    if find_spec("torch"):
+        assert measured
+    for row in measured:
+        assert row["dense_gops"] == pytest.approx(2 * 72 * 44 * row["tokens_per_s"] / 1e9)
 
 
 def test_bench_refuses(fails, small, tmp_path, monkeypatch) -> None:

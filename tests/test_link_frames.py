@@ -1,13 +1,15 @@
 """Frames in gateware: what comes in is decoded as the protocol says, what goes out is what it writes."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from amaranth.sim import Simulator
 
 from trine_hw.link.frame_receiver import FrameReceiver
+from trine_hw.link.payload_reader import PayloadReader
 from trine_hw.link.reply_slots import ReplySlots
-from trine_sw.link.protocol import CRC_BYTES, Frame, LinkConfig, decode, encode
+from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, Frame, LinkConfig, decode, encode
 
 LINK = LinkConfig(window=2, slot_bytes=64, receive_bytes=64)
 LONG = LinkConfig(window=1, slot_bytes=1024, receive_bytes=1024)
@@ -164,6 +166,28 @@ def test_replies_are_encoded_kept_and_sent_again(link):
     by_protocol = [encode(decode(bytes(part)))[:-1] for part in found]
     assert by_protocol == [bytes(part) for part in found]
     assert [body_of(part) for part in found] == expected
+
+
+def test_payload_bytes_come_at_their_interval():
+    """A reader that never waits has a byte every ``interval`` cycles: the executor's checks rely on it."""
+    dut = PayloadReader(LINK)
+    taken = []
+
+    async def read(ctx):
+        ctx.set(dut.length, 6)
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        ctx.set(dut.o.ready, 1)
+        cycle, last = 0, 0
+        while not last:
+            *_, valid, last = await ctx.tick().sample(dut.o.valid, dut.o.valid & dut.o.payload.last)
+            taken.extend([cycle] * valid)
+            cycle += 1
+
+    simulate(dut, read)
+    assert len(taken) == HEADER_BYTES + 6
+    assert {after - before for before, after in pairwise(taken)} == {PayloadReader.interval}
 
 
 def body_of(part):

@@ -98,7 +98,7 @@ class LogitStream(wiring.Component):
                 Mux(self.o.payload.last, (1 << (final_rows - (beats[-1] - 1) * ways)) - 1, (1 << ways) - 1)
             ),
         ]
-        # No enable for the counter: it would be the one LUT that the chain's, all over the chip, hang on.
+        # The counter has no enable: it would be one LUT with the chain's, which is all over the chip.
         m.d.sync += left.eq(left - transfer)
         with m.If(transfer):
             m.d.sync += chain.eq(chain >> (ways * self.width))

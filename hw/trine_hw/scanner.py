@@ -162,8 +162,8 @@ class Scanner(wiring.Component):
         m.d.comb += room.eq(~self.o.valid | self.o.ready)
         fetch = Signal()
         m.d.comb += fetch.eq(unfetched & (~current_valid | (exhausted & room)))
-        # A register: what is idle starts the next load, in all banks, and that comes late enough. It is
-        # always ~unfetched & ~current_valid.
+        # Always ~unfetched & ~current_valid. It starts the next load, in all banks: made of these two, that
+        # would come too late in the cycle.
         idle = Signal(init=1)
         m.d.comb += self.idle.eq(idle)
         m.d.sync += idle.eq(~start & ~unfetched & (~current_valid | (exhausted & room)))

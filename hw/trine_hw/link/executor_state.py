@@ -117,9 +117,9 @@ class ExecutorState:
     # -- small actions, each within a state ----------------------------------------------------------------
 
     def settled(self, m: Module, condition: ValueLike, name: str) -> Signal:
-        """A condition of what stands still, in a register: right a cycle after its last change.
+        """A condition in a register: to be read no sooner than two cycles after what it is of was assigned.
 
-        A state that looks at many of them is slow if it makes them too.
+        A state that looks at many conditions is slow if it makes them too.
         """
         verdict = Signal(name=name)
         m.d.sync += verdict.eq(condition)

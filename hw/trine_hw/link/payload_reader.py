@@ -22,7 +22,8 @@ class PayloadReader(wiring.Component):
     """Turns the memory of :class:`trine_hw.link.frame_receiver.FrameReceiver` into a stream.
 
     Contract: after ``start``, the frame's bytes from ``at`` on come at ``o``; none if there are none. Another
-    ``start`` or ``stop`` ends what was begun before. Throughput: a byte in four cycles.
+    ``start`` or ``stop`` ends what was begun before. Throughput: a byte in ``interval`` cycles, on which the
+    checks of a request rely.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ class PayloadReader(wiring.Component):
     read_addr, read_data : Out, In
         To the memory.
     """
+
+    interval = 3
 
     def __init__(self, link: LinkConfig) -> None:
         self.link = link

@@ -134,11 +134,13 @@ def item_check_states(m: Module, s: ExecutorState) -> None:
     """All items are looked at before the first is applied."""
     ports = s.ports
     codec, item = s.codec, ports.items.payload
-    # From the flags among the arguments, which came four cycles before the checks: so each of these three
-    # registers is right when the first item comes, and again when the next one does.
+    # From the flags among the arguments, whose last byte was taken in cycle t: record_bytes is right in
+    # t + 2, ``after`` in t + 3 and no_room in t + 4, and the first item comes in t + 5. Of an item taken in t
+    # no_room knows in t + 3, and the next one cannot come before (``PayloadReader.interval``).
     flags = WantFlags()(s.arguments[-8:][: len(Want)])
     record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
-    after = Signal.like(s.used)
+    most = max(len(s.used), (s.link.max_payload + codec.record_bytes(Want(31))).bit_length())
+    after = Signal(most)
     sizes = [(flags[str(flag.name).lower()], codec.sizes[flag]) for flag in Want]
     m.d.sync += [
         record_bytes.eq(sum(Mux(wanted, size, 0) for wanted, size in sizes)),
@@ -173,7 +175,8 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
     c, second, magnitude = s.cell_c, s.second, Signal(8)
     h = byte.byte.as_signed()
     m.d.sync += magnitude.eq(Mux(c < 0, -c, c))
-    # Of a cell's c alone: its h comes four cycles later.
+    # Of a cell's c alone, taken in cycle t: right in t + 3, before which h cannot come
+    # (``PayloadReader.interval``).
     bad_c = s.settled(m, magnitude > info.cell_max, "bad_c")
     active = s.settled(m, (magnitude >> info.output_shift) != 0, "active_c")
     bad_h = h != Mux(active, Mux(c < 0, -1, 1), 0)

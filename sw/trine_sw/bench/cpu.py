@@ -153,6 +153,8 @@ def _onnx_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    if model.config.cell != "lstm":
+        raise TrineError("ONNX Runtime quantises no GRU")
     with tempfile.TemporaryDirectory() as folder:
         plain, quantised = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         plain.write_bytes(_onnx_file(model))

@@ -46,7 +46,8 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, threshold: Tensor | None = N
     """Trits of a weight matrix: sign(w) where abs(w) > factor * mean(abs(row)), else 0.
 
     Or where it is above ``threshold``, the same for all rows. The gradient goes straight through to
-    ``weight``. The mean is summed in float64, so that its float32 is the same in any order, on any device.
+    ``weight``. The mean is summed in float64, so that its float32 is the same on any device, but for a
+    chance in millions.
 
     >>> ttq(torch.tensor([[0.9, -0.2, 0.1, -1.0], [0.01, 0.01, 0.0, -0.02]]))
     tensor([[ 1., -0.,  0., -1.],

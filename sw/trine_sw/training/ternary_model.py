@@ -123,7 +123,8 @@ class TernaryLanguageModel(LanguageModel):
 
     def _head_threshold(self) -> Tensor:
         """The threshold () of all rows of a head of one."""
-        return HEAD_FACTOR * self._head_of(None)[0].detach().abs().mean()
+        weight = self._head_of(None)[0].detach()
+        return HEAD_FACTOR * weight.abs().mean(dtype=torch.float64).to(weight.dtype)
 
     def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.head_kind == "float":

@@ -28,9 +28,9 @@ def validate(model: AnyModel, tokens: NDArray[np.integer]) -> tuple[float, dict[
 def predicted(model: AnyModel, tokens: NDArray[np.integer]) -> tuple[float, dict[str, float]]:
     """Nats a token of tokens (T, N) of N streams, state carried on; and a ternary model's activities.
 
-    The model is in evaluation mode, in which a ternary one's h and c are those of the golden model. Its
-    activities are the shares of columns of x and of h that are active (``active_x``, ``active_h``), and of
-    h's that differ from the step before (``changed_h``).
+    The model is in evaluation mode, in which a ternary one's h and c are those of the golden model, on a CPU;
+    on a GPU see docs/training.md. Its activities are the shares of columns of x and of h that are active
+    (``active_x``, ``active_h``), and of h's that differ from the step before (``changed_h``).
     """
     model.eval()
     weight, bias = model.head_in_nats()
