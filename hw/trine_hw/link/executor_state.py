@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, ValueLike, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
 
 from trine_hw.core import Core
@@ -116,7 +116,7 @@ class ExecutorState:
 
     # -- small actions, each within a state ----------------------------------------------------------------
 
-    def settled(self, m: Module, condition: ValueLike, name: str) -> Signal:
+    def settled(self, m: Module, condition: Value | int, name: str) -> Signal:
         """A condition in a register: to be read no sooner than two cycles after what it is of was assigned.
 
         A state that looks at many conditions is slow if it makes them too.

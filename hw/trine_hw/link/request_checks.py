@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from trine_hw.link.executor_state import ExecutorState
 from trine_hw.link.record_writer import WantFlags
@@ -18,8 +18,8 @@ def argument_states(m: Module, s: ExecutorState) -> None:
     ports = s.ports
     length, items = s.length, s.codec.token_bytes
     wanted = Signal(range(GENERATE_BYTES + 1))  # argument bytes before items
-    before_items: ValueLike = 0
-    fits: ValueLike = length == 0
+    before_items = Value.cast(0)
+    fits = length == 0
     for command, size, fitting in (
         (Command.OPEN, 1, length == 1),
         (Command.STEP, 1, length != 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +129,7 @@ def _onnx_file(model: Model) -> bytes:
         for name, shape in (("w", (1, rows, inputs)), ("r", (1, rows, size)), ("b", (1, 2 * rows)))
     ]
     # A GRU's r is applied behind the matrix, as by nn.GRU.
-    options = {"linear_before_reset": 1} if cell == "gru" else {}
+    options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
     node = helper.make_node(cell.upper(), ["x", "w", "r", "b"], ["y"], hidden_size=size, **options)
     graph = helper.make_graph(
         [node],
