@@ -1,6 +1,7 @@
 """The solver: what it picks fits, what does not fit is refused with what is short."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from trine_sw.errors import TrineError
 from trine_sw.fit import configure, estimate, fit, fits, sample_tokens
 from trine_sw.fit_advice import advice, largest_hidden
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.model import ModelConfig
+from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 
 
@@ -26,6 +27,7 @@ class _Chip:
     link: LinkConfig = LinkConfig()
 
 
+MODELS = Path(__file__).parents[1] / "models"
 LARGE = _Chip("large", 83_640, 208, 36, 512, "ecp5")
 
 
@@ -52,6 +54,14 @@ def test_pick_is_the_fastest_of_its_neighbours() -> None:
     for lanes in (found.engine.lanes - 4, found.engine.lanes // 2):
         slower = estimate(model, EngineConfig(lanes, found.engine.banks), _Chip(), tokens)
         assert slower.cycles_per_token >= found.cycles_per_token
+
+
+@pytest.mark.parametrize(
+    ("name", "banks", "relays"), [("ptb-lstm-300", 3, 1), ("ptb-gru-300", 4, 1), ("shakespeare-small", 3, 0)]
+)
+def test_relays_are_for_engines_that_cover_the_chip(name: str, banks: int, relays: int) -> None:
+    model = Model.load(MODELS / f"{name}.trine")
+    assert configure(model, 1200, banks, chip=LARGE).relays == relays
 
 
 def test_rows_all_have_lanes_where_there_is_room() -> None:
