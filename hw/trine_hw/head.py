@@ -34,7 +34,7 @@ class LogitStream(wiring.Component):
     in cycle ``n + 1``. ``drained`` is 1 in the cycle in which the group's last beat is taken; ``load`` may
     be given from the cycle after.
 
-    Cost: one LUT4 and one FF a bit of the sums (a shift register).
+    Cost: one LUT4 and one FF a bit of the sums (a shift register), and a LUT4 a bit of a beat.
 
     Parameters
     ----------
@@ -88,20 +88,24 @@ class LogitStream(wiring.Component):
         left = Signal(range(max(beats) + 1))  # beats not taken
         final = Signal()
         transfer = Signal()
+        # The chain is all over the chip, and ``ready`` comes late in a cycle: it shifts a cycle after the
+        # transfer, and until then the beat after the first is the one at ``o``.
+        shift = Signal()
+        beat = ways * self.width
+        m.d.sync += shift.eq(transfer)
         m.d.comb += [
             self.o.valid.eq(left != 0),
             transfer.eq(self.o.valid & self.o.ready),
             self.drained.eq(transfer & (left == 1)),
-            self.o.payload.logit.as_value().eq(chain[: ways * self.width]),
+            self.o.payload.logit.as_value().eq(Mux(shift, chain[beat : 2 * beat], chain[:beat])),
             self.o.payload.last.eq(final & (left == 1)),
             self.o.payload.mask.eq(
                 Mux(self.o.payload.last, (1 << (final_rows - (beats[-1] - 1) * ways)) - 1, (1 << ways) - 1)
             ),
         ]
-        # The counter has no enable: it would be one LUT with the chain's, which is all over the chip.
         m.d.sync += left.eq(left - transfer)
-        with m.If(transfer):
-            m.d.sync += chain.eq(chain >> (ways * self.width))
+        with m.If(shift):
+            m.d.sync += chain.eq(chain >> beat)
         with m.If(self.load):
             m.d.sync += [
                 chain.eq(self.sums.as_value()),

@@ -184,7 +184,7 @@ CASES = {
     "logit stream": Case(
         LogitStream,
         lambda kind: kind(Geometry(CONFIG, ENGINE), 3),
-        ("with m.If(transfer):", "with m.If(self.o.valid):"),
+        ("shift.eq(transfer)", "shift.eq(self.o.valid)"),
         2,
         contract={"environment": of_lanes},
     ),
