@@ -1,6 +1,6 @@
 # make demo       text over a simulated board's UART, every token and cycle checked
 # make test       all tests; make lint: ruff and pyright
-# make bitstream  the ULX3S bitstream of LSTM-300 and its report (about half an hour with the tools from PyPI)
+# make bitstream  the ULX3S bitstream of shakespeare and its report (about 20 minutes with the tools from PyPI)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -20,8 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 bitstream: $(VENV)/.runtime
-	$(BIN)/trine build models/ptb-lstm-300.trine --board ulx3s --lanes 1200 --banks 3 --balance --clock 100 \
-	  --seeds 2 --results docs/results
+	$(BIN)/trine build models/shakespeare.trine --board ulx3s --floorplan --results docs/results
 
 # torch comes first and pinned, so that training repeats; where a platform has no such build, the range decides.
 $(VENV)/.runtime: pyproject.toml
