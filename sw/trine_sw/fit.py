@@ -135,7 +135,7 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
 
 
 def _relayed(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray) -> EngineConfig:
-    """With relays where the ROM covers much of the chip and x's columns hide what they cost."""
+    """With relays where the ROM covers much of the chip and they cost little."""
     covers = rom_blocks(chip, Geometry(model.config, engine)) >= _WIDE * chip.block_ram
     if engine.block_ram == "ice40" or not covers:
         return engine

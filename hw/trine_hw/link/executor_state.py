@@ -114,8 +114,6 @@ class ExecutorState:
             self.counter_word.eq(Mux(of_core, Array(halves)[self.counter_index[:3]], self.counters.word)),
         ]
 
-    # -- small actions, each within a state ----------------------------------------------------------------
-
     def settled(self, m: Module, condition: Value | int, name: str) -> Signal:
         """A condition in a register: to be read no sooner than two cycles after what it is of was assigned.
 
@@ -124,6 +122,8 @@ class ExecutorState:
         verdict = Signal(name=name)
         m.d.sync += verdict.eq(condition)
         return verdict
+
+    # -- small actions, each within a state ----------------------------------------------------------------
 
     def refuse(self, m: Module, reason: Reason) -> None:
         """The reply to this frame says no."""

@@ -139,8 +139,8 @@ def item_check_states(m: Module, s: ExecutorState) -> None:
     # no_room knows in t + 3, and the next one cannot come before (``PayloadReader.interval``).
     flags = WantFlags()(s.arguments[-8:][: len(Want)])
     record_bytes = Signal(range(max(1, codec.record_bytes(Want(31))) + 1))
-    most = max(len(s.used), (s.link.max_payload + codec.record_bytes(Want(31))).bit_length())
-    after = Signal(most)
+    width = max(len(s.used), (s.link.max_payload + codec.record_bytes(Want(31))).bit_length())
+    after = Signal(width)  # nothing is lost before the comparison
     sizes = [(flags[str(flag.name).lower()], codec.sizes[flag]) for flag in Want]
     m.d.sync += [
         record_bytes.eq(sum(Mux(wanted, size, 0) for wanted, size in sizes)),

@@ -148,14 +148,14 @@ def _onnx(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
 
 
 def _onnx_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
+    if model.config.cell != "lstm":
+        raise TrineError("ONNX Runtime quantises no GRU")
     import logging
     import tempfile
     from pathlib import Path
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    if model.config.cell != "lstm":
-        raise TrineError("ONNX Runtime quantises no GRU")
     with tempfile.TemporaryDirectory() as folder:
         plain, quantised = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         plain.write_bytes(_onnx_file(model))
