@@ -261,7 +261,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
     folder = tmp_path / "out"
     build = ("build", model_path, *ENGINE, "-o", folder)
     ended = process(*build)
-    _, said = ended.communicate(timeout=240)
+    _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0, said
     assert (folder / "top.bit").read_text() == "routed 80"
     before = {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")}
@@ -273,7 +273,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
             break
         time.sleep(0.1)
     started.send_signal(end)
-    _, said = started.communicate(timeout=240)
+    _, said = started.communicate(timeout=60)
     assert started.returncode == 1 and "Traceback" not in said
     assert "synthesis: done" in said and "Error: interrupted; finished steps are kept" in said
     assert (folder / "top.bit").read_text() == "routed 80"
@@ -282,7 +282,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
 
     (tools / "wait").unlink()
     ended = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
-    _, said = ended.communicate(timeout=240)
+    _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0 and "synthesis: kept" in said and "route-1: done" in said
     assert (folder / "top.bit").read_text() == "routed 85"
 

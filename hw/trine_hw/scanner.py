@@ -108,7 +108,7 @@ class Scanner(wiring.Component):
                 "load": In(1),
                 "again": In(1),
                 "clear": In(1),
-                "idle": Out(1),
+                "idle": Out(1, init=1),
                 "o": Out(stream.Signature(Entry(size, magnitude_bits))),
             }
         )
@@ -164,9 +164,7 @@ class Scanner(wiring.Component):
         m.d.comb += fetch.eq(unfetched & (~current_valid | (exhausted & room)))
         # Always ~unfetched & ~current_valid. It starts the next load, in all banks: made of these two, that
         # would come too late in the cycle.
-        idle = Signal(init=1)
-        m.d.comb += self.idle.eq(idle)
-        m.d.sync += idle.eq(~start & ~unfetched & (~current_valid | (exhausted & room)))
+        m.d.sync += self.idle.eq(~start & ~unfetched & (~current_valid | (exhausted & room)))
 
         with m.If(current_valid & room):
             m.d.sync += current.eq(current & ~lowest)
