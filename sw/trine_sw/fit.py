@@ -36,7 +36,7 @@ _BALANCE_SAMPLE = 4000
 #: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor: a
 #: GRU of 300 units without them lost a fifth of its clock (docs/engine.md).
 _WIDE = 0.5
-_RELAYS = 1.05
+_RELAYS = 1.02
 
 
 class DoesNotFit(TrineError):
