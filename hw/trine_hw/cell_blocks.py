@@ -87,8 +87,8 @@ class CellBlocks(wiring.Component):
             kind = geometry.engine.block_ram
             each = copies(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]
-        # The block whose turn it is to be shifted into: the last first.
-        turn = Signal(range(len(blocks) + 1))
+        # Of the block that is shifted into its bit is set: the last first.
+        turn = Signal(len(blocks), init=1 << (len(blocks) - 1))
         shifted = Signal(range(max(len(units) for units in blocks) + 1))
         for index, units in enumerate(blocks):
             m.submodules[f"block_{index}"] = cells = _KINDS[geometry.model.cell](
@@ -122,7 +122,7 @@ class CellBlocks(wiring.Component):
                 load = loads[index]
                 m.d.comb += [
                     cells.load.eq(load.cells),
-                    cells.load.shift.eq(load.cells.shift & (turn == index)),
+                    cells.load.shift.eq(load.cells.shift & turn[index]),
                 ]
                 with m.If(load.cells.active):
                     # The state goes the way of a step's, but is nobody's answer.
@@ -134,13 +134,13 @@ class CellBlocks(wiring.Component):
         if self.loadable:
             sizes = [len(units) for units in blocks]
             with m.If(~loads[0].cells.active | loads[0].commit):
-                m.d.sync += [turn.eq(len(blocks) - 1), shifted.eq(0)]
+                m.d.sync += [turn.eq(turn.init), shifted.eq(0)]
             with m.Elif(loads[0].cells.shift):
                 m.d.sync += shifted.eq(shifted + 1)
                 done = Signal()
                 m.d.comb += done.eq(
-                    shifted == Mux(turn == len(blocks) - 1, sizes[-1] - 1, Const(sizes[0] - 1, len(shifted)))
+                    shifted == Mux(turn[-1], sizes[-1] - 1, Const(sizes[0] - 1, len(shifted)))
                 )
                 with m.If(done):
-                    m.d.sync += [shifted.eq(0), turn.eq(turn - 1)]
+                    m.d.sync += [shifted.eq(0), turn.eq(turn >> 1)]
         return m

@@ -3,20 +3,14 @@ done."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.scanner import Entry, trit_layout
 from trine_sw.engine import Geometry
 
 __all__ = ["ColumnIssue"]
-
-
-class _Phase(enum.Enum, shape=unsigned(2)):
-    DONE = 0
-    X = 1
-    H = 2
 
 
 class ColumnIssue(wiring.Component):
@@ -83,22 +77,23 @@ class ColumnIssue(wiring.Component):
         m = Module()
         geometry = self.geometry
         banks = geometry.engine.banks
-        phases = [Signal(_Phase, name=f"phase_{bank}", init=_Phase.X) for bank in range(banks)]
         active = Signal(banks)
         m.d.comb += self.events.eq(sum(active[bank] for bank in range(banks)))
         m.d.comb += self.done.eq(1)
-        for bank, phase in enumerate(phases):
+        for bank in range(banks):
+            # What the bank takes: x's entries, h's, or neither. A register each, which is a queue's ready.
+            in_x, in_h = Signal(name=f"in_x_{bank}", init=1), Signal(name=f"in_h_{bank}")
             x, h = getattr(self, f"x{bank}"), getattr(self, f"h{bank}")
             trit = self.trits[bank]
-            with m.If((phase == _Phase.X) | (phase == _Phase.H)):
+            with m.If(in_x | in_h):
                 m.d.comb += self.done.eq(0)
 
             m.d.sync += [self.addr[bank].eq(geometry.zero_address), active[bank].eq(0)]
             offset = len(geometry.bank_x(bank))  # h's words follow x's
-            for queue, mine, first in ((x, _Phase.X, 0), (h, _Phase.H, offset)):
-                m.d.comb += queue.ready.eq(phase == mine)
+            for queue, mine, first in ((x, in_x, 0), (h, in_h, offset)):
+                m.d.comb += queue.ready.eq(mine)
                 entry = queue.payload
-                with m.If((phase == mine) & queue.valid):
+                with m.If(mine & queue.valid):
                     m.d.sync += [
                         self.addr[bank].eq(
                             Mux(entry.trit.active, self.base + (entry.column + first), geometry.zero_address)
@@ -106,15 +101,14 @@ class ColumnIssue(wiring.Component):
                         active[bank].eq(entry.trit.active),
                         trit.active.eq(entry.trit.active),
                         trit.negative.eq(entry.trit.negative),
-                        trit.magnitude.eq(entry.trit.magnitude if mine == _Phase.H else 0),
+                        trit.magnitude.eq(entry.trit.magnitude if queue is h else 0),
                     ]
             if geometry.shares_trits:
-                in_a = phase == _Phase.X
-                m.d.sync += self.fed[bank].eq(in_a ^ self.above if geometry.model.layers > 1 else in_a)
-            with m.If((phase == _Phase.X) & x.valid & x.payload.final):
-                m.d.sync += phase.eq(Mux(self.with_h, _Phase.H, _Phase.DONE))
-            with m.If((phase == _Phase.H) & h.valid & h.payload.final):
-                m.d.sync += phase.eq(_Phase.DONE)
+                m.d.sync += self.fed[bank].eq(in_x ^ self.above if geometry.model.layers > 1 else in_x)
+            with m.If(in_x & x.valid & x.payload.final):
+                m.d.sync += [in_x.eq(0), in_h.eq(self.with_h)]
+            with m.If(in_h & h.valid & h.payload.final):
+                m.d.sync += in_h.eq(0)
             with m.If(self.begin):
-                m.d.sync += phase.eq(Mux(self.with_x, _Phase.X, _Phase.H))
+                m.d.sync += [in_x.eq(self.with_x), in_h.eq(~self.with_x)]
         return m

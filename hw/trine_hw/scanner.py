@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
@@ -45,6 +46,17 @@ def first(bits: Value) -> Value:
     if width <= _WORD:
         return Cat(bit & ~bits[:place].any() for place, bit in enumerate(bits))
     return (bits & (~bits + 1))[:width]
+
+
+def at_most(count: int, bits: Value) -> Value:
+    """Whether no more than ``count`` bits are set; each half of a word is a level of LUT4."""
+    halves = bits[: len(bits) // 2], bits[len(bits) // 2 :]
+
+    def at_least(number: int, half: Value) -> Value:
+        return Cat(Cat(Const(1), *some).all() for some in combinations(half, number)).any()
+
+    shares = range(count + 2)  # of one more than ``count``, in the lower half
+    return ~Cat(at_least(n, halves[0]) & at_least(count + 1 - n, halves[1]) for n in shares).any()
 
 
 def select(one_hot: Value, items: Sequence[Value]) -> Value:
@@ -156,8 +168,11 @@ class Scanner(wiring.Component):
         m.d.comb += rest.eq(pending & ~next_word)
         lowest = Signal(_WORD)
         m.d.comb += lowest.eq(first(current))
-        exhausted = Signal()
-        m.d.comb += exhausted.eq((current & ~lowest) == 0)
+        # No more than one bit of ``current``: of a word just fetched, of one that an entry was taken of. Not
+        # made of ``current``, and in two registers, since ``fetch`` comes late in the cycle.
+        exhausted, untouched = Signal(), Signal()
+        one_fetched, one_left = Signal(), Signal(init=1)
+        m.d.comb += exhausted.eq(Mux(untouched, one_fetched, one_left))
         room = Signal()
         m.d.comb += room.eq(~self.o.valid | self.o.ready)
         fetch = Signal()
@@ -167,7 +182,7 @@ class Scanner(wiring.Component):
         m.d.sync += self.idle.eq(~start & ~unfetched & (~current_valid | (exhausted & room)))
 
         with m.If(current_valid & room):
-            m.d.sync += current.eq(current & ~lowest)
+            m.d.sync += [current.eq(current & ~lowest), one_left.eq(at_most(2, current)), untouched.eq(0)]
         with m.If(fetch):
             fetched = Signal(_WORD * trit)
             m.d.comb += fetched.eq(select(next_word, [word(held, i) for i in range(words)]))
@@ -175,6 +190,8 @@ class Scanner(wiring.Component):
                 current_valid.eq(1),
                 current_word.eq(fetched),
                 current.eq(actives(fetched)),
+                one_fetched.eq(at_most(1, actives(fetched))),
+                untouched.eq(1),
                 current_index.eq(encode(next_word)),
                 pending.eq(rest),
                 next_word.eq(first(rest)),

@@ -116,7 +116,7 @@ class TokenSource(wiring.Component):
         left = Signal(COUNT_BITS)  # choices that the generating request still owes
         owed = Signal(4)  # choices that all accepted tokens still owe; at most one per stage of the engine
         full = Signal()
-        age = Signal(self.latency)
+        age = Signal(max(1, self.latency - 1))
         flags = self.flags
         wants = Signal()
         leaves = Signal()
@@ -127,7 +127,6 @@ class TokenSource(wiring.Component):
             self.i.ready.eq(~full & (left == 0)),
             accept.eq(self.i.valid & self.i.ready),
             self.accepted.eq(accept | feed),
-            self.valid.eq(full & age[-1]),
             self.feeds_back.eq(left > 1),
         ]
         if has_head:
@@ -146,11 +145,14 @@ class TokenSource(wiring.Component):
             with m.If(accept):
                 m.d.sync += left.eq(request.count)
 
+        # ``valid`` is not made of ``full``, which is where ``x`` is, and starts the scanners.
         m.d.sync += age.eq((age << 1) | 1)
+        with m.If(full & Cat(Const(1), age)[self.latency - 1]):
+            m.d.sync += self.valid.eq(1)
         with m.If(self.take):
-            m.d.sync += full.eq(0)
+            m.d.sync += [full.eq(0), self.valid.eq(0)]
         with m.If(self.accepted):
-            m.d.sync += [full.eq(1), age.eq(1)]
+            m.d.sync += [full.eq(1), age.eq(1), self.valid.eq(self.latency == 1)]
         # What is offered is captured until something is accepted: only ``full`` has to reach all of it.
         with m.If(~full):
             generates = (request.count != 0) if has_head else Const(0)
