@@ -61,9 +61,12 @@ def value_states(m: Module, s: ExecutorState) -> None:
     head_flags = flags[3:5].any()
     unable = 0 if info.head_on_board else head_flags
     room = (s.link.max_payload - 4) // CELL_BYTES
-    other_version = s.settled(m, s.arguments[-8:] != PROTOCOL_VERSION, "other_version")
-    no_session = s.settled(m, (s.frame_session == 0) | (s.frame_session == s.ended), "no_session")
-    new_session = s.settled(m, s.frame_session != s.session, "new_session")
+    version, session = s.arguments[-8:], s.frame_session
+    other_version = s.settled(m, version != PROTOCOL_VERSION, "other_version")
+    no_session = s.settled(m, (session == 0) | (session == s.ended), "no_session")
+    opens = (s.code == Command.OPEN) & (version == PROTOCOL_VERSION)
+    opens &= (session != 0) & (session != s.ended) & (session != s.session)
+    opens = s.settled(m, opens, "opens")
     bad_flags = s.settled(m, flags[5:].any() | (flags[0] & flags[1]) | unable, "bad_flags")
     bare = s.settled(m, s.length == 1, "bare")
     unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
@@ -80,19 +83,19 @@ def value_states(m: Module, s: ExecutorState) -> None:
         m.next = "Check"
     with m.State("Check"):
         m.next = "Reply"
+        with m.If(opens):
+            m.d.sync += [
+                s.ended.eq(s.session),
+                s.session.eq(session),
+                s.fresh.eq(1),
+                *(register.eq(0) for register in (s.expected, s.cached, s.written, s.halted)),
+            ]
         with m.Switch(s.code):
             with m.Case(Command.OPEN):
                 with m.If(other_version):
                     s.refuse(m, Reason.VERSION)
                 with m.Elif(no_session):
                     s.refuse(m, Reason.SESSION)
-                with m.Elif(new_session):
-                    m.d.sync += [
-                        s.ended.eq(s.session),
-                        s.session.eq(s.frame_session),
-                        s.fresh.eq(1),
-                        *(s.eq(0) for s in (s.expected, s.cached, s.written, s.halted)),
-                    ]
             with m.Case(Command.RESET):
                 m.d.sync += [s.fresh.eq(1), s.written.eq(0)]
             with m.Case(Command.RESUME):
