@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 
 from trine_hw.link.executor_state import ExecutorState
 from trine_hw.link.record_writer import WantFlags
@@ -176,21 +176,30 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
     ports = s.ports
     info, byte = s.codec.info, ports.bytes.payload
     c, second, magnitude = s.cell_c, s.second, Signal(8)
-    h = byte.byte.as_signed()
+    h, final = Signal(signed(8)), Signal()
     m.d.sync += magnitude.eq(Mux(c < 0, -c, c))
-    # Of a cell's c alone, taken in cycle t: right in t + 3, before which h cannot come
+    # Of a cell's c, taken in cycle t: right in t + 3, before which h cannot come
     # (``PayloadReader.interval``).
     bad_c = s.settled(m, magnitude > info.cell_max, "bad_c")
     active = s.settled(m, (magnitude >> info.output_shift) != 0, "active_c")
     bad_h = h != Mux(active, Mux(c < 0, -1, 1), 0)
     if s.core.model.config.cell == "lstm":
         bad_h &= h != 0
+    bad_cell = s.settled(m, bad_c | bad_h, "bad_cell")
     with m.State("Check cells"):
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):
-            m.d.sync += [second.eq(~second), c.eq(byte.byte)]
-            with m.If(second & (bad_c | bad_h)):
-                m.d.sync += second.eq(0)
-                s.refuse(m, Reason.VALUE)
-            with m.Elif(byte.last):
-                m.next = "Reply"
+            m.d.sync += second.eq(~second)
+            with m.If(~second):
+                m.d.sync += c.eq(byte.byte)
+            with m.Else():
+                m.d.sync += [h.eq(byte.byte), final.eq(byte.last)]
+                m.next = "Cell"
+    with m.State("Cell"):  # a cycle of its own for the comparison
+        m.next = "Verdict"
+    with m.State("Verdict"):
+        m.next = "Check cells"
+        with m.If(bad_cell):
+            s.refuse(m, Reason.VALUE)
+        with m.Elif(final):
+            m.next = "Reply"
