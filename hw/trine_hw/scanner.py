@@ -148,12 +148,14 @@ class Scanner(wiring.Component):
         def actives(value: Value) -> Value:
             return Cat(value[i * trit] for i in range(_WORD))
 
-        # Which words have an active trit. ``load`` and its like come late in the cycle, so that nothing but a
-        # choice may stand behind them.
-        given, kept, started = Signal(words), Signal(words), Signal(words)
+        # Which words have an active trit, and the first of these. ``load`` and its like come late in a cycle,
+        # so that one choice alone stands behind them.
+        given, kept, started, started_at = (Signal(words) for _ in range(4))
+        load, again = self.load.replicate(words), self.again.replicate(words)
         m.d.comb += [
             given.eq(Cat(actives(word(offered, i)).any() for i in range(words))),
-            started.eq(Mux(self.again, kept, Mux(self.load, given, 0))),
+            started.eq((load & given) | (again & kept)),
+            started_at.eq((load & first(given)) | (again & first(kept))),
         ]
 
         pending = Signal(words)  # words with an active trit that have not been fetched
@@ -193,20 +195,18 @@ class Scanner(wiring.Component):
                 one_fetched.eq(at_most(1, actives(fetched))),
                 untouched.eq(1),
                 current_index.eq(encode(next_word)),
-                pending.eq(rest),
-                next_word.eq(first(rest)),
                 unfetched.eq(rest.any()),
             ]
         with m.Elif(exhausted & room):
             m.d.sync += current_valid.eq(0)
 
+        # Both are 0 when a scan starts.
+        m.d.sync += [
+            pending.eq(Mux(fetch, rest, pending) | started),
+            next_word.eq(Mux(fetch, first(rest), next_word) | started_at),
+        ]
         with m.If(start):
-            m.d.sync += [
-                kept.eq(started),
-                pending.eq(started),
-                next_word.eq(Mux(self.again, first(kept), Mux(self.load, first(given), 0))),
-                unfetched.eq(1),
-            ]
+            m.d.sync += [kept.eq(started), unfetched.eq(1)]
         with m.If(self.load):  # after ``clear`` no word of what is held is looked at
             m.d.sync += held.eq(offered)
 
