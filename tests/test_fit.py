@@ -60,7 +60,7 @@ def test_pick_is_the_fastest_of_its_neighbours() -> None:
     ("name", "banks", "relays"),
     [("ptb-lstm-300", 3, 1), ("ptb-gru-300", 4, 1), ("shakespeare", 3, 0), ("shakespeare-small", 3, 0)],
 )
-def test_relays_are_for_engines_that_cover_the_chip_where_they_cost_little(name: str, banks: int, relays: int) -> None:
+def test_relays_are_for_large_engines_where_they_cost_little(name: str, banks: int, relays: int) -> None:
     model = Model.load(MODELS / f"{name}.trine")
     assert configure(model, 1200, banks, chip=LARGE).relays == relays
 
