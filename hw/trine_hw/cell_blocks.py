@@ -87,7 +87,7 @@ class CellBlocks(wiring.Component):
             kind = geometry.engine.block_ram
             each = copies(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]
-        # Of the block that is shifted into its bit is set: the last first.
+        # One-hot, a bit near each block: which of them is shifted into, the last first.
         turn = Signal(len(blocks), init=1 << (len(blocks) - 1))
         shifted = Signal(range(max(len(units) for units in blocks) + 1))
         for index, units in enumerate(blocks):

@@ -49,7 +49,7 @@ def first(bits: Value) -> Value:
 
 
 def at_most(count: int, bits: Value) -> Value:
-    """Whether no more than ``count`` bits are set; each half of a word is a level of LUT4."""
+    """Whether no more than ``count`` bits are set: what is asked of a word's halves is a LUT4 each."""
     halves = bits[: len(bits) // 2], bits[len(bits) // 2 :]
 
     def at_least(number: int, half: Value) -> Value:

@@ -145,9 +145,9 @@ class TokenSource(wiring.Component):
             with m.If(accept):
                 m.d.sync += left.eq(request.count)
 
-        # ``valid`` is not made of ``full``, which is where ``x`` is, and starts the scanners.
+        # ``valid`` is a register of its own: it starts the scanners, and ``full`` is far away, beside ``x``.
         m.d.sync += age.eq((age << 1) | 1)
-        with m.If(full & Cat(Const(1), age)[self.latency - 1]):
+        with m.If(full & age[-1]):
             m.d.sync += self.valid.eq(1)
         with m.If(self.take):
             m.d.sync += [full.eq(0), self.valid.eq(0)]

@@ -50,8 +50,14 @@ def test_scanner_neither_loses_nor_repeats(size: int, magnitude_bits: int, depth
         ),
         ("idle.eq(~start & ~unfetched", "idle.eq(~unfetched"),
         ("entry.final.eq(exhausted & ~unfetched)", "entry.final.eq(exhausted)"),
+        ("at_most(1, actives(fetched))", "at_most(2, actives(fetched))"),
+        ("at_most(2, current)", "at_most(3, current)"),
+        ("(again & first(kept))", "(again & first(given))"),
     ],
-    ids=["repeats", "loses a word", "repeats a word", "loses under a stall", "idle too soon", "ends early"],
+    ids=[
+        *("repeats", "loses a word", "repeats a word", "loses under a stall", "idle too soon", "ends early"),
+        *("leaves a word at once", "leaves a word later", "begins again elsewhere"),
+    ],
 )
 def test_scanner_s_proof_finds_a_fault(right: str, wrong: str) -> None:
     assert not scanner_holds(broken(Scanner, right, wrong), 9, 0, 9)

@@ -62,11 +62,10 @@ def value_states(m: Module, s: ExecutorState) -> None:
     unable = 0 if info.head_on_board else head_flags
     room = (s.link.max_payload - 4) // CELL_BYTES
     version, session = s.arguments[-8:], s.frame_session
-    other_version = s.settled(m, version != PROTOCOL_VERSION, "other_version")
-    no_session = s.settled(m, (session == 0) | (session == s.ended), "no_session")
-    opens = (s.code == Command.OPEN) & (version == PROTOCOL_VERSION)
-    opens &= (session != 0) & (session != s.ended) & (session != s.session)
-    opens = s.settled(m, opens, "opens")
+    foreign, unusable = version != PROTOCOL_VERSION, (session == 0) | (session == s.ended)
+    other_version, no_session = s.settled(m, foreign, "other_version"), s.settled(m, unusable, "no_session")
+    asked = (s.code == Command.OPEN) & (session != s.session)
+    opens = s.settled(m, asked & ~foreign & ~unusable, "opens")
     bad_flags = s.settled(m, flags[5:].any() | (flags[0] & flags[1]) | unable, "bad_flags")
     bare = s.settled(m, s.length == 1, "bare")
     unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
