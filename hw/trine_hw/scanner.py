@@ -86,7 +86,7 @@ class Scanner(wiring.Component):
     may be given. From there the scanner runs ahead: the next vector's first entry can be taken three cycles
     after this one's last.
 
-    Cost on ECP5 (synth_ecp5, 86 trits): 4.3 LUT4 and 2.9 FF a trit; 5.8 and 5.1 with magnitudes of 2 bits.
+    Cost on ECP5 (synth_ecp5, 86 trits): 4.4 LUT4 and 2.9 FF a trit; 6.1 and 5.1 with magnitudes of 2 bits.
 
     Parameters
     ----------
