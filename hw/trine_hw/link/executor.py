@@ -105,6 +105,7 @@ class Executor(wiring.Component):
         s = ExecutorState(m, self, self.core, self.codec, self.link)
         m.d.comb += [
             self.read_length.eq(s.length),
+            self.slot.eq(s.slot),
             self.record_want.eq(s.want),
             self.busy.eq(self.frames.valid),
             self.tau.eq(Mux(s.code == Command.GENERATE, s.tau, 0)),

@@ -40,6 +40,7 @@ class ExecutorState:
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
     kept : the reply goes to the slot of its sequence number
+    slot : where the reply goes: the last one, of replies that are not kept, until a number has been compared
     used : bytes that the records of the items so far will have
     cell, stored : a cell's number, and two cycles later the cell as it is kept
     cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
@@ -68,6 +69,7 @@ class ExecutorState:
         self.left = Signal(range(link.max_payload + 1))
         self.reason = Signal(Reason.HALTED.bit_length())
         self.refused, self.kept = Signal(), Signal()
+        self.slot = Signal(ports.slot.shape(), init=link.window)
         self.used = Signal(range(2 * link.slot_bytes))
         self.cell = Signal(range(max(cells, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
@@ -138,12 +140,6 @@ class ExecutorState:
         """Offer a byte of the reply; 1 in the cycle in which it is taken."""
         m.d.comb += [self.ports.reply.valid.eq(1), self.ports.reply.payload.eq(value)]
         return self.ports.reply.ready
-
-    def choose_slot(self, m: Module) -> None:
-        """Point at the slot of this frame's reply."""
-        window = self.link.window
-        numbered = self.sequence[: (window - 1).bit_length()] if window > 1 else 0
-        m.d.comb += self.ports.slot.eq(Mux(self.kept, numbered, window))
 
     def items_from_bytes(self, m: Module) -> None:
         """The payload's bytes go to the item reader."""

@@ -20,12 +20,10 @@ def header_states(m: Module, s: ExecutorState) -> None:
     with m.State("Reply"):
         m.d.comb += [ports.read_stop.eq(1), ports.items_clear.eq(1)]
         m.d.sync += s.count.eq(0)
-        s.choose_slot(m)
         with m.If(ports.slot_free):
             m.d.comb += ports.slot_start.eq(1)
             m.next = "Reply header"
     with m.State("Reply header"):
-        s.choose_slot(m)
         with m.If(s.give(m, header[s.count])):
             m.d.sync += s.count.eq(s.count + 1)
             with m.If(s.count == HEADER_BYTES - 1):

@@ -19,7 +19,7 @@ def frame_states(m: Module, s: ExecutorState) -> None:
             *(signal.eq(0) for signal in (s.count, s.refused, s.kept, s.used)),
             s.length.eq(ports.frames.payload.length),
         ]
-        m.d.comb += [ports.items_clear.eq(1), ports.slot.eq(window)]
+        m.d.comb += ports.items_clear.eq(1)
         with m.If(ports.frames.valid):
             with m.If(ports.frames.payload.good):
                 m.d.comb += s.events["frames"].eq(1)
@@ -56,9 +56,11 @@ def frame_states(m: Module, s: ExecutorState) -> None:
         m.d.sync += age.eq(s.expected - s.sequence - 1)
         m.next = "Compare"
     with m.State("Compare"):  # and this one is the comparison's
+        m.d.sync += s.slot.eq(s.sequence[: (window - 1).bit_length()])
         m.next = "Sequence"
     with m.State("Sequence"):
-        m.d.comb += ports.slot.eq(s.sequence[: (window - 1).bit_length()])
+        with m.If(opening | foreign | ~due):
+            m.d.sync += s.slot.eq(window)
         with m.If(opening):
             m.next = "Length"
         with m.Elif(foreign):
@@ -91,4 +93,5 @@ def closing_states(m: Module, s: ExecutorState) -> None:
                     m.d.sync += s.halted.eq(1)
     with m.State("Drop"):
         m.d.comb += [ports.read_stop.eq(1), ports.frames.ready.eq(1)]
+        m.d.sync += s.slot.eq(s.link.window)
         m.next = "Frame"
