@@ -10,8 +10,8 @@ from trine_sw.engine import CELL_LATENCY
 
 __all__ = ["load_states", "read_states", "write_states"]
 
-#: Cycles for which a group that was put in place is left alone.
-_SETTLE = CELL_LATENCY + LOAD_LATENCY + 1
+#: Cycles for which a group that was put in place is left alone, with that of the port's register.
+_SETTLE = CELL_LATENCY + LOAD_LATENCY + 2
 
 
 def read_states(m: Module, s: ExecutorState) -> None:
@@ -62,12 +62,14 @@ def write_states(m: Module, s: ExecutorState) -> None:
 def load_states(m: Module, s: ExecutorState) -> None:
     """The whole store goes to the core's cells, a group at a time, the last unit first."""
     ports = s.ports
-    geometry, load = s.core.geometry, ports.load
+    geometry = s.core.geometry
+    load = Signal(ports.load.shape())
     group = Signal(range(max(2, geometry.groups)))
     unit = Signal(range(max(2, geometry.units)))
     wait = Signal(range(_SETTLE + 1))
     last = Signal.like(s.cell)  # the group's last cell
     there = Signal()  # not padding
+    m.d.sync += ports.load.eq(load)  # the cells are far away, and the states that count them are here
     m.d.comb += [
         load.group.eq(group),
         load.cells.c.eq(Mux(there, s.stored.c, 0)),
