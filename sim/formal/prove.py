@@ -20,8 +20,9 @@ from trine_sw.errors import TrineError
 
 __all__ = ["Property", "Verdict", "prove"]
 
-#: Memories become flip-flops, and assertions cells that the solver's format knows. Flip-flops that nothing looks
-#: at are gone then, but not the initial values of their wires, which the zero that such a wire gets would contradict.
+#: Memories become flip-flops, and assertions cells that the solver's format knows. Flip-flops that nothing
+#: looks at are gone then, but not the initial values of their wires, which the zero that such a wire gets
+#: would contradict.
 _SCRIPT = """\
 read_rtlil top.il
 prep -flatten -top top
