@@ -33,7 +33,7 @@ class Executor(wiring.Component):
     which a frame meets them: :mod:`.session_states`, :mod:`.request_checks`, :mod:`.reply_states`,
     :mod:`.token_states`, :mod:`.cell_states`, and :mod:`.session_states` again.
 
-    Area: about 1,450 LUT4 and 430 FF.
+    Area (synth_ecp5, of shakespeare, its memories in logic counted): about 1,670 LUT4 and 460 FF.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class ExecutorState:
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
     kept : the reply goes to the slot of its sequence number
-    slot : where the reply goes: the last one, of replies that are not kept, until a number has been compared
+    slot : where the reply goes; the last slot, of replies that are not kept, until numbers are compared
     used : bytes that the records of the items so far will have
     cell, stored : a cell's number, and two cycles later the cell as it is kept
     cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
