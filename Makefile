@@ -1,5 +1,6 @@
 # make demo       text over a simulated board's UART, every token and cycle checked
-# make test       all tests; make lint: ruff and pyright
+# make test       what every change must pass; make lint: ruff and pyright
+# make test-all   everything: also the proofs that take minutes and the checks marked nightly
 # make bitstream  the ULX3S bitstream of shakespeare and its report (about 20 minutes with the tools from PyPI)
 PYTHON ?= python3
 VENV   := .venv
@@ -7,13 +8,16 @@ BIN    := $(VENV)/bin
 # One thread: results and times do not depend on how many cores there are.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bitstream clean
+.PHONY: demo test test-all lint bitstream clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/trine demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --deep --nightly
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

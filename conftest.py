@@ -1,7 +1,7 @@
 """Tests give the same result each time: hypothesis draws the same examples.
 
 ``TRINE_EXPLORE=1 pytest`` draws new ones, and keeps those that fail in ``.hypothesis``. ``pytest --deep``
-runs the proofs that take minutes too.
+runs the proofs that take minutes too, ``pytest --nightly`` everything that takes longer than ``make test``.
 """
 
 import os
@@ -14,15 +14,22 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("TRINE_EXPLORE") else "repeat")
 
 
+#: Markers of tests that run only where their option is given, and what the option is for.
+_ON_REQUEST = {
+    "deep": "run the proofs that take minutes too",
+    "nightly": "run the checks that take too long for every change too",
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--deep", action="store_true", help="run the proofs that take minutes too")
+    for marker, purpose in _ON_REQUEST.items():
+        parser.addoption(f"--{marker}", action="store_true", help=purpose)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is deep, unless it is asked for."""
-    if config.getoption("--deep"):
-        return
-    deep = [item for item in items if "deep" in item.keywords]
-    if deep:
-        config.hook.pytest_deselected(items=deep)
-        items[:] = [item for item in items if "deep" not in item.keywords]
+    """Leave out what runs on request only, unless it is asked for."""
+    left_out = {marker for marker in _ON_REQUEST if not config.getoption(f"--{marker}")}
+    kept = [item for item in items if not any(map(item.get_closest_marker, left_out))]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept

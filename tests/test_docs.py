@@ -69,9 +69,9 @@ def test_commands_exist(page):
 
 @each_page
 def test_make_targets_exist(page):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = read(page)
-    used = re.findall(r"^ {4}make ([a-z]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z]+)`", text)
+    used = re.findall(r"^ {4}make ([a-z-]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z-]+)`", text)
     assert set(used) <= targets
 
 
