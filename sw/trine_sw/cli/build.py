@@ -64,6 +64,7 @@ def build(
 ) -> None:
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
     from trine_boards.build import build_bitstream
+    from trine_boards.build_record import BuildRecord
     from trine_boards.report import make_report, write_report
     from trine_boards.top import BoardTop
     from trine_sw.model import Model
@@ -115,6 +116,7 @@ def build(
         raise TrineError(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
+    BuildRecord.of(top, routed.bitstream, routed.seed).save(folder, model)
     words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:g}"]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
