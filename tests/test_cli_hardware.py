@@ -52,12 +52,6 @@ elif __file__.endswith("nextpnr-ecp5"):
 else:
     pathlib.Path(value("--bit")).write_bytes(pathlib.Path(value("--input")).read_bytes())
 """
-#: Stands for the programmer: notes how it is called, and fails where ``absent`` lies beside it.
-LOADER = """\
-#!/bin/sh
-echo "$@" >> "$(dirname "$0")/called"
-[ "$1" = --Version ] && echo 1.0 || [ ! -e "$(dirname "$0")/absent" ]
-"""
 
 
 @pytest.fixture
@@ -315,23 +309,3 @@ def test_udev_rules_have_every_board():
         if board.usb:
             vendor, product = (f"{number:04x}" for number in board.usb)
             assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
-
-
-def test_program(fails, succeeds, tools, model_path, tmp_path):
-    board = ("--board", "ulx3s")
-    fails("program", tmp_path / "none.bit", *board, saying=("there is no bitstream", "trine build"))
-    fails("program", model_path, *board, saying="is no bitstream")
-    bitstream = tmp_path / "top.bit"
-    bitstream.touch()
-    fails("program", bitstream, *board, saying="empty; make it with trine build")
-    bitstream.write_bytes(b"LFE5U-85F")
-    fails("program", bitstream, "--board", "icebreaker", saying="its name must end in .bin")
-    loader = tools / "openFPGALoader"
-    loader.write_text(LOADER)
-    loader.chmod(0o755)
-    succeeds("program", bitstream, *board)
-    succeeds("program", bitstream, *board, "--flash")
-    called = (tools / "called").read_text().splitlines()
-    assert called == ["--Version", f"--board ulx3s {bitstream}", f"--board ulx3s --write-flash {bitstream}"]
-    (tools / "absent").touch()
-    fails("program", bitstream, *board, saying=("could not program Radiona ULX3S-85F", "plugged in"))

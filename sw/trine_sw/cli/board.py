@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trine_sw.cli.model import json_option, model_argument, print_json
+from trine_sw.doctor import Port
 from trine_sw.errors import TrineError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from trine_boards.board import Board
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "known_ports"]
 
 
 @click.command()
@@ -62,20 +63,32 @@ def _may_be(board: "Board", port: "ListPortInfo") -> bool:
     return board.usb_interface is None or channel is None or int(channel[1]) == board.usb_interface
 
 
+def known_ports(every: bool = False) -> list[Port]:
+    """Serial ports at which there may be a board, or with ``every`` all, by their device files."""
+    from serial.tools.list_ports import comports
+
+    from trine_boards import BOARDS
+
+    found = [
+        Port(
+            port.device,
+            tuple(entry.name for entry in BOARDS.values() if _may_be(entry, port)),
+            port.description,
+        )
+        for port in sorted(comports())
+    ]
+    return [port for port in found if port.boards or every]
+
+
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Also ports that are no known board's.")
 @json_option
 def ports(every: bool, as_json: bool) -> None:
     """List serial ports at which there may be a board."""
-    from serial.tools.list_ports import comports
-
-    from trine_boards import BOARDS
-
-    found = []
-    for port in sorted(comports()):
-        boards = [entry.name for entry in BOARDS.values() if _may_be(entry, port)]
-        if boards or every:
-            found.append({"port": port.device, "may_be": ", ".join(boards) or None, "says": port.description})
+    found = [
+        {"port": port.device, "may_be": ", ".join(port.boards) or None, "says": port.description}
+        for port in known_ports(every)
+    ]
     if as_json:
         print_json(found)
     elif not found:

@@ -1,9 +1,8 @@
-"""Commands that make a bitstream and load it: build, program."""
+"""The command that makes a bitstream: build."""
 
 import math
 import shlex
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -131,33 +130,4 @@ def build(
         print_pairs(facts)
 
 
-@click.command()
-@click.argument("bitstream", type=click.Path(path_type=Path))
-@board_option
-@click.option("--flash", is_flag=True, help="Write to flash, so that it stays without power.")
-def program(bitstream: Path, board_name: str, flash: bool) -> None:
-    """Load a bitstream onto a board that is plugged in."""
-    from trine_boards.families import FAMILIES
-    from trine_sw import toolchain
-
-    board = board_named(board_name)
-    wanted = f".{FAMILIES[board.family].bitstream}"
-    if bitstream.suffix != wanted:  # the loader would write anything else to flash as it is
-        raise TrineError(f"{bitstream} is no bitstream for {board.title}: its name must end in {wanted}")
-    if not bitstream.is_file() or not bitstream.stat().st_size:
-        raise TrineError(f"there is no bitstream {bitstream}, or it is empty; make it with trine build")
-    loader = toolchain.require("openFPGALoader")
-    command = [*loader.command, "--board", board.programmer]
-    command += [*(["--write-flash"] if flash else []), str(bitstream)]
-    done = subprocess.run(command, env=loader.environ(), capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        said = "; ".join(lines[-3:]) or f"status {done.returncode}"
-        advice = "Is it plugged in, and may you use it?"
-        if "shared libraries" in said:
-            advice = "Install that library from your system's packages (libusb-1.0-0 on Debian)"
-        raise TrineError(f"openFPGALoader could not program {board.title}: {said}. {advice}")
-    click.echo(f"{board.title} runs {bitstream}")
-
-
-COMMANDS = (build, program)
+COMMANDS = (build,)
