@@ -5,6 +5,8 @@ runs the proofs that take minutes too, ``pytest --nightly`` everything that take
 """
 
 import os
+import signal
+import threading
 
 import pytest
 from hypothesis import settings
@@ -24,6 +26,16 @@ _ON_REQUEST = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     for marker, purpose in _ON_REQUEST.items():
         parser.addoption(f"--{marker}", action="store_true", help=purpose)
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt themselves and what they start, also where SIGINT came ignored, as under nohup."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -43,8 +43,11 @@ def path(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Server:
     """``trine board`` in a process of its own."""
 
-    def __init__(self, path: Path, port: int = 0, rate: float = 0, seed: int = 0) -> None:
-        command = [sys.executable, "-c", "from trine_sw.cli import main; main()", "board", str(path)]
+    def __init__(
+        self, path: Path, port: int = 0, rate: float = 0, seed: int = 0, first: str = "import signal"
+    ) -> None:
+        program = f"{first}; from trine_sw.cli import main; main()"
+        command = [sys.executable, "-c", program, "board", str(path)]
         command += ["--listen", str(port), "--fault-rate", str(rate), "--seed", str(seed)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout
@@ -57,7 +60,10 @@ class Server:
 
     def end(self, how: signal.Signals = signal.SIGKILL) -> str:
         self.process.send_signal(how)
-        return self.process.communicate()[1]
+        try:
+            return self.process.communicate(timeout=30)[1]
+        finally:
+            self.process.kill()
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def serve(path: Path) -> Iterator:
     yield start
     for server in servers:
         if server.process.poll() is None:
-            server.end(signal.SIGINT)
+            server.end(signal.SIGTERM)
 
 
 def test_everything_on_a_simulated_board(model: Model, path: Path) -> None:
@@ -238,3 +244,31 @@ def test_line_is_used_well_and_a_step_takes_what_its_bytes_take(model: Model) ->
     assert 10 * payload / bits >= 0.85, (payload, bits)
     assert encoded_size(0) == 11
     board.close()
+
+
+def simulators(parent: int) -> list[int]:
+    """Processes that a process has started, and which live."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(number) for number in children.read_text(encoding="ascii").split()]
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_board_and_its_simulator(serve, model: Model, end: signal.Signals) -> None:
+    server = serve()
+    (simulator,) = simulators(server.process.pid)
+    with Board.open(server.url, model) as board:
+        board.step(1)
+        told = server.end(end)
+    assert server.process.returncode == 128 + end
+    assert "faults to the board" in told and told.endswith(f"Error: interrupted by {end.name}\n"), told
+    assert not Path(f"/proc/{simulator}").exists()
+
+
+def test_a_plain_kill_ends_a_board_that_ignores_ctrl_c(serve, model: Model) -> None:
+    """As one started by ``nohup trine board &``."""
+    server = serve(first="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    server.process.send_signal(signal.SIGINT)
+    with Board.open(server.url, model) as board:
+        board.step(1)
+    assert "Error: interrupted by SIGTERM" in server.end(signal.SIGTERM)
+    assert server.process.returncode == 128 + signal.SIGTERM

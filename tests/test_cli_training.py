@@ -75,7 +75,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(succeeds, trine, tiny, tmp
     with monkeypatch.context() as patch:
         interrupt(patch, kind, 1, 3)
         result = trine("train", "tiny")
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert f"Error: interrupted; runs/tiny/{kind}.pt is saved, go on with --resume" in result.stderr
     assert not (tmp_path / "cut/models/tiny.trine").exists()
     succeeds("train", "tiny", "--resume")

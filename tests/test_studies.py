@@ -139,7 +139,7 @@ def test_interrupted_row(small, trine, succeeds, fails, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Run, "_step", step)
         result = trine("study", "ladder", "--row", "keep")
-    assert result.exit_code == 1 and "interrupted" in result.stderr
+    assert result.exit_code == 130 and "interrupted" in result.stderr
     assert not list(RESULTS.glob("*.json"))
     fails("study", "ladder", "--row", "keep", saying="holds a part of this run; go on from it with --resume")
     succeeds("study", "ladder", "--row", "keep", "--resume")

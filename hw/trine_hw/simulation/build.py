@@ -25,6 +25,7 @@ from trine_hw.core import Core
 from trine_hw.simulation.waves import DUMP
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted
 
 __all__ = [
     "SIMULATORS",
@@ -133,7 +134,7 @@ def kept(
             if not folder.is_dir():  # otherwise another process was faster
                 raise
     except KeyboardInterrupt:
-        raise TrineError(f"the build of the {tool.name} simulator was interrupted; run it again") from None
+        raise Interrupted(f"the build of the {tool.name} simulator was interrupted; run it again") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder

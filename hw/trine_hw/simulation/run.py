@@ -23,6 +23,7 @@ from trine_hw.simulation.job import Job, cycle_limit, describe
 from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted
 from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["Run", "simulate"]
@@ -144,7 +145,7 @@ def _run(folder: Path, simulator: str, work: Path, *, waves: bool) -> None:
         )
         ran, failed = get_results(results)
     except KeyboardInterrupt:
-        raise TrineError("the simulation was interrupted; nothing of it was kept") from None
+        raise Interrupted("the simulation was interrupted; nothing of it was kept") from None
     except (RuntimeError, SystemExit):
         ran, failed = 0, 1
     if (ran, failed) != (1, 0):

@@ -11,18 +11,37 @@ import click
 import trine_sw
 from trine_sw.cli import bench, board, build, demo, draw, eval, hardware, model, program, random, study
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted, Interruption, interruptible, received
 
 __all__ = ["cli", "main"]
 
 
 class _Commands(click.Group):
-    """Shows an error that is the user's to fix as one message, without a traceback; exit status 1."""
+    """Shows an error that is the user's to fix as one message, without a traceback; exit status 1.
+
+    Every command ends in the same way on Ctrl-C, a plain kill or a closed terminal: it tidies up, says what
+    is kept, and its exit status is 128 and the signal's number (130 for Ctrl-C, 143 for a kill).
+    """
 
     def main(self, *args: Any, **extra: Any) -> Any:
         # What Amaranth says of a design that an error left half made is no news.
         warnings.filterwarnings("ignore", ".*created but never used")
+        with interruptible():
+            return self._guarded(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command; click itself would end an interrupted one with "Aborted!" and status 1."""
+        try:
+            return super().invoke(ctx)
+        except Interruption as error:
+            raise Interrupted(f"interrupted by {error}") from None
+
+    def _guarded(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().main(*args, **extra)
+        except Interrupted as error:
+            told = received()
+            _fail(str(error), 1 if told is None else 128 + told)
         except TrineError as error:
             _fail(str(error))
         except MemoryError as error:
@@ -35,13 +54,13 @@ class _Commands(click.Group):
             _fail(f"{what}: {error.strerror or error}")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 1) -> None:
     click.ClickException(message).show()
     try:
         sys.stdout.flush()
     except OSError:  # would fail once more, and be shown, when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(1)
+    sys.exit(status)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

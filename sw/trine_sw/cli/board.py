@@ -50,6 +50,7 @@ def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
     except KeyboardInterrupt:
         faults = server.up.faults, server.down.faults
         click.echo(f"faults to the board: {faults[0]}; to the host: {faults[1]}", err=True)
+        raise
     finally:
         server.close()
 

@@ -2,9 +2,6 @@
 
 import math
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,19 +18,10 @@ from trine_sw.cli.hardware import (
 )
 from trine_sw.cli.model import json_option, model_argument, print_json, print_pairs
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted
 from trine_sw.whole_file import make_folder
 
 __all__ = ["COMMANDS"]
-
-
-@contextmanager
-def _killable() -> Iterator[None]:
-    """While this lasts, a plain kill ends the tools too, as an interruption from the keyboard does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @click.command()
@@ -99,20 +87,19 @@ def build(
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; logs in {folder}")
 
-            with _killable():
-                routed = build_bitstream(
-                    top,
-                    board,
-                    clock,
-                    folder,
-                    seeds=range(1, seeds + 1),
-                    placement=floorplan,
-                    progress=progress,
-                )
+            routed = build_bitstream(
+                top,
+                board,
+                clock,
+                folder,
+                seeds=range(1, seeds + 1),
+                placement=floorplan,
+                progress=progress,
+            )
     except ValueError as error:  # a clock that the PLL or the UART cannot make
         raise TrineError(str(error)) from None
     except KeyboardInterrupt:
-        raise TrineError(
+        raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
     BuildRecord.of(top, routed.bitstream, routed.seed).save(folder, model)

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted, deferred
 from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
 from trine_sw.training.head_rounding import round_head
-from trine_sw.training.interruption import interruptions
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
 from trine_sw.training.language_model import State
 from trine_sw.training.log import TrainingLog
@@ -204,7 +204,7 @@ class Run:
             self.seconds += time.monotonic() - start
 
     def _fit(self) -> None:
-        with interruptions() as interrupted, self._progress() as progress:
+        with deferred() as interrupted, self._progress() as progress:
             total = self.schedule.epochs * self.updates
             bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
             while self.epoch < self.schedule.epochs:
@@ -228,7 +228,7 @@ class Run:
                     if self.ranks.mean(interrupted()):
                         self.seconds += time.monotonic() - start
                         self.save()
-                        raise TrineError(f"interrupted; {self.path} is saved, go on with --resume")
+                        raise Interrupted(f"interrupted; {self.path} is saved, go on with --resume")
                 self.seconds += time.monotonic() - start
                 self._end_epoch()
             self._files.close()
