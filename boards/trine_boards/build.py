@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trine_boards.board import Board
-from trine_boards.families import FAMILIES, Family, Resources
+from trine_boards.families import FAMILIES, Family, Resources, explained
 from trine_boards.placements import side_by_side
 from trine_boards.steps import Step, record_step, recorded, run_step
 from trine_sw import toolchain
@@ -82,7 +82,10 @@ def build_bitstream(
     progress("elaboration", "started", 0)
     ran = _elaborate(top, platform, family, folder)
     progress("elaboration", "done" if ran else "kept", 0)
-    run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
+    try:
+        run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
+    except TrineError as error:
+        raise explained(error) from None
 
     def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
         route, constraints = f"route-{seed}", f"top.{family.constraints}"

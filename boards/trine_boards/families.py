@@ -6,17 +6,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ECP5", "FAMILIES", "ICE40", "Family", "Resources"]
+from trine_sw.errors import TrineError
+
+__all__ = ["ECP5", "FAMILIES", "ICE40", "Family", "Resources", "explained"]
+
+#: Yosys' ``wreduce`` removes the copies of the sign from the input of these cells although they shift zeros
+#: in: a synthesised selection from a signed value is then wrong where simulation is right
+#: (docs/notes/yosys-signed-shift.md). ``$sshr``, which shifts the sign in, is reduced rightly.
+_SIGNED_SHIFTS = "t:$shift t:$shr %u t:$shiftx %u r:A_SIGNED=1 %i"
 
 #: ``synth_FAMILY`` in two halves. Between them, wires of several bits are split: otherwise Yosys may stop in
 #: the second half, at an assertion about a name (YosysHQ/yosys issues 4349 and 4451), or give a net two
 #: drivers.
-_SYNTHESIS = """\
-{command} -top {{name}} -run begin:map_luts
+_SYNTHESIS = f"""\
+select -assert-none {_SIGNED_SHIFTS}
+{{command}} -top {{{{name}}}} -run begin:map_luts
 splitnets
-{command} -top {{name}} -run map_luts:
+{{command}} -top {{{{name}}}} -run map_luts:
 check -assert
 """
+
+
+def explained(error: TrineError) -> TrineError:
+    """A failure of Yosys, in the design's words where a guard of :attr:`Family.synthesis` raised it."""
+    if _SIGNED_SHIFTS not in str(error):
+        return error
+    return TrineError(
+        "the design selects bits of a signed value with a variable index, and Yosys would synthesise that "
+        "wrongly, without a warning: in the gateware, select from value.as_unsigned() (docs/notes/"
+        f"yosys-signed-shift.md); {error}"
+    )
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ class RecordWriter(wiring.Component):
                 m.d.comb += ended.eq(bit == len(code) - 1)
                 with m.State("Level"):
                     m.d.sync += [
-                        byte.eq(Cat(byte[1:], code.bit_select(bit, 1))),
+                        byte.eq(Cat(byte[1:], code.as_unsigned().bit_select(bit, 1))),
                         fill.eq(fill + 1),
                         bit.eq(bit + 1),
                     ]
@@ -246,7 +246,7 @@ class RecordWriter(wiring.Component):
             with m.If(~want.logits):
                 m.d.comb += logits.ready.eq(1)
             with m.Elif(logits.valid):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(logit.word_select(part, 8))]
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(logit.as_unsigned().word_select(part, 8))]
                 with m.If(self.o.ready):
                     m.d.sync += part.eq(part + 1)
                     with m.If(part == codec.logit_bytes - 1):
