@@ -22,11 +22,10 @@ def rewritten(model, folder, alter):
 
 
 def rewrite(path, alter):
-    """Write a model's file anew with its tensors or metadata altered, without the digest."""
+    """Write a model's file anew with its tensors or metadata altered; the digest stays as it was."""
     data = path.read_bytes()
     tensors = {name: tensor.copy() for name, tensor in load(data).items()}
     metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-    del metadata["digest"]
     alter(tensors, metadata)
     path.write_bytes(save(tensors, metadata))
 

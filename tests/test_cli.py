@@ -140,7 +140,8 @@ def test_text_that_the_model_does_not_know(fails, model_path, tmp_path):
         ("1.5", "'1.5'"),
         ("9" * 30, "no file of tokens"),
         ("", "no tokens"),
-        (b"\xff\xfe\x00", "no file of tokens"),
+        (b"\xff\xfe\x00", "is no UTF-8 text: byte 0xff in line 1"),
+        ("1 \ufeff2", "no file of tokens"),
     ],
 )
 def test_bad_token_file(fails, model_path, tmp_path, contents, words):
@@ -149,12 +150,22 @@ def test_bad_token_file(fails, model_path, tmp_path, contents, words):
     fails("run", model_path, "--tokens", path, saying=words)
 
 
+def test_token_file_with_a_byte_order_mark(succeeds, model_path, tmp_path):
+    (tmp_path / "tokens").write_text("1 2 3\n", encoding="utf-8-sig")
+    assert json.loads(succeeds("run", model_path, "--tokens", tmp_path / "tokens", "--json"))["tokens"] == 3
+
+
 def test_bad_npy_file(fails, model_path, tmp_path):
     path = tmp_path / "tokens.npy"
     fails("run", model_path, "--tokens", path, saying="cannot read")
     for contents in (b"", b"\x93NUMPY", b"1 2 3"):
         path.write_bytes(contents)
         fails("run", model_path, "--tokens", path, saying="no file of tokens")
+    header = b"{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }" % 10**15
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    fails("run", model_path, "--tokens", path, saying="no file of tokens")
+    np.save(path, np.array([None]))
+    fails("run", model_path, "--tokens", path, saying="no file of tokens")
     for values in (np.zeros(3), np.zeros((2, 2), int), np.array(3)):
         np.save(path, values)
         fails("run", model_path, "--tokens", path, saying="one row of whole numbers")
@@ -223,8 +234,18 @@ def test_generate_refuses(fails, model_path, option, value, words):
     fails("generate", model_path, "--prompt", "!", option, value, saying=words)
 
 
-def test_generate_without_enough_memory(fails, model_path):
-    fails("generate", model_path, "--prompt", "!", "--count", 10**15, saying="not enough memory")
+def test_generate_without_end(fails, model_path):
+    for count in (10**15, 10**20):
+        generate = ("generate", model_path, "--prompt", "!", "--count", count)
+        fails(*generate, saying="count must be at most 4294967296")
+
+
+def test_not_enough_memory(fails, model_path, monkeypatch):
+    def fill(*_):
+        raise MemoryError("8 PB asked for")
+
+    monkeypatch.setattr(Golden, "run", fill)
+    fails("generate", model_path, "--prompt", "!", saying="not enough memory: 8 PB asked for")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import os
 import urllib.error
 import zipfile
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trine_sw import data
-from trine_sw.data import DataSet, Part, TextFile, load_text, load_tokens, symbols
+from trine_sw.data import DataSet, Part, TextFile, describe_split, load_text, load_tokens, symbols
 from trine_sw.errors import TrineError
 
 TEXT = "to be or not to be\n" * 10
@@ -129,6 +132,95 @@ def test_word_that_was_not_trained(words, monkeypatch, tmp_path):
     monkeypatch.setitem(data.DATA_SETS, "words", DataSet(words | {"test": Part(file)}, words=True))
     with pytest.raises(TrineError, match="'sleep' of test is no word of the training text"):
         load_tokens("words", "test")
+
+
+BLANKS = st.sampled_from([" ", "  ", "\n", "\n\n", "\t", "\r\n", "\u2003", "\x1c", "\x85"])
+
+
+@given(
+    pieces=st.lists(st.tuples(st.sampled_from(["to", "be", "é", "\ufeff"]), BLANKS), max_size=40),
+    borders=st.sets(st.integers(1, 99), max_size=4),
+    words=st.booleans(),
+)
+def test_parts_of_a_text_are_disjoint_and_complete(pieces, borders, words):
+    """Of every text, for characters and for words: all of it, once, in order, in shares that are right."""
+    text = " ".join(word + blank for word, blank in pieces)
+    bounds = [0, *sorted(borders), 100]
+    parts = [Part(TextFile("a", "", ""), *each) for each in itertools.pairwise(bounds)]
+    found = [part.of(text, words=words) for part in parts]
+    assert "".join(found) == text
+    units = [each.split() if words else list(each) for each in found]
+    total = sum(map(len, units))
+    assert list(itertools.chain(*units)) == (text.split() if words else list(text))
+    for part, own in zip(parts, units, strict=True):
+        assert len(own) == total * part.stop // 100 - total * part.start // 100
+
+
+@pytest.mark.parametrize("bounds", [(-1, 50), (50, 50), (60, 50), (0, 101), (100, 100), (0.5, 50), (True, 9)])
+def test_borders_of_a_part_are_checked(bounds):
+    with pytest.raises(TrineError, match="of a part, in hundredths, must be"):
+        Part(TextFile("a", "", ""), *bounds)
+
+
+def one_file(monkeypatch, tmp_path, contents, parts, **options):
+    """A data set "one" of words, with all of its parts in one file."""
+    data_bytes = contents if isinstance(contents, bytes) else contents.encode()
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data/one.txt").write_bytes(data_bytes)
+    file = TextFile("one.txt", "", hashlib.sha256(data_bytes).hexdigest())
+    splits = {name: Part(file, *each) for name, each in parts.items()}
+    monkeypatch.setitem(data.DATA_SETS, "one", DataSet(splits, **{"words": True} | options))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRINE_DATA", raising=False)
+    data._read.cache_clear()
+    data.symbols.cache_clear()
+
+
+PARTS = {"train": (0, 70), "valid": (70, 90), "test": (90, 100)}
+
+
+@pytest.mark.parametrize("most_frequent", [None, 3])
+def test_words_of_one_file_are_cut_into_parts(monkeypatch, tmp_path, most_frequent):
+    text = "to be or not to be that is\n" * 20 + "the question\n" * 20
+    one_file(monkeypatch, tmp_path, text, PARTS, most_frequent=most_frequent)
+    found = {name: load_text("one", name).split() for name in PARTS}
+    whole = text.replace("\n", " <eos> ").split()
+    kept = set(symbols("one"))
+    of_cut = [word if word in kept else "<unk>" for word in whole]
+    assert (whole if most_frequent is None else of_cut) == sum(found.values(), [])
+    assert [len(words) for words in found.values()] == [168, 48, 24] and len(whole) == 240
+    # No word is known that the training text does not hold.
+    assert kept <= {*whole[:168], "<unk>"} and "question" not in kept
+    assert describe_split("one", "valid") == "one.txt, 70 to 90 % of its words"
+    if most_frequent is None:
+        with pytest.raises(TrineError, match="'the' of valid is no word of the training text"):
+            load_tokens("one", "valid")
+    else:
+        assert load_tokens("one", "valid").max() < 3
+
+
+def test_the_last_line_ends_too(monkeypatch, tmp_path):
+    one_file(monkeypatch, tmp_path, "to be\nor not", {"train": (0, 100)})
+    assert load_text("one", "train").split() == "to be <eos> or not <eos>".split()
+
+
+def test_the_word_for_a_line_s_end_is_no_word_of_the_text(monkeypatch, tmp_path):
+    for text in ("<eos>", "to be\n<eos>\n", "a\nb <eos> c\n"):
+        one_file(monkeypatch, tmp_path, text, {"train": (0, 100)})
+        with pytest.raises(TrineError, match=r"line \d of one.txt holds the word <eos>"):
+            load_text("one", "train")
+    one_file(monkeypatch, tmp_path, "a<eos> <eos>b\n", {"train": (0, 100)})
+    assert symbols("one") == ("<eos>", "<eos>b", "a<eos>")
+
+
+def test_other_encodings_and_a_byte_order_mark(monkeypatch, tmp_path):
+    one_file(monkeypatch, tmp_path, "être\nou\n".encode("latin-1"), {"train": (0, 100)})
+    with pytest.raises(TrineError, match="one.txt is no UTF-8 text: byte 0xea in line 1.*iconv"):
+        load_text("one", "train")
+    for words in (True, False):
+        one_file(monkeypatch, tmp_path, "être\n".encode("utf-8-sig"), {"train": (0, 100)}, words=words)
+        assert load_text("one", "train").startswith("être")
+        assert not any("\ufeff" in symbol for symbol in symbols("one"))
 
 
 @pytest.fixture

@@ -157,6 +157,21 @@ def test_truncated_and_altered(model, tmp_path):
         (set_entry("layer0.threshold", (7, 0), 99), "layer0.threshold: out of range, row f1"),
         (set_entry("head.bias", 1, 2**31 - 1), "head.bias: out of range"),
         (lambda tensors, metadata: tensors.update(odd=np.zeros(1)), "odd is no tensor"),
+        (set_metadata("head_scale", "1.0"), "metadata 'head_scale' is unknown to format trine/1"),
+        (set_metadata("head.scale", "1" * 400), "metadata head.scale is too large: '111"),
+        (set_metadata("head.scale", "1" * 5000), "metadata head.scale is not JSON"),
+        (set_metadata("head.scale", "NaN"), "metadata head.scale is not JSON"),
+        (set_metadata("head.scale", "1e400"), "head.scale must be a finite number"),
+        (set_metadata("head.scale", "1e308"), "head.scale 1e[+]308 is too large"),
+        (set_metadata("training", '{"a": Infinity}'), "metadata training is not JSON"),
+        (set_metadata("training", '{"a": 1, "a": 2}'), "metadata training is not JSON"),
+        (set_metadata("vocabulary", '["a", "b b", "c", "d"]'), "symbol 1, 'b b', holds white space"),
+        (set_metadata("vocabulary", '["aa", " ", "c", "d"]'), "symbol 1, ' ', holds white space"),
+        (set_metadata("vocabulary", r'["aa", "b\u2003", "c", "d"]'), "symbol 1, .*, holds white space"),
+        (set_metadata("vocabulary", '["a", "", "c", "d"]'), "vocabulary must hold strings that are not "),
+        (set_metadata("vocabulary", '["a", "b", "a", "d"]'), "different symbols, and 'a' is there twice"),
+        (drop("digest"), "metadata digest is missing"),
+        (set_metadata("digest", "0" * 64), "do not match their digest"),
     ],
 )
 def test_wrong_file(model, tmp_path, alter, message):
@@ -207,6 +222,33 @@ def test_gru_round_trip(tmp_path):
     assert again.digest() != model.digest()
     with pytest.raises(TrineError, match="layer0.threshold_reset is of a GRU"):
         Model(CONFIG, [replace(random_model(CONFIG, seed=0).layers[0], threshold_reset=np.zeros((6, 2)))])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_no_option_is_altered_unseen(cell, tmp_path):
+    """Whatever a file says differently, of values as legal as before, the digest tells."""
+    config = replace(CONFIG, cell=cell, layers=2, embedding=6)
+    model = replace(random_model(config, seed=0), training={"seed": 1})
+    other = {
+        **{"cell_max": "30", "cell_shift": "1", "output_shift": "0", "head_levels": "[0, 1, 2]"},
+        **{"head.scale": "0.25", "vocabulary": '["a", "b", "c", "d"]'},
+    }
+    Model.load(rewritten(model, tmp_path, set_metadata("training", "{}")))  # it decides nothing
+    for name, value in other.items():
+        with pytest.raises(TrineError, match="do not match their digest"):
+            Model.load(rewritten(model, tmp_path, set_metadata(name, value)))
+        for without in (drop("digest"), set_metadata("digest", "")):
+
+            def both(tensors, metadata, name=name, value=value, without=without):
+                metadata[name] = value
+                without(tensors, metadata)
+
+            with pytest.raises(TrineError, match="digest"):
+                Model.load(rewritten(model, tmp_path, both))
+    covered = {*other, "training", "digest", "format", "cell", "layers", "hidden", "embedding", "vocab_size"}
+    seen = []
+    rewritten(model, tmp_path, lambda tensors, metadata: seen.extend(metadata))
+    assert set(seen) == covered  # the last five are fixed by the tensors' names and shapes
 
 
 def test_unaltered_rewrite_loads(model, tmp_path):

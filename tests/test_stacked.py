@@ -55,7 +55,7 @@ def altered(path, alter):
         ),
         (lambda tensors, _: tensors["layer2.threshold"].__setitem__((0, 0), 99), "layer2.threshold.*row i0"),
         (lambda _, metadata: metadata.update(layers="2"), "layer2.threshold is no tensor of a 2-layer"),
-        (lambda _, metadata: metadata.update(layers="17"), "layers must be an integer from 1 to 16"),
+        (lambda _, metadata: metadata.update(layers="17"), "layers must be from 1 to 16"),
     ],
 )
 def test_wrong_layers_are_named(path, alter, saying):
@@ -83,7 +83,7 @@ def test_a_stack_is_fitted_and_written_as_verilog(succeeds, fails, path, tmp_pat
 
 def test_no_layer_beyond_the_last():
     assert [CONFIG.of_layer(number).columns for number in range(3)] == [10, 12, 12]
-    with pytest.raises(TrineError, match="no layer 3"):
+    with pytest.raises(TrineError, match="layer must be from 0 to 2, not 3"):
         CONFIG.of_layer(3)
 
 

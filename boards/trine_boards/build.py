@@ -16,6 +16,7 @@ from trine_boards.placements import side_by_side
 from trine_boards.steps import Step, record_step, recorded, run_step
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["Routed", "build_bitstream", "read_report"]
@@ -177,6 +178,6 @@ def read_report(report: Path, log: Path, clock_mhz: float) -> tuple[float, dict[
         if abs(clock["constraint"] / clock_mhz - 1) < 0.001
     ]
     if not clocks:
-        constrained = re.sub(r"[{}\"]", "", json.dumps(contents["fmax"]))
+        constrained = re.sub(r"[{}\"]", "", json_text(contents["fmax"]))
         raise TrineError(f"no clock was constrained to {clock_mhz:g} MHz, but: {constrained}; see {log}")
     return min(clocks), {name: entry["used"] for name, entry in contents["utilization"].items()}

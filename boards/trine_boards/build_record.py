@@ -11,6 +11,7 @@ from typing import Any
 from trine_boards.top import BoardTop
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.link.board_info import Info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
@@ -68,7 +69,7 @@ class BuildRecord:
         """Write the record, and a copy of the model beside it, so that the folder can be checked alone."""
         model.save(folder / _MODEL_NAME)
         with replacing(folder / RECORD_NAME) as file:
-            file.write((json.dumps(asdict(self) | {"info": self.info.hex()}, indent=2) + "\n").encode())
+            file.write((json_text(asdict(self) | {"info": self.info.hex()}, indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, folder: Path) -> BuildRecord:

@@ -1,6 +1,5 @@
 """What a routed engine reaches: resources, clock, cycles and operations, as JSON and as Markdown."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.json_text import json_text
 from trine_sw.model import Model
 from trine_sw.timing import token_cycles
 from trine_sw.whole_file import make_folder, replacing
@@ -149,7 +149,7 @@ def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path
     )
     written = []
     for suffix, text in (
-        (".json", json.dumps(asdict(report), indent=2) + "\n"),
+        (".json", json_text(asdict(report), indent=2) + "\n"),
         (".md", template.render(asdict(report), chip=board)),
     ):
         path = folder / f"{report.board}-{report.model}{suffix}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.toolchain import Tool
 
 __all__ = ["Step", "record_step", "recorded", "run_step"]
@@ -33,7 +34,7 @@ class Step:
 
     def digest(self, folder: Path) -> str:
         """Changes with the tool's version, its arguments and the contents of its inputs."""
-        state = hashlib.sha256(json.dumps([self.tool.name, self.tool.version, self.arguments]).encode())
+        state = hashlib.sha256(json_text([self.tool.name, self.tool.version, self.arguments]).encode())
         for name in self.inputs:
             state.update(hashlib.sha256((folder / name).read_bytes()).digest())
         return state.hexdigest()
@@ -91,7 +92,7 @@ def run_step(
 def record_step(record: Path, digest: str, tool: str) -> None:
     """Note that a step's outputs stand, what they were made from, and by what."""
     temporary = record.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"digest": digest, "tool": tool}) + "\n")
+    temporary.write_text(json_text({"digest": digest, "tool": tool}) + "\n")
     os.replace(temporary, record)
 
 

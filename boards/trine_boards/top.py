@@ -1,6 +1,5 @@
 """The whole of a board's gateware: clock, pins, UART, link and core."""
 
-import json
 from dataclasses import asdict
 
 from amaranth.hdl import Elaboratable, Module
@@ -9,6 +8,7 @@ from trine_boards.board import Board
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
+from trine_sw.json_text import json_text
 from trine_sw.link.board_info import board_info
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
@@ -42,7 +42,7 @@ class BoardTop(Elaboratable):
         sizes = link_for(model, engine, board.link)
         held = board_info(model, engine, sizes).digest.hex()
         #: Of what it is made, for a build that asks whether anything has changed.
-        self.identity = json.dumps([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
+        self.identity = json_text([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
         link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
         self.uart = UARTLink(link, divisor)
 

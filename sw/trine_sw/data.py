@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import urllib.error
 import urllib.request
 import zipfile
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.integers import integer, shown
+from trine_sw.whole_file import decode_text, make_folder, read_whole, replacing
 
 __all__ = [
     "DATA_SETS",
@@ -53,11 +55,33 @@ class TextFile:
 
 @dataclass(frozen=True)
 class Part:
-    """A split: a file, or the characters of it from ``start`` to ``stop`` hundredths of its length."""
+    """A split: a file, or what lies from ``start`` to ``stop`` hundredths of its characters or words.
+
+    A line's end counts as a word. Parts that share a border are disjoint, and together complete. Raises
+    :class:`TrineError` for borders that are not 0 <= start < stop <= 100.
+    """
 
     file: TextFile
     start: int = 0
     stop: int = 100
+
+    def __post_init__(self) -> None:
+        integer(self.start, "the start of a part, in hundredths,", 0, 99)
+        integer(self.stop, "the end of a part, in hundredths,", self.start + 1, 100)
+
+    def of(self, text: str, *, words: bool) -> str:
+        """What it is of the file's text, cut between characters, or before words.
+
+        >>> Part(TextFile("a.txt", "", ""), 50, 100).of("to be or not ", words=True)
+        'or not '
+        """
+        if (self.start, self.stop) == (0, 100):
+            return text
+        # ``\S`` and ``str.split`` agree on what white space is.
+        places = [found.start() for found in re.finditer(r"\S+", text)] if words else range(len(text))
+        bounds = [0, *places[1:], len(text)]
+        units = len(bounds) - 1
+        return text[bounds[units * self.start // 100] : bounds[units * self.stop // 100]]
 
 
 @dataclass(frozen=True)
@@ -164,19 +188,17 @@ DATA_SETS["ptb-2000"] = replace(DATA_SETS["ptb"], most_frequent=2000)
 def load_text(name: str, split: str) -> str:
     """The text of a split, such as ``"train"``, ``"valid"`` or ``"test"``.
 
-    In a text of words, every line ends with the word :data:`END`. Files are looked for in ``$TRINE_DATA``,
-    then in ``./data``, then downloaded into ``./data``; always checked against the checksum. Raises
-    :class:`TrineError` for an unknown name or split, and where the text cannot be had.
+    In a text of words, every line ends with the word :data:`END`, the last one too. Files are looked for in
+    ``$TRINE_DATA``, then in ``./data``, then downloaded into ``./data``; always checked against the checksum.
+    Raises :class:`TrineError` for an unknown name or split, and where the text cannot be had, is no UTF-8,
+    or holds :data:`END`.
     """
     data_set = _data_set(name)
-    if split not in data_set.splits:
-        raise TrineError(f"{split!r} is no split of {name}; there are {', '.join(data_set.splits)}")
-    part = data_set.splits[split]
-    text = _whole_text(name, part.file)
-    if data_set.words:
-        text = text.replace("\n", f" {END}\n")
-        return text if data_set.most_frequent is None else _cut(text, frozenset(symbols(name)))
-    return text[len(text) * part.start // 100 : len(text) * part.stop // 100]
+    if not isinstance(split, str) or split not in data_set.splits:
+        raise TrineError(f"{shown(split)} is no split of {name}; there are {', '.join(data_set.splits)}")
+    text = _part_text(name, split)
+    cut = data_set.words and data_set.most_frequent is not None
+    return _with_unknown(text, frozenset(symbols(name))) if cut else text
 
 
 @cache
@@ -188,9 +210,7 @@ def symbols(name: str) -> tuple[str, ...]:
     """
     data_set = _data_set(name)
     if data_set.words:
-        training = next(iter(data_set.splits))
-        text = _whole_text(name, data_set.splits[training].file).replace("\n", f" {END} ")
-        counts = Counter(text.split())
+        counts = Counter(_part_text(name, next(iter(data_set.splits))).split())
         if data_set.most_frequent is not None:
             others = sorted(counts.keys() - {UNKNOWN}, key=lambda word: (-counts[word], word))
             for word in others[data_set.most_frequent - 1 :]:
@@ -213,7 +233,25 @@ def load_tokens(name: str, split: str) -> NDArray[np.int32]:
         raise TrineError(f"{name}: {error.args[0]!r} of {split} is no word of the training text") from None
 
 
-def _cut(text: str, kept: frozenset[str]) -> str:
+def _part_text(name: str, split: str) -> str:
+    """The text of a split, with line ends as words in a text of words, and with all of its words."""
+    data_set = _data_set(name)
+    part = data_set.splits[split]
+    text = _whole_text(name, part.file)
+    if data_set.words:
+        literal = re.search(rf"(?<!\S){re.escape(END)}(?!\S)", text)
+        if literal:
+            line = text.count("\n", 0, literal.start()) + 1
+            raise TrineError(
+                f"line {line} of {part.file.path} holds the word {END}, which stands for the end of a line; "
+                "write another word in its place"
+            )
+        whole_lines = text if text.endswith("\n") or not text else f"{text}\n"
+        text = whole_lines.replace("\n", f" {END}\n")
+    return part.of(text, words=data_set.words)
+
+
+def _with_unknown(text: str, kept: frozenset[str]) -> str:
     """The text, with UNKNOWN in the place of all other words; its lines stay."""
     lines = (line.split() for line in text.splitlines())
     return "".join(" ".join(w if w in kept else UNKNOWN for w in line) + "\n" for line in lines)
@@ -227,15 +265,15 @@ def split_names(name: str) -> tuple[str, ...]:
 def describe_split(name: str, split: str) -> str:
     """Which part of which file a split is, in words."""
     part = _data_set(name).splits[split]
-    share = (
-        "" if (part.start, part.stop) == (0, 100) else f", {part.start} to {part.stop} % of its characters"
-    )
+    units = "words" if _data_set(name).words else "characters"
+    whole = (part.start, part.stop) == (0, 100)
+    share = "" if whole else f", {part.start} to {part.stop} % of its {units}"
     return f"{part.file.path}{share}"
 
 
 def _data_set(name: str) -> DataSet:
-    if name not in DATA_SETS:
-        raise TrineError(f"{name!r} is no data set; there are {', '.join(DATA_SETS)}")
+    if not isinstance(name, str) or name not in DATA_SETS:
+        raise TrineError(f"{shown(name)} is no data set; there are {', '.join(DATA_SETS)}")
     return DATA_SETS[name]
 
 
@@ -250,17 +288,14 @@ def _whole_text(name: str, file: TextFile) -> str:
 
 @cache
 def _read(path: Path, name: str, file: TextFile) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TrineError(f"cannot read {path}: {error.strerror}") from None
+    data = read_whole(path)
     algorithm, digest = _digest(data, file)
     if digest != file.digest:
         raise TrineError(
             f"{path} is not the text of {name}: its {algorithm} is {digest}, and {file.digest} "
             "is expected. Remove the file, and it will be downloaded."
         )
-    return data.decode()
+    return decode_text(data, path)
 
 
 def _digest(data: bytes, file: TextFile) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from trine_sw.data import END, load_text
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.host_head import head_of
+from trine_sw.integers import integer
 from trine_sw.model import HeadKind, Model
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "golden_logits",
     "logits_of",
     "negative_log_likelihood",
+    "perplexity_of",
     "quality_of",
     "score",
     "text_tokens",
@@ -67,8 +69,8 @@ def evaluate(
     are integers, equal everywhere; those of a float head are rounded as this machine's NumPy does.
     """
     scale = head_of(model, head)[1]
-    if limit is not None and limit < 1:
-        raise TrineError(f"the limit must be at least 1, not {limit}")
+    if limit is not None:
+        limit = integer(limit, "the limit", 1)
     tokens = text_tokens(model, load_text(dataset, split))
     tokens = tokens if limit is None else tokens[: limit + 1]
     return score(tokens, (backend or golden_logits(model, head))(tokens[:-1]), scale)
@@ -102,15 +104,24 @@ def quality_of(nats: float, tokens: int) -> Quality:
     return {
         "nats_per_token": nats,
         "bits_per_token": nats / math.log(2),
-        "perplexity": math.exp(nats),
+        "perplexity": perplexity_of(nats),
         "tokens": tokens,
     }
+
+
+def perplexity_of(nats: float) -> float:
+    """exp(nats); infinite where that is beyond float64, from some 709.78 nats on."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
 
 
 def negative_log_likelihood(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.float64]:
     """-log softmax(logits)[target] in nats, float64; logits (..., V), targets (...)."""
     logits = logits.astype(np.float64)  # a copy, which the next lines use up
-    logits -= logits.max(axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):  # logits further apart than float64 can say give an infinite loss
+        logits -= logits.max(axis=-1, keepdims=True)
     of_target = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0].copy()
     return np.log(np.exp(logits, out=logits).sum(axis=-1)) - of_target
 

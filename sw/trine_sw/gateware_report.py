@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from trine_sw.engine import Geometry
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import golden_logits, logits_of, quality_of, score, text_tokens
 from trine_sw.host_head import head_of
+from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.simulated_text import simulate_text
 from trine_sw.whole_file import make_folder, replacing
@@ -161,7 +161,7 @@ def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, P
     template = environment.from_string(Path(__file__).with_suffix(".md.j2").read_text())
     written = []
     for suffix, text in (
-        (".json", json.dumps(asdict(report), indent=2) + "\n"),
+        (".json", json_text(asdict(report), indent=2) + "\n"),
         (".md", template.render(asdict(report))),
     ):
         path = folder / f"{report.model}-gateware{suffix}"

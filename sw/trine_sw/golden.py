@@ -7,9 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.errors import TrineError
 from trine_sw.golden_cells import golden_cell
+from trine_sw.integers import integer, integer_array, shown, token_array
 from trine_sw.model import Model
+from trine_sw.model_config import ModelConfig
 
-__all__ = ["Golden", "State", "Trace"]
+__all__ = ["MAX_COUNT", "Golden", "State", "Trace", "check_head_inputs"]
+
+MAX_COUNT = 1 << 32
+"""Tokens that one call generates at most: weeks of computing."""
 
 _HEAD_CHUNK = 1 << 15  # tokens whose logits are made at once
 
@@ -67,6 +72,9 @@ class Golden:
     """
 
     def __init__(self, model: Model) -> None:
+        if not isinstance(model, Model):
+            raise TrineError(f"model must be a Model, not {shown(model)}")
+        model.check()  # it may have been changed since it was made
         config = model.config
         self.model = model
         self.config = config
@@ -81,7 +89,7 @@ class Golden:
 
     def initial_state(self, streams: int = 1) -> State:
         """The state before the first token: all zero."""
-        shape = (streams, self.config.cells)
+        shape = (integer(streams, "the streams", 0, 1 << 31), self.config.cells)
         return State(np.zeros(shape, np.int8), np.zeros(shape, np.int8))
 
     def run(self, tokens: ArrayLike, state: State | None = None, *, logits: bool = True) -> Trace:
@@ -89,24 +97,19 @@ class Golden:
 
         Without ``logits`` the head is left out: of a large vocabulary they fill the memory.
         """
-        numbers = np.asarray(tokens)
-        if numbers.ndim not in (1, 2) or (numbers.size and numbers.dtype.kind not in "iu"):
-            raise TrineError("tokens must be integers of shape (T,) or (T, N)")
+        numbers = token_array(tokens, self.config.vocab_size, (1, 2))
         if self._projected is None:
             raise TrineError("the model has no embedding: it takes input vectors, by run_vectors")
-        numbers = numbers.astype(np.int64)
-        size = self.config.vocab_size
-        if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
-            wrong = numbers[(numbers < 0) | (numbers >= size)][0]
-            raise TrineError(f"token {wrong} is out of range: the model has {size} symbols")
         return self._run(numbers, self._projected, state, logits)
 
     def run_vectors(self, x: ArrayLike, state: State | None = None) -> Trace:
         """Run input vectors of trits, (T, E) or (T, N, E), in place of tokens."""
-        vectors = np.asarray(x)
-        if vectors.ndim not in (2, 3) or vectors.shape[-1] != self.config.embedding:
-            raise TrineError(f"input vectors must be of shape (T, {self.config.embedding}) or (T, N, ...)")
-        projected = vectors.reshape(-1, self.config.embedding).astype(np.float32) @ self._weight_x
+        size = self.config.embedding
+        vectors = integer_array(x, "input vectors", f"(T, {size}) or (T, N, {size})", (2, 3))
+        if vectors.shape[-1] != size:
+            raise TrineError(f"input vectors must be of shape (T, {size}) or (T, N, {size})")
+        _check_range("input vectors", vectors, 1)
+        projected = vectors.reshape(-1, size).astype(np.float32) @ self._weight_x
         return self._run(np.arange(len(projected)).reshape(vectors.shape[:-1]), projected, state, True)
 
     def generate(
@@ -118,43 +121,44 @@ class Golden:
         if self.model.head_scale is None:
             kind = "no head" if self.model.host_head_weight is None else "no head but the host's float one"
             raise TrineError(f"the model has {kind}: it cannot generate")
-        if not np.size(prompt):
+        given = token_array(prompt, self.config.vocab_size)
+        if not given.size:
             raise TrineError("the prompt must be at least one token")
-        if count < 1:
-            raise TrineError(f"the count must be at least 1, not {count}")
+        count = integer(count, "the count", 1)
+        if count > MAX_COUNT:
+            raise TrineError(f"the count must be at most {MAX_COUNT}, not {shown(count)}")
         sampler = Sampler(self.model.head_scale, temperature, seed)
-        trace = self.run(prompt)
-        chosen = np.empty(count, np.int64)
-        for index in range(count):
+        trace = self.run(given)
+        chosen: list[int] = []
+        while len(chosen) < count:
             assert trace.logits is not None
-            chosen[index] = sampler.choose(trace.logits[-1])
-            trace = self.run(chosen[index : index + 1], trace.state)
-        return chosen
+            chosen.append(sampler.choose(trace.logits[-1]))
+            trace = self.run(chosen[-1:], trace.state)
+        return np.array(chosen, np.int64)
 
     def logits(self, u: NDArray[np.int8]) -> NDArray[np.int32]:
         """Integer logits (..., V) of head inputs u (..., H)."""
         if self._head is None or self.model.head_bias is None:
             raise TrineError("the model has no head")
-        flat = u.reshape(-1, self.config.hidden)
+        given = check_head_inputs(u, self.config)
+        flat = given.reshape(-1, self.config.hidden)
         out = np.empty((len(flat), self.config.vocab_size), np.int32)
         for start in range(0, len(flat), _HEAD_CHUNK):
             part = slice(start, start + _HEAD_CHUNK)
             out[part] = flat[part].astype(np.float32) @ self._head
         out += self.model.head_bias
-        return out.reshape(*u.shape[:-1], -1)
+        return out.reshape(*given.shape[:-1], self.config.vocab_size)
 
     def _run(
         self, index: NDArray[np.int64], projected: NDArray[np.float32], state: State | None, logits: bool
     ) -> Trace:
         """Run T steps; the x part of step t's sums is projected[index[t]]."""
         alone = index.ndim == 1
-        index = index.reshape(len(index), -1)
+        index = index[:, None] if alone else index
         steps, streams = index.shape
-        state = self.initial_state(streams) if state is None else state
         size = self.config.hidden
         shape = (streams, self.config.cells)
-        if state.h.shape != shape or state.c.shape != shape:
-            raise TrineError(f"the state is of shape {state.h.shape}, and the tokens need {shape}")
+        state = self.initial_state(streams) if state is None else self._checked_state(state, shape)
         h_all, c_all = (np.empty((steps, *shape), np.int8) for _ in range(2))
         u_all = np.empty((steps, streams, size), np.int8)
         h, c = state.h, state.c
@@ -169,7 +173,7 @@ class Golden:
                     sums += below.astype(np.float32) @ layer.weight_x
                 # What a head would see of a lower layer is written over by the layers above.
                 layer.cell.step(
-                    sums.reshape(streams, 4, -1),
+                    sums.reshape(streams, 4, size),
                     c[:, own],
                     h_all[step, :, own],
                     c_all[step, :, own],
@@ -181,3 +185,31 @@ class Golden:
             h_all, c_all, u_all = h_all[:, 0], c_all[:, 0], u_all[:, 0]
         with_head = logits and self._head is not None
         return Trace(h_all, c_all, u_all, self.logits(u_all) if with_head else None, state)
+
+    def _checked_state(self, state: State, shape: tuple[int, int]) -> State:
+        """The state as int8, or :class:`TrineError` that says what is wrong in it."""
+        if not isinstance(state, State):
+            raise TrineError(f"the state must be a State, not {shown(state)}")
+        parts = []
+        for name, part, limit in (("h", state.h, 1), ("c", state.c, self.config.cell_max)):
+            array = integer_array(part, f"{name} of the state", str(shape), (2,))
+            if array.shape != shape:
+                raise TrineError(f"the state is of shape {array.shape}, and the tokens need {shape}")
+            _check_range(f"{name} of the state", array, limit)
+            parts.append(array.astype(np.int8, copy=False))
+        return State(*parts)
+
+
+def check_head_inputs(u: ArrayLike, config: ModelConfig) -> NDArray[np.integer]:
+    """Head inputs u (..., H) as an array; :class:`TrineError` for what no cell can give."""
+    array = integer_array(u, "u", f"(..., {config.hidden})", tuple(range(1, 8)))
+    if array.shape[-1] != config.hidden:
+        raise TrineError(f"u must be integers of shape (..., {config.hidden}), not {array.shape}")
+    _check_range("u", array, config.head_levels[-1])
+    return array
+
+
+def _check_range(name: str, array: NDArray[np.integer], limit: int) -> None:
+    if array.size and not (array.min() >= -limit and array.max() <= limit):
+        wrong = array[(array < -limit) | (array > limit)].flat[0]
+        raise TrineError(f"{name} must be from {-limit} to {limit}, not {wrong}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
-from trine_sw.golden import Golden
+from trine_sw.golden import Golden, check_head_inputs
 from trine_sw.model import HeadKind, Model
 
 __all__ = ["HostHead", "Logits", "head_of"]
@@ -22,12 +22,13 @@ class HostHead:
     def __init__(self, model: Model) -> None:
         if model.host_head_weight is None or model.host_head_bias is None:
             raise TrineError("the model has no float head")
+        self._config = model.config
         self._weight = np.ascontiguousarray(model.host_head_weight.astype(np.float32).T)
         self._bias = model.host_head_bias.astype(np.float32)
 
     def logits(self, u: NDArray[np.integer]) -> NDArray[np.float32]:
         """Real logits (..., V) of head inputs u (..., H)."""
-        return u.astype(np.float32) @ self._weight + self._bias
+        return check_head_inputs(u, self._config).astype(np.float32) @ self._weight + self._bias
 
 
 def head_of(model: Model, kind: HeadKind | None = None, golden: Golden | None = None) -> tuple[Logits, float]:

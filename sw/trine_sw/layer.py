@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
+from trine_sw.integers import shown
 from trine_sw.model_config import GATES, ModelConfig
 
 __all__ = ["Layer", "check_layer", "check_shape", "check_trits"]
@@ -36,6 +37,8 @@ def check_layer(number: int, layer: Layer, config: ModelConfig) -> None:
     ``config`` is the layer's own, :meth:`ModelConfig.of_layer`.
     """
     name = f"layer{number}"
+    if not isinstance(layer, Layer):
+        raise TrineError(f"{name} must be a Layer, not {shown(layer)}")
     check_trits(f"{name}.weight", layer.weight, (config.rows, config.columns))
     check_shape(f"{name}.threshold", layer.threshold, np.int32, (config.rows, 2))
     by_gate = layer.threshold.reshape(4, config.hidden, 2)
@@ -60,8 +63,11 @@ def check_layer(number: int, layer: Layer, config: ModelConfig) -> None:
 
 def check_shape(name: str, tensor: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
     """Raise :class:`TrineError` that names the tensor unless its type and shape are these."""
+    if not isinstance(tensor, np.ndarray):
+        raise TrineError(f"{name} must be an array of NumPy, not {shown(tensor)}")
     if tensor.dtype != dtype or tensor.shape != shape:
-        found = f"{tensor.dtype.name} {tensor.shape}"
+        order = "" if tensor.dtype.isnative else " of another byte order"
+        found = f"{tensor.dtype.name}{order} {tensor.shape}"
         raise TrineError(f"{name} must be {np.dtype(dtype).name} {shape}, not {found}")
 
 

@@ -1,8 +1,14 @@
 """Shape and arithmetic options of a model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from trine_sw.errors import TrineError
+from trine_sw.integers import integer, shown
 
 __all__ = ["GATES", "ModelConfig"]
 
@@ -16,7 +22,7 @@ _LIMIT_LAYERS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Shape and arithmetic options of a model.
+    """Shape and arithmetic options of a model. Integers may be NumPy's; they are kept as Python's.
 
     Parameters
     ----------
@@ -43,9 +49,9 @@ class ModelConfig:
     head_levels: tuple[int, ...] = (0, 1)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "head_levels", tuple(self.head_levels))
-        if self.cell not in GATES:
-            raise TrineError(f"cell must be {' or '.join(map(repr, GATES))}, not {self.cell!r}")
+        if not isinstance(self.cell, str) or self.cell not in GATES:
+            raise TrineError(f"cell must be {' or '.join(map(repr, GATES))}, not {shown(self.cell)}")
+        object.__setattr__(self, "cell", str(self.cell))
         for name, low, high in (
             ("hidden", 1, 1 << 16),
             ("embedding", 1, 1 << 16),
@@ -55,9 +61,8 @@ class ModelConfig:
             ("cell_shift", 0, _LIMIT_SHIFT),
             ("output_shift", 0, _LIMIT_SHIFT),
         ):
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise TrineError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+            object.__setattr__(self, name, integer(getattr(self, name), name, low, high))
+        object.__setattr__(self, "head_levels", _checked_levels(self.head_levels))
         if self.cell_max >> self.output_shift == 0:
             raise TrineError(
                 f"output_shift {self.output_shift} leaves no output: 2**output_shift must not "
@@ -67,19 +72,6 @@ class ModelConfig:
             raise TrineError(
                 f"cell_shift {self.cell_shift} leads out of the cell's range: 2**cell_shift of a GRU must "
                 f"not exceed cell_max {self.cell_max}"
-            )
-        levels = self.head_levels
-        if (
-            len(levels) < 2
-            or any(type(level) is not int for level in levels)
-            or levels[0] != 0
-            or levels[1] < 1
-            or levels[-1] > 127
-            or any(a > b for a, b in zip(levels, levels[1:], strict=False))
-        ):
-            raise TrineError(
-                "head_levels must be 0 and then integers from 1 to 127 that do not fall, "
-                f"such as (0, 1), not {levels!r}"
             )
 
     @property
@@ -103,6 +95,20 @@ class ModelConfig:
         >>> ModelConfig(hidden=3, embedding=2, vocab_size=5, layers=2).of_layer(1).columns
         6
         """
-        if not 0 <= number < self.layers:
-            raise TrineError(f"there is no layer {number}: there are {self.layers}")
+        number = integer(number, "the number of a layer", 0, self.layers - 1)
         return replace(self, layers=1, embedding=self.embedding if number == 0 else self.hidden)
+
+
+def _checked_levels(levels: Any) -> tuple[int, ...]:
+    """The levels as integers of Python, or :class:`TrineError` that says what they must be."""
+    try:
+        right = isinstance(levels, Sequence | np.ndarray) and 2 <= len(levels) <= _LIMIT_CELL + 1
+        made = tuple(integer(level, "a level", 0, 127) for level in levels) if right else ()
+    except (TrineError, TypeError):  # the latter of an array without dimensions
+        made = ()
+    if not made or made[0] != 0 or made[1] < 1 or any(a > b for a, b in pairwise(made)):
+        raise TrineError(
+            "head_levels must be 0 and then integers from 1 to 127 that do not fall, "
+            f"such as (0, 1), {_LIMIT_CELL + 1} at most, not {shown(levels)}"
+        )
+    return made

@@ -14,13 +14,13 @@ its least value: a constant added to all scores changes no choice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
+from trine_sw.integers import finite_real, integer, integer_array, shown
 
 __all__ = [
     "DRAW_BITS",
@@ -81,8 +81,7 @@ def seed_state(seed: int) -> int:
     The seed's bits are reversed, so that neighbouring seeds differ where the draws are taken, and small
     seeds give states with many ones. Raises :exc:`TrineError` where the seed is out of range.
     """
-    if not 0 <= seed < 1 << STATE_BITS:
-        raise TrineError(f"the seed must be from 0 to {(1 << STATE_BITS) - 1}, not {seed}")
+    seed = integer(seed, "the seed", 0, (1 << STATE_BITS) - 1)
     return int(f"{seed:0{STATE_BITS}b}"[::-1], 2) ^ STATE_SEED_0 or STATE_SEED_0
 
 
@@ -91,12 +90,18 @@ def tau_code(temperature: float, scale: float) -> int:
 
     Raises :exc:`TrineError` where the temperature is negative or above what ``tau`` can hold.
     """
-    if not (math.isfinite(scale) and scale > 0):
+    scale = finite_real(scale, "the head's scale")
+    if not scale > 0:
         raise TrineError(f"the head's scale must be positive, not {scale}")
     limit = ((1 << TAU_BITS) - 1) / (1 << TAU_FRACTION) * scale
-    code = round(temperature / scale * (1 << TAU_FRACTION)) if math.isfinite(temperature) else -1
-    if not (temperature >= 0 and 0 <= code < 1 << TAU_BITS):
-        raise TrineError(f"the temperature must be from 0 to {limit:.4g} for this model, not {temperature:g}")
+    wanted = f"the temperature must be from 0 to {limit:.4g} for this model"
+    try:
+        exact = finite_real(temperature, "the temperature") / scale * (1 << TAU_FRACTION)
+    except TrineError:
+        raise TrineError(f"{wanted}, not {shown(temperature)}") from None
+    code = round(exact) if 0 <= exact < 1 << TAU_BITS else -1  # one that is huge, or infinite, has none
+    if not 0 <= code < 1 << TAU_BITS:
+        raise TrineError(f"{wanted}, not {temperature:g}")
     return code
 
 
@@ -122,7 +127,9 @@ class Sampler:
 
     def choose(self, logits: Sequence[int] | NDArray[np.integer]) -> int:
         """The choice among logits (V,)."""
-        values = np.asarray(logits, np.int64)
+        values = integer_array(logits, "logits", "(V,)", (1,)).astype(np.int64, copy=False)
+        if not values.size:
+            raise TrineError("there must be at least one logit to choose from")
         if not self.tau:
             return int(values.argmax())
         noise = np.empty(len(values), np.int64)

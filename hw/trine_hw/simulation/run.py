@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 from trine_sw.interruption import Interrupted
+from trine_sw.json_text import json_text
 from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["Run", "simulate"]
@@ -104,7 +104,7 @@ def simulate(
             "results": str(work / "results.npz"),
             "choices": str(work / "choices"),
         }
-        (work / "job.json").write_text(json.dumps(description))
+        (work / "job.json").write_text(json_text(description))
         with _Tail(work / "choices", on_choice):
             _run(folder, simulator, work, waves=waves is not None)
         if waves is not None:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from trine_sw.cli.model import json_option, model_argument, print_json
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 
 __all__ = ["COMMANDS"]
 
@@ -35,7 +36,6 @@ def bench(
     as_json: bool,
 ) -> None:
     """Compare a model's routed engine with this CPU and with published engines, and count cycles."""
-    import json
 
     from trine_sw.bench.bench import run_bench
     from trine_sw.whole_file import replacing
@@ -54,7 +54,7 @@ def bench(
         draw_bench(found, figure)
     if output is not None:
         with replacing(output) as file:
-            file.write((json.dumps(found.as_json(), indent=2) + "\n").encode())
+            file.write((json_text(found.as_json(), indent=2) + "\n").encode())
     if as_json:
         print_json(found.as_json())
         return

@@ -1,6 +1,5 @@
 """Commands about a model: train, info, run, eval, generate. Torch is imported only to train."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from trine_sw.errors import TrineError
-from trine_sw.whole_file import replacing
+from trine_sw.json_text import json_text
+from trine_sw.whole_file import read_text, replacing
 
 if TYPE_CHECKING:
     from trine_sw.backends import Result
@@ -70,7 +70,7 @@ device_option = click.option(
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON on standard output, nothing else."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json_text(value, indent=2))
 
 
 def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
@@ -144,7 +144,7 @@ def info(model_path: Path, as_json: bool) -> None:
         return
     print_pairs(facts | {"vocabulary": _some(model.vocabulary)}, str(model_path))
     if model.training:
-        print_pairs({key: json.dumps(value) for key, value in model.training.items()}, "training")
+        print_pairs({key: json_text(value) for key, value in model.training.items()}, "training")
 
 
 def _some(vocabulary: list[str] | None, most: int = 100) -> str:
@@ -201,11 +201,10 @@ def run(
 def _read_tokens(path: Path) -> np.ndarray:
     """Token numbers (T,) from a file."""
     try:
-        if path.suffix == ".npy":
-            with path.open("rb") as file:
-                values = np.lib.format.read_array(file)
+        if path.suffix == ".npy":  # its header may claim more than there is: nothing is read in advance
+            values = np.lib.format.open_memmap(path, mode="r")
         else:
-            values = np.array([_whole_number(word) for word in path.read_text().split()], np.int64)
+            values = np.array([_whole_number(word) for word in read_text(path).split()], np.int64)
     except OSError as error:
         raise TrineError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, OverflowError, EOFError) as error:

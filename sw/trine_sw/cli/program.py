@@ -1,6 +1,5 @@
 """Commands for a board on the desk: program, doctor."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from trine_sw.cli.board import known_ports
 from trine_sw.cli.hardware import board_named, board_option
 from trine_sw.cli.model import json_option, print_json
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.whole_file import check_writable, replacing
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _markdown(checks: "list[Check]", facts: dict[str, Any]) -> str:
 
     rows = [f"| {c.state} | {cell(c.name)} | {cell(c.found)} | {cell(c.remedy)} |" for c in checks]
     table = "\n".join(["| | | found | what to do |", "|---|---|---|---|", *rows])
-    return f"# trine doctor\n\n{table}\n\n```json\n{json.dumps(facts, indent=2)}\n```\n"
+    return f"# trine doctor\n\n{table}\n\n```json\n{json_text(facts, indent=2)}\n```\n"
 
 
 COMMANDS = (program, doctor)

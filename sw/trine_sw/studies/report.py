@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import jinja2
 
 from trine_sw.errors import TrineError
+from trine_sw.evaluate import perplexity_of
 from trine_sw.studies.catalogue import DATA_SETS, STUDIES, Row, Study
 from trine_sw.studies.figures import draw_figures
 from trine_sw.studies.memory import Memory, deployed
@@ -94,10 +94,10 @@ def _curves(rows: list[dict[str, Any]], folder: Path) -> dict[str, dict[str, lis
     for name in MODELS:
         path = folder / f"{name}-training.csv"
         for row in csv.DictReader(path.read_text().splitlines()) if path.exists() else ():
-            point = int(row["epoch"]), math.exp(float(row["valid_nats"]))
+            point = int(row["epoch"]), perplexity_of(float(row["valid_nats"]))
             panels.setdefault(name, {}).setdefault(row["kind"], []).append(point)
     for record in (record for record in rows if record["study"] == "ladder"):
-        points = [(int(row["epoch"]), math.exp(row["valid_nats"])) for row in record["log"]]
+        points = [(int(row["epoch"]), perplexity_of(float(row["valid_nats"]))) for row in record["log"]]
         title = f"ladder, {record['data_set']}, epochs: {record['epochs']}"
         panels.setdefault(title, {})[record["row"]] = points
     return panels

@@ -15,6 +15,7 @@ from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import text_tokens
 from trine_sw.golden import Golden
+from trine_sw.json_text import json_text
 from trine_sw.model import Model, ModelConfig
 from trine_sw.studies.catalogue import Row, Study
 from trine_sw.studies.distributions import distributions
@@ -77,7 +78,7 @@ def run_study(
         check_writable(path)
         record = _record(chosen, entry, runs, resume, where, console)
         with replacing(path) as file:
-            file.write((json.dumps(record, indent=1) + "\n").encode())
+            file.write((json_text(record, indent=1) + "\n").encode())
         test = record["test"]["perplexity"]
         line = f"{path}: {entry.what}; test perplexity {test:.2f} after {record['epochs']} epochs"
         console.print(line, highlight=False, soft_wrap=True)
@@ -137,7 +138,7 @@ def _checkpoint(runs: Path, recipe: Recipe, kind: Kind) -> Path:
     """A file whose name follows from all that decides the run, the recipe's name left out."""
     content = json.loads(recipe.fingerprint(kind))
     content.pop("name", None)
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json_text(content, sort_keys=True).encode()).hexdigest()[:12]
     return runs / f"{kind}-{recipe.dataset}-{digest}.pt"
 
 

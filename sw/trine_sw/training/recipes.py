@@ -1,10 +1,10 @@
 """Recipes: everything that decides a training run, by name."""
 
-import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, get_args
 
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind
 from trine_sw.model_config import ModelConfig
 from trine_sw.training.cell import CellOptions
@@ -143,7 +143,7 @@ class Recipe:
         if kind == "ternary":
             content.pop("ternary_head", None)
             content.pop("rounded_rows", None)
-        return json.dumps(content, sort_keys=True)
+        return json_text(content, sort_keys=True)
 
 
 def _content(value: Any) -> Any:

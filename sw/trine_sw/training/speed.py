@@ -1,6 +1,5 @@
 """``trine speed``: the time of a training step, of the ternary model and of its float baseline."""
 
-import json
 import platform
 import statistics
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 
 from trine_sw.errors import TrineError
+from trine_sw.json_text import json_text
 from trine_sw.training.kinds import new_model
 from trine_sw.training.objective import Objective
 from trine_sw.training.optimizer import new_optimizer, set_rate
@@ -106,7 +106,7 @@ def write_step_times(times: StepTimes, results: Path) -> Path:
     """Record the times for the report; where they are."""
     path = results / f"speed.{times.recipe}.{'cpu' if times.device == 'cpu' else 'cuda'}.json"
     with replacing(path) as file:
-        file.write((json.dumps(asdict(times), indent=1) + "\n").encode())
+        file.write((json_text(asdict(times), indent=1) + "\n").encode())
     return path
 
 

@@ -1,6 +1,5 @@
 """``trine train``: a recipe's model and its float baseline, measured, exported and recorded."""
 
-import json
 import math
 import os
 import subprocess
@@ -16,6 +15,7 @@ from trine_sw import __version__
 from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import evaluate, quality_of
+from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.training.export import export
 from trine_sw.training.float_model import FloatLanguageModel
@@ -138,7 +138,7 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
         model = replace(model, host_head_weight=None, host_head_bias=None)
     model.save(out)
     with replacing(results / f"{chosen.name}-training.json") as file:
-        file.write((json.dumps(record, indent=2) + "\n").encode())
+        file.write((json_text(record, indent=2) + "\n").encode())
     rows = [{"kind": kind} | row for kind, run in finished.items() for row in run.log]
     names_of_all = dict.fromkeys(name for row in rows for name in row)
     with replacing(results / f"{chosen.name}-training.csv") as file:
