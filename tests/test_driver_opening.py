@@ -14,6 +14,7 @@ from trine_sw.backends import default_engine
 from trine_sw.driver import Board
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.link import board_session
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.session import BoardGone
 
@@ -40,7 +41,8 @@ def test_board_takes_another_head_of_the_host():
 @pytest.mark.parametrize(
     "told, message",
     [
-        ({"version": 1}, "version 1 of the protocol, and this driver version 2"),
+        ({"version": 2}, "version 2 of the protocol, and this driver version 3: the board is the older one"),
+        ({"version": 4}, "version 4 .* version 3: this computer's Trine is the older one; update it"),
         ({"receive_bytes": 3000}, "receive_bytes must be a power of two.*build its bitstream"),
     ],
 )
@@ -50,6 +52,21 @@ def test_board_of_another_version(told, message):
     board = Board(lambda: transport, None, "the board", 1.0)
     with pytest.raises(TrineError, match=message):
         board._begin()
+
+
+@pytest.mark.parametrize(
+    "version, message",
+    [(2, "the board is the older one; build"), (9, "this computer's Trine is the older one")],
+)
+def test_board_that_refuses_this_version(monkeypatch, version, message):
+    """It says no to OPEN, and in INFO which version it speaks: what is to be updated is told."""
+    device = BoardModel(model_of(TRITS), default_engine(model_of(TRITS)))
+    device.info = replace(device.info, version=version)
+    monkeypatch.setattr(board_session, "PROTOCOL_VERSION", version)
+    for rate in (0, 0.02):
+        board = Board(lambda rate=rate: FaultyTransport(device, rate), None, "the board", 5.0)
+        with pytest.raises(TrineError, match=f"speaks version {version} .* driver version 3: {message}"):
+            board._begin()
 
 
 @pytest.mark.parametrize(

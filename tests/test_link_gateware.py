@@ -19,6 +19,7 @@ from trine_sw.link.protocol import (
     Command,
     Frame,
     LinkConfig,
+    Reason,
     decode,
     encode,
 )
@@ -293,6 +294,26 @@ def test_sessions_repeats_and_gaps():
         )
     )
     assert counters["damaged"] == 2 and counters["repeats"] == 3 + 4 and counters["gaps"] > 3
+
+
+def test_number_of_the_session_still_open():
+    """OPEN may come again until a request has been answered, done or refused; then the number is taken."""
+    config, engine = CASES["levels"]
+    model = random_model(config, seed=5)
+    read = (Command.READ, struct.pack("<HH", 0, 11))
+    for request in ((Command.WRITE, b"\0\0\2\1"), (9, b"")):  # done, and half a state; refused
+        host, other = Host(0x1234), Host(0x4321)
+        opening = [encode(Frame(0x1234, tag, Command.OPEN, OPENING)) for tag in (7, 0xFFFF, 0)]
+        sent = [*opening[:2], encode(Frame(0x1234, 3, Command.INFO)), opening[2]]
+        sent += [host(*request), *opening, host(Command.RESUME), opening[0]]
+        sent += [other(Command.OPEN, OPENING), opening[0], other(*read), opening[1]]
+        sent.append(other(Command.OPEN, OPENING))
+        found = check(model, engine, sent)
+        assert [frame.sequence for frame in found[:4]] == [7, 0xFFFF, 3, 0]
+        assert not any(frame.reason for frame in found[:4] + found[10:11] + found[12:13])
+        for index in (5, 6, 7, 9, 11, 13, 14):
+            assert found[index].reason is Reason.SESSION, index
+        assert found[5].session == 0x1234 and found[5].payload[2:] == b"\x34\x12"
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_more_tokens_than_sequence_numbers():
     wires = Wires(board())
     session = wires.open()
     session._next = 0xFFF0  # as after so many frames
-    wires.board._expected = 0xFFF0
+    wires.board.session.expected = 0xFFF0
     assert wires.stream(session, TOKENS) == EXPECTED
 
 

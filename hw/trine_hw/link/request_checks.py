@@ -62,7 +62,9 @@ def value_states(m: Module, s: ExecutorState) -> None:
     unable = 0 if info.head_on_board else head_flags
     room = (s.link.max_payload - 4) // CELL_BYTES
     version, session = s.arguments[-8:], s.frame_session
-    foreign, unusable = version != PROTOCOL_VERSION, (session == 0) | (session == s.ended)
+    # Once the open session keeps a reply, its OPEN is late or another host's.
+    again = (session == s.session) & (s.cached != 0)
+    foreign, unusable = version != PROTOCOL_VERSION, (session == 0) | (session == s.ended) | again
     other_version, no_session = s.settled(m, foreign, "other_version"), s.settled(m, unusable, "no_session")
     asked = (s.code == Command.OPEN) & (session != s.session)
     opens = s.settled(m, asked & ~foreign & ~unusable, "opens")

@@ -11,7 +11,7 @@ from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import place
 
-__all__ = ["INFO_BYTES", "Info", "board_info", "level_values", "u_bits"]
+__all__ = ["INFO_BYTES", "Info", "board_info", "level_values", "u_bits", "version_remedy"]
 
 _INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIId")
 INFO_BYTES = _INFO.size
@@ -26,6 +26,13 @@ def u_bits(model: ModelConfig) -> int:
     """Bits of an entry of u on the wire: a signed position in :func:`level_values`; 0 where u is h's trit."""
     count = len(level_values(model))
     return 0 if count == 1 else (2 * count).bit_length()
+
+
+def version_remedy(board: int) -> str:
+    """What to update where the board speaks another version of the protocol."""
+    if board < PROTOCOL_VERSION:
+        return "the board is the older one; build its bitstream with this version of Trine, and load it"
+    return "this computer's Trine is the older one; update it to the version that built the bitstream"
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Info:
         if payload and payload[0] != PROTOCOL_VERSION:
             raise TrineError(
                 f"the board speaks version {payload[0]} of the protocol, and this driver version "
-                f"{PROTOCOL_VERSION}: build its bitstream with this version of Trine"
+                f"{PROTOCOL_VERSION}: {version_remedy(payload[0])}"
             )
         if len(payload) != INFO_BYTES:
             raise TrineError(f"the board's description is {len(payload)} bytes long, not {INFO_BYTES}")

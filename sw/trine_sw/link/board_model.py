@@ -10,23 +10,9 @@ from numpy.typing import NDArray
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden, State
 from trine_sw.link.board_info import board_info, level_values
+from trine_sw.link.board_session import BoardSession
 from trine_sw.link.items import Refusal, read_items
-from trine_sw.link.protocol import (
-    BAD_FRAME,
-    DONE,
-    PROTOCOL_VERSION,
-    REFUSED,
-    SEQUENCES,
-    Command,
-    Frame,
-    LinkConfig,
-    Reason,
-    Splitter,
-    Want,
-    decode,
-    encode,
-    refusal_payload,
-)
+from trine_sw.link.protocol import Command, Frame, LinkConfig, Reason, Splitter, Want
 from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells
 from trine_sw.model import Model
 from trine_sw.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
@@ -50,6 +36,11 @@ class BoardModel:
     ----------
     model, engine, link : what the board holds.
     clock_hz, baud : what it says of itself.
+
+    Members
+    -------
+    session : whose frames it takes
+    counts : since its reset
     """
 
     def __init__(
@@ -71,77 +62,36 @@ class BoardModel:
     def reset(self) -> None:
         """As the board's reset, or its configuration: everything is forgotten."""
         self._splitter = Splitter(2 * self.link.slot_bytes)
-        self._session = self._expected = self._cached = 0
-        self._ended = 0  # the session that the open one has replaced: a late OPEN of it opens nothing
-        self._replies: dict[int, bytes] = {}
-        self._halted = False
-        self._fresh = True  # the next token starts from the zero state
+        self.counts: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+        self.session = BoardSession(
+            self.link,
+            describe=lambda: self.info.pack(),
+            begin=self._begin,
+            execute=self._execute,
+            count=self._count,
+        )
+        self._begin()
         self._state = self._golden.initial_state()
-        self._written = 0  # cells of a new state that have come
         self._new = np.zeros((self.info.cells, CELL_BYTES), np.int8)
         self._sampler = Sampler(1.0, 0.0, 0)
         self._sampler.state = STATE_SEED_0
         self._choice = 0
         self._timing = TimingModel(Geometry(self.model.config, self.engine))
         self._now = 0
-        self.counts = dict.fromkeys(COUNTERS, 0)
 
     def exchange(self, data: bytes) -> bytes:
         """What the board answers to these bytes."""
-        return b"".join(self._answer(part) for part in self._splitter.feed(data))
+        return b"".join(self.session.answer(part) for part in self._splitter.feed(data))
 
-    def _answer(self, encoded: bytes) -> bytes:
-        frame = decode(encoded)
-        # The decoded length is one less than the encoded, and another one for every 254 bytes.
-        if frame is None or len(frame.payload) > self.link.max_payload:
-            self.counts["damaged"] += 1
-            return encode(Frame(self._session, self._expected, BAD_FRAME, refusal_payload(self._expected, 0)))
-        self.counts["frames"] += 1
-        if frame.code in (Command.INFO, Command.OPEN):
-            return self._unsequenced(frame)
-        if not self._session or frame.session != self._session:
-            return self._refuse(frame, Reason.SESSION)
-        if frame.sequence != self._expected:
-            age = (self._expected - frame.sequence - 1) % SEQUENCES
-            if age < self._cached:
-                self.counts["repeats"] += 1
-                return self._replies[frame.sequence % self.link.window]
-            self.counts["gaps"] += 1
-            return self._refuse(frame, Reason.SEQUENCE)
-        try:
-            payload = self._execute(frame)
-            reply = encode(Frame(self._session, frame.sequence, DONE | frame.code, payload))
-        except Refusal as refusal:
-            self._halted = True
-            reply = self._refuse(frame, refusal.reason)
-        self._replies[frame.sequence % self.link.window] = reply
-        self._expected = (self._expected + 1) % SEQUENCES
-        self._cached = min(self._cached + 1, self.link.window)
-        return reply
+    def _begin(self) -> None:
+        self._fresh = True  # the next token starts from the zero state
+        self._written = 0  # cells of a new state that have come
 
-    def _refuse(self, frame: Frame, reason: Reason) -> bytes:
-        payload = refusal_payload(self._expected, frame.session)
-        return encode(Frame(self._session, frame.sequence, REFUSED | reason, payload))
-
-    def _unsequenced(self, frame: Frame) -> bytes:
-        opens = frame.code == Command.OPEN
-        if len(frame.payload) != int(opens):
-            return self._refuse(frame, Reason.LENGTH)
-        if opens:
-            if frame.payload[0] != PROTOCOL_VERSION:
-                return self._refuse(frame, Reason.VERSION)
-            if frame.session in (0, self._ended):
-                return self._refuse(frame, Reason.SESSION)
-            if frame.session != self._session:
-                self._ended, self._session = self._session, frame.session
-                self._expected = self._cached = self._written = 0
-                self._halted, self._fresh = False, True
-        return encode(Frame(self._session, frame.sequence, DONE | frame.code, self.info.pack()))
+    def _count(self, event: str) -> None:
+        self.counts[event] += 1
 
     def _execute(self, frame: Frame) -> bytes:
         payload = frame.payload
-        if self._halted and frame.code != Command.RESUME:
-            raise Refusal(Reason.HALTED)
         if frame.code == Command.STEP:
             return self._step(payload)
         if frame.code == Command.GENERATE:
@@ -157,9 +107,7 @@ class BoardModel:
         if frame.code == Command.COUNTERS:
             return b"".join(struct.pack("<I", count % 2**32) for count in self.counts.values())
         if frame.code == Command.RESET:
-            self._fresh, self._written = True, 0
-        else:
-            self._halted = False
+            self._begin()
         return b""
 
     def _step(self, payload: bytes) -> bytes:

@@ -34,7 +34,7 @@ __all__ = [
     "refusal_payload",
 ]
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 _HEADER = struct.Struct("<HHB")
 _CRC = struct.Struct("<I")

@@ -7,6 +7,7 @@ implementation serves the synchronous driver, the asynchronous one and the tests
 from __future__ import annotations
 
 import secrets
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -32,6 +33,18 @@ __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 _STRANGE_GAPS = 16
 #: Bytes of a frame that no board sends.
 _LONGEST_FRAME = 1 << 14
+_last_tag = 0
+
+
+def _new_tag() -> int:
+    """Of an OPEN: milliseconds of the clock, as TCP numbers its connections (RFC 9293, 3.4.1).
+
+    Hosts that open a board within a minute of each other, one after the other, have different ones. In that
+    time all has arrived that was on the way to the board, or back, when the first of them ended.
+    """
+    global _last_tag
+    _last_tag = max(time.time_ns() // 1_000_000, _last_tag + 1)
+    return _last_tag % SEQUENCES
 
 
 class BoardGone(TrineError):
@@ -80,7 +93,8 @@ class Session:
     Parameters
     ----------
     patience : seconds without any valid frame, while one is owed, after which the board counts as gone
-    nonce : the session's number, 1 to 65535; default random
+    nonce : the session's number, 1 to 65535; default random, and chosen anew where it is another host's
+    tag : 0 to 65535, comes back with the reply to OPEN; default another one than those of hosts just before
     where : the board's name in messages
 
     Members
@@ -89,8 +103,16 @@ class Session:
     counters : what this side has seen of the wire
     """
 
-    def __init__(self, *, patience: float = 5.0, nonce: int | None = None, where: str = "the board") -> None:
+    def __init__(
+        self,
+        *,
+        patience: float = 5.0,
+        nonce: int | None = None,
+        tag: int | None = None,
+        where: str = "the board",
+    ) -> None:
         self.nonce = nonce or 1 + secrets.randbelow(SEQUENCES - 1)
+        self.tag = _new_tag() if tag is None else tag
         self.patience = patience
         self.where = where
         self.info: Info | None = None
@@ -106,6 +128,7 @@ class Session:
         self._payload: PayloadLimit | None = None
         self._heard = 0.0  # time of the last valid frame, or of the first request after silence
         self._opening: float | None = None  # when OPEN was last sent
+        self._refused = False  # the board speaks another version of the protocol, and is asked which
         self._bytes_seen = 0
         self._strange_gaps = 0  # refusals since the last reply that wait for what has been answered
 
@@ -123,9 +146,11 @@ class Session:
 
     def _send_open(self, now: float) -> None:
         self._opening = now
+        command, payload = Command.OPEN, bytes([PROTOCOL_VERSION])
+        if self._refused:
+            command, payload = Command.INFO, b""
         # The zero ends whatever part of a frame a host before this one may have left there.
-        frame = Frame(self.nonce, 0, Command.OPEN, bytes([PROTOCOL_VERSION]))
-        self._out.append(b"\0" + encode(frame))
+        self._out.append(b"\0" + encode(Frame(self.nonce, self.tag, command, payload)))
 
     @property
     def outstanding(self) -> int:
@@ -193,7 +218,8 @@ class Session:
             self._heard = now
         if frame.reason is Reason.SESSION:
             # It names the session that was addressed: an answer to a frame older than this session does not.
-            if frame.payload[2:4] == self.nonce.to_bytes(2, "little"):
+            # Where that is the open one, what is refused is an OPEN, which came late or twice.
+            if self._addressed(frame) and frame.session != self.nonce:
                 raise BoardGone(self._lost(frame.session))
             return
         if frame.session != self.nonce or frame.code in (DONE | Command.OPEN, DONE | Command.INFO):
@@ -236,14 +262,21 @@ class Session:
                 raise BoardGone(self._lost(0))
 
     def _take_opening(self, frame: Frame, now: float) -> None:
-        if frame.reason is Reason.VERSION:
-            raise TrineError(
-                f"{self.where} refuses version {PROTOCOL_VERSION} of the protocol: build its bitstream "
-                "with this version of Trine"
-            )
-        if frame.reason is Reason.SESSION and frame.payload[2:4] == self.nonce.to_bytes(2, "little"):
-            # The board has had a session of this number: another one, by chance, or this one, replaced.
+        if frame.sequence != self.tag:
+            return  # what another host before this one was still to be told
+        if self._refused:
+            if frame.code == DONE | Command.INFO:
+                Info.unpack(frame.payload)
+                raise TrineError(self._other_version())
+            return
+        if frame.reason is Reason.VERSION and self._addressed(frame):
+            self._refused = True
+            self._send_open(now)
+            return
+        if frame.reason is Reason.SESSION and self._addressed(frame):
+            # The board has, or has had, another host's session of this number, or this one, replaced.
             self.nonce = 1 + (self.nonce + secrets.randbelow(SEQUENCES - 2)) % (SEQUENCES - 1)
+            self.tag = _new_tag()
             self._send_open(now)
             return
         if frame.session != self.nonce or frame.code != DONE | Command.OPEN:
@@ -256,6 +289,16 @@ class Session:
         self._opening = None
         self.info = info
         self._heard = now
+
+    def _addressed(self, frame: Frame) -> bool:
+        """Whether what is refused was addressed to this session."""
+        return frame.payload[2:4] == self.nonce.to_bytes(2, "little")
+
+    def _other_version(self) -> str:
+        return (
+            f"{self.where} refuses version {PROTOCOL_VERSION} of the protocol and does not say which it "
+            "speaks: build its bitstream with this version of Trine, and load it"
+        )
 
     def _find(self, sequence: int) -> _Request | None:
         if not self._requests:
@@ -283,7 +326,7 @@ class Session:
         if deadline is None or now < deadline:
             return
         if now - self._heard > self.patience:
-            raise BoardGone(self._silence())
+            raise TrineError(self._other_version()) if self._refused else BoardGone(self._silence())
         self.counters.timeouts += 1
         self._timeout.back_off()
         if self._opening is not None:
