@@ -38,6 +38,7 @@ from trine_hw.sequencer import Sequencer
 from trine_sw.cost import link_blocks, link_lut4
 from trine_sw.engine import EngineConfig
 from trine_sw.fit import estimate, fit, sample_tokens
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import Placement, place
 from trine_sw.random_model import random_model
@@ -133,7 +134,10 @@ def small_board() -> Iterator[tuple[str, Cost]]:
     """Name and cost of each part of what an iCEBreaker runs, clock and reset left out."""
     board = BOARDS["icebreaker"]
     model = Model.load(Path(__file__).parent.parent / "models/shakespeare-small.trine")
-    link = Link(model, fit(model, board).engine, board.link, clock_hz=1e6 * board.clock_mhz)
+    design = BoardDesign(
+        model, fit(model, board).engine, board.link, clock_hz=1e6 * board.clock_mhz, baud=board.baud
+    )
+    link = Link(**design.parts)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "top.il").write_text(rtlil.convert(UARTLink(link, 16), name="top", emit_src=False))

@@ -13,9 +13,9 @@ import numpy as np
 from trine_sw.backends import default_engine
 from trine_sw.driver import Board
 from trine_sw.driver.transports import ModelTransport
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import DONE, Command, Frame, LinkConfig, Splitter, Want, decode, encode
-from trine_sw.link.records import link_for
+from trine_sw.link.protocol import DONE, Command, Frame, Splitter, Want, decode, encode
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 from trine_sw.trits import pack
@@ -59,7 +59,7 @@ class NullTransport(ModelTransport):
 def speed(model: Model, want: tuple[str, ...], count: int) -> float:
     """Tokens in a second of this process, wherever else the processor is wanted."""
     engine = default_engine(model)
-    device = BoardModel(model, engine, link_for(model, engine, LinkConfig()))
+    device = BoardModel(**BoardDesign(model, engine).parts)
     transport = NullTransport(device)
     board = Board(lambda: transport, model, "the null device", 5.0)
     board._begin()

@@ -20,7 +20,7 @@ from trine_sw.driver import AsyncBoard, Board, BoardState
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import Command, Frame, Reason, Splitter, decode, encode
+from trine_sw.link.protocol import Command, Frame, LinkConfig, Reason, Splitter, decode, encode
 from trine_sw.link.session import BoardGone, RequestRefused
 
 
@@ -177,7 +177,7 @@ def test_refusal_by_the_board():
 
 def test_answer_that_does_not_fit_a_frame():
     model = model_of(TRITS)
-    board, _ = opened(model)
+    board, _ = opened(model, link=LinkConfig())
     with pytest.raises(TrineError, match="ask for less"):
         board.step(1, EVERYTHING)
     assert np.array_equal(board.step(1).h, Golden(model).run([1]).h[0])

@@ -9,8 +9,7 @@ from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
 from trine_sw.json_text import json_text
-from trine_sw.link.board_info import board_info
-from trine_sw.link.records import link_for
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.model import Model
 
 __all__ = ["BoardTop"]
@@ -39,12 +38,11 @@ class BoardTop(Elaboratable):
         self.board = board
         self.clock_mhz = clock_mhz
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
-        sizes = link_for(model, engine, board.link)
-        held = board_info(model, engine, sizes).digest.hex()
+        design = BoardDesign(model, engine, board.link, clock_hz=clock_mhz * 1e6, baud=board.baud)
+        held, sizes = design.info.digest.hex(), design.link
         #: Of what it is made, for a build that asks whether anything has changed.
         self.identity = json_text([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
-        link = Link(model, engine, sizes, clock_hz=clock_mhz * 1e6, baud=board.baud)
-        self.uart = UARTLink(link, divisor)
+        self.uart = UARTLink(Link(**design.parts), divisor)
 
     def elaborate(self, platform):
         m = Module()

@@ -18,9 +18,8 @@ from trine_sw.driver.transports import ModelTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import link_for
 from trine_sw.model import Model
 from trine_sw.timing import token_cycles
 
@@ -105,12 +104,12 @@ def _opened(model: Model, engine: EngineConfig, simulator: str) -> Board:
     """A board with this engine: its gateware in a simulator, or the board model."""
     from trine_hw.simulation.virtual_board import VirtualBoard
 
-    link = link_for(model, engine, LinkConfig())
+    design = BoardDesign(model, engine)
 
     def connect() -> Transport:
         if simulator == "golden":
-            return ModelTransport(BoardModel(model, engine, link))
-        return VirtualBoard(model, engine, simulator, link)
+            return ModelTransport(BoardModel(**design.parts))
+        return VirtualBoard(model, engine, simulator)
 
     return Board.connected(connect, model, f"the {simulator} board")
 

@@ -14,8 +14,8 @@ from trine_hw.simulation.build import SIMULATORS, kept, sources_digest, to_veril
 from trine_sw import toolchain
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import link_for
 from trine_sw.model import Model
 
 __all__ = ["DIVISOR", "VirtualBoard", "build_board"]
@@ -56,7 +56,7 @@ int main() {
 
 
 def build_board(
-    model: Model, engine: EngineConfig, simulator: str, link: LinkConfig, divisor: int = DIVISOR
+    model: Model, engine: EngineConfig, simulator: str, least: LinkConfig, divisor: int = DIVISOR
 ) -> list[str]:
     """The command that runs a board in a simulator, compiled if the cache does not have it.
 
@@ -68,11 +68,13 @@ def build_board(
     if simulator not in SIMULATORS:
         raise TrineError(f"{simulator!r} is no simulator; there are {', '.join(SIMULATORS)}")
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
-    digest = hashlib.sha256(model.digest() + repr((engine, link, divisor)).encode() + sources_digest(tool))
+    design = BoardDesign(model, engine, least, clock_hz=_CLOCK_HZ, baud=_CLOCK_HZ / divisor)
+    made_of = repr((engine, design.link, divisor))
+    digest = hashlib.sha256(model.digest() + made_of.encode() + sources_digest(tool))
     digest.update(_BENCH.read_bytes() + Path(__file__).read_bytes())
 
     def make(work: Path) -> list[list[str]]:
-        board = UARTLink(Link(model, engine, link, clock_hz=_CLOCK_HZ, baud=_CLOCK_HZ / divisor), divisor)
+        board = UARTLink(Link(**design.parts), divisor)
         (work / "top.v").write_text(to_verilog(board))
         (work / "wire.v").write_text(_BENCH.read_text())
         if simulator == "icarus":
@@ -109,8 +111,7 @@ class VirtualBoard:
     def __init__(
         self, model: Model, engine: EngineConfig, simulator: str, link: LinkConfig | None = None
     ) -> None:
-        sizes = link_for(model, engine, link or LinkConfig())
-        command = build_board(model, engine, simulator, sizes)
+        command = build_board(model, engine, simulator, link or LinkConfig())
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from trine_sw.backends import default_engine
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
 from trine_sw.errors import TrineError
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 
@@ -45,7 +46,8 @@ def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]
         model = Model.load(rest)
         engine = default_engine(model)
         if scheme == "golden":
-            return lambda: ModelTransport(BoardModel(model, engine)), model
+            design = BoardDesign(model, engine)
+            return lambda: ModelTransport(BoardModel(**design.parts)), model
         return lambda: _simulated(scheme, model), model
     if url.startswith("/") or re.fullmatch(r"COM\d+", url):
         return lambda: SerialTransport(url, baud or DEFAULT_BAUD), None

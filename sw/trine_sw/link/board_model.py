@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden, State
+from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_info import board_info, level_values
 from trine_sw.link.board_session import BoardSession
 from trine_sw.link.items import Refusal, read_items
@@ -34,8 +35,9 @@ class BoardModel:
 
     Parameters
     ----------
-    model, engine, link : what the board holds.
-    clock_hz, baud : what it says of itself.
+    model, engine, link : what the board holds, the buffers exactly so; by default those of a
+        :class:`trine_sw.link.board_design.BoardDesign`, whose ``parts`` these all are
+    clock_hz, baud : what it says of itself
 
     Members
     -------
@@ -52,7 +54,8 @@ class BoardModel:
         clock_hz: float = 0,
         baud: float = 0,
     ) -> None:
-        self.model, self.engine, self.link = model, engine, link or LinkConfig()
+        self.model, self.engine = model, engine
+        self.link = link or BoardDesign(model, engine).link
         self.info = board_info(model, engine, self.link, clock_hz=clock_hz, baud=baud)
         self.codec = Codec(self.info)
         self._golden = Golden(model)
