@@ -35,13 +35,15 @@ from trine_hw.lstm_cells import LstmCells
 from trine_hw.sampler import Sampler
 from trine_hw.scanner import Scanner
 from trine_hw.sequencer import Sequencer
-from trine_sw.cost import link_blocks, link_lut4
+from trine_sw.cost import forms, link_lut4
 from trine_sw.engine import EngineConfig
-from trine_sw.fit import estimate, fit, sample_tokens
+from trine_sw.fit import estimate, fit
 from trine_sw.link.board_design import BoardDesign
+from trine_sw.memories import block_rams, kept_memory, link_memories
 from trine_sw.model import Model, ModelConfig
 from trine_sw.placement import Placement, place
 from trine_sw.random_model import random_model
+from trine_sw.sample import sample_text
 from trine_sw.toolchain import require
 
 __all__ = ["components", "cost", "engines", "small_board"]
@@ -123,9 +125,10 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
         model: Model = random_model(config, seed=1)
         engine = EngineConfig(lanes, banks, block_ram="ecp5", sampler_ways=4)
         board = BOARDS["ulx3s"]
-        expected = estimate(model, engine, board, sample_tokens(model, 2))
+        expected = estimate(model, engine, board, sample_text(model, 2))
         shape = f"H {config.hidden}, E {config.embedding}, V {config.vocab_size}, {_many(banks, 'bank')}"
-        blocks = expected.block_ram - link_blocks(board)
+        of_link = (*link_memories(board.link), kept_memory(config, engine.block_ram))
+        blocks = expected.block_ram - sum(block_rams(memory, forms(board)) for memory in of_link)
         luts = expected.lut4 - link_lut4(model, expected.geometry)
         yield shape, expected.geometry.lanes, cost(Core(model, engine)), luts, blocks
 

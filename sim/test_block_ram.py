@@ -21,7 +21,10 @@ def rom(folder, contents: np.ndarray, block_ram: str) -> Netlist:
     return synthesise(ColumnROM(contents, block_ram=block_ram), folder / block_ram)
 
 
-@pytest.mark.parametrize(("depth", "lanes"), [(512, 36), (300, 19), (33, 54), (1, 1)])
+SHAPES = [(512, 36), (300, 19), (33, 54), (1, 1), (513, 9), (1025, 4), (4096, 2), (8192, 1), (16384, 1)]
+
+
+@pytest.mark.parametrize(("depth", "lanes"), SHAPES)
 def test_instantiated_contents_equal_inferred_ones(tmp_path, depth, lanes):
     contents = random_trits(depth, lanes)
     instantiated, inferred = (rom(tmp_path, contents, form) for form in ("ecp5", "inferred"))
@@ -74,6 +77,14 @@ def test_costs_what_it_says(tmp_path, depth, lanes):
     netlist = rom(tmp_path, random_trits(depth, lanes), "ecp5")
     assert netlist.cells == {"PDPW16KD": -(-lanes // 18), "TRELLIS_FF": 2 * lanes}
     assert all(block.parameters["REGMODE"] == "OUTREG" for block in netlist.block_rams)
+
+
+@pytest.mark.parametrize(("depth", "lanes", "blocks"), [(513, 19, 3), (2048, 9, 2), (16384, 1, 2)])
+def test_deep_ones_cost_block_rams_alone(tmp_path, depth, lanes, blocks):
+    """A deeper form of the block RAM has fewer bits; nothing is put behind it."""
+    netlist = rom(tmp_path, random_trits(depth, lanes), "ecp5")
+    assert netlist.cells == {"DP16KD": blocks, "TRELLIS_FF": 2 * lanes}
+    assert all(block.parameters["REGMODE_A"] == "OUTREG" for block in netlist.block_rams)
 
 
 def test_1100_lanes_cost_62_block_rams(tmp_path):

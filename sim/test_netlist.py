@@ -25,11 +25,15 @@ from trine_sw.timing import generation_cycles, token_cycles
 on_each_simulator = pytest.mark.parametrize("simulator", SIMULATORS)
 
 
-def test_column_rom(tmp_path):
+@pytest.mark.parametrize(("depth", "lanes"), [(77, 40), (700, 10), (1500, 6), (9000, 1)])
+def test_column_rom(tmp_path, depth, lanes):
     """Both forms against the matrix; what Yosys infers also checks the block RAM's model."""
-    contents = np.random.default_rng(0).integers(-1, 2, (77, 40), dtype=np.int8)
+    contents = np.random.default_rng(0).integers(-1, 2, (depth, lanes), dtype=np.int8)
     words = rom_words(contents)
-    addresses = [*range(77), *np.random.default_rng(1).integers(0, 77, 100).tolist()]
+    addresses = [
+        *range(0, depth, -(-depth // 200)),
+        *np.random.default_rng(1).integers(0, depth, 100).tolist(),
+    ]
     for form in ("ecp5", "inferred"):
         netlist = synthesise(ColumnROM(contents, block_ram=form), tmp_path / form)
         found = Bench(netlist, tmp_path / form, "icarus").run(len(addresses), {"addr": addresses})

@@ -18,7 +18,7 @@ from trine_hw.column_rom import ColumnROM
 from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.uart import UARTReceiver, UARTTransmitter
 from trine_sw import toolchain
-from trine_sw.cost import rom_blocks
+from trine_sw.cost import memory_cost
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.fit import fit
@@ -164,7 +164,7 @@ def test_the_block_rams_of_three_banks_of_an_lstm_hold_four_of_a_gru(cell, trits
     config = ModelConfig(cell=cell, hidden=300, embedding=300, vocab_size=10_000)
     geometry = Geometry(config, EngineConfig(1200, banks, embedding="host", head="host", block_ram="ecp5"))
     assert (geometry.lanes, geometry.word_trits) == (1200, trits)
-    assert rom_ports_used(geometry, BOARD) == rom_blocks(BOARD, geometry) == ports
+    assert rom_ports_used(geometry, BOARD) == memory_cost(geometry, BOARD, BOARD.link)[1] == ports
 
 
 def test_incomplete_routing_and_a_missing_constraint_are_errors(tmp_path):

@@ -78,7 +78,7 @@ def test_three_banks_of_1100_lanes_elaborate_quickly(block_ram):
         (np.full((2, 2), 2, np.int8), "inferred", "must be trits"),
         (np.zeros((0, 2), np.int8), "inferred", "must be (depth, trits)"),
         (np.zeros(4, np.int8), "inferred", "must be (depth, trits)"),
-        (np.zeros((513, 1), np.int8), "ecp5", "512 words, not 513"),
+        (np.zeros((16385, 1), np.int8), "ecp5", "16384 words, not 16385"),
         (np.zeros((1, 1), np.int8), "xilinx", "must be one of inferred, ecp5"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
-from trine_sw.fit import configure, estimate, fit, fits, sample_tokens
+from trine_sw.fit import configure, estimate, fit, fits, sample_text, sample_tokens
 from trine_sw.fit_advice import advice, largest_hidden
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model, ModelConfig
@@ -19,7 +19,9 @@ from trine_sw.random_model import random_model
 class _Chip:
     name: str = "chip"
     lut4: int = 10_000
+    ff: int = 1_000_000
     block_ram: int = 30
+    spram: int = 4
     block_ram_bits: int = 16
     block_ram_depth: int = 256
     block_ram_kind: str = "inferred"
@@ -28,7 +30,7 @@ class _Chip:
 
 
 MODELS = Path(__file__).parents[1] / "models"
-LARGE = _Chip("large", 83_640, 208, 36, 512, "ecp5")
+LARGE = _Chip("large", 83_640, 83_640, 208, 0, 36, 512, "ecp5")
 
 
 def model_of(hidden: int, embedding: int = 32):
@@ -50,7 +52,7 @@ def test_pick_is_within_the_chip(hidden: int, chip: _Chip) -> None:
 def test_pick_is_the_fastest_of_its_neighbours() -> None:
     model = model_of(64)
     found = fit(model, _Chip())
-    tokens = sample_tokens(model)
+    tokens = sample_text(model)
     for lanes in (found.engine.lanes - 4, found.engine.lanes // 2):
         slower = estimate(model, EngineConfig(lanes, found.engine.banks), _Chip(), tokens)
         assert slower.cycles_per_token >= found.cycles_per_token

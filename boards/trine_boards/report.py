@@ -12,17 +12,17 @@ from trine_boards.build import Routed
 from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
-from trine_sw.golden import Golden
 from trine_sw.json_text import json_text
+from trine_sw.memories import column_memory, slices
 from trine_sw.model import Model
-from trine_sw.timing import token_cycles
+from trine_sw.sample import Sample, sample_tokens
+from trine_sw.timing import vector_cycles
 from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["Report", "make_report", "rom_ports_used", "write_report"]
 
 _TEXT_TOKENS = 8192
 _WORD_TOKENS = 2000
-_TRIT_BITS = 2
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ class Report:
 def rom_ports_used(geometry: Geometry, board: Board) -> int:
     """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a
     block RAM gives at the banks' depth."""
-    deeper = max(1, 1 << (geometry.depth - 1).bit_length()) // board.block_ram_depth
-    bits = board.block_ram_bits // max(1, deeper)
-    return geometry.engine.banks * -(-geometry.word_trits * _TRIT_BITS // bits)
+    columns = column_memory(geometry)
+    return columns.count * len(slices(board.block_ram_kind, columns.width, columns.depth))
 
 
 def make_report(
@@ -68,11 +67,11 @@ def make_report(
 ) -> Report:
     """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
     geometry = Geometry(model.config, engine)
-    tokens, text = _text(model)
-    trace = Golden(model).run(tokens, logits=False)
-    cycles = float(token_cycles(model, engine, tokens, h=trace.h).cycles.mean())
+    inputs, text = _text(model)
+    sample = Sample.of(model, inputs)
+    cycles = float(vector_cycles(model, engine, sample.x, sample.h).cycles.mean())
     per_second = routed.clock_mhz * 1e6 / cycles
-    dense, effective = _operations(model, geometry, tokens, trace.h)
+    dense, effective = _operations(model, geometry, sample)
     return Report(
         board=board.name,
         model=name,
@@ -101,9 +100,11 @@ def make_report(
     )
 
 
-def _text(model: Model) -> tuple[npt.NDArray[np.int64], str]:
-    """Tokens to measure with, and a word on what they are."""
+def _text(model: Model) -> tuple[npt.NDArray[np.integer], str]:
+    """Tokens, or vectors of a model without an embedding, to measure with, and a word on what they are."""
     dataset = model.training.get("data_set")
+    if model.embedding_weight is None:
+        return sample_tokens(model, _TEXT_TOKENS), f"{_TEXT_TOKENS} vectors of evenly random trits"
     if dataset and model.vocabulary:
         try:
             if END in model.vocabulary:
@@ -113,25 +114,22 @@ def _text(model: Model) -> tuple[npt.NDArray[np.int64], str]:
             return tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
         except TrineError:
             pass  # no data and no network: the model's own text is as near as one gets
+    tokens = sample_tokens(model, _TEXT_TOKENS)
     if model.head_scale is not None:
-        tokens = Golden(model).generate(np.zeros(1, np.int64), _TEXT_TOKENS, 1.0, 1)
         return tokens, f"{_TEXT_TOKENS} symbols that the model wrote itself at temperature 1, seed 1"
-    tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, _TEXT_TOKENS)
     return tokens, f"{_TEXT_TOKENS} random symbols"
 
 
-def _operations(
-    model: Model, geometry: Geometry, tokens: npt.NDArray[np.int64], h: npt.NDArray[np.int8]
-) -> tuple[float, float]:
+def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float, float]:
     """Operations in a token, two a weight: of all weights, and of those in active columns."""
     config = model.config
     gates, head = geometry.cell_trits * config.hidden, geometry.head_rows
     columns = sum(config.of_layer(number).columns for number in range(config.layers))
     dense = 2 * (gates * columns + head * config.hidden)
-    of_layers = np.count_nonzero(h.reshape(len(tokens), config.layers, -1), axis=(0, 2)) / len(tokens)
+    tokens = len(sample.x)
+    of_layers = np.count_nonzero(sample.h.reshape(tokens, config.layers, -1), axis=(0, 2)) / tokens
     active_h = of_layers[-1]
-    table = model.embedding_weight
-    active_x = np.count_nonzero(table[tokens]) / len(tokens) if table is not None else config.embedding
+    active_x = np.count_nonzero(sample.x) / tokens
     # Each layer reads its own h, and but for the last is read by the one above.
     active = active_x + of_layers.sum() + of_layers[:-1].sum()
     return dense, float(2 * (gates * active + head * active_h))

@@ -11,8 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from trine_hw.lanes import Decisions
 from trine_sw.engine import CELL_LATENCY
+from trine_sw.memories import cell_memory
 from trine_sw.model import ModelConfig
-from trine_sw.placement import signed_width
 
 #: Of a unit, its cell state before the step, and where the state after it is to be given.
 _Kept = Callable[[int], tuple[Value, Value]]
@@ -21,12 +21,8 @@ __all__ = ["CellState", "Cells", "LoadCells", "level_bits", "seen_of"]
 
 
 def level_bits(config: ModelConfig) -> int:
-    """Bits of a head level's value; 0 where the head sees h itself.
-
-    >>> level_bits(ModelConfig(hidden=1, embedding=1, vocab_size=2, head_levels=(0, 1, 3)))
-    2
-    """
-    return 0 if tuple(config.head_levels) == (0, 1) else max(config.head_levels).bit_length()
+    """Bits of a head level's value: :attr:`trine_sw.model.ModelConfig.level_bits`."""
+    return config.level_bits
 
 
 def seen_of(config: ModelConfig, c: int) -> tuple[int, int]:
@@ -55,7 +51,7 @@ class CellState(data.StructLayout):
             {
                 "h": signed(2),
                 "u": unsigned(level_bits(config)),
-                "c": signed(signed_width(-config.cell_max, config.cell_max)),
+                "c": signed(config.cell_bits),
             }
         )
 
@@ -217,11 +213,9 @@ class Cells(wiring.Component):
         """Cell states in a memory that is read for a group as its decisions come, and written two cycles
         later: with three cycles between groups never both in one."""
         states = data.ArrayLayout(CellState(self.config)["c"].shape, self.units)
+        built = cell_memory(self.units, self.groups, self.config.cell_bits)
         m.submodules.states_spram = memory = Memory(
-            shape=states,
-            depth=max(2, self.groups),
-            init=[],
-            attrs={"ram_style": "huge"},  # iCE40UP's single-port RAM
+            shape=states, depth=built.depth, init=[], attrs=built.attrs
         )
         write, read = memory.write_port(), memory.read_port()
         writes, group = stages[1]["valid"], Signal.like(self.group)

@@ -4,22 +4,19 @@ One word of a :class:`ColumnROM` is one column: its trits, each added by a lane 
 stored in the two-bit code (two's complement: 0b00 is 0, 0b01 is +1, 0b11 is -1), trit 0 in the lowest bits.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from trine_hw.ecp5_block_ram import rom_512x36
+from trine_hw.ecp5_block_ram import rom, rom_512x36
+from trine_sw.memories import deepest, form_bits, slices
 
-__all__ = ["BLOCK_RAMS", "ECP5_DEPTH", "ECP5_TRITS", "ColumnROM", "rom_words"]
-
-ECP5_DEPTH = 512
-"""Words of an ECP5 block RAM in its widest, 36-bit, form."""
-
-ECP5_TRITS = 18
-"""Trits in a 36-bit word of an ECP5 block RAM."""
+__all__ = ["BLOCK_RAMS", "ColumnROM", "rom_slices", "rom_words"]
 
 BLOCK_RAMS = ("inferred", "ecp5", "ice40")
 """How a memory is made: described; from ECP5 primitives with their output registers; described for block RAM
@@ -41,6 +38,37 @@ def rom_words(contents: NDArray[np.int8]) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(bits, axis=1, bitorder="little")]
 
 
+def rom_slices(
+    m: Module,
+    words: Sequence[int],
+    width: int,
+    addresses: Sequence[Value],
+    *,
+    kind: str,
+    name: str = "memory",
+) -> list[list[Value]]:
+    """Words of ``width`` bits in described memories, each of them a block RAM of its own.
+
+    Left to itself, Yosys puts a deep ROM into rows of wide block RAMs, with multiplexers behind them.
+    For each of the ``addresses`` the slices of the word that it selected in the cycle before.
+    """
+    found: list[list[Value]] = [[] for _ in addresses]
+    cut = slices(kind, width, len(words))
+    for bits in cut:
+        memory = Memory(
+            shape=len(bits),
+            depth=max(len(words), 2),  # a memory of one word would have an address of no bits
+            init=[word >> bits.start & (1 << len(bits)) - 1 for word in words],
+            attrs={"ram_style": "block"},  # the same resources whatever the depth
+        )
+        m.submodules[f"{name}_{bits.start}" if len(cut) > 1 else name] = memory
+        for address, parts in zip(addresses, found, strict=True):
+            port = memory.read_port()
+            m.d.comb += port.addr.eq(address)
+            parts.append(port.data)
+    return found
+
+
 class ColumnROM(wiring.Component):
     """Read-only memory of trits, one word a cycle.
 
@@ -51,7 +79,8 @@ class ColumnROM(wiring.Component):
     Latency 3: the clock of the block RAM, its output register, and a flip-flop that keeps the wires to the
     lanes out of the block RAM's timing. The logic of ``o`` starts at that flip-flop.
 
-    Area: on ECP5 one block RAM for 18 trits, 2 flip-flops a trit, no LUT (``"inferred"`` there: 4 flip-flops
+    Area: on ECP5 one block RAM for 18 trits of up to 512 words, 9 of up to 1,024, and so on
+    (:data:`trine_sw.memories.FORMS`), 2 flip-flops a trit, no LUT (``"inferred"`` there: 4 flip-flops
     a trit, and a clock-to-output time of 5.7 ns instead of 1 ns, since Yosys infers no output register). On
     iCE40 one block RAM for 8 trits and 256 words; 4 flip-flops a trit if ``"inferred"``, none with
     ``"ice40"``.
@@ -61,10 +90,10 @@ class ColumnROM(wiring.Component):
     contents : int8 array (depth, trits)
         The trits.
     block_ram : :class:`str`
-        ``"inferred"``: described as a memory, for any device and the simulator. ``"ecp5"``: ``PDPW16KD``
-        primitives with their output registers; at most 512 words. ``"ice40"``: described, with the address
-        delayed in place of the word, and the block RAM's own register as the last: a flip-flop is a whole
-        logic cell there, and the clock slow enough for the wires.
+        ``"inferred"``: described as a memory, for any device and the simulator. ``"ecp5"``: ``PDPW16KD`` and
+        ``DP16KD`` primitives with their output registers; at most 16,384 words. ``"ice40"``: described, with
+        the address delayed in place of the word, and the block RAM's own register as the last: a flip-flop is
+        a whole logic cell there, and the clock slow enough for the wires.
 
     Members
     -------
@@ -81,8 +110,9 @@ class ColumnROM(wiring.Component):
         self.depth, self.trits = np.asarray(contents).shape
         if block_ram not in BLOCK_RAMS:
             raise ValueError(f"block_ram must be one of {', '.join(BLOCK_RAMS)}, not {block_ram!r}")
-        if block_ram == "ecp5" and self.depth > ECP5_DEPTH:
-            raise ValueError(f"an ECP5 block RAM has {ECP5_DEPTH} words, not {self.depth}: use more banks")
+        if block_ram == "ecp5" and self.depth > deepest("ecp5"):
+            most = deepest("ecp5")
+            raise ValueError(f"an ECP5 block RAM has at most {most} words, not {self.depth}: use more banks")
         self.block_ram = block_ram
         super().__init__({"addr": In(range(self.depth)), "o": Out(data.ArrayLayout(signed(2), self.trits))})
 
@@ -103,10 +133,9 @@ class ColumnROM(wiring.Component):
 
     def _infer(self, m: Module, word: Signal) -> None:
         """``word`` from a memory and a flip-flop in the place of its output register."""
-        port = self._memory(m, 0, self.trits).read_port()
         register = Signal(2 * self.trits, reset_less=True)
-        m.d.comb += [port.addr.eq(self.addr), word.eq(register)]
-        m.d.sync += register.eq(port.data)
+        m.d.comb += word.eq(register)
+        m.d.sync += register.eq(self._read(m, self.addr))
 
     def _late(self, m: Module) -> None:
         """``o`` from memories whose address comes two cycles late, each of them a single block RAM."""
@@ -115,31 +144,20 @@ class ColumnROM(wiring.Component):
             later = Signal(len(self.addr), init=self.depth - 1, name=f"addr_{stage}")
             m.d.sync += later.eq(address)
             address = later
-        # 256 to 2048 words of 8 to 1 trits; left to itself, Yosys saves a block by multiplexers.
-        trits = max(1, 2048 >> max(8, (self.depth - 1).bit_length()))
-        for start in range(0, self.trits, trits):
-            port = self._memory(m, start, min(start + trits, self.trits)).read_port()
-            m.d.comb += [
-                port.addr.eq(address),
-                self.o.as_value()[2 * start :][: len(port.data)].eq(port.data),
-            ]
+        m.d.comb += self.o.as_value().eq(self._read(m, address))
 
-    def _memory(self, m: Module, first: int, end: int) -> Memory:
-        """The words of trits ``first`` to ``end - 1``."""
-        memory = Memory(
-            shape=2 * (end - first),
-            depth=max(self.depth, 2),  # a memory of one word would have an address of no bits
-            init=[word >> 2 * first & (1 << 2 * (end - first)) - 1 for word in self._words],
-            attrs={"ram_style": "block"},  # the same resources whatever the depth
-        )
-        m.submodules[f"memory_{first}" if first or end < self.trits else "memory"] = memory
-        return memory
+    def _read(self, m: Module, address: Value) -> Value:
+        """The word at ``address`` of described memories, a cycle later."""
+        return Cat(rom_slices(m, self._words, 2 * self.trits, [address], kind=self.block_ram)[0])
 
     def _instantiate(self, m: Module, word: Signal) -> None:
         """``word`` from block RAMs side by side, their write ports tied off."""
-        for index in range(-(-self.trits // ECP5_TRITS)):
-            start = 36 * index
-            words = [(row >> start) & (1 << 36) - 1 for row in self._words]
-            q = Signal(36, name=f"q_{index}")
-            m.submodules[f"block_{index}"] = rom_512x36(self.addr, q, words)
-            m.d.comb += word[start : start + 36].eq(q)
+        width = form_bits("ecp5", self.depth)
+        for index, bits in enumerate(slices("ecp5", 2 * self.trits, self.depth)):
+            words = [row >> bits.start & (1 << len(bits)) - 1 for row in self._words]
+            q = Signal(width, name=f"q_{index}")
+            block = (
+                rom_512x36(self.addr, q, words) if width == 36 else rom([(self.addr, q)], words, width=width)
+            )
+            m.submodules[f"block_{index}"] = block
+            m.d.comb += word[bits.start : bits.stop].eq(q)

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine_hw.cell_blocks import CellBlocks
 from trine_hw.cells import LoadCells, level_bits
-from trine_hw.column_rom import ECP5_TRITS, ColumnROM
+from trine_hw.column_rom import ColumnROM
 from trine_hw.copies import copies
 from trine_hw.head import LogitBeat, LogitStream
 from trine_hw.issue import ColumnIssue
@@ -20,6 +20,7 @@ from trine_hw.state_queue import StateBeat, StateQueue
 from trine_hw.state_scanner import StateScanner
 from trine_hw.token_source import Request, TokenSource
 from trine_sw.engine import ROM_LATENCY, EngineConfig
+from trine_sw.memories import form_bits
 from trine_sw.model import Model
 from trine_sw.placement import Placement, place
 from trine_sw.sampler import STATE_BITS, TAU_BITS
@@ -227,7 +228,8 @@ class Core(wiring.Component):
         """A bank's column ROM; with relays in parts, each with the address in a register of its own."""
         engine, contents = self.engine, self.placement.banks[bank]
         trits = contents.shape[1]
-        size = _PART * ECP5_TRITS if engine.relays else trits
+        block = form_bits("ecp5", self.geometry.depth)  # block RAMs are counted as an ECP5's
+        size = _PART * block // 2 if engine.relays else trits
         starts = range(0, trits, size)
         addresses = [addr]
         if engine.relays:

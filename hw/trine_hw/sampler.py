@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from trine_hw.column_rom import BLOCK_RAMS
-from trine_hw.ecp5_block_ram import rom_1024x18
+from trine_hw.column_rom import BLOCK_RAMS, rom_slices
+from trine_hw.ecp5_block_ram import rom
 from trine_hw.head import LogitBeat
 from trine_sw import sampler as golden
+from trine_sw.memories import noise_memory
 from trine_sw.sampler import (
     DRAW_BITS,
     GUMBEL_BITS,
@@ -186,18 +186,18 @@ class Sampler(wiring.Component):
         """The table's entries, 2 cycles after draws. Two ways share a block RAM of two ports."""
         words = gumbel_table().tolist()
         noise = [Signal(18, name=f"noise_{way}", reset_less=True) for way in range(self.ways)]
-        for way in range(0, self.ways, 2):
-            pairs = list(zip(draws, noise, strict=True))[way : way + 2]
+        tables = noise_memory(self.ways, self.block_ram).count
+        each = -(-self.ways // tables)  # ways that share a table
+        for way in range(0, self.ways, each):
+            pairs = list(zip(draws, noise, strict=True))[way : way + each]
+            name = f"table_{way}"
             if self.block_ram == "ecp5":
-                m.submodules[f"table_{way}"] = rom_1024x18(pairs, words)
+                m.submodules[name] = rom(pairs, words)
                 continue
-            m.submodules[f"table_{way}"] = table = Memory(
-                shape=GUMBEL_BITS, depth=1 << DRAW_BITS, init=words, attrs={"ram_style": "block"}
-            )
-            for draw, entry in pairs:
-                port = table.read_port()
-                m.d.comb += port.addr.eq(draw)
-                m.d.sync += entry.eq(port.data)
+            ports = [draw for draw, _ in pairs]
+            found = rom_slices(m, words, GUMBEL_BITS, ports, kind=self.block_ram, name=name)
+            for (_, entry), parts in zip(pairs, found, strict=True):
+                m.d.sync += entry.eq(Cat(parts))
         return noise
 
     def _multiple(self, digit: Value, triple: Signal) -> Value:

@@ -10,6 +10,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.scanner import Entry, encode, first, select, trit_layout
+from trine_sw.memories import state_memory
 
 __all__ = ["StateScanner"]
 
@@ -71,8 +72,9 @@ class StateScanner(wiring.Component):
         groups, units = self.groups, self.units
         trit = Shape.cast(trit_layout(self.magnitude_bits)).width
         half_bits = max(1, (groups - 1).bit_length())
+        built = state_memory(units, groups, trit)
         m.submodules.memory = memory = Memory(
-            shape=units * trit, depth=2 << half_bits, init=[], attrs={"ram_style": "block"}
+            shape=built.width, depth=built.depth, init=[], attrs=built.attrs
         )
         write, read = memory.write_port(), memory.read_port()
 

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.hdl import Cat, Const, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from trine_hw.column_rom import ColumnROM, rom_words
+from trine_hw.column_rom import ColumnROM, rom_slices, rom_words
 from trine_hw.scanner import trit_layout
 from trine_sw.engine import EMBEDDING_LATENCY, EngineConfig
+from trine_sw.memories import embedding_memory
 from trine_sw.model import ModelConfig
 
 __all__ = ["COUNT_BITS", "Flags", "Request", "TokenSource"]
@@ -196,11 +196,10 @@ class TokenSource(wiring.Component):
         """``x`` from a memory half as wide, read twice while the token's latency runs."""
         even = np.pad(embedding, ((0, 0), (0, embedding.shape[1] % 2)))
         words = rom_words(even.reshape(2 * len(even), -1))
-        m.submodules.table = table = Memory(
-            shape=even.shape[1], depth=len(words), init=words, attrs={"ram_style": "block"}
-        )
-        port = table.read_port()
-        first = Signal(even.shape[1], reset_less=True)
-        m.d.comb += [port.addr.eq(Cat(age[1], token)), self.x.as_value().eq(Cat(first, port.data))]
+        built = embedding_memory(self.model_config, self.engine)
+        address = Cat(age[1], token)
+        (parts,) = rom_slices(m, words, built.width, [address], kind=self.engine.block_ram, name="table")
+        first = Signal(built.width, reset_less=True)
+        m.d.comb += self.x.as_value().eq(Cat(first, *parts))
         with m.If(age[1] & ~age[2]):
-            m.d.sync += first.eq(port.data)
+            m.d.sync += first.eq(Cat(parts))

@@ -14,7 +14,7 @@ __all__ = ["active_columns", "balanced"]
 _LEAST_GAIN = 1e-9
 
 
-def active_columns(model: Model, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def active_columns(model: Model, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
     """Which columns of ``[x ; h]`` each layer's step reads for each token, bool (L·T, columns), in a stack as
     they lie in slots A and B (:class:`trine_sw.engine.Geometry`)."""
     assert model.embedding_weight is not None
@@ -53,7 +53,7 @@ def balanced(active: npt.NDArray[np.bool_], banks: int) -> tuple[int, ...]:
         change += change.T
         change[bank[:, None] == bank[None, :]] = 0
         i, j = np.unravel_index(int(np.argmin(change)), change.shape)
-        if change[i, j] > -least:
+        if change[i, j] >= -least:  # nothing is active at all: nothing to gain
             return tuple(bank.tolist())
         for column, out, into in ((i, bank[i], bank[j]), (j, bank[j], bank[i])):
             with_bank[:, out] -= together[:, column]

@@ -1,20 +1,30 @@
-"""What an engine is expected to take of a chip: block RAMs, and LUT4 or logic cells.
+"""What an engine is expected to take of a chip: memories, LUT4 or logic cells, and flip-flops.
 
-The estimates were fitted to synthesis results (docs/engine.md shows them, and how far off they are); place
-and route has the last word.
+Memories are counted as they are built (:mod:`trine_sw.memories`). The rest was fitted to synthesis results
+(docs/engine.md shows them, and how far off they are); place and route has the last word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from trine_sw.engine import Geometry
+from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.protocol import LinkConfig
+from trine_sw.memories import (
+    FORMS,
+    Form,
+    Memory,
+    block_rams,
+    column_memory,
+    memories,
+    single_port_rams,
+)
 from trine_sw.model import Model
-from trine_sw.placement import place
-from trine_sw.sampler import DRAW_BITS, GUMBEL_BITS
+from trine_sw.placement import Placement, place
 
-__all__ = ["Chip", "ceil_div", "link_blocks", "link_lut4", "lut4", "other_blocks", "rom_blocks"]
+__all__ = ["Chip", "Cost", "ceil_div", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep"]
 
 #: LUT4 of a gate's lane for its products, by banks; a bank beyond these costs about the last step again.
 _PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
@@ -29,7 +39,11 @@ class Chip(Protocol):
     @property
     def lut4(self) -> int: ...
     @property
+    def ff(self) -> int: ...
+    @property
     def block_ram(self) -> int: ...
+    @property
+    def spram(self) -> int: ...
     @property
     def block_ram_bits(self) -> int:
         """Bits of a block RAM's word where it holds ``block_ram_depth`` words."""
@@ -53,50 +67,68 @@ class Chip(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What an engine and its link take of a chip.
+
+    Members
+    -------
+    lut4 : LUT4, or logic cells where a LUT4 shares one with a flip-flop
+    ff : flip-flops
+    block_ram : block RAMs
+    rom_blocks : of them, those that hold columns
+    spram : single-port RAMs
+    """
+
+    lut4: int
+    ff: int
+    block_ram: int
+    rom_blocks: int
+    spram: int
+
+
 def ceil_div(a: int, b: int) -> int:
     """a / b, rounded up."""
     return -(-a // b)
 
 
-def _blocks(chip: Chip, bits: int, depth: int) -> int:
-    """Block RAMs of a memory; each may also be half, a quarter or an eighth as wide, and as much deeper."""
-    return min(
-        ceil_div(bits, chip.block_ram_bits // k) * ceil_div(depth, chip.block_ram_depth * k)
-        for k in (1, 2, 4, 8)
-    )
+def forms(chip: Chip) -> Sequence[Form]:
+    """Words and bits that the chip's block RAMs can have."""
+    halved = ((chip.block_ram_depth * k, chip.block_ram_bits // k) for k in (1, 2, 4, 8))
+    return FORMS.get(chip.block_ram_kind) or tuple(halved)
 
 
-def rom_blocks(chip: Chip, geometry: Geometry) -> int:
-    """Block RAMs that hold columns."""
-    return geometry.engine.banks * _blocks(chip, 2 * geometry.word_trits, geometry.depth)
+def too_deep(chip: Chip, geometry: Geometry) -> Memory | None:
+    """The memory whose words no form of the chip's block RAM holds, where it must be a single one."""
+    if geometry.engine.block_ram != "ecp5":
+        return None
+    most = max(words for words, _ in forms(chip))
+    found = (memory for memory in memories(geometry, chip.link) if memory.sliced and memory.depth > most)
+    return next(found, None)
 
 
-def other_blocks(chip: Chip, geometry: Geometry) -> int:
-    """Block RAMs of embedding, sampler, state and link."""
-    config, engine = geometry.model, geometry.engine
-    blocks = 0
-    if engine.embedding == "board":
-        halves = 2 if engine.block_ram == "ice40" else 1
-        blocks += _blocks(chip, 2 * ceil_div(config.embedding, halves), halves * config.vocab_size)
-    if geometry.head_lanes:
-        blocks += ceil_div(engine.sampler_ways, 2) * _blocks(chip, GUMBEL_BITS, 1 << DRAW_BITS)
-    if geometry.state_in_memory:
-        width = geometry.units * (2 + max(config.head_levels).bit_length())
-        blocks += _blocks(chip, width, 2 << (geometry.groups - 1).bit_length())
-    return blocks + link_blocks(chip)
+def cost(model: Model, engine: EngineConfig, chip: Chip, link: LinkConfig) -> Cost:
+    """What ``engine`` is expected to take, with a link of these buffers
+    (:func:`trine_sw.link.records.link_for`); clocking included."""
+    placement = place(model, engine)
+    return Cost(*logic(model, placement), *memory_cost(placement.geometry, chip, link))
 
 
-def link_blocks(chip: Chip) -> int:
-    """Block RAMs of the link: what it receives, the frame at hand, the replies that it keeps."""
-    link = chip.link
-    memories = (link.receive_bytes, link.slot_bytes, (link.window + 1) * link.slot_bytes)
-    return sum(_blocks(chip, 8, depth) for depth in memories)
+def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
+    """Block RAMs, those of them that hold columns, and single-port RAMs."""
+    built, there = memories(geometry, link), forms(chip)
+    blocks = sum(block_rams(memory, there) for memory in built)
+    columns = block_rams(column_memory(geometry), there)
+    return blocks, columns, sum(single_port_rams(memory) for memory in built)
 
 
-def lut4(model: Model, geometry: Geometry) -> int:
-    """LUT4, or logic cells on iCE40; link included, clocking not."""
-    kind = geometry.engine.block_ram
-    return _logic_cells(model, geometry) if kind == "ice40" else _luts(model, geometry)
+def logic(model: Model, placement: Placement) -> tuple[int, int]:
+    """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
+    ff = _flip_flops(model, placement)
+    if placement.geometry.engine.block_ram == "ice40":
+        cells = _logic_cells(model, placement)
+        return cells, min(ff, cells)
+    return _luts(model, placement), ff
 
 
 def link_lut4(model: Model, geometry: Geometry) -> int:
@@ -104,11 +136,27 @@ def link_lut4(model: Model, geometry: Geometry) -> int:
     return round(2300 + 2.7 * model.config.cells + (1200 if geometry.head_lanes else 0))
 
 
-def _logic_cells(model: Model, geometry: Geometry) -> int:
+def _flip_flops(model: Model, placement: Placement) -> int:
+    """Of ROM words, sums, cells, the states that wait, scanners and what has come of the next token."""
+    geometry = placement.geometry
+    config, engine = geometry.model, geometry.engine
+    state, units = 2 + config.level_bits, geometry.units
+    rom = 2 * engine.banks * geometry.word_trits
+    lanes = float(placement.width.sum()) + 5 * geometry.lanes
+    cells = units * (8 + (4 + geometry.state_buffer) * config.cell_bits + (1 + geometry.state_buffer) * state)
+    held = config.cells * (state + (config.cell_bits if geometry.groups > 1 else 0))
+    scanners = (3 + config.level_bits / 2) * geometry.columns
+    source = config.embedding * (2 if engine.embedding == "board" else 6)
+    head = geometry.head_lanes * float(placement.logit_width) + 390 * engine.sampler_ways
+    return round(1500 + rom + lanes + cells + held + scanners + source + (head if geometry.head_lanes else 0))
+
+
+def _logic_cells(model: Model, placement: Placement) -> int:
     """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
-    config, engine, groups, units = model.config, geometry.engine, geometry.groups, geometry.units
-    width = float(place(model, engine).width.mean())
-    c_bits = config.cell_max.bit_length() + 1
+    geometry = placement.geometry
+    config, engine, groups, units = geometry.model, geometry.engine, geometry.groups, geometry.units
+    width = float(placement.width.mean())
+    c_bits = config.cell_bits
     state_bits = 2 + max(config.head_levels).bit_length()
     lanes = geometry.lanes * (4 + 4 * engine.banks + width * (2.2 if groups > 1 else 1.2))
     cells = units * (20 + 12 * c_bits + 4 * state_bits)
@@ -122,16 +170,17 @@ def _logic_cells(model: Model, geometry: Geometry) -> int:
     return round(2900 + lanes + cells + scanner + sampler + source)
 
 
-def _luts(model: Model, geometry: Geometry) -> int:
-    config, engine, groups = model.config, geometry.engine, geometry.groups
-    width = place(model, engine).width
+def _luts(model: Model, placement: Placement) -> int:
+    geometry = placement.geometry
+    config, engine, groups = geometry.model, geometry.engine, geometry.groups
+    width = placement.width
     gates = 4 * geometry.units
     products, of_head = (
         _PRODUCTS[kind][min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
         for kind in (config.cell, "lstm")
     )
     folded = 0.7 * float(width.mean()) if groups > 1 else 0
-    c_bits = config.cell_max.bit_length() + 1
+    c_bits = config.cell_bits
     levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
     lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
     head = geometry.head_lanes * (3 * of_head + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0

@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from trine_sw.balance import active_columns, balanced
-from trine_sw.cost import Chip, ceil_div, lut4, other_blocks, rom_blocks
+from trine_sw.cost import Chip, Cost, ceil_div, cost, memory_cost, too_deep
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
-from trine_sw.golden import Golden
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import link_for
 from trine_sw.model import Model
-from trine_sw.timing import token_cycles
+from trine_sw.sample import Sample, sample_text, sample_tokens
+from trine_sw.timing import vector_cycles
 
 __all__ = [
     "DoesNotFit",
@@ -24,19 +24,23 @@ __all__ = [
     "estimate",
     "fit",
     "fits",
+    "sample_text",
     "sample_tokens",
+    "shortage",
 ]
 
 _MAX_BANKS = 8
 _WAYS = (1, 2, 4, 8)
 #: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
 _ABOUT = 1.02
-_SAMPLE = 400
 _BALANCE_SAMPLE = 4000
 #: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor: a
 #: GRU of 300 units without them lost a fifth of its clock (docs/engine.md).
 _WIDE = 0.5
 _RELAYS = 1.02
+
+#: Where embedding and head are.
+_Places = tuple[str, str]
 
 
 class DoesNotFit(TrineError):
@@ -50,47 +54,95 @@ class Fit:
     Members
     -------
     engine, geometry : the engine
-    lut4, block_ram : expected on the chip, link included, clocking not; logic cells where a LUT4 shares one
-        with a flip-flop
-    rom_blocks : of the block RAMs, those that hold columns
+    cost : expected on the chip, link included
     cycles_per_token : mean over a sample of text, from the timing model
     """
 
     engine: EngineConfig
     geometry: Geometry
-    lut4: int
-    block_ram: int
-    rom_blocks: int
+    cost: Cost
     cycles_per_token: float
 
+    @property
+    def lut4(self) -> int:
+        """LUT4, or logic cells where a LUT4 shares one with a flip-flop."""
+        return self.cost.lut4
 
-def sample_tokens(model: Model, count: int = _SAMPLE, seed: int = 1) -> np.ndarray:
-    """Text of the model's own, int64 (count,); evenly random tokens if it has no head to write with."""
-    if model.head_scale is None or model.head_weight is None:
-        return np.random.default_rng(seed).integers(0, model.config.vocab_size, count)
-    return Golden(model).generate([0], count, 1.0, seed)
-
-
-def estimate(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray | None = None) -> Fit:
-    """What ``engine`` is expected to take of ``chip`` and how fast it runs ``tokens`` (default: a sample)."""
-    geometry = Geometry(model.config, engine)
-    sample = sample_tokens(model) if tokens is None else tokens
-    cycles = _mean_cycles(model, engine, sample)
-    rom = rom_blocks(chip, geometry)
-    return Fit(engine, geometry, lut4(model, geometry), rom + other_blocks(chip, geometry), rom, cycles)
+    @property
+    def block_ram(self) -> int:
+        """Block RAMs."""
+        return self.cost.block_ram
 
 
-def _mean_cycles(model: Model, engine: EngineConfig, tokens: np.ndarray) -> float:
-    if model.embedding_weight is None:
-        return math.nan
-    return float(token_cycles(model, engine, tokens, head=engine.head == "board").cycles[1:].mean())
+def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None = None) -> Fit:
+    """What ``engine`` is expected to take of ``chip`` and how fast it runs ``text`` (default: a sample).
+
+    Raises
+    ------
+    TrineError
+        If the link's frames cannot hold all that a token may be asked for.
+    """
+    taken = cost(model, engine, chip, link_for(model, engine, chip.link))
+    cycles = _mean_cycles(model, engine, text or sample_text(model))
+    return Fit(engine, Geometry(model.config, engine), taken, cycles)
 
 
-def _placements(model: Model) -> list[tuple[str, str]]:
+def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:
+    """Of all tokens but the first, which waits for the engine."""
+    cycles = vector_cycles(model, engine, text.x, text.h, head=engine.head == "board").cycles
+    return float(cycles[1:].mean())
+
+
+def shortage(taken: Cost, geometry: Geometry, chip: Chip, *, share: float = 1.0) -> str | None:
+    """What ``chip`` has too little of for an engine, and by how much; None where it holds it.
+
+    Parameters
+    ----------
+    share : the part of LUTs and flip-flops that may be taken
+    """
+    deep = too_deep(chip, geometry)
+    if deep is not None:
+        return f"{deep.name} has {deep.depth} words, more than a block RAM"
+    usable = " usable" if share < 1 else ""
+    for what, needed, there in (
+        ("block RAMs", taken.block_ram, f"{chip.block_ram}"),
+        ("single-port RAMs", taken.spram, f"{chip.spram}"),
+        ("LUT4", taken.lut4, f"{math.floor(share * chip.lut4)}{usable}"),
+        ("flip-flops", taken.ff, f"{math.floor(share * chip.ff)}{usable}"),
+    ):
+        missing = needed - int(there.split()[0])
+        if missing > 0:
+            return f"{missing} {what} short ({needed} of {there})"
+    return None
+
+
+def _placements(model: Model) -> list[_Places]:
     """Places of embedding and head, most on the board first; what the model file lacks is the host's."""
     embedding = ("board", "host") if model.embedding_weight is not None else ("host",)
     head = ("board", "host") if model.head_weight is not None else ("host",)
     return sorted(((e, h) for e in embedding for h in head), key=lambda places: places.count("host"))
+
+
+def _linked(model: Model, chip: Chip) -> Iterator[tuple[_Places, LinkConfig]]:
+    """Each of :func:`_placements` that the link's frames suffice for, and its buffers.
+
+    Nothing else of an engine decides them: a logit is as wide however the rows are folded.
+
+    Raises :exc:`DoesNotFit` if there is none.
+    """
+    refused: TrineError | None = None
+    for places in _placements(model):
+        lanes = 4 * model.config.hidden + model.config.vocab_size
+        engine = EngineConfig(lanes, 1, *places, block_ram=chip.block_ram_kind)
+        try:
+            link = link_for(model, engine, chip.link)
+        except TrineError as error:
+            refused = error
+        else:
+            refused = None
+            yield places, link
+    if refused is not None:  # not even with both on the host
+        raise DoesNotFit(f"the model does not fit {chip.name}: {refused}")
 
 
 def configure(
@@ -98,7 +150,7 @@ def configure(
 ) -> EngineConfig:
     """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
 
-    On the board is what the model file holds or, for a ``chip``, as much of it as that has block RAM for.
+    On the board is what the model file holds or, for a ``chip``, as much of it as that has memory for.
     ``relays`` are as :func:`fit` chooses them where they are not given.
 
     Raises
@@ -106,24 +158,30 @@ def configure(
     TrineError
         If there are too few lanes or banks for any engine.
     """
-    tokens = sample_tokens(model)
+    text = sample_text(model)
     block_ram = chip.block_ram_kind if chip else "inferred"
-    for places in _placements(model):
-        engine = EngineConfig(lanes, banks, *places, block_ram=block_ram, relays=relays or 0)
-        if chip is None or _holds(chip, Geometry(model.config, engine)):
-            break
+    engine = EngineConfig(lanes, banks, *_placements(model)[0], block_ram=block_ram, relays=relays or 0)
+    if chip is not None:
+        for places, link in _linked(model, chip):
+            engine = replace(engine, embedding=places[0], head=places[1])
+            if _has_memory(Geometry(model.config, engine), chip, link):
+                break
     groups = Geometry(model.config, engine).layer_groups
-    engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
+    engines = [engine]
+    if engine.head == "board":
+        engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
     # The head's lanes are a multiple of the ways, which must not cost another group.
     engines = [each for each in engines if Geometry(model.config, each).layer_groups == groups]
-    chosen = _fewest_ways(model, engines if engine.head == "board" else [engine], tokens)[0]
-    return _relayed(model, chosen, chip, tokens) if chip and relays is None else chosen
+    chosen = _fewest_ways(model, engines, text)[0]
+    return _relayed(model, chosen, chip, text) if chip and relays is None else chosen
 
 
-def _holds(chip: Chip, geometry: Geometry) -> bool:
-    """Whether a chip has the block RAM."""
-    deep = geometry.engine.block_ram == "ecp5" and geometry.depth > chip.block_ram_depth
-    return not deep and rom_blocks(chip, geometry) + other_blocks(chip, geometry) <= chip.block_ram
+def _has_memory(geometry: Geometry, chip: Chip, link: LinkConfig) -> bool:
+    """Whether a chip has the memories of an engine and its link."""
+    if too_deep(chip, geometry) is not None:
+        return False
+    blocks, _, single_port = memory_cost(geometry, chip, link)
+    return blocks <= chip.block_ram and single_port <= chip.spram
 
 
 def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
@@ -134,27 +192,25 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
     return replace(engine, assignment=balanced(sample, engine.banks))
 
 
-def _relayed(model: Model, engine: EngineConfig, chip: Chip, tokens: np.ndarray) -> EngineConfig:
+def _relayed(model: Model, engine: EngineConfig, chip: Chip, text: Sample) -> EngineConfig:
     """With relays where the ROM covers much of the chip and they cost little."""
-    covers = rom_blocks(chip, Geometry(model.config, engine)) >= _WIDE * chip.block_ram
-    if engine.block_ram == "ice40" or not covers:
+    _, columns, _ = memory_cost(Geometry(model.config, engine), chip, chip.link)
+    if engine.block_ram == "ice40" or columns < _WIDE * chip.block_ram:
         return engine
     relayed = replace(engine, relays=1)
-    faster = _mean_cycles(model, relayed, tokens) <= _RELAYS * _mean_cycles(model, engine, tokens)
+    faster = _mean_cycles(model, relayed, text) <= _RELAYS * _mean_cycles(model, engine, text)
     return relayed if faster else engine
 
 
-def _fewest_ways(
-    model: Model, engines: Sequence[EngineConfig], tokens: np.ndarray
-) -> tuple[EngineConfig, float]:
+def _fewest_ways(model: Model, engines: Sequence[EngineConfig], text: Sample) -> tuple[EngineConfig, float]:
     """Of engines that differ in their ways, fewest first, the first about as fast as the last; its cycles."""
-    cycles = [_mean_cycles(model, engine, tokens) for engine in engines]
-    first = next(n for n, mean in enumerate(cycles) if not mean > _ABOUT * cycles[-1])
+    cycles = [_mean_cycles(model, engine, text) for engine in engines]
+    first = next(n for n, mean in enumerate(cycles) if mean <= _ABOUT * cycles[-1])
     return engines[first], cycles[first]
 
 
 def _candidates(
-    model: Model, chip: Chip, banks: int, places: tuple[str, str], *, ways: Sequence[int] = _WAYS
+    model: Model, chip: Chip, banks: int, places: _Places, *, ways: Sequence[int] = _WAYS
 ) -> Iterator[list[EngineConfig]]:
     """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
     head = model.config.vocab_size if places[1] == "board" else 0
@@ -171,13 +227,18 @@ def _candidates(
 
 def fits(model: Model, chip: Chip) -> bool:
     """Whether ``chip`` is expected to hold any engine for ``model``."""
-    room = math.floor(chip.lut_share * chip.lut4)
-    for places in _placements(model):
-        for banks in range(1, _MAX_BANKS + 1):
-            for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
-                geometry = Geometry(model.config, smallest)
-                if _holds(chip, geometry) and lut4(model, geometry) <= room:
-                    return True
+    try:
+        for places, link in _linked(model, chip):
+            for banks in range(1, _MAX_BANKS + 1):
+                for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
+                    geometry = Geometry(model.config, smallest)
+                    if not _has_memory(geometry, chip, link):
+                        continue
+                    taken = cost(model, smallest, chip, link)
+                    if shortage(taken, geometry, chip, share=chip.lut_share) is None:
+                        return True
+    except DoesNotFit:
+        pass
     return False
 
 
@@ -191,38 +252,35 @@ def fit(model: Model, chip: Chip) -> Fit:
     DoesNotFit
         If none fits: says what is short, and by how much.
     """
-    tokens = sample_tokens(model)
-    room = math.floor(chip.lut_share * chip.lut4)
+    text = sample_text(model)
     fitting: list[tuple[float, int, EngineConfig]] = []
-    least_lut4 = least_blocks = math.inf
-    for places in _placements(model):
+    # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
+    nearest = (math.inf, math.inf, "")
+    for places, link in _linked(model, chip):
         for banks in range(1, _MAX_BANKS + 1):
             for engines in _candidates(model, chip, banks, places):
-                held: list[EngineConfig] = []
+                held: list[tuple[EngineConfig, int]] = []
                 for engine in engines:
                     geometry = Geometry(model.config, engine)
-                    blocks = rom_blocks(chip, geometry) + other_blocks(chip, geometry)
-                    least_blocks = min(least_blocks, blocks)
-                    if not _holds(chip, geometry):
+                    if not _has_memory(geometry, chip, link):
+                        blocks, _, single_port = memory_cost(geometry, chip, link)
+                        taken = Cost(0, 0, blocks, 0, single_port)
+                        lacks = (blocks, 0.0)
+                    else:
+                        taken = cost(model, engine, chip, link)
+                        lacks = (0.0, taken.lut4)
+                    short = shortage(taken, geometry, chip, share=chip.lut_share)
+                    if short is not None:
+                        nearest = min(nearest, (*lacks, short))
                         break  # more ways only take more room
-                    needed = lut4(model, geometry)
-                    least_lut4 = min(least_lut4, needed)
-                    if needed > room:
-                        break
-                    held.append(engine)
+                    held.append((engine, taken.lut4))
                 if held:
-                    engine, cycles = _fewest_ways(model, held, tokens)
-                    fitting.append((cycles, lut4(model, Geometry(model.config, engine)), engine))
+                    engine, cycles = _fewest_ways(model, [each for each, _ in held], text)
+                    fitting.append((cycles, dict(held)[engine], engine))
                     break  # more groups only take more cycles
         if fitting:
             break
     if not fitting:
-        if least_blocks > chip.block_ram:
-            short = f"{least_blocks - chip.block_ram} block RAMs short ({least_blocks} of {chip.block_ram})"
-        elif room < least_lut4 < math.inf:
-            short = f"{least_lut4 - room} LUT4 short ({least_lut4} of {room} usable)"
-        else:
-            short = f"no split fits both its {chip.block_ram} block RAMs and its {room} usable LUT4"
-        raise DoesNotFit(f"the model does not fit {chip.name}: {short}")
+        raise DoesNotFit(f"the model does not fit {chip.name}: {nearest[-1]}")
     _, _, engine = min(fitting, key=lambda found: found[:2])
-    return estimate(model, _relayed(model, engine, chip, tokens), chip, tokens)
+    return estimate(model, _relayed(model, engine, chip, text), chip, text)

@@ -89,6 +89,20 @@ class ModelConfig:
         """Cells of all layers."""
         return self.layers * self.hidden
 
+    @property
+    def cell_bits(self) -> int:
+        """Bits of a cell state, two's complement."""
+        return self.cell_max.bit_length() + 1
+
+    @property
+    def level_bits(self) -> int:
+        """Bits of a head level's value; 0 where the head sees h itself.
+
+        >>> ModelConfig(hidden=1, embedding=1, vocab_size=2, head_levels=(0, 1, 3)).level_bits
+        2
+        """
+        return 0 if self.head_levels == (0, 1) else self.head_levels[-1].bit_length()
+
     def of_layer(self, number: int) -> "ModelConfig":
         """A layer as a model of its own, whose x is, above the first, the new h of the layer below.
 

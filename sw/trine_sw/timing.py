@@ -27,7 +27,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.sampler import sampler_latency
 
-__all__ = ["TimingModel", "Timing", "generation_cycles", "head_room", "token_cycles"]
+__all__ = ["TimingModel", "Timing", "generation_cycles", "head_room", "token_cycles", "vector_cycles"]
 
 #: Cycles from a state at the cells' outputs to the first marker that may use its place in the queue: queue,
 #: room counted, slot.
@@ -220,16 +220,28 @@ def token_cycles(
     wanted.
     """
     ids = np.asarray(tokens, np.int64)
+    x = _embedded(model, ids)
     if h is None:
         h = Golden(model).run(ids, logits=False).h
+    return vector_cycles(model, engine, x, h, head=head)
+
+
+def vector_cycles(
+    model: Model,
+    engine: EngineConfig,
+    x: npt.NDArray[np.int8],
+    h: npt.NDArray[np.int8],
+    *,
+    head: bool = True,
+) -> Timing:
+    """The same of tokens with the vectors x (T, E), after which the states are h (T, L·H)."""
     timing = TimingModel(Geometry(model.config, engine))
-    x = timing.x_counts(_embedded(model, ids)).tolist()
-    after = timing.h_counts(h).tolist()
-    before = [[0] * len(after[0]), *after[:-1]]
-    final = len(ids) - 1
+    active, after = timing.x_counts(x).tolist(), timing.h_counts(h).tolist()
+    before = [[0] * len(row) for row in after[:1]] + after[:-1]
+    final = len(active) - 1
     cycles = [
-        timing.step(x[t], before[t], after[t], head=head, last=t == final, reset=t == 0)
-        for t in range(len(ids))
+        timing.step(active[t], before[t], after[t], head=head, last=t == final, reset=t == 0)
+        for t in range(len(active))
     ]
     return Timing(np.array(cycles, np.int64), timing.columns)
 

@@ -40,7 +40,9 @@ class ByteQueue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = self.depth.bit_length() - 1
-        m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=8, depth=self.depth, init=[], attrs={"ram_style": "block"}
+        )
         write, read = memory.write_port(), memory.read_port()
 
         written, taken, held = Signal(bits + 1), Signal(bits + 1), Signal(bits + 1)

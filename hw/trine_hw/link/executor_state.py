@@ -12,6 +12,7 @@ from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.record_writer import KeptCell, WantFlags
 from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
+from trine_sw.memories import counter_memory, kept_memory
 
 __all__ = ["ExecutorState"]
 
@@ -73,17 +74,14 @@ class ExecutorState:
         self.used = Signal(range(2 * link.slot_bytes))
         self.cell = Signal(range(max(cells, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
-        # What has one port and nothing in it at first goes to an iCE40UP's single-port RAM.
-        self._one_port = {"ram_style": "huge"} if core.engine.block_ram == "ice40" else {}
         self._keep_cells(m)
         self._count_events(m)
 
     def _keep_cells(self, m: Module) -> None:
         """Memory of the state after the last frame, written by the record writer and by WRITE."""
         shape, ports = KeptCell(self.core), self.ports
-        m.submodules.store_spram = store = Memory(
-            shape=shape, depth=max(2, self.codec.info.cells), init=[], attrs=self._one_port
-        )
+        built = kept_memory(self.core.model.config, self.core.engine.block_ram)
+        m.submodules.store_spram = store = Memory(shape=shape, depth=built.depth, init=[], attrs=built.attrs)
         write, read = store.write_port(), store.read_port()
         self.write_cell, self.written_cell = Signal(), Signal(shape)
         self.stored = Signal(shape)
@@ -103,7 +101,8 @@ class ExecutorState:
     def _count_events(self, m: Module) -> None:
         ports = self.ports
         self.events = {name: Signal(name=f"event_{name}") for name in COUNTERS[3:]}
-        m.submodules.counters = self.counters = EventCounters(len(self.events), attrs=self._one_port)
+        built = counter_memory(len(self.events), self.core.engine.block_ram)
+        m.submodules.counters = self.counters = EventCounters(len(self.events), attrs=built.attrs)
         halves = [ports.counts.word_select(n, 16) for n in range(6)]
         self.counter_index = Signal(range(2 * len(COUNTERS) + 1))
         self.counter_word = Signal(16)

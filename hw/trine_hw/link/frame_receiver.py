@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from trine_sw.link import protocol
 from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig
+from trine_sw.memories import link_memories
 
 __all__ = ["FrameEnd", "FrameReceiver"]
 
@@ -80,7 +81,10 @@ class FrameReceiver(wiring.Component):
         m = Module()
         link = self.link
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
-        m.submodules.memory = memory = Memory(shape=8, depth=link.slot_bytes, init=[])
+        _, built, _ = link_memories(link)
+        m.submodules.memory = memory = Memory(
+            shape=built.width, depth=built.depth, init=[], attrs=built.attrs
+        )
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += read.addr.eq(self.read_addr)
         m.d.sync += self.read_data.eq(read.data)

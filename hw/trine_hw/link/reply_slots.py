@@ -9,6 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_sw.link.protocol import CRC_BYTES, LinkConfig
+from trine_sw.memories import link_memories
 
 __all__ = ["ReplySlots"]
 
@@ -61,7 +62,10 @@ class ReplySlots(wiring.Component):
         m = Module()
         link = self.link
         slots = link.window + 1
-        m.submodules.memory = memory = Memory(shape=8, depth=slots * link.slot_bytes, init=[])
+        *_, built = link_memories(link)
+        m.submodules.memory = memory = Memory(
+            shape=built.width, depth=built.depth, init=[], attrs=built.attrs
+        )
         write, read = memory.write_port(), memory.read_port()
         waiting = Array(Signal(name=f"waiting_{n}") for n in range(slots))
         m.d.comb += self.free.eq(~waiting[self.slot])

@@ -63,13 +63,9 @@ def build(
     if not 0 < clock < math.inf:
         raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
     model = Model.load(model_path)
-    if model.embedding_weight is None:
-        raise TrineError(
-            f"{model_path} holds no embedding: there is no text for its report to count cycles of"
-        )
+    engine = fitted(model, board, lanes, banks, balance).engine
     if results is not None:
         make_folder(results)  # better now than after the build
-    engine = fitted(model, board, lanes, banks, balance).engine
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
     try:

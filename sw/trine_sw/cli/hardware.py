@@ -56,7 +56,7 @@ def fitted(
 ) -> "Fit":
     """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
     from trine_boards import BOARDS
-    from trine_sw.fit import DoesNotFit, balance_banks, configure, estimate, fit
+    from trine_sw.fit import DoesNotFit, balance_banks, configure, estimate, fit, shortage
     from trine_sw.fit_advice import advice
 
     if (lanes is None) != (banks is None):
@@ -69,21 +69,10 @@ def fitted(
         return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
     engine = configure(model, lanes, banks, chip=board)
     chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
-    depth = chosen.geometry.depth
-    if chosen.engine.block_ram == "ecp5" and depth > board.block_ram_depth:
-        raise TrineError(
-            f"{lanes} lanes and {banks} banks make banks of {depth} words, and a block RAM of {board.name} "
-            f"has {board.block_ram_depth}; take more lanes or banks"
-        )
-    for what, needed, there in (
-        ("block RAMs", chosen.block_ram, board.block_ram),
-        ("LUT4", chosen.lut4, board.lut4),
-    ):
-        if needed > there:
-            raise TrineError(
-                f"{lanes} lanes and {banks} banks do not fit {board.name}: {needed - there} {what} too many "
-                f"({needed} of {there}); take fewer lanes or banks"
-            )
+    short = shortage(chosen.cost, chosen.geometry, board)
+    if short is not None:
+        remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
+        raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
     return chosen
 
 

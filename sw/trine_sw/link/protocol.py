@@ -19,6 +19,7 @@ __all__ = [
     "CRC_BYTES",
     "DONE",
     "HEADER_BYTES",
+    "MOST_SLOT_BYTES",
     "PROTOCOL_VERSION",
     "REFUSED",
     "SEQUENCES",
@@ -42,6 +43,9 @@ HEADER_BYTES = _HEADER.size
 CRC_BYTES = _CRC.size
 #: Sequence numbers count modulo this.
 SEQUENCES = 1 << 16
+
+#: Room for an encoded frame, at most.
+MOST_SLOT_BYTES = 8192
 
 #: A reply's code is the command's with this bit set where the command was done...
 DONE = 0x80
@@ -130,8 +134,9 @@ class LinkConfig:
     def __post_init__(self) -> None:
         if self.window < 1 or self.window > 64 or self.window & (self.window - 1):
             raise ValueError(f"window must be a power of two from 1 to 64, not {self.window}")
-        if not 64 <= self.slot_bytes <= 8192 or self.slot_bytes & (self.slot_bytes - 1):
-            raise ValueError(f"slot_bytes must be a power of two from 64 to 8192, not {self.slot_bytes}")
+        if not 64 <= self.slot_bytes <= MOST_SLOT_BYTES or self.slot_bytes & (self.slot_bytes - 1):
+            most = f"a power of two from 64 to {MOST_SLOT_BYTES}"
+            raise ValueError(f"slot_bytes must be {most}, not {self.slot_bytes}")
         if self.receive_bytes < self.slot_bytes or self.receive_bytes & (self.receive_bytes - 1):
             least = f"a power of two, at least {self.slot_bytes}"
             raise ValueError(f"receive_bytes must be {least}, not {self.receive_bytes}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.link.board_info import INFO_BYTES, Info, board_info
-from trine_sw.link.protocol import LinkConfig, Want
+from trine_sw.link.protocol import MOST_SLOT_BYTES, LinkConfig, Want
 from trine_sw.model import Model
 from trine_sw.trits import pack, packed_size, unpack
 
@@ -79,13 +79,24 @@ def impossible_cells(
 
 
 def link_for(model: Model, engine: EngineConfig, least: LinkConfig) -> LinkConfig:
-    """Buffers like ``least``, with frames as long as one token needs for all that it can be asked for."""
+    """Buffers like ``least``, with frames as long as one token needs for all that it can be asked for.
+
+    Raises
+    ------
+    TrineError
+        If no frame is so long.
+    """
     link = least
     codec = Codec(board_info(model, engine, link))
     parts = Want.U | Want.CYCLES | Want.LOGITS | Want.CHOICE
     needed = max(codec.record_bytes(parts), codec.record_bytes(parts ^ Want.U | Want.H), 1 + codec.item_bytes)
     while link.max_payload < max(needed, INFO_BYTES):
         size = 2 * link.slot_bytes
+        if size > MOST_SLOT_BYTES:
+            raise TrineError(
+                f"what a token may be asked for has {needed} bytes, and a frame at most {link.max_payload}: "
+                f"with {model.config.vocab_size} symbols keep the head on the host"
+            )
         link = LinkConfig(link.window, size, max(link.receive_bytes, size))
     return link
 
