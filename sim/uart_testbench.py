@@ -132,7 +132,7 @@ async def byte_that_nobody_takes_is_told(dut: Any) -> None:
     assert line.received == [1]
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=20 * len(BYTES) * _BIT_NS, timeout_unit="ns")
 async def transmitter_keeps_its_bits_and_stop_bits(dut: Any) -> None:
     """Sampled in the middle of each bit, from bytes offered without a pause."""
     line = Line(dut)

@@ -2,10 +2,9 @@
 
 import random
 
-from amaranth.sim import Simulator
-
 from trine_hw.cells import level_bits
 from trine_hw.core import Core
+from trine_hw.simulation.watchdog import core_patience, run_watched
 
 __all__ = ["Run"]
 
@@ -28,21 +27,11 @@ class Run:
         self.want_tokens = len(requests) + generated
         self.want_choices = (wanted + generated) if geometry.head_lanes else 0
         self.cells_of = config.cells
-        simulator = Simulator(core)
-        simulator.add_clock(1e-6)
-        simulator.add_testbench(self._feed)
-        simulator.add_testbench(self._states)
+        streams, testbenches = {"i": core.i, "state": core.state}, [self._feed, self._states]
         if geometry.head_lanes:
-            simulator.add_testbench(self._take_logits)
-            simulator.add_testbench(self._take_choices)
-        simulator.add_testbench(self._watchdog, background=True)
-        simulator.run()
-        assert simulator is not None
-
-    async def _watchdog(self, ctx):
-        for _ in range(200_000):
-            await ctx.tick()
-        raise AssertionError("the engine hangs")
+            streams |= {"logits": core.logits, "choice": core.choice}
+            testbenches += [self._take_logits, self._take_choices]
+        run_watched(core, *testbenches, progress=streams, patience=core_patience(geometry, steady))
 
     async def _feed(self, ctx):
         core, rng = self.core, random.Random(1)

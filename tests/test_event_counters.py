@@ -3,9 +3,9 @@
 import random
 
 import pytest
-from amaranth.sim import Simulator
 
 from trine_hw.link.event_counters import EventCounters
+from trine_hw.simulation.watchdog import run_watched
 
 KINDS = 3
 
@@ -38,10 +38,8 @@ def counts_after(bursts: list[list[int]], *, first: dict[int, int]) -> list[list
             ctx.set(dut.hold, 0)
             found.append([low | high << 16 for low, high in zip(halves[::2], halves[1::2], strict=True)])
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    # Bursts have 60 cycles, and adding takes 6 * kinds + 2 for each of 7 events that wait.
+    run_watched(dut, drive, progress={"settled": dut.settled}, patience=60 + 7 * (6 * KINDS + 2))
     return found
 
 

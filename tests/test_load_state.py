@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from trine_hw.core import Core
+from trine_hw.simulation.watchdog import core_patience, run_watched
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden, State
 from trine_sw.model import ModelConfig
@@ -78,8 +78,12 @@ def test_next_token_starts_from_a_loaded_state(lanes, config):
                 found.append(cells[: CONFIG.hidden])
             await ctx.tick().repeat(80)  # logits leave
 
-    simulator = Simulator(core)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    geometry = core.geometry
+    load_cycles = geometry.groups * (4 * geometry.units + 8) + 80
+    run_watched(
+        core,
+        bench,
+        progress={name: getattr(core, name) for name in ("i", "state", "logits", "choice")},
+        patience=core_patience(geometry) + load_cycles,
+    )
     assert found == expected

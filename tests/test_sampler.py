@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from trine_hw.sampler import Sampler as SamplerGateware
 from trine_sw.errors import TrineError
@@ -88,12 +87,9 @@ def rtl(
             choices.append(payload)
             ctx.set(dut.o.ready, 0)
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(count, background=True)
-    sim.add_testbench(source)
-    sim.add_testbench(sink)
-    sim.run()
+    patience = dut.latency + (round(20 / (1 - 2 * stalls)) if stalls else 2)
+    streams = {"logits": dut.i, "choices": dut.o}
+    run_watched(dut, source, sink, background=[count], progress=streams, patience=patience)
     return choices, taken, shown
 
 

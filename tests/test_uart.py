@@ -2,27 +2,16 @@
 
 import pytest
 from amaranth.hdl import Elaboratable, Module
-from amaranth.sim import Simulator
 
 from trine_hw.link.uart import UARTReceiver, UARTTransmitter, uart_divisor
+from trine_hw.simulation.watchdog import run_watched
 
 BYTES = [0x00, 0xFF, 0x55, 0xA5, 0x01, 0x80]
 
 
-def simulate(dut, *testbenches, cycles=20_000):
-    """Run until all testbenches have ended; fail instead of waiting for ever."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-
-    async def watchdog(ctx):
-        for _ in range(cycles):
-            await ctx.tick()
-        raise AssertionError(f"not done after {cycles} cycles")
-
-    for testbench in testbenches:
-        simulator.add_testbench(testbench)
-    simulator.add_testbench(watchdog, background=True)
-    simulator.run()
+def simulate(dut, *testbenches, received):
+    """Run until all testbenches have ended; fail where no byte comes for the time of thirty."""
+    run_watched(dut, *testbenches, progress={"received": received}, patience=30 * 10 * 100)
 
 
 async def put(ctx, port, payload):
@@ -63,7 +52,7 @@ def test_bytes_sent_are_bytes_received(divisor):
         for _ in BYTES:
             received.append(await get(ctx, dut.receiver.o))
 
-    simulate(dut, send, receive)
+    simulate(dut, send, receive, received=dut.receiver.o)
     assert received == BYTES
 
 
@@ -82,7 +71,7 @@ def test_receiver_bears_a_clock_two_percent_off(bit):
         for _ in BYTES:
             received.append(await get(ctx, dut.o))
 
-    simulate(dut, line, receive)
+    simulate(dut, line, receive, received=dut.o)
     assert received == BYTES
 
 
@@ -101,7 +90,7 @@ def test_glitch_and_broken_frame_are_dropped():
     async def receive(ctx):
         received.append(await get(ctx, dut.o))
 
-    simulate(dut, line, receive)
+    simulate(dut, line, receive, received=dut.o)
     assert received == [0x41]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -10,7 +13,20 @@ from trine_hw.lanes import Marker
 from trine_hw.token_source import Flags
 from trine_sw.engine import Geometry
 
-__all__ = ["Sequencer"]
+__all__ = ["Sequencer", "TokenFlags"]
+
+
+@dataclass(frozen=True)
+class TokenFlags:
+    """:class:`trine_hw.token_source.Flags` in Python, for :meth:`Sequencer.model`; ``feeds_back``: the choice
+    of this token, which generates, is the next token."""
+
+    reset: bool = False
+    head: bool = False
+    last: bool = False
+    reseed: bool = False
+    generate: bool = False
+    feeds_back: bool = False
 
 
 class Sequencer(wiring.Component):
@@ -87,6 +103,59 @@ class Sequencer(wiring.Component):
                 "reseed": Out(1),
             }
         )
+
+    @staticmethod
+    def model(
+        geometry: Geometry, tokens: Iterable[TokenFlags]
+    ) -> tuple[list[dict[str, int]], dict[str, list[tuple[str, int]]]]:
+        """All markers in their order, and what the scanners of ``x`` and of ``h`` are told in theirs.
+
+        A marker has ``reseed`` and, of the group that follows it, ``base``, ``with_x`` and ``with_h``. That of
+        a head pass has no ``fresh``. A load is ``load``, ``again`` or ``clear`` and its layer, 0
+        for ``again``; ``h``'s layer is that whose h it is.
+        """
+        layers, replays = geometry.model.layers, geometry.layer_groups - 1
+        head_passes = max(geometry.head_groups, 1)
+        markers: list[dict[str, int]] = []
+        loads: dict[str, list[tuple[str, int]]] = {"x": [], "h": []}
+        wanted = reseed = False  # of the logits that the next pass gives
+        summed = False  # the head pass has left h in the lanes
+
+        def mark(group: int, groups: int, *, gates: bool, drop: bool, **step: int) -> None:
+            nonlocal reseed
+            head = wanted and group < geometry.head_groups
+            following = (group + 1) % groups
+            markers.append(
+                {"gates": int(gates), "head": int(head), "drop": int(drop), "group": group}
+                | {"next_group": following, "reseed": int(head and reseed and group == 0)}
+                | {"base": following * geometry.bank_columns, "with_x": 1, "with_h": 1, "last": 0}
+                | step
+            )
+            reseed = reseed and not (head and group == 0)
+
+        for token in tokens:
+            for group in range(geometry.groups):
+                ends = group % geometry.layer_groups == replays
+                mark(group, geometry.groups, gates=True, drop=False, last=int(ends), fresh=int(token.reset))
+            for layer in range(layers):
+                cleared = "clear" if token.reset else "load"
+                loads["x"] += [(cleared if layer else "load", layer), *[("again", 0)] * replays]
+                if not summed:
+                    below = max(layer - 1, 0)
+                    loads["h"] += [("load" if layer else cleared, below), *[("again", 0)] * replays]
+            wanted, reseed, summed = token.head, reseed or token.reseed, False
+            if not (token.head and (token.last or layers > 1)):
+                continue
+            keeps = geometry.groups == 1 and token.generate and token.feeds_back
+            markers[-1]["with_x"] = 0
+            for group in range(head_passes):
+                mark(group, head_passes, gates=False, drop=not keeps)
+                markers[-1]["with_x"] = int(group == head_passes - 1)
+            wanted, summed = False, keeps
+            loads["h"] += [("load", layers - 1), *[("again", 0)] * (head_passes - 1)]
+            if keeps:
+                markers[-1]["with_h"] = 0
+        return markers, loads
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

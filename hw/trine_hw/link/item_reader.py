@@ -38,7 +38,7 @@ class ItemReader(wiring.Component):
     Contract: the bytes at ``i``, up to the one with ``last``, give one :class:`Item` for each
     ``codec.item_bytes`` of them, and a partial one for a rest. ``clear`` forgets what has been assembled.
 
-    Latency: a cycle after its last byte for a token; a byte of trits takes up to 33 cycles to unpack, by
+    Latency: a cycle after its last byte for a token; a byte of trits takes up to ``most_cycles`` to unpack, by
     taking 3**k from it until it is less. Area: about 75 LUT4, carries counted, and the item's flip-flops.
 
     Parameters
@@ -52,6 +52,9 @@ class ItemReader(wiring.Component):
     clear : :py:`In(1)`
     """
 
+    #: Of a byte of trits, from its transfer to the next byte's: two for each of 15 trials, and three more.
+    most_cycles = 33
+
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         super().__init__(
@@ -61,6 +64,30 @@ class ItemReader(wiring.Component):
                 "clear": In(1),
             }
         )
+
+    @staticmethod
+    def model(codec: Codec, payload: bytes) -> list[dict[str, int]]:
+        """The items of a payload that is not empty, with what :class:`Item` says of each.
+
+        Of a partial item ``value`` is left out; so is that of a vector with a byte that codes no five trits.
+        """
+        size, width = codec.item_bytes, codec.info.embedding
+        found = []
+        for at in range(0, len(payload), size):
+            part = payload[at : at + size]
+            partial = len(part) < size
+            item = {"partial": int(partial), "last": int(at + size >= len(payload))}
+            if codec.info.embedding_on_board:
+                value = int.from_bytes(part, "little")
+                item["wrong"] = int(not partial and value >= codec.info.vocab_size)
+                known = not partial
+            else:
+                trits = [byte // 3**k % 3 - 1 for byte in part for k in range(TRITS_PER_BYTE)]
+                value = sum((trit & 3) << 2 * n for n, trit in enumerate(trits[:width]))
+                known = not partial and max(part) <= _LARGEST
+                item["wrong"] = int(max(part) > _LARGEST or (not partial and any(trits[width:])))
+            found.append(item | ({"value": value} if known else {}))
+        return found
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

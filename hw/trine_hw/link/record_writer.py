@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,7 +13,7 @@ from trine_hw.core import Core
 from trine_sw.link.board_info import level_values
 from trine_sw.link.protocol import Want
 from trine_sw.link.records import Codec
-from trine_sw.trits import TRITS_PER_BYTE
+from trine_sw.trits import TRITS_PER_BYTE, pack
 
 __all__ = ["KeptCell", "RecordWriter", "WantFlags"]
 
@@ -84,6 +86,28 @@ class RecordWriter(wiring.Component):
         if core.geometry.head_lanes:
             members |= {name: In(core.signature.members[name].signature) for name in ("logits", "choice")}
         super().__init__(members)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def model(
+        codec: Codec,
+        levels: tuple[int, ...],
+        want: Want,
+        *,
+        h: npt.NDArray[np.int8],
+        u: npt.NDArray[np.int16],
+        cycles: int,
+        logits: npt.NDArray[np.int32] | None = None,
+        choice: int = 0,
+    ) -> bytes:
+        """The record of a token: h and u (H,) of the last layer, its cycles, its logits (V,) and choice."""
+        parts = {
+            Want.H: lambda: pack(h[None]).tobytes(),
+            Want.U: lambda: codec.pack_u(u[None], levels).tobytes(),
+            Want.CYCLES: lambda: cycles.to_bytes(4, "little"),
+            Want.LOGITS: lambda: codec.pack_logits(logits[None]).tobytes(),
+            Want.CHOICE: lambda: choice.to_bytes(codec.token_bytes, "little"),
+        }
+        return b"".join(part() for flag, part in parts.items() if flag in want)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -11,12 +11,10 @@ import numpy.typing as npt
 from trine_hw.core import Core
 from trine_hw.simulation.beats import pack
 from trine_hw.simulation.loading import load_values
+from trine_hw.simulation.watchdog import core_patience
 from trine_sw.golden import State
 
-__all__ = ["Job", "Stalls", "TokenRequest", "cycle_limit", "describe"]
-
-#: What a step may take beyond its columns, and what may pass before it, in cycles; for the watchdog only.
-_SLACK = 100
+__all__ = ["Job", "Stalls", "TokenRequest", "describe", "patience"]
 
 
 @dataclass(frozen=True)
@@ -109,11 +107,7 @@ def describe(job: Job) -> dict[str, object]:
     }
 
 
-def cycle_limit(job: Job) -> int:
-    """Cycles in which a job must be done: far more than it needs."""
-    geometry = job.core.geometry
+def patience(job: Job) -> int:
+    """Most cycles between two transfers of the job's core, if it works."""
     stalls = job.stalls
-    rows = geometry.head_rows / min(stalls.logits, stalls.choice)
-    group = geometry.bank_columns + _SLACK + 4 / min(stalls.state, stalls.i)
-    step = 2 * geometry.groups * group + rows + _SLACK
-    return round(2 * step * job.steps)
+    return core_patience(job.core.geometry, min(stalls.i, stalls.state, stalls.logits, stalls.choice))

@@ -18,7 +18,7 @@ from trine_hw.core import COUNT_LATENCY
 from trine_hw.simulation.beats import array_field
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
-from trine_hw.simulation.job import Job, cycle_limit, describe
+from trine_hw.simulation.job import Job, describe, patience
 from trine_hw.simulation.waves import check_waves, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
@@ -100,7 +100,7 @@ def simulate(
         (work / "choices").touch()
         description = {
             "cores": [describe(job) for job in jobs],
-            "limit": 10_000 + max(cycle_limit(job) for job in jobs),
+            "patience": max(patience(job) for job in jobs),
             "results": str(work / "results.npz"),
             "choices": str(work / "choices"),
         }

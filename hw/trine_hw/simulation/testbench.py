@@ -19,7 +19,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
 from cocotb.task import Task
-from cocotb.triggers import ClockCycles, Combine, ReadOnly, RisingEdge, SimTimeoutError, with_timeout
+from cocotb.triggers import ClockCycles, Combine, First, ReadOnly, RisingEdge, Timer
 
 __all__ = ["PERIOD_NS", "run_job"]
 
@@ -40,10 +40,10 @@ async def run_job(dut: Any) -> None:
     await Combine(*(cocotb.start_soon(core.load()) for core in cores))
     with Path(job["choices"]).open("w", buffering=1) as choices:
         everything = [task for core in cores for task in core.start(choices.write)]
-        try:
-            await with_timeout(Combine(*everything), job["limit"] * PERIOD_NS, "ns")
-        except SimTimeoutError:
-            raise AssertionError("; ".join(core.progress() for core in cores)) from None
+        done = cocotb.start_soon(_all(everything))
+        await First(done, cocotb.start_soon(_silence(cores, job["patience"])))
+        if not done.done():
+            raise AssertionError("; ".join(core.progress() for core in cores))
     surplus = [task for core in cores for task in core.watch_for_surplus()]
     await ClockCycles(dut.clk, _QUIET)
     for task in surplus:
@@ -53,6 +53,18 @@ async def run_job(dut: Any) -> None:
         core.finish()
     results = {f"{core.number}.{key}": value for core in cores for key, value in core.results.items()}
     np.savez(job["results"], **results)
+
+
+async def _all(tasks: list[Task[None]]) -> None:
+    await Combine(*tasks)
+
+
+async def _silence(cores: list[CoreDriver], patience: int) -> None:
+    """Return once no stream of any core has moved for ``patience`` cycles."""
+    moved = -1
+    while (now := sum(len(port.moved) for core in cores for port in core.ports.values())) != moved:
+        moved = now
+        await Timer(patience * PERIOD_NS, "ns")
 
 
 class Port:
