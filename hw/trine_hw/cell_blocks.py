@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -12,6 +14,7 @@ from trine_hw.gru_cells import GruCells
 from trine_hw.lanes import Decisions, Marker
 from trine_hw.lstm_cells import LstmCells
 from trine_sw.engine import Geometry
+from trine_sw.model import ModelConfig
 
 __all__ = ["LOAD_LATENCY", "CellBlocks"]
 
@@ -68,6 +71,13 @@ class CellBlocks(wiring.Component):
             }
         )
         self._valid = Signal(blocks)
+
+    @staticmethod
+    def model(
+        config: ModelConfig, decisions: Sequence[Mapping[str, int]], c: Sequence[int]
+    ) -> list[tuple[int, int, int]]:
+        """``(h, u, c)`` of a group's cells after a step from their states ``c``."""
+        return [_KINDS[config.cell].model(config, *each) for each in zip(decisions, c, strict=True)]
 
     def valid_at(self, unit: int) -> Value:
         """``o_valid`` from the register of the unit's own block."""
