@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from equality import check, idle_at_boundaries, stream_job
 
-from trine_hw.simulation.job import Stalls
+from trine_hw.simulation import run as run_module
+from trine_hw.simulation.job import Job, Stalls
 from trine_hw.simulation.run import simulate
 from trine_sw.engine import (
     ACCUMULATE_LATENCY,
@@ -20,6 +21,7 @@ from trine_sw.engine import (
     EngineConfig,
     Geometry,
 )
+from trine_sw.errors import TrineError
 from trine_sw.fit import sample_tokens
 from trine_sw.model import Layer, Model, ModelConfig
 from trine_sw.random_model import random_model
@@ -201,6 +203,21 @@ def test_small_model_on_icarus() -> None:
     tokens = sample_tokens(model, 104)
     (run,) = simulate([stream_job(model, engine, tokens)], "icarus")
     check(model, engine, tokens, run)
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+def test_simulation_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more beat is awaited than the engine gives: what is missing is said after the patience."""
+    model, engine = random_model(ModelConfig(hidden=3, embedding=2, vocab_size=5), seed=1), EngineConfig(100, 1)
+    describe = run_module.describe
+
+    def more(job: Job) -> dict:
+        described = describe(job)
+        return described | {"beats": described["beats"] | {"state": 4}}
+
+    monkeypatch.setattr(run_module, "describe", more)
+    with pytest.raises(TrineError, match="hangs: 3 of 3 requests, 3 of 4 state, 15 of 15 logits"):
+        simulate([stream_job(model, engine, np.array([1, 2, 3]))], "icarus")
 
 
 def test_broken_weight_threshold_or_cycle_is_found() -> None:

@@ -1,4 +1,4 @@
-"""Vendor primitives for Amaranth's simulator, which knows no instances: what their data sheets say of them."""
+"""Vendor primitives for Amaranth's simulator, which knows no instances: what their data sheets say."""
 
 from __future__ import annotations
 

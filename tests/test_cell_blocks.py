@@ -80,7 +80,8 @@ def test_steps_and_loaded_states_equal_model(case: str, monkeypatch) -> None:
         ctx.set(dut.load.active, 1)
         for group in range(groups):
             ctx.set(dut.load_group, group)
-            cells = [(rng.randint(-config.cell_max, config.cell_max), rng.getrandbits(1)) for _ in range(units)]
+            most = config.cell_max
+            cells = [(rng.randint(-most, most), rng.getrandbits(1)) for _ in range(units)]
             for c, gate in reversed(cells):
                 ctx.set(dut.load.c, c)
                 if config.cell == "lstm":

@@ -1,7 +1,7 @@
-"""The executor's states: random sequences of requests, right and hostile, answered as the board model answers.
+"""The executor's states: random sequences of requests, right and hostile, answered as the board model does.
 
-Every command, lengths off by one, values at their limits and beyond, repeats, gaps, sessions, refusals with and
-without RESUME, states that are half written. All counters are asked for again and again.
+Every command, lengths off by one, values at their limits and beyond, repeats, gaps, sessions, refusals with
+and without RESUME, states that are half written. All counters are asked for again and again.
 """
 
 import random
@@ -13,7 +13,7 @@ from link_run import check
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, LinkConfig, encode
-from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
+from trine_sw.link.records import COUNTERS, Codec
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 
@@ -88,7 +88,8 @@ class Requests:
 
     def read(self) -> None:
         rng, cells = self.rng, self.codec.info.cells
-        first, count = rng.choice((0, 0, cells - 1, cells, 65535)), rng.choice((cells, 1, 0, 58, cells + 1, 65535))
+        first = rng.choice((0, 0, cells - 1, cells, 65535))
+        count = rng.choice((cells, 1, 0, 58, cells + 1, 65535))
         payload = struct.pack("<HH", first, count) + bytes(rng.choice((0, 0, 0, 1)))
         self.turn(Command.READ, payload[: len(payload) - (rng.random() < 0.1)])
 

@@ -1,4 +1,4 @@
-"""The item reader against its model: every item of random payloads, cut anywhere, with values out of range."""
+"""The item reader against its model: every item of random payloads, cut anywhere, values out of range."""
 
 import random
 
@@ -46,9 +46,8 @@ def payloads(codec: Codec, rng: random.Random, count: int) -> list[bytes]:
                 trits = [rng.choice((0, 1, 2)) if n < width else 1 for n in range(5 * codec.item_bytes)]
                 if rng.random() < 0.2:
                     trits[rng.randrange(len(trits))] = rng.choice((0, 1, 2))
-                data += bytes(
-                    sum(trit * 3**k for k, trit in enumerate(trits[n : n + 5])) for n in range(0, len(trits), 5)
-                )
+                bytes_of_trits = [trits[n : n + 5] for n in range(0, len(trits), 5)]
+                data += bytes(sum(t * 3**k for k, t in enumerate(five)) for five in bytes_of_trits)
                 if rng.random() < 0.2:
                     data[rng.randrange(len(data))] = rng.choice((242, 243, 255))
         found.append(bytes(data[: len(data) - rng.choice((0, 0, 0, 1))]) or b"\1")
@@ -79,7 +78,7 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
             if rng.random() < 0.3:  # something before it that is given up: its first bytes
                 for byte in payload[: rng.randint(0, codec.item_bytes - 1)]:
                     await put(ctx, byte, 0)
-                    await ctx.tick().repeat(rng.randrange(ItemReader.most_cycles))
+                    await ctx.tick().repeat(1 + rng.randrange(ItemReader.most_cycles))
                 ctx.set(dut.clear, 1)
                 # A byte of trits that is being put away cannot be stopped, nor does the executor do so.
                 await ctx.tick().repeat(4)

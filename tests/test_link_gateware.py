@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from link_run import LINK, check
+from link_run import check
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden

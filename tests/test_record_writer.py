@@ -42,17 +42,18 @@ class Token:
 
     def __init__(self, core: Core, codec: Codec, rng: np.random.Generator) -> None:
         config = core.model.config
-        values = np.array((0, *level_values(config)))
+        magnitudes = np.array((0, *level_values(config)))
         self.c = rng.integers(-config.cell_max, config.cell_max + 1, config.cells)
         self.h = rng.integers(-1, 2, config.cells)
         # A cell has a level if, and only if, its h is not 0.
-        self.u = self.h * values[rng.integers(1, len(values), config.cells)]
+        self.u = self.h * magnitudes[rng.integers(1, len(magnitudes), config.cells)]
         self.cycles = int(rng.choice([0, 255, 1 << 31, 0xFFFF_FFFF, rng.integers(1 << 32)]))
         bits, self.logits = codec.info.logit_bits, None
         wants = 8
         if core.geometry.head_lanes:
             wants, edge = 32, 1 << bits - 1
-            self.logits = rng.choice([-edge, edge - 1, -1, 0, 1, rng.integers(-edge, edge)], config.vocab_size)
+            values = [-edge, edge - 1, -1, 0, 1, rng.integers(-edge, edge)]
+            self.logits = rng.choice(values, config.vocab_size)
         self.choice = int(rng.integers(config.vocab_size))
         self.want = Want(int(rng.integers(wants)))
         if Want.H in self.want and Want.U in self.want:  # a record holds one of them
@@ -150,8 +151,9 @@ def rtl(core: Core, codec: Codec, tokens: list[Token], steady: float):
         waits = stall("bytes")
         while True:
             ctx.set(dut.o.ready, not waits())
-            *_, moves, byte, en, addr, data, done = await ctx.tick().sample(
-                dut.o.valid & dut.o.ready, dut.o.payload, dut.store_en, dut.store_addr, dut.store_data, dut.done
+            *_, moves, byte, done, en, addr, data = await ctx.tick().sample(
+                *(dut.o.valid & dut.o.ready, dut.o.payload, dut.done),
+                *(dut.store_en, dut.store_addr, dut.store_data),
             )
             if moves:
                 records[at].append(byte)

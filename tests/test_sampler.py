@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trine_hw.sampler import Sampler as SamplerGateware
+from trine_hw.simulation.watchdog import run_watched
 from trine_sw.errors import TrineError
 from trine_sw.sampler import (
     STATE_SEED_0,

@@ -107,7 +107,8 @@ class Bench:
             assert begin == (done and free), "a marker is late or too early"
             with_x, with_h = ctx.get(dut.with_x), ctx.get(dut.with_h)
             for name in ("x", "h"):
-                strobes = [what for what in ("load", "again", "clear") if ctx.get(getattr(dut, f"{name}_{what}"))]
+                ports = {what: getattr(dut, f"{name}_{what}") for what in ("load", "again", "clear")}
+                strobes = [what for what, port in ports.items() if ctx.get(port)]
                 assert len(strobes) <= 1 and (idle[name] or not strobes)
                 for what in strobes:
                     layer = ctx.get(getattr(dut, f"{name}_layer"))

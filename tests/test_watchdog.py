@@ -16,7 +16,7 @@ from trine_hw.link.reply_slots import ReplySlots
 from trine_hw.simulation.watchdog import Watchdog, core_patience, link_patience, run_watched
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_info import board_info
-from trine_sw.link.protocol import Command, Frame, encode
+from trine_sw.link.protocol import Command, Frame, LinkConfig, encode
 from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 CONFIG = ModelConfig(hidden=3, embedding=2, vocab_size=5, cell_max=7)
 MODEL = random_model(CONFIG, seed=1)
 ENGINE = EngineConfig(100, 1)
+SHORT = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 
 
 class Gate(wiring.Component):
@@ -62,7 +63,8 @@ def test_a_design_that_stops_is_found_after_its_patience(most):
             await ctx.tick()
             cycles += 1
 
-    with pytest.raises(AssertionError, match="the design hangs: no transfer for 31 cycles; i offered, not taken"):
+    found = "the design hangs: no transfer for 31 cycles; i offered, not taken"
+    with pytest.raises(AssertionError, match=found):
         run_watched(dut, drive, progress={"i": dut.i, "o": dut.o}, patience=30)
     assert most + 30 <= cycles <= most + 32
 
@@ -108,7 +110,7 @@ def test_a_link_that_hangs_is_found(component, right, wrong, part, message, monk
     monkeypatch.setattr(link_module, component.__name__, broken(component, right, wrong, part))
     sent = [encode(Frame(0, 0, Command.RESUME))] * 2
     with pytest.raises(AssertionError, match=message):
-        answers(MODEL, ENGINE, sent, LINK)
+        answers(MODEL, ENGINE, sent, SHORT)
 
 
 def test_patience_is_seconds_and_not_minutes():
@@ -117,4 +119,4 @@ def test_patience_is_seconds_and_not_minutes():
         geometry = Geometry(config, engine)
         codec = Codec(board_info(random_model(config, seed=1), engine, LINK))
         assert geometry.groups * geometry.bank_columns < core_patience(geometry) < 500
-        assert link_patience(geometry, codec) < 45_000
+        assert link_patience(geometry, codec) < 30_000

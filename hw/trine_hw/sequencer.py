@@ -110,8 +110,8 @@ class Sequencer(wiring.Component):
     ) -> tuple[list[dict[str, int]], dict[str, list[tuple[str, int]]]]:
         """All markers in their order, and what the scanners of ``x`` and of ``h`` are told in theirs.
 
-        A marker has ``reseed`` and, of the group that follows it, ``base``, ``with_x`` and ``with_h``. That of
-        a head pass has no ``fresh``. A load is ``load``, ``again`` or ``clear`` and its layer, 0
+        A marker has ``reseed`` and, of the group that follows it, ``base``, ``with_x`` and ``with_h``. That
+        of a head pass has no ``fresh``. A load is ``load``, ``again`` or ``clear`` and its layer, 0
         for ``again``; ``h``'s layer is that whose h it is.
         """
         layers, replays = geometry.model.layers, geometry.layer_groups - 1

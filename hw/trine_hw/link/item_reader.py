@@ -38,8 +38,8 @@ class ItemReader(wiring.Component):
     Contract: the bytes at ``i``, up to the one with ``last``, give one :class:`Item` for each
     ``codec.item_bytes`` of them, and a partial one for a rest. ``clear`` forgets what has been assembled.
 
-    Latency: a cycle after its last byte for a token; a byte of trits takes up to ``most_cycles`` to unpack, by
-    taking 3**k from it until it is less. Area: about 75 LUT4, carries counted, and the item's flip-flops.
+    Latency: a cycle after its last byte for a token; a byte of trits takes up to ``most_cycles`` to unpack,
+    by taking 3**k from it until it is less. Area: about 75 LUT4, carries counted, and the item's flip-flops.
 
     Parameters
     ----------

@@ -24,27 +24,29 @@ _STALL = 20
 _SLACK = 16
 
 
-def core_patience(geometry: Geometry, steady: float = 1.0) -> int:
-    """Most cycles between two transfers of a core that works.
-
-    The timing model's cycles of one token whose columns are all active, from its acceptance to its choice,
-    twice: once for the token, once for what the one before it left in the pipeline.
-
-    Parameters
-    ----------
-    steady : probability that a stream's other side lets it move in a cycle
-    """
+def _token_cycles(geometry: Geometry) -> int:
+    """Most cycles of a token, from its acceptance to its state and its choice: all its columns are active."""
     timing = TimingModel(geometry)
     config = geometry.model
     x = timing.x_counts(np.ones((1, config.embedding), np.int8))[0].tolist()
     h = timing.h_counts(np.ones((1, config.cells), np.int8))[0].tolist()
     cycles = timing.step(x, h, h, head=True, last=True)
-    longest = max(cycles + geometry.sum_latency + CELL_LATENCY, timing.choice)
-    return 2 * longest + round(_STALL / steady) + _SLACK
+    return max(cycles + geometry.sum_latency + CELL_LATENCY, timing.choice) + _SLACK
+
+
+def core_patience(geometry: Geometry, steady: float = 1.0) -> int:
+    """Most cycles between two transfers of a core that works: the timing model's of the longest token, twice,
+    for what the token before it has left in the pipeline.
+
+    Parameters
+    ----------
+    steady : probability that a stream's other side lets it move in a cycle
+    """
+    return 2 * _token_cycles(geometry) + round(_STALL / steady)
 
 
 def link_patience(geometry: Geometry, codec: Codec) -> int:
-    """Most cycles between two bytes at the pins' side of a link that works: those of its longest command.
+    """Most cycles between two bytes of a link that works: those of its longest command.
 
     A frame of as many tokens as it holds, each as long as the timing model says at most, all its bytes
     unpacked twice (checked, then used), each token's cells looked at for the longest record; and a whole
@@ -54,11 +56,11 @@ def link_patience(geometry: Geometry, codec: Codec) -> int:
     tokens = max(1, payload // min(codec.item_bytes, codec.token_bytes))
     byte = PayloadReader.interval if info.embedding_on_board else ItemReader.most_cycles
     frame = info.link.slot_bytes * 4  # in, out, and through the reply's encoder
-    cells = info.cells * (_SLACK + info.u_bits)
+    cells = info.cells * (4 + info.u_bits)
     load = geometry.groups * (4 * geometry.units + 2 * _SLACK)
-    record = codec.sizes  # bytes, none of which takes more than 4 cycles to encode
-    each = core_patience(geometry) + cells + 4 * sum(record.values())
-    return frame + 2 * byte * (payload + HEADER_BYTES) + tokens * each + load
+    record = payload * 4  # of all tokens' records: no byte takes more than 4 cycles to encode
+    unpacking = 2 * byte * (payload + HEADER_BYTES)
+    return frame + unpacking + tokens * (_token_cycles(geometry) + cells) + record + load
 
 
 class Watchdog:
