@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from trine_hw.link.link import Link
@@ -17,8 +18,15 @@ __all__ = ["LINK", "answers", "check"]
 LINK = LinkConfig(window=4, slot_bytes=128, receive_bytes=256)
 
 
-def answers(model: Model, engine: EngineConfig, sent: list[bytes], link=LINK) -> list[bytes]:
-    """The bytes that each of these is answered by, each sent when the one before has been."""
+def answers(
+    model: Model,
+    engine: EngineConfig,
+    sent: list[bytes],
+    link: LinkConfig = LINK,
+    seen: Callable[[int, bytes], None] = lambda index, answer: None,
+) -> list[bytes]:
+    """The bytes that each of these is answered by, each sent when the one before has been; ``seen`` is told
+    of each as it is complete."""
     dut = Link(model, engine, link, clock_hz=80e6, baud=1e6)
     found: list[bytes] = []
     reply = bytearray()
@@ -38,6 +46,7 @@ def answers(model: Model, engine: EngineConfig, sent: list[bytes], link=LINK) ->
                 quiet = 0 if ctx.get(dut.busy) or len(reply) != before else quiet + 1
             found.append(bytes(reply))
             reply.clear()
+            seen(len(found) - 1, found[-1])
 
     async def receive(ctx):
         ctx.set(dut.tx.ready, 1)
@@ -58,14 +67,14 @@ def answers(model: Model, engine: EngineConfig, sent: list[bytes], link=LINK) ->
     return found
 
 
-def check(model: Model, engine: EngineConfig, sent: list[bytes], link=LINK) -> list[Frame]:
-    """Every answer is the board model's; returns them decoded."""
+def check(model: Model, engine: EngineConfig, sent: list[bytes], link: LinkConfig = LINK) -> list[Frame]:
+    """Every answer is the board model's, looked at as it comes; returns them decoded."""
     device = BoardModel(model, engine, link, clock_hz=80e6, baud=1e6)
-    expected = [device.exchange(data) for data in sent]
-    found = answers(model, engine, sent, link)
     folded = Geometry(model.config, engine).groups > 1
-    frames = []
-    for index, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
+    frames: list[Frame] = []
+
+    def compare(index: int, mine: bytes) -> None:
+        theirs = device.exchange(sent[index])
         mine_, theirs_ = (
             [comparable(decode(part), folded) for part in data.split(b"\0") if part]
             for data in (mine, theirs)
@@ -74,7 +83,9 @@ def check(model: Model, engine: EngineConfig, sent: list[bytes], link=LINK) -> l
             mine_, theirs_ = ([f for f in each if f and f.code != BAD_FRAME] for each in (mine_, theirs_))
         assert mine_ == theirs_, index
         assert folded or theirs.count(0) > 1 or mine == theirs
-        frames += mine_
+        frames.extend(frame for frame in mine_ if frame is not None)
+
+    assert len(answers(model, engine, sent, link, compare)) == len(sent)
     return frames
 
 
