@@ -208,7 +208,7 @@ def test_small_model_on_icarus() -> None:
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
 def test_simulation_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more beat is awaited than the engine gives: what is missing is said after the patience."""
-    model, engine = random_model(ModelConfig(hidden=3, embedding=2, vocab_size=5), seed=1), EngineConfig(100, 1)
+    model = random_model(ModelConfig(hidden=3, embedding=2, vocab_size=5), seed=1)
     describe = run_module.describe
 
     def more(job: Job) -> dict:
@@ -217,7 +217,7 @@ def test_simulation_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(run_module, "describe", more)
     with pytest.raises(TrineError, match="hangs: 3 of 3 requests, 3 of 4 state, 15 of 15 logits"):
-        simulate([stream_job(model, engine, np.array([1, 2, 3]))], "icarus")
+        simulate([stream_job(model, EngineConfig(100, 1), np.array([1, 2, 3]))], "icarus")
 
 
 def test_broken_weight_threshold_or_cycle_is_found() -> None:
