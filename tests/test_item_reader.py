@@ -132,11 +132,11 @@ def test_model_is_what_the_board_model_reads(case):
         if not bad:
             tokens, vectors = read_items(payload, codec, 0)
             values = [item["value"] for item in ItemReader.model(codec, payload)]
-            assert values == (
-                tokens.tolist()
-                if tokens is not None
-                else [sum((int(trit) & 3) << 2 * n for n, trit in enumerate(x)) for x in vectors]
-            )
+            if tokens is not None:
+                assert values == tokens.tolist()
+            else:
+                assert vectors is not None
+                assert values == [sum((int(t) & 3) << 2 * n for n, t in enumerate(x)) for x in vectors]
             continue
         with pytest.raises(Refusal) as refusal:
             read_items(payload, codec, 0)

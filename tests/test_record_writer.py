@@ -110,6 +110,7 @@ def rtl(core: Core, codec: Codec, tokens: list[Token], steady: float):
     async def logits(ctx):
         waits = stall("logits")
         for token in tokens:
+            assert token.logits is not None
             for first in range(0, len(token.logits) if token.head else 0, ways):
                 while waits():
                     await ctx.tick()

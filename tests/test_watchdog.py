@@ -33,11 +33,8 @@ SHORT = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 class Gate(wiring.Component):
     """Lets so many through, then nothing; or everything, for ever."""
 
-    i: In(stream.Signature(8))
-    o: Out(stream.Signature(8))
-
     def __init__(self, most: int | None) -> None:
-        super().__init__()
+        super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8))})
         self.most = most
 
     def elaborate(self, platform: object) -> Module:

@@ -100,11 +100,12 @@ class RecordWriter(wiring.Component):
         choice: int = 0,
     ) -> bytes:
         """The record of a token: h and u (H,) of the last layer, its cycles, its logits (V,) and choice."""
+        rows = np.zeros((1, 0), np.int32) if logits is None else logits[None]
         parts = {
             Want.H: lambda: pack(h[None]).tobytes(),
             Want.U: lambda: codec.pack_u(u[None], levels).tobytes(),
             Want.CYCLES: lambda: cycles.to_bytes(4, "little"),
-            Want.LOGITS: lambda: codec.pack_logits(logits[None]).tobytes(),
+            Want.LOGITS: lambda: codec.pack_logits(rows).tobytes(),
             Want.CHOICE: lambda: choice.to_bytes(codec.token_bytes, "little"),
         }
         return b"".join(part() for flag, part in parts.items() if flag in want)
