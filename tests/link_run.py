@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from trine_hw.link.link import Link
@@ -24,14 +24,22 @@ def answers(
     sent: list[bytes],
     link: LinkConfig = LINK,
     seen: Callable[[int, bytes], None] = lambda index, answer: None,
+    pulses: Mapping[str, int] | None = None,
 ) -> list[bytes]:
     """The bytes that each of these is answered by, each sent when the one before has been; ``seen`` is told
-    of each as it is complete."""
+    of each as it is complete. Before all, each input of the link that ``pulses`` names is 1 for a cycle
+    as many times as it says."""
     dut = Link(model, engine, link, clock_hz=80e6, baud=1e6)
     found: list[bytes] = []
     reply = bytearray()
 
     async def send(ctx):
+        for name, times in (pulses or {}).items():
+            for _ in range(times):
+                ctx.set(getattr(dut, name), 1)
+                await ctx.tick()
+                ctx.set(getattr(dut, name), 0)
+                await ctx.tick().repeat(60)  # more than the counters take to add an event
         for data in sent:
             for byte in data:
                 ctx.set(dut.rx.payload, byte)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from amaranth.hdl import Elaboratable, Module
 
+import trine_boards.build as build_module
 from trine_boards import BOARDS
 from trine_boards.build import build_bitstream, read_report
-from trine_boards.ecp5_clock import pll_dividers
-from trine_boards.ice40_clock import pll_settings
+from trine_boards.clocks import highest_clock
 from trine_boards.report import rom_ports_used
 from trine_boards.top import BoardTop
 from trine_hw.column_rom import ColumnROM
@@ -60,17 +60,24 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert json.loads(result.stdout) == {"bitstream": str(folder / "top.bit")} | facts
     assert (facts["board"], facts["model"], facts["banks"], facts["seed"]) == ("ulx3s", "tiny", 2, 1)
     assert facts["seeds"] == {"1": facts["fmax_mhz"]}
-    assert facts["dsp"] == 0 and facts["fmax_mhz"] >= facts["clock_mhz"] == 80
+    assert facts["dsp"] == 0 and facts["clock_mhz"] == BOARD.clock_mhz == 75
+    assert facts["margin"] == 0.05 and facts["fmax_mhz"] >= 1.05 * 75
+    assert facts["highest_clock_mhz"] == highest_clock(BOARD, facts["fmax_mhz"], 0.05)
     geometry = Geometry(MODEL.config, ENGINE)
     assert facts["lanes"] == geometry.lanes and facts["lut4"] > 1000 and facts["ff"] > 500
     assert facts["block_ram"] >= facts["rom_ports_used"] == rom_ports_used(geometry, BOARD)
-    assert facts["tokens_per_s"] == pytest.approx(80e6 / facts["cycles_per_token"], rel=1e-4)
+    assert facts["tokens_per_s"] == pytest.approx(75e6 / facts["cycles_per_token"], rel=1e-4)
     assert 0 < facts["effective_gops"] <= facts["dense_gops"]
     tools = [tool.split()[0] for tool in facts["tools"]]
     assert tools == ["yosys", "nextpnr-ecp5", "ecppack"]
     assert facts["command"] in (results / "ulx3s-tiny.md").read_text()
 
-    _check_gated_clock(json.loads((folder / "top.json").read_text())["modules"]["top"]["cells"])
+    netlist = json.loads((folder / "top.json").read_text())["modules"]["top"]
+    _check_gated_clock(netlist["cells"])
+    _check_held_pins(netlist, (folder / "top.lpf").read_text())
+    # Asked of nextpnr with the margin: a period of 12,698 ps.
+    constraints = json.loads((folder / "route-1.report.json").read_text())["fmax"]
+    assert {round(1e6 / clock["constraint"]) for clock in constraints.values()} == {12698}
     assert facts["fmax_mhz"] < 400  # of the engine, not of the clock that runs ungated
 
     made = (folder / "top.bit").stat().st_mtime_ns
@@ -79,6 +86,8 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert (folder / "top.bit").stat().st_mtime_ns == made
 
 
+#: What nextpnr counts on an ECP5.
+USED = {name: {"used": 1} for name in ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")}
 #: Trits that synthesis finds no pattern in.
 WORDS = np.random.default_rng(1).integers(-1, 2, (256, 4), dtype=np.int8)
 
@@ -111,7 +120,7 @@ class Echo(Elaboratable):
 
 
 def _check_gated_clock(cells):
-    """All registers but the two that hear of the PLL's lock run by a clock that waits for it."""
+    """All registers but those that wait for the PLL's lock run by a clock that waits for it."""
     (gate,) = (cell for cell in cells.values() if cell["type"] == "DCCA")
     (pll,) = (cell for cell in cells.values() if cell["type"] == "EHXPLLL")
     flops = [cell["connections"] for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
@@ -119,8 +128,20 @@ def _check_gated_clock(cells):
     waiting = [flop for flop in flops if flop["CLK"] != gate["CLKO"]]
     assert gate["CLKI"] == pll["CLKOS"] and {str(flop["CLK"]) for flop in waiting} == {str(gate["CLKI"])}
     by_output = {str(flop["Q"]): flop for flop in waiting}
-    assert len(waiting) == 2 < len(flops)
-    assert by_output[str(by_output[str(gate["CE"])]["DI"])]["DI"] == pll["LOCK"]
+    # The count of 1,125 cycles is the gate's enable with its twelfth bit; the lock and the word of the engine
+    # that it has counted a loss come through two registers each; a loss is kept in one.
+    assert len(waiting) == 12 + 2 + 2 + 1 < len(flops) and str(gate["CE"]) in by_output
+    (first,) = (flop for flop in waiting if flop["DI"] == pll["LOCK"])
+    assert sum(str(flop["DI"]) == str(first["Q"]) for flop in waiting) == 1
+
+
+def _check_held_pins(netlist, constraints):
+    """wifi_gpio0, L2, is an output at 1: low, the ESP32 would load another bitstream."""
+    (port,) = re.findall(r'^LOCATE COMP "(\w+)" SITE "L2";$', constraints, re.MULTILINE)
+    (bit,) = netlist["ports"][port]["bits"]
+    (buffer,) = (cell for cell in netlist["cells"].values() if cell["connections"].get("B") == [bit])
+    assert buffer["type"] == "TRELLIS_IO" and buffer["parameters"]["DIR"] == "OUTPUT"
+    assert buffer["connections"]["I"] == ["1"]
 
 
 def test_bitstream_for_an_ice40(tmp_path):
@@ -173,28 +194,23 @@ def test_incomplete_routing_and_a_missing_constraint_are_errors(tmp_path):
     report.write_text(json.dumps(contents))
     log.write_text("Info: Routing..\n")
     with pytest.raises(TrineError, match="did not complete the routing"):
-        read_report(report, log, 80)
+        read_report(report, log)
     log.write_text("Info: Routing complete.\n")
-    assert read_report(report, log, 80) == (90.0, {})
-    with pytest.raises(TrineError, match="no clock was constrained to 100 MHz"):
-        read_report(report, log, 100)
+    contents["fmax"]["my_engine_clk"] = contents["fmax"]["clk"]
+    report.write_text(json.dumps(contents))
+    with pytest.raises(TrineError, match="no clock of the design is named engine_clk, but: clk, my_"):
+        read_report(report, log)
 
 
-@pytest.mark.parametrize("output_mhz", [80, 85, 87.5, 100, 120])
-def test_pll_makes_the_clock(output_mhz):
-    feedback, divider = pll_dividers(25, output_mhz)
-    assert 25 * feedback / divider == output_mhz and 400 <= 25 * feedback <= 800
-
-
-@pytest.mark.parametrize("output_mhz", [17.25, 18, 21, 24, 33])
-def test_ice40_pll_makes_the_clock(output_mhz):
-    divf, divq, _ = pll_settings(12, output_mhz)
-    assert 12 * (divf + 1) / 2**divq == output_mhz and 533 <= 12 * (divf + 1) <= 1066
-
-
-def test_pll_says_what_it_can_make():
-    with pytest.raises(ValueError, match="the nearest is 80, so ask for that"):
-        pll_dividers(25, 80.01)
+@pytest.mark.parametrize("net", ["engine_clk", "$glbnet$clock.engine_clk_ungated", "engine_clk_$glb_clk"])
+def test_the_engine_s_clock_is_found_by_its_name_whatever_its_period_was_rounded_to(tmp_path, net):
+    report, log = tmp_path / "report.json", tmp_path / "log"
+    log.write_text("Info: Routing complete.\n")
+    other = {"achieved": 20.0, "constraint": 33.0}
+    for achieved in (31.0, 34.0):
+        fmax = {net: {"achieved": achieved, "constraint": 33.0338}, "clk": other}
+        report.write_text(json.dumps({"fmax": fmax, "utilization": {}}))
+        assert read_report(report, log) == (achieved, {})
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
@@ -204,6 +220,53 @@ def test_every_board_has_the_clock_and_the_pins_that_its_top_asks_for(board):
     top = BoardTop(MODEL, engine, board, board.clock_mhz)
     assert "top.il" in board.platform().prepare(top, "top", emit_src=False).files
     assert fit(MODEL, board).lut4 < board.lut4
+
+
+def test_a_routed_clock_without_the_margin_is_an_error_that_says_what_to_ask_for(tmp_path, monkeypatch):
+    """The tools are left out: what nextpnr would have reached is given."""
+    fmax = 100.3
+
+    def run(step, folder, *rest):
+        for name in step.outputs:
+            (folder / name).write_text("{}")
+        if step.name.startswith("route-"):
+            report, log = step.outputs[1:3]
+            clock = {"achieved": fmax, "constraint": 1.0}
+            (folder / report).write_text(json.dumps({"fmax": {"engine_clk": clock}, "utilization": USED}))
+            (folder / log).write_text("Routing complete.")
+
+    monkeypatch.setattr(build_module, "run_step", run)
+    monkeypatch.setattr(build_module, "_elaborate", lambda *rest: True)
+    for clock, margin, met in ((100, 0, True), (100, 0.05, False), (95, 0.05, True), (100.5, 0, False)):
+        if met:
+            routed = build_bitstream(None, BOARD, clock, tmp_path, margin=margin)
+            assert (routed.fmax_mhz, routed.margin) == (fmax, margin)
+            assert routed.highest_clock_mhz == highest_clock(BOARD, fmax, margin)
+            continue
+        highest = highest_clock(BOARD, fmax, margin)
+        reached = f"reaches 100.30 MHz, not {clock * (1 + margin):.2f}: .* {100 * margin:g} % of margin"
+        with pytest.raises(TrineError, match=f"{reached} .*; ask for --clock {highest:.7g}, the highest"):
+            build_bitstream(None, BOARD, clock, tmp_path, margin=margin)
+
+
+def test_only_a_clock_is_told_as_a_clock(trine, tmp_path, monkeypatch):
+    path = tmp_path / "tiny.trine"
+    MODEL.save(path)
+    command = ("build", path, "--board", "ulx3s", "--lanes", 40, "--banks", 2, "-o", tmp_path / "build")
+
+    def fails(*rest, **options):
+        raise ValueError("nothing to do with a clock")
+
+    monkeypatch.setattr(build_module, "build_bitstream", fails)
+    result = trine(*command)
+    assert isinstance(result.exception, ValueError) and str(result.exception) == "nothing to do with a clock"
+    monkeypatch.setattr(BoardTop, "__init__", fails)  # a clock is refused before anything is made
+    for asked, said in (("80.01", "nearest clock that it can run at is 80 MHz"), ("nan", "above 0, not nan")):
+        result = trine(*command, "--clock", asked)
+        assert result.exit_code == 1 and said in result.stderr and "Traceback" not in result.output
+    for asked in ("-1", "100", "nan"):
+        result = trine(*command, "--margin", asked)
+        assert result.exit_code == 1 and "--margin must be 0 % or more" in result.stderr
 
 
 def test_a_head_on_the_host_is_no_part_of_the_bitstream():

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from link_run import check
+from link_run import answers, check
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden
-from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, Reason, encode
+from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, Reason, decode, encode
+from trine_sw.link.records import COUNTERS
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 from trine_sw.trits import pack
@@ -36,6 +37,11 @@ CASES = {
         EngineConfig(12, 2, embedding="host"),
     ),
 }
+
+
+def counted(reply: Frame) -> dict[str, int]:
+    """The counters in a reply, by name."""
+    return dict(zip(COUNTERS, struct.unpack(f"<{len(COUNTERS)}I", reply.payload), strict=True))
 
 
 class Host:
@@ -203,13 +209,7 @@ def test_sessions_repeats_and_gaps():
     sent += [frames[6], host(Command.COUNTERS), other(Command.STEP, b"\1\1")]
     sent += [other(Command.READ, struct.pack("<HH", 0, 11)), b"\0\0\0", b"\1\2\3\0", early[:-2] + b"\0"]
     found = check(model, engine, sent + [other(Command.COUNTERS)])
-    counters = dict(
-        zip(
-            ("frames", "damaged", "gaps", "repeats"),
-            struct.unpack("<9I", found[-1].payload)[3:7],
-            strict=False,
-        )
-    )
+    counters = counted(found[-1])
     assert counters["damaged"] == 2 and counters["repeats"] == 3 + 4 and counters["gaps"] > 3
 
 
@@ -231,6 +231,17 @@ def test_number_of_the_session_still_open():
         for index in (5, 6, 7, 9, 11, 13, 14):
             assert found[index].reason is Reason.SESSION, index
         assert found[5].session == 0x1234 and found[5].payload[2:] == b"\x34\x12"
+
+
+def test_what_wire_and_clock_tell_is_counted():
+    config, engine = CASES["levels"]
+    host = Host()
+    sent = [b"\0\0" + host(Command.OPEN, OPENING), host(Command.COUNTERS)]
+    pulses = {"lost": 3, "framing_error": 5, "lock_lost": 2}
+    reply = answers(random_model(config, seed=5), engine, sent, pulses=pulses)[-1]
+    counters = counted(decode(reply.strip(b"\0")))
+    expected = {"frames": 2, "overflows": 3, "framing_errors": 5, "lock_losses": 2}
+    assert counters == dict.fromkeys(COUNTERS, 0) | expected
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,39 @@
 """What a board is: its chip's resources, its clock and the platform that knows its pins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, Protocol
 
 from trine_sw.link.protocol import LinkConfig
 
-__all__ = ["Board"]
+__all__ = ["MARGIN", "Board", "ClockDomainMaker", "HeldPin"]
+
+#: By which the routed clock must exceed the one that the engine runs at, where nothing else is asked for: for
+#: the PLL's jitter, and for what static timing analysis of a chip may have wrong.
+MARGIN = 0.05
+
+
+class ClockDomainMaker(Protocol):
+    """A component that drives ``sync`` at a clock in MHz and tells in ``lock_lost`` of its PLL."""
+
+    def __call__(self, output_mhz: float, margin: float = 0) -> Any:
+        """The component; nextpnr is asked for a clock faster by the fraction `margin`."""
+
+    def clocks(self, input_mhz: float) -> Sequence[Fraction]:
+        """All MHz that it can make of an oscillator's, in rising order."""
+        ...
+
+
+@dataclass(frozen=True)
+class HeldPin:
+    """An output that is held at `level` (0 or 1), by its name among the platform's resources: of one pin, or
+    the pin `subsignal` of several, of which the others are left alone."""
+
+    resource: str
+    level: int
+    subsignal: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -17,9 +44,10 @@ class Board:
     cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of memories that suits the
     chip, `spram` counts its large memories of one port, `lut_share` is the part of the LUTs that a design may
     be expected to take and still meet the clock. `platform` makes the Amaranth platform, `clock_domain` what
-    drives ``sync`` at the given MHz. `link` sizes the link's buffers. `usb` is the vendor and product number
-    of the board's serial port; `usb_interface` counts from 0 and says which, where a chip has several.
-    `sram_note` is what a board needs so that a bitstream can be loaded without its flash, for messages.
+    drives ``sync``. `held` has pins that nothing drives and that must not float. `link` sizes the link's
+    buffers. `usb` is the vendor and product number of the board's serial port; `usb_interface` counts from 0
+    and says which, where a chip has several. `sram_note` is what a board needs so that a bitstream can be
+    loaded without its flash, for messages.
     """
 
     name: str
@@ -37,12 +65,13 @@ class Board:
     baud: int
     programmer: str
     platform: Callable[[], Any]
-    clock_domain: Callable[[float], Any]
+    clock_domain: ClockDomainMaker
     spram: int = 0
     lut_share: float = 0.75
     usb: tuple[int, int] | None = None
     usb_interface: int | None = None
     sram_note: str = ""
+    held: tuple[HeldPin, ...] = ()
     link: LinkConfig = field(default_factory=LinkConfig)
 
     @property

@@ -42,6 +42,8 @@ class Report:
     spram: int
     fmax_mhz: float
     clock_mhz: float
+    margin: float
+    highest_clock_mhz: float
     cycles_per_token: float
     tokens_per_s: float
     rom_ports_used: int
@@ -86,6 +88,8 @@ def make_report(
         spram=routed.used.spram,
         fmax_mhz=round(routed.fmax_mhz, 2),
         clock_mhz=float(routed.clock_mhz),
+        margin=routed.margin,
+        highest_clock_mhz=routed.highest_clock_mhz,
         cycles_per_token=round(cycles, 3),
         tokens_per_s=round(per_second),
         rom_ports_used=rom_ports_used(geometry, board),

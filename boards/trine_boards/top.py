@@ -3,8 +3,9 @@
 from dataclasses import asdict
 
 from amaranth.hdl import Elaboratable, Module
+from amaranth.lib import io
 
-from trine_boards.board import Board
+from trine_boards.board import MARGIN, Board, HeldPin
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
@@ -27,32 +28,52 @@ class BoardTop(Elaboratable):
     board : :class:`Board`
     clock_mhz : :class:`float`
         Clock of the core.
+    margin : :class:`float`
+        Nextpnr is asked for a clock faster by this fraction.
 
     Raises
     ------
-    ValueError
+    ClockError
         Where the clock cannot make the board's baud rate.
     """
 
-    def __init__(self, model: Model, engine: EngineConfig, board: Board, clock_mhz: float):
+    def __init__(
+        self, model: Model, engine: EngineConfig, board: Board, clock_mhz: float, margin: float = MARGIN
+    ):
         self.board = board
         self.clock_mhz = clock_mhz
+        self.margin = margin
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
         design = BoardDesign(model, engine, board.link, clock_hz=clock_mhz * 1e6, baud=board.baud)
         held, sizes = design.info.digest.hex(), design.link
         #: Of what it is made, for a build that asks whether anything has changed.
-        self.identity = json_text([held, asdict(engine), board.name, asdict(sizes), clock_mhz, board.baud])
+        self.identity = json_text(
+            [held, asdict(engine), board.name, asdict(sizes), clock_mhz, margin, board.baud]
+        )
         self.uart = UARTLink(Link(**design.parts), divisor)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.clock = self.board.clock_domain(self.clock_mhz)
+        m.submodules.clock = clock = self.board.clock_domain(self.clock_mhz, self.margin)
         m.submodules.uart = self.uart
         pins = platform.request("uart")
         m.d.comb += [
             self.uart.rx.eq(pins.rx.i),
             pins.tx.o.eq(self.uart.tx),
+            self.uart.lock_lost.eq(clock.lock_lost),
         ]
+        for pin in self.board.held:
+            held = io.Buffer("o", _port(platform, pin))
+            m.submodules[f"held_{pin.subsignal or pin.resource}"] = held
+            m.d.comb += held.o.eq(pin.level)
         if ("led", 0) in platform.resources:
             m.d.comb += platform.request("led").o.eq(self.uart.busy)
         return m
+
+
+def _port(platform, pin: HeldPin) -> io.PortLike:
+    """The port of `pin`."""
+    if pin.subsignal is None:
+        return platform.request(pin.resource, pin.number, dir="-")
+    names = [part.name for part in platform.lookup(pin.resource, pin.number).ios]
+    return getattr(platform.request(pin.resource, pin.number, dir=dict.fromkeys(names, "-")), pin.subsignal)

@@ -2,7 +2,7 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from trine_boards.board import Board
+from trine_boards.board import Board, HeldPin
 from trine_boards.ecp5_clock import ECP5ClockDomain
 
 __all__ = ["ULX3S"]
@@ -19,10 +19,13 @@ ULX3S = Board(
     block_ram_depth=512,
     dsp=156,
     block_ram_kind="ecp5",
-    clock_mhz=80,
+    clock_mhz=75,
     baud=1_000_000,
     programmer="ulx3s",
     platform=ULX3S_85F_Platform,
     clock_domain=ECP5ClockDomain,
     usb=(0x0403, 0x6015),  # FT231X
+    # wifi_gpio0, pin L2. An ECP5 pulls down what a design leaves unused, and the ESP32, with the firmware
+    # that boards are sold with, takes a low level for a wish to have its own bitstream loaded.
+    held=(HeldPin("esp32", 1, subsignal="gpio0"),),
 )

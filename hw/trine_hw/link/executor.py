@@ -51,8 +51,9 @@ class Executor(wiring.Component):
     record_start, record_head, record_keep, record_want, record_done, record : to and from
         :class:`trine_hw.link.record_writer.RecordWriter`, with store_addr, store_data, store_en, last_choice
     core_i, core_counts, tau, seed, generator, load : to and from the core
-    lost, framing_error : In(1)
-        For the counters: a byte was lost for want of room; a byte came without its stop bit.
+    lost, framing_error, lock_lost : In(1)
+        For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was
+        stopped.
     busy : Out(1)
         A command is under way.
     """
@@ -96,6 +97,7 @@ class Executor(wiring.Component):
             "load": Out(core.load.shape()),
             "lost": In(1),
             "framing_error": In(1),
+            "lock_lost": In(1),
             "busy": Out(1),
         }
         super().__init__(members)  # pyright: ignore[reportArgumentType]

@@ -110,6 +110,7 @@ class ExecutorState:
         m.d.comb += [
             self.events["overflows"].eq(ports.lost),
             self.events["framing_errors"].eq(ports.framing_error),
+            self.events["lock_losses"].eq(ports.lock_lost),
             self.counters.events.eq(Cat(*self.events.values())),
             self.counters.index.eq(self.counter_index - len(halves)),
             self.counter_word.eq(Mux(of_core, Array(halves)[self.counter_index[:3]], self.counters.word)),

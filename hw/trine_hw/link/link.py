@@ -40,8 +40,9 @@ class Link(wiring.Component):
     -------
     rx : :py:`In(stream.Signature(8))`
     tx : :py:`Out(stream.Signature(8))`
-    lost, framing_error : :py:`In(1)`
-        Counted: a byte was dropped before ``rx``; a byte came damaged and was dropped.
+    lost, framing_error, lock_lost : :py:`In(1)`
+        Counted: a byte was dropped before ``rx``; a byte came damaged and was dropped; the clock was stopped,
+        since its PLL had lost its lock.
     busy : :py:`Out(1)`
         A command is under way.
     """
@@ -64,6 +65,7 @@ class Link(wiring.Component):
                 "tx": Out(stream.Signature(8)),
                 "lost": In(1),
                 "framing_error": In(1),
+                "lock_lost": In(1),
                 "busy": Out(1),
             }
         )
@@ -127,6 +129,7 @@ class Link(wiring.Component):
             core.state_shift.eq(records.state_shift),
             executor.lost.eq(self.lost),
             executor.framing_error.eq(self.framing_error),
+            executor.lock_lost.eq(self.lock_lost),
             self.busy.eq(executor.busy),
         ]
         if core.geometry.head_lanes:

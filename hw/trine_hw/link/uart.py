@@ -6,6 +6,7 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.link.link import Link
+from trine_sw.errors import ClockError
 
 __all__ = ["UARTLink", "UARTReceiver", "UARTTransmitter", "uart_divisor"]
 
@@ -18,7 +19,7 @@ def uart_divisor(clock_hz: float, baud: float) -> int:
 
     Raises
     ------
-    ValueError
+    ClockError
         Where no whole number of cycles comes within 2 % of `baud`.
 
     >>> uart_divisor(80e6, 1e6)
@@ -26,7 +27,7 @@ def uart_divisor(clock_hz: float, baud: float) -> int:
     """
     divisor = round(clock_hz / baud)
     if divisor < 4 or abs(clock_hz / divisor / baud - 1) > _BAUD_TOLERANCE:
-        raise ValueError(
+        raise ClockError(
             f"a clock of {clock_hz / 1e6:g} MHz cannot make {baud:.0f} baud; take a faster clock, or "
             "lower the baud rate"
         )
@@ -152,12 +153,14 @@ class UARTLink(wiring.Component):
     rx, tx : :py:`In(1)`, :py:`Out(1)`
     busy : :py:`Out(1)`
         A command is under way.
+    lock_lost : :py:`In(1)`
+        Counted: the clock has been stopped, since its PLL had lost its lock.
     """
 
     def __init__(self, link: Link, divisor: int):
         self.link = link
         self.divisor = divisor
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1), "lock_lost": In(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -171,6 +174,7 @@ class UARTLink(wiring.Component):
             self.tx.eq(transmitter.tx),
             link.lost.eq(receiver.lost),
             link.framing_error.eq(receiver.framing_error),
+            link.lock_lost.eq(self.lock_lost),
             self.busy.eq(link.busy),
         ]
         return m

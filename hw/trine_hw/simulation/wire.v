@@ -7,7 +7,8 @@ module wire_bench #(parameter DIVISOR = 8) (input clk);
     localparam [31:0] STDIN = 32'h8000_0000, STDOUT = 32'h8000_0001;
     reg rst = 1, rx = 1;
     wire tx, busy;
-    top board (.clk(clk), .rst(rst), .rx(rx), .tx(tx), .busy(busy));
+    top board (.clk(clk), .rst(rst), .rx(rx), .tx(tx), .busy(busy),
+               .lock_lost(1'b0));
 
     integer command, argument;
     integer wait_cycles = 4;

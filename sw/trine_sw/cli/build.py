@@ -1,6 +1,5 @@
 """The command that makes a bitstream: build."""
 
-import math
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +27,13 @@ __all__ = ["COMMANDS"]
 @model_argument
 @board_option
 @click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
+@click.option(
+    "--margin",
+    type=float,
+    default=5,
+    show_default=True,
+    help="By how many % the routed clock must exceed the engine's.",
+)
 @lanes_option
 @banks_option
 @balance_option
@@ -40,6 +46,7 @@ def build(
     model_path: Path,
     board_name: str,
     clock: float | None,
+    margin: float,
     lanes: int | None,
     banks: int | None,
     balance: bool,
@@ -50,8 +57,10 @@ def build(
     as_json: bool,
 ) -> None:
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    from trine_boards.board import MARGIN
     from trine_boards.build import build_bitstream
     from trine_boards.build_record import BuildRecord
+    from trine_boards.clocks import board_clock
     from trine_boards.report import make_report, write_report
     from trine_boards.top import BoardTop
     from trine_sw.model import Model
@@ -59,9 +68,10 @@ def build(
     if seeds < 1:
         raise TrineError(f"--seeds must be at least 1, not {seeds}")
     board = board_named(board_name)
-    clock = board.clock_mhz if clock is None else clock
-    if not 0 < clock < math.inf:
-        raise TrineError(f"--clock must be a number of MHz above 0, not {clock:g}")
+    clock = board_clock(board, board.clock_mhz if clock is None else clock)
+    if not 0 <= margin < 100:
+        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
+    margin /= 100
     model = Model.load(model_path)
     engine = fitted(model, board, lanes, banks, balance).engine
     if results is not None:
@@ -69,7 +79,7 @@ def build(
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
     try:
-        top = BoardTop(model, engine, board, clock)
+        top = BoardTop(model, engine, board, clock, margin)
         console = Console(stderr=True)
         with console.status("elaboration") as status:
             running: dict[str, float] = {}
@@ -88,18 +98,19 @@ def build(
                 board,
                 clock,
                 folder,
+                margin=margin,
                 seeds=range(1, seeds + 1),
                 placement=floorplan,
                 progress=progress,
             )
-    except ValueError as error:  # a clock that the PLL or the UART cannot make
-        raise TrineError(str(error)) from None
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
     BuildRecord.of(top, routed.bitstream, routed.seed).save(folder, model)
-    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:g}"]
+    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
+    if margin != MARGIN:
+        words += ["--margin", f"{100 * margin:g}"]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
     words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]

@@ -29,7 +29,7 @@ __all__ = [
 GENERATE_BYTES = 9
 #: A cell in READ and WRITE: c and h, a signed byte each.
 CELL_BYTES = 2
-#: The counters in the order of their reply, 4 bytes each. The last six are the link's own.
+#: The counters in the order of their reply, 4 bytes each. The last seven are the link's own.
 COUNTERS = (
     "tokens",
     "cycles",
@@ -40,6 +40,7 @@ COUNTERS = (
     "repeats",
     "overflows",
     "framing_errors",
+    "lock_losses",
 )
 
 
@@ -56,6 +57,8 @@ class Counters:
     repeats : frames that came again and were answered from the replies kept
     overflows : bytes lost because the buffer was full
     framing_errors : bytes without a stop bit
+    lock_losses : times that the clock stopped because its PLL had lost its lock, after which a state may be
+        wrong; where such a loss resets the board, as on an iCE40, it stays 0
     """
 
     tokens: int
@@ -67,6 +70,7 @@ class Counters:
     repeats: int
     overflows: int
     framing_errors: int
+    lock_losses: int
 
 
 def impossible_cells(
