@@ -107,7 +107,7 @@ def build(
         raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
-    BuildRecord.of(top, routed.bitstream, routed.seed).save(folder, model)
+    BuildRecord.of(top, routed.bitstream, routed.seed, name).save(folder, model)
     words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
     if margin != MARGIN:
         words += ["--margin", f"{100 * margin:g}"]
