@@ -33,9 +33,9 @@ _SESSION = {
     *("nonce", "tag", "patience", "where", "info", "counters", "_splitter", "_window", "_credit"),
     *(
         "_requests",
-        "_next",
+        "_after",
         "_stamp",
-        "_in_flight",
+        "halted",
         "_out",
         "_timeout",
         "_payload",
@@ -287,7 +287,7 @@ class _Explorer:
         assert vars(session).keys() == _SESSION and not session._splitter._rest
         return (
             *(session.nonce, session.tag, session.info is None, session._opening, session._refused),
-            *(session._next, session._strange_gaps),
+            *(session._after, session._strange_gaps),
             tuple((r.sequence, r.encoded, r.stamp, r.reply) for r in session._requests),
         )
 

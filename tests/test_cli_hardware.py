@@ -12,6 +12,7 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from trine_boards import BOARDS
 from trine_sw import toolchain
+from trine_sw.cli import program
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 
@@ -298,8 +299,19 @@ def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
 
 
 def test_udev_rules_have_every_board():
-    rules = (Path(__file__).parent.parent / "boards" / "99-trine.rules").read_text()
-    for board in BOARDS.values():
-        if board.usb:
-            vendor, product = (f"{number:04x}" for number in board.usb)
-            assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
+    """Each board's chip, and no other: who sits at the machine has it, and it holds no reply back."""
+    (path,) = (Path(__file__).parent.parent / "boards").glob("*.rules")
+    assert int(path.name.partition("-")[0]) < 73  # what acts on uaccess is systemd's 73-seat-late.rules
+    text = path.read_text(encoding="utf-8")
+    rules = [line for line in text.splitlines() if line and line[0] != "#"]
+    wanted = []
+    for number in {board.usb for board in BOARDS.values() if board.usb}:
+        vendor, product = (f"{part:04x}" for part in number)
+        chip = f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
+        wanted.append(f'SUBSYSTEMS=="usb", {chip}, MODE="0660", GROUP="plugdev", TAG+="uaccess"')
+        serial = 'ACTION!="remove", SUBSYSTEM=="usb-serial", DRIVER=="ftdi_sio"'
+        wanted.append(f'{serial}, {chip}, ATTR{{latency_timer}}="1"')
+    assert sorted(rules) == sorted(wanted)
+    for page in ("docs/driver.md", "docs/hardware-checklist.md", "docs/adding-a-board.md"):
+        text += (path.parent.parent / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"\d\d-trine\.rules", text + program._RULES)) == {path.name}

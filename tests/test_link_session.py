@@ -179,7 +179,7 @@ def test_silence_ends_a_session():
 def test_more_tokens_than_sequence_numbers():
     wires = Wires(board())
     session = wires.open()
-    session._next = 0xFFF0  # as after so many frames
+    session._after = 0xFFF0  # as after so many frames
     wires.board.session.expected = 0xFFF0
     assert wires.stream(session, TOKENS) == EXPECTED
 

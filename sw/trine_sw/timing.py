@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +100,18 @@ class TimingModel:
         self._h_summed = False
         self.choice = 0  # cycle in which the last choice is offered
         self.columns = 0
+
+    def snapshot(self) -> tuple[dict[str, Any], ...]:
+        """All that :meth:`step` changes, for :meth:`restore`."""
+        return tuple(
+            {name: value.copy() if isinstance(value, list) else value for name, value in vars(part).items()}
+            for part in (self, self._x, self._h)
+        )
+
+    def restore(self, snapshot: tuple[dict[str, Any], ...]) -> None:
+        """Be as at the :meth:`snapshot`."""
+        for part, values in zip((self, self._x, self._h), snapshot, strict=True):
+            vars(part).update(values)
 
     def x_counts(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
         """Active columns a bank, (T, K), of vectors (T, E)."""

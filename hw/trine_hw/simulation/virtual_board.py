@@ -12,6 +12,7 @@ from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
 from trine_hw.simulation.build import SIMULATORS, kept, sources_digest, to_verilog
 from trine_sw import toolchain
+from trine_sw.driver.waiting import readable
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.link.board_design import BoardDesign
@@ -138,7 +139,7 @@ class VirtualBoard:
             if self._running < 2:
                 self._put(bytes((0, _RUN)))
                 self._running += 1
-            if not select.select([self._stdout], [], [], _PATIENCE)[0]:
+            if not readable([self._stdout], _PATIENCE):
                 raise TimeoutError("the simulator does not go on")
             if (data := self._take()) or self.clock() >= end:
                 return data
@@ -156,16 +157,18 @@ class VirtualBoard:
         text = os.read(self._stdout.fileno(), 1 << 16)
         if not text:
             raise ConnectionResetError("the simulator has ended")
-        *lines, self._rest = (self._rest + text).split(b"\n")
-        data = bytearray()
+        *lines, rest = (self._rest + text).split(b"\n")
+        data, runs, quiet = bytearray(), 0, self._quiet
         for line in lines:
             if line in (b"k", b"b"):
-                self._quiet = 0 if line == b"b" else self._quiet + _RUN
-                self._running -= 1
-                self._bits += _RUN
+                quiet = 0 if line == b"b" else quiet + _RUN
+                runs += 1
             else:
                 data.append(int(line, 16))
-                self._quiet = 0
+                quiet = 0
+        # Together, so that Ctrl-C finds all of it done, or nothing.
+        running, bits = self._running - runs, self._bits + runs * _RUN
+        self._rest, self._running, self._bits, self._quiet = rest, running, bits, quiet
         return bytes(data)
 
     def fileno(self) -> int | None:
@@ -185,5 +188,6 @@ class VirtualBoard:
         return self._process.pid
 
     def _put(self, commands: bytes) -> None:
-        while commands:
-            commands = commands[self._stdin.write(commands) or 0 :]
+        # A pipe takes so much as a whole or, interrupted by Ctrl-C, nothing: commands stay pairs of bytes.
+        for at in range(0, len(commands), select.PIPE_BUF):
+            self._stdin.write(commands[at : at + select.PIPE_BUF])

@@ -26,7 +26,7 @@ __all__ = ["COMMANDS"]
 
 #: Seconds in which a board that was just programmed must answer.
 _ANSWER_SECONDS = 5.0
-_RULES = "boards/99-trine.rules"
+_RULES = "boards/60-trine.rules"
 
 
 @click.command()

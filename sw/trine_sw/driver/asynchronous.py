@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from types import TracebackType
 from typing import TypeVar
@@ -12,10 +13,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trine_sw.driver.operations import Conversation, Operation
+from trine_sw.driver.async_results import AsyncResults
+from trine_sw.driver.exchange import Exchange
+from trine_sw.driver.operations import Conversation, Operation, check_callback
 from trine_sw.driver.requests import BoardState, Step
 from trine_sw.driver.transports import Transport
-from trine_sw.driver.urls import Connect, connector
+from trine_sw.driver.urls import Connect, opening
 from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
@@ -50,10 +53,8 @@ class AsyncBoard:
         patience: float = 5.0,
     ) -> AsyncBoard:
         """As :meth:`trine_sw.driver.board.Board.open`."""
-        if model is not None and not isinstance(model, Model):
-            model = Model.load(model)
-        connect, own_model = connector(url, baud)
-        board = cls(connect, model or own_model, url, patience)
+        connect, held = opening(url, model, baud)
+        board = cls(connect, held, url, patience)
         await board._begin()
         return board
 
@@ -70,6 +71,7 @@ class AsyncBoard:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        self._conversation.exchange = None
 
     @property
     def info(self) -> Info:
@@ -94,8 +96,11 @@ class AsyncBoard:
         """Apply one token, or one input vector of trits."""
         return await self._one(self._conversation.stream([token], want))
 
-    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> AsyncIterator[Step]:
-        """Apply tokens one after the other; gives a :class:`Step` for each."""
+    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> AsyncResults[Step]:
+        """Apply tokens one after the other; gives a :class:`Step` for each.
+
+        ``async for`` may be left at any point: what was sent has been applied.
+        """
         return self._run(self._conversation.stream(tokens, want))
 
     async def generate(
@@ -108,6 +113,7 @@ class AsyncBoard:
         on_choice: Callable[[int], None] | None = None,
     ) -> NDArray[np.int64]:
         """Apply a prompt (P,) and return the ``count`` tokens that follow."""
+        check_callback(on_choice)
         chosen = []
         async for token in self._run(self._conversation.generate(prompt, count, temperature, seed)):
             chosen.append(token)
@@ -125,7 +131,7 @@ class AsyncBoard:
 
     async def _begin(self) -> None:
         self.close()
-        self._transport = await asyncio.to_thread(self._connect)
+        self._transport = await _connected(self._connect)
         conversation = self._conversation
         conversation.begin()
         session = conversation.session
@@ -158,17 +164,14 @@ class AsyncBoard:
             ) from None
         return take(data, transport.clock())
 
-    async def _run(self, operation: Operation[T]) -> AsyncIterator[T]:
-        exchange = self._conversation.start(operation)
-        clock = self._transport.clock if self._transport else time.monotonic
-        try:
-            while not exchange.done:
-                out = exchange.outgoing(clock())
-                payloads = await self._move(out, exchange.wait(clock()), exchange.incoming)
-                for result in operation.decode(payloads):
-                    yield result
-        finally:
-            exchange.done = True
+    def _run(self, operation: Operation[T]) -> AsyncResults[T]:
+        async def move(exchange: Exchange) -> list[T]:
+            self._conversation.check(exchange)
+            clock = self._transport.clock if self._transport else time.monotonic
+            out = exchange.outgoing(clock())
+            return operation.decode(await self._move(out, exchange.wait(clock()), exchange.incoming))
+
+        return AsyncResults(lambda: self._conversation.start(operation), move)
 
     async def _all(self, operation: Operation[T]) -> list[T]:
         return [result async for result in self._run(operation)]
@@ -178,6 +181,29 @@ class AsyncBoard:
         if len(results) != 1:
             raise TrineError("the board answered an operation without its result")
         return results[0]
+
+
+async def _connected(connect: Connect) -> Transport:
+    """A transport; one that is there only after this task was cancelled is closed again."""
+    given_up = threading.Event()
+
+    def work() -> Transport:
+        transport = connect()
+        if given_up.is_set():
+            transport.close()
+        return transport
+
+    def close(made: asyncio.Future[Transport]) -> None:
+        if not made.cancelled() and made.exception() is None:
+            made.result().close()
+
+    connecting = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        given_up.set()
+        connecting.add_done_callback(close)
+        raise
 
 
 async def _readable(transport: Transport, timeout: float) -> None:

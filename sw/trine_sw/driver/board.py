@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trine_sw.driver.operations import Conversation, Operation
+from trine_sw.driver.operations import Conversation, Operation, check_callback
 from trine_sw.driver.requests import BoardState, Step
 from trine_sw.driver.transports import Transport
-from trine_sw.driver.urls import Connect, connector
+from trine_sw.driver.urls import Connect, opening
 from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
@@ -70,10 +70,8 @@ class Board:
         TrineError
             Where there is no such board, it does not answer, or it holds another model.
         """
-        if model is not None and not isinstance(model, Model):
-            model = Model.load(model)
-        connect, own_model = connector(url, baud)
-        return cls.connected(connect, model or own_model, url, patience=patience)
+        connect, held = opening(url, model, baud)
+        return cls.connected(connect, held, url, patience=patience)
 
     @classmethod
     def connected(
@@ -97,6 +95,7 @@ class Board:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        self._conversation.exchange = None
 
     # -- what it is --------------------------------------------------------------------------------------
 
@@ -154,6 +153,7 @@ class Board:
         The last of them is not applied. Temperature 0 takes the likeliest; the same seed gives the same
         tokens on every board, and None goes on with the random numbers of the generation before.
         """
+        check_callback(on_choice)
         chosen = []
         for token in self._run(self._conversation.generate(prompt, count, temperature, seed)):
             chosen.append(token)
@@ -212,6 +212,7 @@ class Board:
         clock = self._transport.clock if self._transport else time.monotonic
         try:
             while not exchange.done:
+                self._conversation.check(exchange)
                 out = exchange.outgoing(clock())
                 yield from operation.decode(self._move(out, exchange.wait(clock()), exchange.incoming))
         finally:

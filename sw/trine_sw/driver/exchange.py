@@ -19,7 +19,8 @@ class Exchange:
     Contract: payloads come in the order of the requests, one each. Where the board refuses a request, or
     taking the next one from ``requests`` fails, the payloads of all before it come first; then
     :meth:`incoming` raises, and the board takes requests again. ``requests`` may give None where its next
-    request depends on a reply that has not come.
+    request depends on a reply that has not come. What a series before this one has left behind when it was
+    given up, replies that are owed or a board that is halted, is cleared away first.
     """
 
     def __init__(self, session: Session, requests: Iterator[Request | None]) -> None:
@@ -28,20 +29,23 @@ class Exchange:
         self._next: Request | None = None
         self._exhausted = False
         self._error: BaseException | None = None
-        self._resuming = False
         self._abandoned = session.outstanding  # replies still owed to a series that was given up
-        self.done = False
+        self._begun = self.done = False
 
     def outgoing(self, now: float) -> bytes:
         """Bytes to be written now."""
         session = self._session
-        while self._pull() and self._next is not None and session.room(len(self._next[1])):
-            command, payload = self._next
-            session.submit(command, payload, now)
-            self._next = None
-        if isinstance(self._error, RequestRefused) and not self._resuming and not session.outstanding:
-            self._resuming = True
-            session.submit(Command.RESUME, b"", now)
+        if not self._begun:
+            self._begun = True
+            session.listen(now)
+        if session.halted:
+            if not session.outstanding:
+                session.submit(Command.RESUME, b"", now)
+        elif not self._abandoned:
+            while self._pull() and self._next is not None and session.room(len(self._next[1])):
+                command, payload = self._next
+                session.submit(command, payload, now)
+                self._next = None
         return session.output()
 
     def wait(self, now: float) -> float:
@@ -56,20 +60,21 @@ class Exchange:
         for command, reply in session.receive(data, now):
             kept = not self._abandoned
             self._abandoned -= not kept
+            if not kept or command is Command.RESUME:
+                continue
             if reply.code == DONE | command:
-                if kept and command is not Command.RESUME:
-                    payloads.append(reply.payload)
+                payloads.append(reply.payload)
             elif reply.reason is not Reason.HALTED:
                 self._error = RequestRefused(reply.reason, command)
         session.tick(now)
-        if payloads:
+        if payloads or session.outstanding or session.halted:
             return payloads
         self._pull()
-        if not session.outstanding and self._next is None:
-            if self._error is not None and (self._resuming or not isinstance(self._error, RequestRefused)):
+        if self._next is None:
+            if self._error is not None:
                 self.done = True
                 raise self._error
-            self.done = self._exhausted and self._error is None
+            self.done = self._exhausted
         return payloads
 
     def _pull(self) -> bool:

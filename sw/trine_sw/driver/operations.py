@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Exchange, Request
-from trine_sw.driver.requests import BoardState, Requests, Step, seed_of_state
+from trine_sw.driver.requests import WANTS, BoardState, Requests, Step, seed_of_state
 from trine_sw.errors import TrineError
+from trine_sw.golden import MAX_COUNT
+from trine_sw.integers import finite_real, integer, shown
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import Counters
-from trine_sw.link.session import HostCounters, Session
+from trine_sw.link.session import BoardGone, HostCounters, Session
 from trine_sw.model import Model
 from trine_sw.sampler import seed_state
 
-__all__ = ["Conversation", "Operation"]
+__all__ = ["Conversation", "Operation", "check_callback"]
 
 T = TypeVar("T")
 
@@ -43,7 +46,11 @@ class Conversation:
     """
 
     def __init__(self, model: Model | None, where: str, patience: float) -> None:
-        self.model, self.where, self.patience = model, where, patience
+        self.model, self.where = model, where
+        endless = isinstance(patience, float) and patience == math.inf
+        self.patience = math.inf if endless else finite_real(patience, "patience")
+        if self.patience <= 0:
+            raise TrineError(f"patience must be more than 0 seconds, not {shown(patience)}")
         self.exchange: Exchange | None = None  # under way
         self.begin()
 
@@ -73,9 +80,17 @@ class Conversation:
     def start(self, operation: Operation) -> Exchange:
         """Begin an operation. Raises :exc:`TrineError` where another one is under way."""
         if self.exchange is not None and not self.exchange.done:
-            raise TrineError("a stream is under way: take all its steps, or close() it, before anything else")
+            raise TrineError(
+                "a stream is under way: take all its steps, or close() it (aclose() in a coroutine), before "
+                "anything else"
+            )
         self.exchange = Exchange(self.session, operation.requests)
         return self.exchange
+
+    def check(self, exchange: Exchange) -> None:
+        """Raises :exc:`BoardGone` where a stream was begun before the board was closed or opened again."""
+        if self.exchange is not exchange:
+            raise BoardGone(f"{self.where} was closed: this stream is over; reset() begins a new one")
 
     # -- operations ----------------------------------------------------------------------------------
 
@@ -90,36 +105,44 @@ class Conversation:
     def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str]) -> Operation[Step]:
         """A step for each token."""
         requests = self.requests
-        names = frozenset((want,) if isinstance(want, str) else want)
+        names = _names(want)
         asked = requests.wanted(names)
         requests.batch_size(asked)
         counts: deque[int] = deque()
         return Operation(
-            requests.steps(tokens, asked, counts),
+            requests.steps(_iterable(tokens), asked, counts),
             lambda payloads: requests.decode_steps(payloads, counts, asked, names),
         )
 
     def generate(self, prompt: ArrayLike, count: int, temperature: float, seed: int | None) -> Operation[int]:
         """The tokens that follow a prompt; ``seed`` None goes on with the generator as it is."""
         requests = self.requests
+        tokens, count = requests.prompt(prompt), integer(count, "the count", 1, MAX_COUNT)
         if seed is None and self._generator is not None:
             seed = seed_of_state(self._generator)
+        elif seed is not None:
+            seed = integer(seed, "the seed", 0, 0xFFFFFFFF)
         if not requests.generates:
-            return self._generate_on_host(prompt, count, temperature, seed)
-        series = requests.generations(prompt, count, temperature, seed)
-        self._generator = None
-        return Operation(series, _each(lambda payload: requests.codec.unpack_tokens(payload).tolist()))
+            return self._generate_on_host(tokens, count, temperature, 0 if seed is None else seed)
+        made = requests.generations(tokens, count, temperature, seed)
+
+        def series() -> Iterator[Request]:
+            for request in made:
+                if request[0] is Command.GENERATE:
+                    self._generator = None  # from here on the board has its own
+                yield request
+
+        return Operation(series(), _each(lambda payload: requests.codec.unpack_tokens(payload).tolist()))
 
     def _generate_on_host(
-        self, prompt: ArrayLike, count: int, temperature: float, seed: int | None
+        self, tokens: NDArray[np.integer], count: int, temperature: float, seed: int
     ) -> Operation[int]:
         requests = self.requests
-        tokens = np.atleast_1d(np.asarray(prompt))
-        if not tokens.size or count < 1:
-            raise TrineError("a generation needs at least one token to begin with, and a count of at least 1")
         names = frozenset(("logits",))
         asked = requests.wanted(names)
-        sampler = requests.sampler(temperature, seed_state(seed or 0))
+        requests.batch_size(asked)
+        requests.items(np.zeros(1, np.int64))  # a choice can be applied: its embedding is at hand
+        sampler = requests.sampler(temperature, seed_state(seed))
         counts: deque[int] = deque()
         chosen: list[int] = []
 
@@ -154,7 +177,7 @@ class Conversation:
             if len(payloads) < pending:
                 return []
             state = requests.decode_state(payloads)
-            if not requests.generates and self._generator is not None:
+            if self._generator is not None:  # one that the next generation begins with
                 state = BoardState(state.h, state.c, self._generator)
             return [state]
 
@@ -163,10 +186,43 @@ class Conversation:
     def write_state(self, state: BoardState) -> Operation[None]:
         """Puts a state in place, for the next token and the next generation without a seed."""
         if not isinstance(state, BoardState):
-            raise TrineError(f"a state must be a BoardState, as board.state gives it, not {state!r:.40}")
-        writes = self.requests.writes(state)
-        self._generator = state.generator
-        return Operation(writes, _each(lambda payload: []))
+            raise TrineError(f"a state must be a BoardState, as board.state gives it, not {shown(state)}")
+        writes = list(self.requests.writes(state))
+        generator = integer(state.generator, "the state's generator", 0, 0xFFFFFFFF)
+        left = len(writes)
+
+        def decode(payload: bytes) -> list[None]:
+            nonlocal left
+            left -= 1
+            if not left:  # the state is in place
+                self._generator = generator
+            return []
+
+        return Operation(iter(writes), _each(decode))
+
+
+def check_callback(on_choice: object) -> None:
+    """Raises :exc:`TrineError` for what cannot be told choices."""
+    if on_choice is not None and not callable(on_choice):
+        raise TrineError(f"on_choice must be a function of a choice, or None, not {shown(on_choice)}")
+
+
+def _names(want: Iterable[str]) -> frozenset[str]:
+    try:
+        return frozenset((want,) if isinstance(want, str) else want)
+    except (TypeError, ValueError):  # not iterable, or names that have no hash
+        raise TrineError(f"want must be names of {', '.join(WANTS)}, not {shown(want)}") from None
+
+
+def _iterable(tokens: Iterable[ArrayLike]) -> Iterable[ArrayLike]:
+    if isinstance(tokens, np.ndarray) and tokens.ndim:
+        return tokens  # is cut, not gone through one by one
+    try:
+        return iter(tokens)
+    except TypeError:
+        raise TrineError(
+            f"tokens must be a sequence or another iterable, not {shown(tokens)}; one token goes to step()"
+        ) from None
 
 
 def _one(command: Command, decode: Callable[[bytes], list[T]]) -> Operation[T]:

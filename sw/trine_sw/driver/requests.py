@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from trine_sw.driver.exchange import Request
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.integers import integer_array, shown
 from trine_sw.link.board_info import Info, level_values
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
 from trine_sw.model import Model
-from trine_sw.sampler import STATE_SEED_0, Sampler, seed_state, tau_code
+from trine_sw.sampler import STATE_SEED_0, Sampler, tau_code
 from trine_sw.trits import pack, unpack
 
 __all__ = ["WANTS", "BoardState", "Requests", "Step", "seed_of_state"]
@@ -100,8 +101,8 @@ class Requests:
 
     def wanted(self, names: frozenset[str]) -> Want:
         """What the board must send so that the host has these of :data:`WANTS`."""
-        if unknown := sorted(names - set(WANTS)):
-            raise TrineError(f"a step gives {', '.join(WANTS)}, not {unknown[0]!r}")
+        if unknown := names - set(WANTS):
+            raise TrineError(f"a step gives {', '.join(WANTS)}, not {min(map(shown, unknown))}")
         asked = reduce(lambda flags, name: flags | Want[name.upper()], names, Want(0))
         if asked & (Want.LOGITS | Want.CHOICE) and not self.info.head_on_board:
             if self._golden is None:
@@ -143,7 +144,7 @@ class Requests:
         """Tokens (n,) or input vectors (n, E) as the board takes them."""
         try:
             values = np.asarray(batch)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise TrineError(f"input vectors must all have {self.info.embedding} trits") from None
         if values.dtype.kind not in "iu":
             raise TrineError(f"tokens must be whole numbers, not {values.dtype}")
@@ -231,20 +232,22 @@ class Requests:
         sampler.state = generator
         return sampler
 
-    def generations(
-        self, prompt: ArrayLike, count: int, temperature: float, seed: int | None
-    ) -> Iterator[Request]:
-        """Requests that apply a prompt and have ``count`` tokens follow; the checks are made at once."""
-        tokens = np.atleast_1d(np.asarray(prompt))
+    def prompt(self, prompt: ArrayLike) -> NDArray[np.integer]:
+        """A prompt's tokens (P,), or vectors (P, E); raises :exc:`TrineError` for what no board takes."""
+        try:
+            tokens = np.atleast_1d(np.asarray(prompt))
+        except (ValueError, TypeError, OverflowError):
+            raise TrineError(f"a prompt must be tokens (P,), not {shown(prompt)}") from None
         if not tokens.size:
             raise TrineError("the prompt must be at least one token")
-        if count < 1:
-            raise TrineError(f"the count must be at least 1, not {count}")
         self.items(tokens)
-        tau = tau_code(temperature, self.head_scale)
-        if seed is not None:
-            seed_state(seed)  # refuses one out of range
-        return self._generations(tokens, count, tau, seed)
+        return tokens
+
+    def generations(
+        self, tokens: NDArray[np.integer], count: int, temperature: float, seed: int | None
+    ) -> Iterator[Request]:
+        """Requests that apply a :meth:`prompt` and have ``count`` tokens follow."""
+        return self._generations(tokens, count, tau_code(temperature, self.head_scale), seed)
 
     def _generations(
         self, tokens: NDArray[np.integer], count: int, tau: int, seed: int | None
@@ -273,9 +276,12 @@ class Requests:
     def writes(self, state: BoardState) -> Iterator[Request]:
         """Requests that put a state in place; raises :exc:`TrineError` for one that no cell can have."""
         info = self.info
-        h, c = np.asarray(state.h), np.asarray(state.c)
+        h = integer_array(state.h, "a state's h", f"({info.cells},)", (1,))
+        c = integer_array(state.c, "a state's c", f"({info.cells},)", (1,))
         if h.shape != (info.cells,) or c.shape != (info.cells,):
             raise TrineError(f"a state of this board has {info.cells} cells, not {h.shape} and {c.shape}")
+        if max(abs(int(bound)) for part in (h, c) for bound in (part.min(), part.max())) > info.cell_max:
+            raise TrineError(f"this is no state of the board's model: its cells go to {info.cell_max}")
         # Of an unknown model's cells, which may be an LSTM's, the board knows better.
         gated = self.model is None or self.model.config.cell == "lstm"
         if impossible_cells(c, h, info.cell_max, info.output_shift, gated=gated).any():

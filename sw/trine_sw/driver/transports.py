@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
-import select
+import os
 import socket
+import termios
 import time
 from typing import Protocol
 
 import serial
 
+from trine_sw.driver.waiting import readable, writable
 from trine_sw.errors import TrineError
 from trine_sw.link.board_model import BoardModel
 
 __all__ = ["ModelTransport", "SerialTransport", "SocketTransport", "Transport"]
 
 _CHUNK = 1 << 16
+#: Seconds for which a port may take no byte.
+_WRITE_PATIENCE = 10
 
 
 class Transport(Protocol):
@@ -45,6 +49,17 @@ class Transport(Protocol):
 class SerialTransport:
     """A serial port, 8N1, held for this process alone.
 
+    Parameters
+    ----------
+    port : its device file
+    baud : bits a second
+
+    Members
+    -------
+    low_latency : whether the port's driver hands on short replies at once, within 1 ms. An FTDI chip would
+        hold each back for 16 ms, and :meth:`trine_sw.driver.board.Board.step` waits for each. Where the port
+        cannot be asked for it, everything works, slower.
+
     Raises
     ------
     TrineError
@@ -53,17 +68,33 @@ class SerialTransport:
 
     def __init__(self, port: str, baud: int) -> None:
         try:
-            self._port = serial.Serial(port, baud, timeout=0, write_timeout=10, exclusive=True)
-        except (OSError, ValueError) as error:
+            self._port = serial.Serial(port, baud, timeout=0, write_timeout=_WRITE_PATIENCE, exclusive=True)
+        except (OSError, ValueError, OverflowError, termios.error) as error:
             raise TrineError(_explain(port, baud, error)) from None
+        self.low_latency = _ask_for_low_latency(self._port)
+
+    # pyserial's own read and write wait by select.select, which takes no descriptor above 1,023.
 
     def write(self, data: bytes) -> None:
-        self._port.write(data)
+        rest = memoryview(data)
+        while rest:
+            if not writable([self._port], _WRITE_PATIENCE):
+                raise TimeoutError(errno.ETIMEDOUT, "the port takes no more bytes")
+            try:
+                rest = rest[os.write(self._port.fileno(), rest) :]
+            except BlockingIOError:
+                continue
 
     def read(self, timeout: float) -> bytes:
-        if not select.select([self._port], [], [], timeout)[0]:
+        if not readable([self._port], timeout):
             return b""
-        return self._port.read(max(self._port.in_waiting, 1))
+        try:
+            data = os.read(self._port.fileno(), _CHUNK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise ConnectionResetError(errno.ENODEV, "the port gives no more bytes: was it unplugged?")
+        return data
 
     def fileno(self) -> int | None:
         return self._port.fileno()
@@ -75,8 +106,17 @@ class SerialTransport:
         self._port.close()
 
 
+def _ask_for_low_latency(port: serial.Serial) -> bool:
+    """Whether the port could be told not to hold short replies back."""
+    try:
+        port.set_low_latency_mode(True)
+    except (AttributeError, NotImplementedError, OSError, ValueError, termios.error):
+        return False  # another system, a driver without it (CDC ACM, a pseudo-terminal), or not allowed
+    return True
+
+
 def _explain(port: str, baud: int, error: Exception) -> str:
-    number = getattr(error, "errno", None)
+    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
     if number == errno.ENOENT:
         return f"there is no port {port}; trine ports lists those that are there"
     if number == errno.EACCES:
@@ -85,7 +125,7 @@ def _explain(port: str, baud: int, error: Exception) -> str:
         return f"{port} is in use by another program: end that first"
     if number in (errno.EISDIR, errno.ENOTTY) or "Could not configure port" in str(error):
         return f"{port} is no serial port; trine ports lists those that are there"
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, OverflowError)):
         return f"{port} cannot be set to {baud} baud: {error}"
     return f"cannot open {port}: {error}"
 
@@ -102,9 +142,10 @@ class SocketTransport:
     def __init__(self, host: str, port: int, *, timeout: float = 10) -> None:
         try:
             self._socket = socket.create_connection((host, port), timeout)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host name that has no form in DNS
+            reason = getattr(error, "strerror", None) or error
             raise TrineError(
-                f"cannot connect to {host}:{port}: {error.strerror or error}; does trine board listen there?"
+                f"cannot connect to {host}:{port}: {reason}; does trine board listen there?"
             ) from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -112,7 +153,7 @@ class SocketTransport:
         self._socket.sendall(data)
 
     def read(self, timeout: float) -> bytes:
-        if not select.select([self._socket], [], [], timeout)[0]:
+        if not readable([self._socket], timeout):
             return b""
         data = self._socket.recv(_CHUNK)
         if not data:

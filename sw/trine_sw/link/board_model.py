@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,20 @@ class BoardModel:
 
     def exchange(self, data: bytes) -> bytes:
         """What the board answers to these bytes."""
-        return b"".join(self.session.answer(part) for part in self._splitter.feed(data))
+        return b"".join(self._answer(part) for part in self._splitter.feed(data))
+
+    def _answer(self, encoded: bytes) -> bytes:
+        """A frame is applied as a whole or, where an exception such as Ctrl-C ends this, not at all."""
+        timing = self._timing.snapshot()
+        parts = [vars(part) for part in (self, self.session, self._sampler)]
+        before = [{name: _copied(value) for name, value in of.items()} for of in parts]
+        try:
+            return self.session.answer(encoded)
+        except BaseException:
+            for of, values in zip(parts, before, strict=True):
+                of.update(values)
+            self._timing.restore(timing)
+            raise
 
     def _begin(self) -> None:
         self._fresh = True  # the next token starts from the zero state
@@ -259,3 +273,8 @@ class BoardModel:
         self.counts["cycles"] += sum(cycles)
         self.counts["columns"] = timing.columns
         return cycles
+
+
+def _copied(value: Any) -> Any:
+    """What is changed in place, as it is now; anything else is itself."""
+    return value.copy() if isinstance(value, (dict, np.ndarray)) else value

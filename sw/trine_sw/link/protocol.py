@@ -81,6 +81,7 @@ class Reason(enum.IntEnum):
     STATE = 9
     VERSION = 10
     HALTED = 11
+    BUSY = 12  # not a board's: of what stands before one, such as ``trine board``
 
     @property
     def sentence(self) -> str:
@@ -97,9 +98,10 @@ _SENTENCES = {
     Reason.VALUE: "a value in the payload is out of its range",
     Reason.TOKEN: "a token is not in the model's vocabulary",
     Reason.ROOM: "the reply would not fit a frame",
-    Reason.STATE: "the state is half written",
+    Reason.STATE: "a state was written in part: write it whole, or begin anew by reset()",
     Reason.VERSION: "the board speaks another version of the protocol",
     Reason.HALTED: "a command before this one was refused",
+    Reason.BUSY: "the board serves another program",
 }
 
 #: The code of the refusal of a frame that cannot be trusted.

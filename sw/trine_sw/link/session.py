@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info
+from trine_sw.link.link_errors import BoardGone, RequestRefused
 from trine_sw.link.pacing import PayloadLimit, RetryTimeout
 from trine_sw.link.protocol import (
     BAD_FRAME,
@@ -47,19 +48,6 @@ def _new_tag() -> int:
     return _last_tag % SEQUENCES
 
 
-class BoardGone(TrineError):
-    """The board does not answer, or has lost the session; its state is gone for this program."""
-
-
-class RequestRefused(TrineError):
-    """The board has refused a request; its state is that before the request."""
-
-    def __init__(self, reason: Reason | None, command: Command) -> None:
-        self.reason = reason
-        sentence = reason.sentence if reason else "the board gives a reason that this driver does not know"
-        super().__init__(f"the board refused {command.name}: {sentence}; its state is unchanged")
-
-
 @dataclass
 class HostCounters:
     """What the host has seen of the wire: frames sent and sent again, replies, and damage."""
@@ -88,7 +76,8 @@ class Session:
     Contract: replies come in the order of :meth:`submit`, each once, whatever the wire loses, repeats or
     damages; the board applies each request once. :exc:`BoardGone` is raised by :meth:`receive` or
     :meth:`tick` when that can no longer be kept: the board was reset or opened by another program, or does
-    not answer for ``patience`` seconds.
+    not answer for ``patience`` seconds. Any method may be interrupted by an exception, at any point: what it
+    would have sent or taken is then as if the wire had lost it.
 
     Parameters
     ----------
@@ -100,6 +89,7 @@ class Session:
     Members
     -------
     info : what the board says of itself, once the session is open
+    halted : the board has refused a request, and takes none until RESUME
     counters : what this side has seen of the wire
     """
 
@@ -120,9 +110,9 @@ class Session:
         self._splitter = Splitter(_LONGEST_FRAME)
         self._window, self._credit = 1, 0
         self._requests: deque[_Request] = deque()
-        self._next = 0
+        self._after = 0  # the sequence number after the last request that was answered
+        self.halted = False
         self._stamp = 0
-        self._in_flight = 0  # bytes of requests that are not answered
         self._out: list[bytes] = []
         self._timeout = RetryTimeout()
         self._payload: PayloadLimit | None = None
@@ -152,6 +142,10 @@ class Session:
         # The zero ends whatever part of a frame a host before this one may have left there.
         self._out.append(b"\0" + encode(Frame(self.nonce, self.tag, command, payload)))
 
+    def listen(self, now: float) -> None:
+        """Patience begins anew: nobody has listened for a while."""
+        self._heard = now
+
     @property
     def outstanding(self) -> int:
         """Requests that are not answered."""
@@ -163,8 +157,10 @@ class Session:
             return False
         # COBS and the closing zero add two bytes, and one for every 254.
         size = payload_bytes + 11 + payload_bytes // 254 + 1
-        fits = self._in_flight + size <= self._credit or not self._requests
-        return len(self._requests) < self._window and fits
+        if not self._requests:
+            return True
+        in_flight = sum([len(request.encoded) for request in self._requests])
+        return len(self._requests) < self._window and in_flight + size <= self._credit
 
     def submit(self, command: Command, payload: bytes, now: float) -> None:
         """Send a request; there must be :meth:`room`."""
@@ -176,12 +172,10 @@ class Session:
             )
         if not self._requests:
             self._heard = now
-        sequence = self._next
-        self._next = (sequence + 1) % SEQUENCES
+        sequence = (self._requests[-1].sequence + 1) % SEQUENCES if self._requests else self._after
         encoded = encode(Frame(self.nonce, sequence, command, payload))
         self._stamp += 1
         self._requests.append(_Request(sequence, command, encoded, self._stamp, now))
-        self._in_flight += len(encoded)
         self._out.append(encoded)
         self.counters.sent += 1
 
@@ -203,11 +197,13 @@ class Session:
                 continue
             self._take(frame, now)
         replies = []
-        while self._requests and self._requests[0].reply is not None:
-            request = self._requests.popleft()
-            assert request.reply is not None
-            replies.append((request.command, request.reply))
-            self._in_flight -= len(request.encoded)
+        while self._requests and (reply := self._requests[0].reply) is not None:
+            command = self._requests[0].command
+            if reply.reason is not None or command is Command.RESUME:
+                self.halted = reply.reason is not None
+            self._after = (self._requests[0].sequence + 1) % SEQUENCES
+            self._requests.popleft()
+            replies.append((command, reply))
         return replies
 
     def _take(self, frame: Frame, now: float) -> None:
@@ -273,6 +269,8 @@ class Session:
             self._refused = True
             self._send_open(now)
             return
+        if frame.reason is Reason.BUSY:
+            raise TrineError(f"{self.where} is in use by another program: end that first")
         if frame.reason is Reason.SESSION and self._addressed(frame):
             # The board has, or has had, another host's session of this number, or this one, replaced.
             self.nonce = 1 + (self.nonce + secrets.randbelow(SEQUENCES - 2)) % (SEQUENCES - 1)
