@@ -321,7 +321,7 @@ def explore(world: World, monkeypatch: Any) -> Explored:
         monkeypatch.setattr(module, "SEQUENCES", world.sequences)
     monkeypatch.setattr(trine_sw.link.session, "_STRANGE_GAPS", 2)
     monkeypatch.setattr(trine_sw.link.session, "secrets", random)
-    monkeypatch.setattr(trine_sw.link.session, "_new_tag", random.tag)
+    monkeypatch.setattr(trine_sw.link.session, "new_tag", random.tag)
     explorer = _Explorer(world, random)
     before: dict[_State, list[_State]] = {state: [] for state in explorer.beginning()}
     waiting, steps = list(before), len(before)

@@ -5,7 +5,8 @@ from link_exploration import Fooled, World, explore
 
 from trine_sw.link.board_session import BoardSession
 from trine_sw.link.protocol import SEQUENCES
-from trine_sw.link.session import Session, _new_tag
+from trine_sw.link.session import Session
+from trine_sw.link.tags import new_tag
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,6 @@ def test_host_that_keeps_a_taken_number_is_stuck(monkeypatch):
 
 
 def test_hosts_one_after_the_other_have_different_tags():
-    tags = [_new_tag() for _ in range(1000)]
+    tags = [new_tag() for _ in range(1000)]
     assert all((b - a) % SEQUENCES < 1000 and a != b for a, b in zip(tags, tags[1:], strict=False))
     assert len(set(tags)) == 1000 and min(tags) >= 0 and max(tags) < SEQUENCES

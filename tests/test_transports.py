@@ -10,6 +10,7 @@ import termios
 import threading
 import time
 import tty
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,3 +240,11 @@ def test_more_open_files_than_select_can_count(monkeypatch):
                 assert number is not None and number > 1023
                 assert np.array_equal([step.h for step in board.stream(TOKENS)], EXPECTED)
             assert np.array_equal(asyncio.run(task(where)), EXPECTED[0])
+
+
+def test_nothing_waits_by_select():
+    """Which takes no descriptor above 1,023."""
+    root = Path(__file__).parent.parent
+    files = [path for part in ("sw", "hw", "boards") for path in (root / part).rglob("*.py")]
+    assert len(files) > 100
+    assert not [path for path in files if "select.select(" in path.read_text(encoding="utf-8")]

@@ -7,7 +7,6 @@ implementation serves the synchronous driver, the asynchronous one and the tests
 from __future__ import annotations
 
 import secrets
-import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from trine_sw.link.protocol import (
     decode,
     encode,
 )
+from trine_sw.link.tags import new_tag
 
 __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 
@@ -34,18 +34,6 @@ __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 _STRANGE_GAPS = 16
 #: Bytes of a frame that no board sends.
 _LONGEST_FRAME = 1 << 14
-_last_tag = 0
-
-
-def _new_tag() -> int:
-    """Of an OPEN: milliseconds of the clock, as TCP numbers its connections (RFC 9293, 3.4.1).
-
-    Hosts that open a board within a minute of each other, one after the other, have different ones. In that
-    time all has arrived that was on the way to the board, or back, when the first of them ended.
-    """
-    global _last_tag
-    _last_tag = max(time.time_ns() // 1_000_000, _last_tag + 1)
-    return _last_tag % SEQUENCES
 
 
 @dataclass
@@ -102,7 +90,7 @@ class Session:
         where: str = "the board",
     ) -> None:
         self.nonce = nonce or 1 + secrets.randbelow(SEQUENCES - 1)
-        self.tag = _new_tag() if tag is None else tag
+        self.tag = new_tag() if tag is None else tag
         self.patience = patience
         self.where = where
         self.info: Info | None = None
@@ -274,7 +262,7 @@ class Session:
         if frame.reason is Reason.SESSION and self._addressed(frame):
             # The board has, or has had, another host's session of this number, or this one, replaced.
             self.nonce = 1 + (self.nonce + secrets.randbelow(SEQUENCES - 2)) % (SEQUENCES - 1)
-            self.tag = _new_tag()
+            self.tag = new_tag()
             self._send_open(now)
             return
         if frame.session != self.nonce or frame.code != DONE | Command.OPEN:
