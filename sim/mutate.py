@@ -1,0 +1,149 @@
+"""Breaks lines of gateware one by one, and sees whether a fast test notices each.
+
+    python sim/mutate.py -o docs/results/mutation.json
+
+In a copy of the tree every mutant of :mod:`mutants` is tried: its line is replaced, the tests that concern
+its file are run until the first that fails, and the line is put back. A mutant that is *caught* made a test
+fail. One that *survived* did not: either what it changes cannot be seen, or a test is missing. Tests that
+pass, or that need more than ``--timeout`` seconds of processor time, catch nothing. At the end every test
+that has caught a mutant must pass without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parent.parent
+_TREE = ("hw", "sw", "boards", "sim", "tests", "conftest.py", "pyproject.toml")
+_PATHS = ("hw", "sw", "boards", "sim", "tests")
+
+
+def _pytest(tests: Sequence[str], folder: Path, timeout: float) -> tuple[int, str, float]:
+    """Exit status, output and processor seconds of these tests, in a process of their own.
+
+    It is forked from this one, which has imported what takes long and does not change.
+    """
+    log = folder / "pytest.log"
+    child = os.fork()
+    if not child:
+        status = 70
+        try:
+            os.setsid()
+            with log.open("wb") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (round(timeout), round(timeout) + 1))
+            import pytest
+
+            options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:warnings"]
+            status = int(pytest.main([*options, *tests]))
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    _, status, usage = os.wait4(child, 0)
+    for kind in (signal.SIGKILL,):  # what the tests may have left behind
+        try:
+            os.killpg(child, kind)
+        except ProcessLookupError:
+            pass
+    text = log.read_text(errors="replace")
+    return os.waitstatus_to_exitcode(status), text, usage.ru_utime + usage.ru_stime
+
+
+def _catcher(output: str) -> str:
+    """The test that failed, from what pytest wrote."""
+    found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    return found[1] if found else output.strip().rsplit("\n", 1)[-1]
+
+
+def _try(mutant: Mutant, folder: Path, timeout: float) -> dict[str, object]:
+    path = folder / mutant.file
+    source, times = path.read_text(), path.stat()
+    path.write_text(source.replace(mutant.right, mutant.wrong))
+    os.utime(path, (times.st_atime, time.time() + 10))  # whatever was compiled before is not it
+    try:
+        status, output, seconds = _pytest(mutant.selected, folder, timeout)
+    finally:
+        path.write_text(source)
+        os.utime(path, (times.st_atime, times.st_mtime))
+    record: dict[str, object] = {"file": mutant.file, "breaks": mutant.breaks, "caught": status == 1}
+    if status == 1:
+        record["by"] = _catcher(output)
+    elif status:
+        record["why"] = "took too long" if status < 0 else _catcher(output)
+    return record | {"seconds": round(seconds, 1)}
+
+
+def _prepare(folder: Path) -> None:
+    """A copy of the tree, and everything imported that takes long and is not the tree's."""
+    for name in _TREE:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, folder / name)
+    os.chdir(folder)
+    sys.dont_write_bytecode = True
+    own = {str(ROOT / name) for name in _PATHS} | {str(ROOT / "sim")}
+    sys.path[:] = [str(folder / name) for name in _PATHS] + [path for path in sys.path if path not in own]
+    os.environ["PYTHONPATH"] = os.pathsep.join(str(folder / name) for name in _PATHS)
+    import amaranth.lib.crc.catalog
+    import amaranth.lib.memory
+    import amaranth.lib.wiring
+    import amaranth.sim
+    import amaranth_boards
+    import cobs
+    import hypothesis
+    import numpy
+    import pytest
+
+    assert all((amaranth, amaranth_boards, cobs, hypothesis, numpy, pytest))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "-k", metavar="WORD", default="", help="only mutants with this in their file or fault"
+    )
+    parser.add_argument("-o", metavar="FILE", type=Path, help="record of what was caught and by what")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds of processor time for one mutant")
+    options = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if options.k in f"{mutant.file} {mutant.breaks}"]
+    output = options.o and options.o.resolve()
+    records = []
+    with tempfile.TemporaryDirectory(prefix="trine-mutants-") as name:
+        folder = Path(name).resolve()
+        _prepare(folder)
+        for mutant in chosen:
+            records.append(_try(mutant, folder, options.timeout))
+            said = records[-1].get("by", records[-1].get("why", ""))
+            verdict = "caught" if records[-1]["caught"] else "SURVIVED"
+            print(f"{verdict:8} {mutant.name} {said} {records[-1]['seconds']} s", flush=True)
+        catchers = list(dict.fromkeys(str(record["by"]) for record in records if record["caught"]))
+        status, said, seconds = _pytest(catchers, folder, 60 * options.timeout) if catchers else (0, "", 0)
+        if status:
+            sys.exit(f"what caught mutants fails without one too:\n{said[-2000:]}")
+        print(f"without a mutant the {len(catchers)} tests that caught any pass ({seconds:.0f} s)")
+    caught = sum(bool(record["caught"]) for record in records)
+    print(f"caught {caught} of {len(records)}")
+    if output:
+        result = {"tried": len(records), "caught": caught, "mutants": records}
+        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    sys.exit(caught != len(records))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The list of mutants is of this tree: each line that is broken stands in its file, and so do its tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mutants import MUTANTS, TESTS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
+def test_the_text_that_is_replaced_stands_exactly_once(file):
+    source = (ROOT / file).read_text(encoding="utf-8")
+    for mutant in MUTANTS:
+        if mutant.file == file:
+            assert source.count(mutant.right) == 1, mutant.name
+            assert mutant.wrong != mutant.right
+            compile(source.replace(mutant.right, mutant.wrong), file, "exec")
+
+
+def test_each_mutant_has_a_name_and_tests_of_its_own():
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
+    assert {mutant.file for mutant in MUTANTS} == set(TESTS)
+    for test in {test for mutant in MUTANTS for test in mutant.selected}:
+        path, _, name = test.partition("::")
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert not name or re.search(rf"^def {name.split('[')[0]}\(", source, re.MULTILINE), test
+
+
+def test_every_file_of_gateware_that_computes_has_mutants():
+    """All but packages, and what only names or checks."""
+    files = [*(ROOT / "hw/trine_hw").glob("*.py"), *(ROOT / "hw/trine_hw/link").glob("*.py")]
+    assert {str(path.relative_to(ROOT)) for path in files if path.name != "__init__.py"} <= set(TESTS)
