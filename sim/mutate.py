@@ -12,12 +12,14 @@ that has caught a mutant must pass without one.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -98,17 +100,34 @@ def _prepare(folder: Path) -> None:
     own = {str(ROOT / name) for name in _PATHS} | {str(ROOT / "sim")}
     sys.path[:] = [str(folder / name) for name in _PATHS] + [path for path in sys.path if path not in own]
     os.environ["PYTHONPATH"] = os.pathsep.join(str(folder / name) for name in _PATHS)
-    import amaranth.lib.crc.catalog
-    import amaranth.lib.memory
-    import amaranth.lib.wiring
-    import amaranth.sim
-    import amaranth_boards
-    import cobs
-    import hypothesis
-    import numpy
-    import pytest
+    for module in _foreign_modules():
+        try:
+            importlib.import_module(module)
+        except ImportError:  # a part of another one that is not imported by its name
+            continue
 
-    assert all((amaranth, amaranth_boards, cobs, hypothesis, numpy, pytest))
+
+def _foreign_modules() -> list[str]:
+    """What the tests import that is not the tree's, in the order of its import."""
+    wanted = "amaranth.sim, amaranth_boards, hypothesis, pytest, _pytest.pytester, cobs, numpy, click.testing"
+    code = f"import sys, {wanted}, trine_hw.link.uart, trine_boards, trine_sw.cli\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.split() if not name.startswith(("trine_", "__main__"))]
+
+
+def _write(path: Path, records: list[dict[str, object]]) -> None:
+    caught = sum(bool(record["caught"]) for record in records)
+    result = {"tried": len(records), "caught": caught, "mutants": records}
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def _spread(mutants: list[Mutant]) -> list[Mutant]:
+    """One of each file, then the second of each, and so on: a run that is cut short has tried all files."""
+    turns: dict[str, int] = {}
+    turn: dict[Mutant, int] = {}
+    for mutant in mutants:
+        turn[mutant] = turns[mutant.file] = turns.get(mutant.file, 0) + 1
+    return sorted(mutants, key=lambda mutant: turn[mutant])
 
 
 def main() -> None:
@@ -121,7 +140,7 @@ def main() -> None:
     parser.add_argument("-o", metavar="FILE", type=Path, help="record of what was caught and by what")
     parser.add_argument("--timeout", type=float, default=60, help="seconds of processor time for one mutant")
     options = parser.parse_args()
-    chosen = [mutant for mutant in MUTANTS if options.k in f"{mutant.file} {mutant.breaks}"]
+    chosen = _spread([mutant for mutant in MUTANTS if options.k in f"{mutant.file} {mutant.breaks}"])
     output = options.o and options.o.resolve()
     records = []
     with tempfile.TemporaryDirectory(prefix="trine-mutants-") as name:
@@ -131,6 +150,8 @@ def main() -> None:
             records.append(_try(mutant, folder, options.timeout))
             said = records[-1].get("by", records[-1].get("why", ""))
             verdict = "caught" if records[-1]["caught"] else "SURVIVED"
+            if output:
+                _write(output, records)
             print(f"{verdict:8} {mutant.name} {said} {records[-1]['seconds']} s", flush=True)
         catchers = list(dict.fromkeys(str(record["by"]) for record in records if record["caught"]))
         status, said, seconds = _pytest(catchers, folder, 60 * options.timeout) if catchers else (0, "", 0)
@@ -139,9 +160,6 @@ def main() -> None:
         print(f"without a mutant the {len(catchers)} tests that caught any pass ({seconds:.0f} s)")
     caught = sum(bool(record["caught"]) for record in records)
     print(f"caught {caught} of {len(records)}")
-    if output:
-        result = {"tried": len(records), "caught": caught, "mutants": records}
-        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.exit(caught != len(records))
 
 

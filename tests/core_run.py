@@ -8,6 +8,9 @@ from trine_hw.simulation.watchdog import core_patience, run_watched
 
 __all__ = ["Run"]
 
+#: Cycles after the last expected beat in which nothing may come any more.
+_QUIET = 64
+
 
 class Run:
     """What a core gave for a list of requests."""
@@ -31,6 +34,7 @@ class Run:
         if geometry.head_lanes:
             streams |= {"logits": core.logits, "choice": core.choice}
             testbenches += [self._take_logits, self._take_choices]
+        testbenches.append(self._nothing_more)
         run_watched(core, *testbenches, progress=streams, patience=core_patience(geometry, steady))
 
     async def _feed(self, ctx):
@@ -45,6 +49,8 @@ class Run:
             ctx.set(core.i.valid, 1)
             await ctx.tick().until(core.i.ready)
             ctx.set(core.i.valid, 0)
+            # What is not offered is nobody's request, whatever it looks like.
+            ctx.set(core.i.payload, {"reset": 1, "head": 1, "last": 1, "count": 3, "reseed": 1})
 
     async def _stream(self, ctx, port, rng):
         while rng.random() > self.steady:
@@ -65,6 +71,17 @@ class Run:
             self.cells.append(cells[: self.cells_of])
             self.cycles.append(beat.cycles)
             assert not any(any(cell) for cell in cells[self.cells_of :])
+
+    async def _nothing_more(self, ctx):
+        """For some time after what was asked for nothing comes."""
+        core = self.core
+        offers = [core.state.valid, *([core.choice.valid] if core.geometry.head_lanes else [])]
+        while len(self.cycles) < self.want_tokens or len(self.choices) < self.want_choices:
+            await ctx.tick()
+        for _ in range(_QUIET):
+            assert not any(ctx.get(offer) for offer in offers), "more came than was asked for"
+            await ctx.tick()
+        assert ctx.get(core.tokens) == self.want_tokens
 
     async def _take_logits(self, ctx):
         rng = random.Random(3)

@@ -1,6 +1,6 @@
 """Each board's whole gateware at its pins, in Amaranth's simulator: clock, start, UART, link, held pins.
 
-The PLL and the clock's gate are what their data sheets say of them; the host keeps to the board's baud rate in
+The PLL and the clock's gate are what their data sheets say; the host keeps to the board's baud rate in
 seconds, so that a byte is not read where a clock or a divisor is not what it should be.
 """
 

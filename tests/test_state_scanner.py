@@ -71,7 +71,9 @@ def run(dut: StateScanner, vectors: list[list[int]], *, ready: float, seed: int)
 
 
 @pytest.mark.parametrize("ready", [1.0, 0.5])
-@pytest.mark.parametrize(("size", "units", "groups", "bits"), [(7, 2, 4, 0), (9, 3, 5, 2), (64, 4, 16, 2)])
+@pytest.mark.parametrize(
+    ("size", "units", "groups", "bits"), [(7, 2, 4, 0), (9, 3, 5, 2), (64, 4, 16, 2), (3, 4, 1, 1)]
+)
 def test_entries_equal_model(size: int, units: int, groups: int, bits: int, ready: float) -> None:
     rng = random.Random(size)
     top = 2**bits - 1 if bits else 1
