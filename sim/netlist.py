@@ -1,13 +1,11 @@
 """What synthesis makes of a component for the ECP5: its netlist, ready for simulation, and its block RAMs.
 
-A netlist is simulated with Yosys' own models of LUTs, carry chains, flip-flops and LUT RAM, and with the
-model of the block RAM under ``sim/models``, which Yosys has none of.
+A netlist is simulated with the models of :mod:`trine_boards.verify.cell_models`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -19,11 +17,9 @@ from block_ram import BlockRAM, Net
 
 from trine_boards.families import ECP5
 from trine_sw.errors import TrineError
-from trine_sw.toolchain import Tool, require, yosys_share
+from trine_sw.toolchain import Tool, require
 
-__all__ = ["Netlist", "cell_models", "packed", "synthesise"]
-
-MODELS = Path(__file__).parent / "models"
+__all__ = ["Netlist", "packed", "synthesise"]
 
 #: As boards are built.
 SCRIPT = f"""\
@@ -68,29 +64,6 @@ def run_tool(tool: Tool, arguments: list[str], folder: Path) -> None:
 
 def read(verilog: Path, path: Path, name: str) -> Netlist:
     return Netlist(name, verilog, json.loads(path.read_text())["modules"][name])
-
-
-def cell_models(folder: Path) -> list[Path]:
-    """Verilog files with a model of every cell that a netlist may have; Yosys' are copied to ``folder``.
-
-    The copy lacks pads, cells that only nextpnr makes, and Yosys' black box of the block RAM, in whose place
-    ``sim/models`` has a model.
-    """
-    share = yosys_share() / "ecp5"
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def included(path: Path) -> str:
-        # Lattice's older names of the same cells are left out.
-        text = re.sub(r"(?s)`ifndef NO_INCLUDES.*?`endif", "", path.read_text())
-        return re.sub(r'(?m)^`include "(\w+\.vh)"', lambda hit: included(share / hit[1]), text)
-
-    text = included(share / "cells_sim.v")
-    text = re.sub(r"(?s)\bspecify\b.*?\bendspecify\b", "", text)  # delays
-    for name in ("DP16KD", "TRELLIS_IO", "TRELLIS_COMB"):
-        text = re.sub(rf"(?s)\bmodule {name}\b.*?\bendmodule\b", "", text)
-    path = folder / "ecp5_cells.v"
-    path.write_text(text)
-    return [path, MODELS / "ecp5_block_ram.v"]
 
 
 @dataclass(frozen=True)

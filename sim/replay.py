@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from netlist import Netlist, cell_models
+from netlist import Netlist
 
+from trine_boards.verify.cell_models import cell_models
 from trine_sw.errors import TrineError
 from trine_sw.toolchain import require
 
@@ -141,7 +142,9 @@ class Bench:
         return self._columns(lines, {name: width[name] for name in outputs})
 
     def _simulate(self) -> None:
-        sources = [str(path) for path in [self.netlist.verilog, *cell_models(self.folder)]]
+        sources = [
+            str(path) for path in [self.netlist.verilog, *cell_models("ecp5", self.folder, pads=False)]
+        ]
         if self.simulator == "icarus":
             (self.folder / "clock.v").write_text(CLOCK_ICARUS)
             self._call("iverilog", "-g2012", "-s", "clock", "-o", "bench.vvp", "clock.v", "bench.v", *sources)

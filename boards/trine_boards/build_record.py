@@ -29,7 +29,6 @@ class BuildRecord:
 
     Members
     -------
-    name : of the model, as its file was called
     board : its name in :data:`trine_boards.BOARDS`
     clock_mhz : clock of the engine
     baud : of the line
@@ -40,7 +39,6 @@ class BuildRecord:
     sha256 : of that file, hexadecimal
     """
 
-    name: str
     board: str
     clock_mhz: float
     baud: int
@@ -52,12 +50,10 @@ class BuildRecord:
     sha256: str
 
     @classmethod
-    def of(cls, top: BoardTop, bitstream: Path, seed: int, name: str = "model") -> BuildRecord:
-        """The record of ``bitstream``, made from ``top``, the engine of the model ``name``, by a placement
-        with ``seed``."""
+    def of(cls, top: BoardTop, bitstream: Path, seed: int) -> BuildRecord:
+        """The record of ``bitstream``, made from ``top`` by a placement with ``seed``."""
         link = top.uart.link
         return cls(
-            name=name,
             board=top.board.name,
             clock_mhz=float(top.clock_mhz),
             baud=top.board.baud,

@@ -44,7 +44,10 @@ class BoardTop(Elaboratable):
         self.clock_mhz = clock_mhz
         self.margin = margin
         divisor = uart_divisor(clock_mhz * 1e6, board.baud)
-        design = BoardDesign(model, engine, board.link, clock_hz=clock_mhz * 1e6, baud=board.baud)
+        #: What it says of itself, and what its board model is made of.
+        self.design = design = BoardDesign(
+            model, engine, board.link, clock_hz=clock_mhz * 1e6, baud=board.baud
+        )
         held, sizes = design.info.digest.hex(), design.link
         #: Of what it is made, for a build that asks whether anything has changed.
         self.identity = json_text(

@@ -1,0 +1,156 @@
+"""A synthesised netlist as Verilog that simulates fast: wires of one bit, expressions for tables, registers.
+
+Yosys' own Verilog has the same contents. Its vectors, of which each bit is driven by another cell, and its
+ten thousands of instances of look-up tables and flip-flops cost Verilator and the C++ compiler many times as
+much. All other cells remain instances of their models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trine_boards.verify.ecp5_cells import lut_expression
+from trine_sw.errors import TrineError
+
+__all__ = ["netlist_verilog"]
+
+#: Look-up tables: parameter with the contents, inputs from the lowest bit of the index on, output.
+_TABLES = {
+    "LUT4": ("INIT", ("A", "B", "C", "D"), "Z"),
+    "SB_LUT4": ("LUT_INIT", ("I0", "I1", "I2", "I3"), "O"),
+}
+_NO_HARDWARE = ("$scopeinfo",)
+
+
+def netlist_verilog(netlist: Path, *, top: str = "top") -> str:
+    """Verilog of the module `top` of a netlist that Yosys' ``write_json`` made, all of whose ports are inout.
+
+    Raises
+    ------
+    TrineError
+        Where there is no such netlist.
+    """
+    try:
+        module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
+        ports, cells = module["ports"], module["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrineError(f"{netlist} is no netlist of {top}: {error}; build again") from None
+    names: dict[int, str] = {}
+    for port, entry in ports.items():
+        if len(entry["bits"]) != 1:
+            raise TrineError(f"the port {port} of {netlist} has more than one bit")
+        names[entry["bits"][0]] = f"\\{port} "
+    used: set[int] = set()
+    registers: set[int] = set()
+
+    def net(bit: int | str) -> str:
+        if isinstance(bit, str):
+            return {"0": "1'b0", "1": "1'b1"}.get(bit, "1'bx")
+        used.add(bit)
+        return names.get(bit, f"n{bit}")
+
+    body: list[str] = []
+    clocked: dict[str, list[str]] = {}
+    starts: list[str] = []
+    for index, cell in enumerate(cells.values()):
+        kind, pins = cell["type"], cell["connections"]
+        if kind in _NO_HARDWARE:
+            continue
+        if kind in _TABLES:
+            init, inputs, output = _TABLES[kind]
+            if not pins[output]:
+                continue
+            shown = [net(pins[pin][0]) if pins.get(pin) else "1'b0" for pin in inputs]
+            contents = int(cell["parameters"][init], 2)
+            body.append(f"assign {net(pins[output][0])} = {lut_expression(contents, shown)};")
+            continue
+        flip_flop = _flip_flop(kind, cell["parameters"])
+        if flip_flop is not None and pins.get(flip_flop.output):
+            clock, output = net(pins[flip_flop.clock][0]), net(pins[flip_flop.output][0])
+            at = {pin: net(bits[0]) for pin, bits in pins.items() if bits}
+            clocked.setdefault(clock, []).append(f"{output} <= {flip_flop.following(at, output)};")
+            registers.add(pins[flip_flop.output][0])
+            starts.append(f"{output} = 1'b{flip_flop.start};")
+            continue
+        parameters = ", ".join(f".{name}({_parameter(value)})" for name, value in cell["parameters"].items())
+        connections = ", ".join(
+            f".{pin}({{{', '.join(net(bit) for bit in reversed(bits))}}})"
+            if len(bits) > 1
+            else f".{pin}({net(bits[0])})"
+            for pin, bits in pins.items()
+            if bits
+        )
+        body.append(f"{kind} {f'#({parameters}) ' if parameters else ''}u{index} ({connections});")
+    wires = [f"{'reg' if bit in registers else 'wire'} n{bit};" for bit in sorted(used - names.keys())]
+    body += [f"always @(posedge {clock}) begin\n{_lines(each)}\nend" for clock, each in clocked.items()]
+    body.append(f"initial begin\n{_lines(starts)}\nend")
+    header = f"module {top} ({', '.join(f'inout {name}' for name in names.values())});"
+    return "\n".join([header, *wires, *body, "endmodule", ""])
+
+
+def _lines(statements: list[str]) -> str:
+    return "\n".join(statements)
+
+
+@dataclass(frozen=True)
+class _FlipFlop:
+    """A flip-flop whose only event is the rising edge of its clock; what `following` gives is what it takes
+    there, by the nets at its pins."""
+
+    clock: str
+    output: str
+    start: int
+    following: Callable[[Mapping[str, str], str], str]
+
+
+def _flip_flop(kind: str, parameters: Mapping[str, Any]) -> _FlipFlop | None:
+    """None where the cell is no flip-flop, or one that needs its model."""
+    if kind == "TRELLIS_FF":
+        return _trellis_ff(parameters)
+    if kind in ("SB_DFF", "SB_DFFE", "SB_DFFSR", "SB_DFFSS", "SB_DFFESR", "SB_DFFESS"):
+        enabled, forced = "E" in kind[6:], kind[-2:] if kind[-2:] in ("SR", "SS") else ""
+
+        def following(at: Mapping[str, str], output: str) -> str:
+            taken = at["D"]
+            if forced:
+                taken = f"{at[forced[1]]} ? 1'b{int(forced == 'SS')} : {taken}"
+            return f"{at['E']} ? ({taken}) : {output}" if enabled else taken
+
+        return _FlipFlop("C", "Q", 0, following)
+    return None
+
+
+def _trellis_ff(parameters: Mapping[str, Any]) -> _FlipFlop | None:
+    def option(name: str, default: str) -> str:
+        return str(parameters.get(name, default)).strip()
+
+    plain = option("CLKMUX", "CLK") == "CLK" and option("LSRMODE", "LSR") == "LSR"
+    if not plain or option("SRMODE", "LSR_OVER_CE") != "LSR_OVER_CE":
+        return None
+    start = int(option("REGSET", "RESET") == "SET")
+    enable, inverted = option("CEMUX", "1"), option("LSRMUX", "LSR") == "INV"
+
+    def following(at: Mapping[str, str], output: str) -> str:
+        taken = at["DI"]
+        if enable == "0":
+            taken = output
+        elif enable != "1":
+            taken = f"{'~' * (enable == 'INV')}{at['CE']} ? {taken} : {output}"
+        reset = at.get("LSR", "1'b0")
+        if reset == "1'b0" and not inverted:
+            return taken
+        return f"{'~' * inverted}{reset} ? 1'b{start} : ({taken})"
+
+    return _FlipFlop("CLK", "Q", start, following)
+
+
+def _parameter(value: Any) -> str:
+    """A parameter as Verilog; Yosys writes numbers as their bits, a text of 0 and 1 with a blank behind."""
+    text = str(value)
+    if text and not text.strip("01xz"):
+        return f"{len(text)}'b{text}"
+    return '"' + (text[:-1] if not text.strip("01xz ") else text).replace('"', '\\"') + '"'
