@@ -188,13 +188,13 @@ def test_verilog(succeeds, trine, fails, model_path, tmp_path):
     assert trine("verilog", model_path, "-o", folder).exit_code == 2
     assert trine("verilog", model_path, *engine).exit_code == 2
     fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")
-    fails("verilog", model_path, *engine, "-o", model_path / "below", saying="Not a directory")
+    fails("verilog", model_path, *engine, "-o", model_path / "below", saying="it is no folder")
 
 
 def test_folders_that_cannot_be_written(fails, tools, model_path):
     build = ("build", model_path, "--board", "ulx3s")
     fails(*build, "-o", model_path, saying="it is no folder")
-    fails(*build, "-o", model_path / "below", saying="Not a directory")
+    fails(*build, "-o", model_path / "below", saying="it is no folder")
     fails(*build, "--results", model_path, saying="it is no folder")
 
 

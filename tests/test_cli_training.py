@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from trine_sw import data
+from trine_sw.exclusive import exclusive
 from trine_sw.model import Model, ModelConfig
 from trine_sw.training.recipes import RECIPES, Recipe, Schedule
 
@@ -46,16 +47,16 @@ def tiny(sea, monkeypatch):
     return recipe
 
 
-def interrupt(monkeypatch, kind, epoch, update):
-    """Ctrl-C while that update is made."""
-    original = Run._step
+def interrupt(monkeypatch, number, method, kind, epoch, update):
+    """A signal while that update is made or, of other methods, the epoch is ended or all is saved."""
+    original = getattr(Run, method)
 
     def step(run, *arguments):
-        if (run.kind, run.epoch, run.update) == (kind, epoch, update):
-            os.kill(os.getpid(), signal.SIGINT)
+        if (run.kind, run.epoch) == (kind, epoch) and update in (run.update, None):
+            os.kill(os.getpid(), number)
         return original(run, *arguments)
 
-    monkeypatch.setattr(Run, "_step", step)
+    monkeypatch.setattr(Run, method, step)
 
 
 def figures(path):
@@ -64,8 +65,19 @@ def figures(path):
     return re.sub(r'"code_version": "[^"]*"', "", text)
 
 
-@pytest.mark.parametrize("kind", ["ternary", "float"])
-def test_interrupted_and_resumed_equals_uninterrupted(succeeds, trine, tiny, tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("number", "method", "kind", "epoch", "update"),
+    [
+        (signal.SIGTERM, "_step", "ternary", 1, 3),
+        (signal.SIGINT, "_step", "float", 1, 3),
+        (signal.SIGTERM, "save", "ternary", 1, 0),
+        (signal.SIGHUP, "_end_epoch", "float", 1, None),  # the last one
+    ],
+)
+def test_interrupted_and_resumed_equals_uninterrupted(
+    succeeds, trine, tiny, tmp_path, monkeypatch, number, method, kind, epoch, update
+):
+    """Whatever signal it was and whenever it came: the model and the record are the same to the last bit."""
     monkeypatch.setitem(RECIPES, "tiny", replace(tiny, distil=0.5))
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
@@ -73,9 +85,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(succeeds, trine, tiny, tmp
     assert "nats per character" in succeeds("train", "tiny")
     monkeypatch.chdir(tmp_path / "cut")
     with monkeypatch.context() as patch:
-        interrupt(patch, kind, 1, 3)
+        interrupt(patch, number, method, kind, epoch, update)
         result = trine("train", "tiny")
-    assert result.exit_code == 130
+    assert result.exit_code == 128 + number
     assert f"Error: interrupted; runs/tiny/{kind}.pt is saved, go on with --resume" in result.stderr
     assert not (tmp_path / "cut/models/tiny.trine").exists()
     succeeds("train", "tiny", "--resume")
@@ -108,6 +120,36 @@ def test_checkpoint_of_another_recipe(fails, succeeds, tiny, tmp_path, monkeypat
     fails(*resume, saying="is no checkpoint of a training run")
     checkpoint.write_bytes(b"to be or not to be")
     fails(*resume, saying="is no whole checkpoint")
+
+
+def test_two_trainings_in_one_folder(fails, succeeds, tmp_path):
+    with exclusive(tmp_path / "runs/tiny/.lock", "it"):
+        for options in ((), ("--resume",)):
+            said = f"the folder runs/tiny is in use by process {os.getpid()}"
+            fails("train", "tiny", "--no-baseline", *options, saying=said)
+    (tmp_path / "runs/tiny").mkdir(exist_ok=True)
+    (tmp_path / "runs/tiny/.lock").write_text("1\n")  # of a process that was killed
+    succeeds("train", "tiny", "--no-baseline")
+    assert not (tmp_path / "runs/tiny/.lock").exists()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["models/tiny.trine", "docs/results/tiny-training.json", "docs/results/tiny-training.csv"]
+    + ["runs/tiny/ternary.pt", "runs/tiny/ternary.csv", "runs", "runs/tiny/tensorboard", "docs", "models"],
+)
+def test_what_train_writes_is_looked_at_first(fails, tmp_path, monkeypatch, place):
+    """A folder where a file is to be, and a full device in the place of either."""
+    monkeypatch.setattr(Run, "fit", None)
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("/dev/full")
+    resume = ("--resume",) if place == "runs/tiny/ternary.pt" else ()
+    fails("train", "tiny", "--no-baseline", *resume, saying=("cannot write", path.name))
+    path.unlink()
+    if "." in path.name:
+        path.mkdir()
+        fails("train", "tiny", "--no-baseline", *resume, saying=("cannot write", path.name, "it is a folder"))
 
 
 def test_what_train_refuses(fails, tmp_path, monkeypatch):
@@ -156,11 +198,10 @@ def test_data_that_is_missing_or_altered(fails, tmp_path, monkeypatch):
 
 def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):
     """The disk fills up at the end of the second epoch; with room again, --resume goes on."""
-    original, calls = os.fsync, []
+    original, log = os.fsync, tmp_path / "runs/tiny/ternary.csv"
 
     def full(number):
-        calls.append(number)
-        if len(calls) == 3:  # the checkpoint and the log of the first epoch are written
+        if log.exists():  # the checkpoint and the log of the first epoch are written
             raise OSError(28, "No space left on device")
         original(number)
 

@@ -69,12 +69,16 @@ def test_perplexity_beyond_float64(succeeds, sea, tmp_path):
     assert " inf" in succeeds("eval", "m.trine", "--dataset", "sea")
 
 
+#: Runs in another Python, which has no other module of ours, and writes names and integers alone.
+ALONE = "boards/trine_boards/verify/icebox_query.py"
+
+
 def test_nothing_else_writes_json():
     root = Path(__file__).parent.parent
-    found = [
+    found = {
         str(path.relative_to(root))
-        for folder in ("sw", "hw", "boards", "sim")
+        for folder in ("sw", "hw", "boards")
         for path in sorted((root / folder).rglob("*.py"))
         if re.search(r"\bjson\.dumps?\b|import dumps?\b", path.read_text(encoding="utf-8"))
-    ]
-    assert found == ["sw/trine_sw/json_text.py"]
+    }
+    assert found - {ALONE} == {"sw/trine_sw/json_text.py"}

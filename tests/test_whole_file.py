@@ -1,11 +1,13 @@
 """Files are replaced whole or not at all."""
 
 import os
+import resource
+from contextlib import contextmanager
 
 import pytest
 
 from trine_sw.errors import TrineError
-from trine_sw.whole_file import check_writable, make_folder, replacing
+from trine_sw.whole_file import check_folder, check_writable, make_folder, replacing
 
 OLD, NEW = b"what was there", b"what comes"
 
@@ -74,9 +76,7 @@ def test_link_is_followed(path, tmp_path):
 def test_places_that_cannot_be_written(path, tmp_path):
     with pytest.raises(TrineError, match="it is a folder"):
         write(tmp_path)
-    with pytest.raises(TrineError, match="No such file or directory"):
-        write(tmp_path / "none" / "file")
-    with pytest.raises(TrineError, match="Not a directory"):
+    with pytest.raises(TrineError, match="it is no folder"):
         write(path / "below")
     with pytest.raises(TrineError, match="it is no folder"):
         make_folder(path)
@@ -85,13 +85,55 @@ def test_places_that_cannot_be_written(path, tmp_path):
     assert path.read_bytes() == OLD and alone(path)
 
 
-def test_whether_a_file_can_be_written_is_known_before(path, tmp_path, monkeypatch):
-    check_writable(tmp_path / "new" / "file")
-    assert not any((tmp_path / "new").iterdir())
-    with pytest.raises(TrineError, match="it is a folder"):
-        check_writable(tmp_path)
-    with pytest.raises(TrineError, match="it is no folder"):
-        check_writable(path / "below")
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(TrineError, match="read-only"):
-        check_writable(path)
+def test_missing_folders_are_made(tmp_path):
+    write(tmp_path / "new" / "one" / "file")
+    assert (tmp_path / "new/one/file").read_bytes() == NEW
+
+
+@contextmanager
+def full_disk():
+    """The system refuses every byte that is written to a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_whether_a_file_can_be_written_is_known_before(path, tmp_path):
+    """And nothing is left behind by the question."""
+    (tmp_path / "full").symlink_to("/dev/full")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.iterdir())
+    for good in ("new", "new/below/file", "file", "/dev/null", "pipe"):
+        check_writable(tmp_path / good)
+    for good in ("new", "new/below", "."):
+        check_folder(tmp_path / good)
+    for check, wrong, words in (
+        (check_writable, ".", "it is a folder"),
+        (check_writable, "file/below", "it is no folder"),
+        (check_writable, "full", "No space left on device"),
+        (check_writable, "/dev/full", "No space left on device"),
+        (check_writable, "/dev/full/x", "it is no folder"),
+        (check_writable, "/proc/none/x", "cannot write"),
+        (check_writable, "a\0b", "null byte"),
+        (check_writable, "x" * 300, "File name too long"),
+        (check_folder, "file", "it is no folder"),
+        (check_folder, "/dev/full", "it is no folder"),
+        (check_folder, "full/x", "it is no folder"),
+        (check_folder, "/proc/none", "cannot write"),
+    ):
+        with pytest.raises(TrineError, match=words):
+            check(tmp_path / wrong)
+    for check, place in ((check_writable, "new/file"), (check_folder, "new"), (check_writable, "file")):
+        with pytest.raises(TrineError, match="File too large"), full_disk():
+            check(tmp_path / place)
+    assert sorted(tmp_path.iterdir()) == before and path.read_bytes() == OLD
+
+
+def test_a_full_device_is_refused(tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(TrineError, match="No space left on device"):
+        write(tmp_path / "full")
+    write("/dev/null")

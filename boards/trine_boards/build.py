@@ -95,6 +95,8 @@ def build_bitstream(
     except TrineError as error:
         raise explained(error) from None
 
+    placement = placement or family.keeps_placed
+
     def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
         route, constraints = f"route-{seed}", f"top.{family.constraints}"
         routed, report, log = (f"{route}.{suffix}" for suffix in (family.routed, "report.json", "text"))

@@ -29,6 +29,7 @@ class BuildRecord:
 
     Members
     -------
+    name : of the model, as its file was called
     board : its name in :data:`trine_boards.BOARDS`
     clock_mhz : clock of the engine
     baud : of the line
@@ -39,6 +40,7 @@ class BuildRecord:
     sha256 : of that file, hexadecimal
     """
 
+    name: str
     board: str
     clock_mhz: float
     baud: int
@@ -50,10 +52,12 @@ class BuildRecord:
     sha256: str
 
     @classmethod
-    def of(cls, top: BoardTop, bitstream: Path, seed: int) -> BuildRecord:
-        """The record of ``bitstream``, made from ``top`` by a placement with ``seed``."""
+    def of(cls, top: BoardTop, bitstream: Path, seed: int, name: str = "model") -> BuildRecord:
+        """The record of ``bitstream``, made from ``top``, the engine of the model ``name``, by a placement
+        with ``seed``."""
         link = top.uart.link
         return cls(
+            name=name,
             board=top.board.name,
             clock_mhz=float(top.clock_mhz),
             baud=top.board.baud,

@@ -60,6 +60,7 @@ class Family(ABC):
     constraints, routed, bitstream : suffixes of the files of pins and clocks, of a routed design, and of its
         bitstream
     placement : nextpnr's options for how it places
+    keeps_placed : whether the netlist that nextpnr has placed is always kept, since ``trine verify`` needs it
     """
 
     synthesis: str
@@ -69,6 +70,7 @@ class Family(ABC):
     routed: str
     bitstream: str
     placement: tuple[str, ...] = ()
+    keeps_placed: bool = False
 
     @abstractmethod
     def chip_options(self, platform: Any) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ class _ECP5(Family):
     constraints, routed, bitstream = "lpf", "config", "bit"
     # Half the wire of the default placer for lanes that fill the chip (docs/engine.md).
     placement = ("--placer", "static")
+    keeps_placed = True
 
     # By the platform's names.
     _DEVICES = {"LFE5U-12F": "--12k"} | {

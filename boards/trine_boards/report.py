@@ -17,9 +17,9 @@ from trine_sw.memories import column_memory, slices
 from trine_sw.model import Model
 from trine_sw.sample import Sample, sample_tokens
 from trine_sw.timing import vector_cycles
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import replacing
 
-__all__ = ["Report", "make_report", "rom_ports_used", "write_report"]
+__all__ = ["Report", "make_report", "report_paths", "rom_ports_used", "write_report"]
 
 _TEXT_TOKENS = 8192
 _WORD_TOKENS = 2000
@@ -139,9 +139,13 @@ def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float
     return dense, float(2 * (gates * active + head * active_h))
 
 
+def report_paths(folder: Path, board: Board, model: str) -> tuple[Path, Path]:
+    """Where :func:`write_report` writes the report of a model of this name."""
+    return folder / f"{board.name}-{model}.json", folder / f"{board.name}-{model}.md"
+
+
 def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
     """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
-    make_folder(folder)
     template = jinja2.Template(
         Path(__file__).with_name("report.md.j2").read_text(),
         trim_blocks=True,
@@ -150,11 +154,8 @@ def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path
         keep_trailing_newline=True,
     )
     written = []
-    for suffix, text in (
-        (".json", json_text(asdict(report), indent=2) + "\n"),
-        (".md", template.render(asdict(report), chip=board)),
-    ):
-        path = folder / f"{report.board}-{report.model}{suffix}"
+    texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report), chip=board)
+    for path, text in zip(report_paths(folder, board, report.model), texts, strict=True):
         with replacing(path) as file:
             file.write(text.encode())
         written.append(path)

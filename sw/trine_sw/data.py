@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
 from trine_sw.integers import integer, shown
-from trine_sw.whole_file import decode_text, make_folder, read_whole, replacing
+from trine_sw.reading import decode_text, read_whole
+from trine_sw.whole_file import check_writable, replacing
 
 __all__ = [
     "DATA_SETS",
@@ -306,6 +307,7 @@ def _digest(data: bytes, file: TextFile) -> tuple[str, str]:
 
 
 def _download(name: str, file: TextFile, path: Path, tried: list[Path]) -> None:
+    check_writable(path)  # better now than after the download
     try:
         with urllib.request.urlopen(file.url, timeout=30) as reply:
             data = reply.read()
@@ -323,6 +325,5 @@ def _download(name: str, file: TextFile, path: Path, tried: list[Path]) -> None:
     algorithm, digest = _digest(data, file)
     if digest != file.digest:
         raise TrineError(f"{file.url} gave a file that is not the text of {name}: its {algorithm} differs")
-    make_folder(path.parent)
     with replacing(path) as written:
         written.write(data)

@@ -24,9 +24,9 @@ from trine_sw.host_head import head_of
 from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.simulated_text import simulate_text
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import replacing
 
-__all__ = ["GatewareReport", "measure_gateware", "write_gateware_report"]
+__all__ = ["GatewareReport", "measure_gateware", "report_paths", "write_gateware_report"]
 
 
 @dataclass(frozen=True)
@@ -151,20 +151,21 @@ def _version(simulator: str) -> str:
     return f"{tool.name} {tool.version}"
 
 
+def report_paths(folder: Path, model: str) -> tuple[Path, Path]:
+    """Where :func:`write_gateware_report` writes the report of a model of this name."""
+    return folder / f"{model}-gateware.json", folder / f"{model}-gateware.md"
+
+
 def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, Path]:
     """Write ``MODEL-gateware.json`` and ``.md`` to ``folder``, each at once or not at all."""
-    make_folder(folder)
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["thousands"] = "{:,}".format
     template = environment.from_string(Path(__file__).with_suffix(".md.j2").read_text())
     written = []
-    for suffix, text in (
-        (".json", json_text(asdict(report), indent=2) + "\n"),
-        (".md", template.render(asdict(report))),
-    ):
-        path = folder / f"{report.model}-gateware{suffix}"
+    texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report))
+    for path, text in zip(report_paths(folder, report.model), texts, strict=True):
         with replacing(path) as file:
             file.write(text.encode())
         written.append(path)

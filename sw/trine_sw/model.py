@@ -15,9 +15,10 @@ from trine_sw.json_text import json_text
 from trine_sw.layer import Layer, check_layer, check_shape, check_trits
 from trine_sw.model_config import ModelConfig
 from trine_sw.model_container import container_bytes, metadata_value, read_container
+from trine_sw.reading import read_whole
 from trine_sw.trits import pack, packed_size, unpack
 from trine_sw.vocabulary import Vocabulary
-from trine_sw.whole_file import read_whole, replacing
+from trine_sw.whole_file import replacing
 
 __all__ = ["FORMAT", "HeadKind", "Layer", "Model", "ModelConfig"]
 

@@ -22,10 +22,11 @@ import numpy.typing as npt
 from trine_sw.backends import engine_inputs
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
+from trine_sw.exclusive import exclusive
 from trine_sw.golden import Golden, State, Trace
 from trine_sw.model import Model
 from trine_sw.timing import TimingModel, token_cycles
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import check_folder, make_folder, replacing
 
 if TYPE_CHECKING:
     from trine_hw.core import Core
@@ -101,31 +102,34 @@ def simulate_text(
 
     if processes < 1 or segment < 1:
         raise TrineError(f"processes and segment must be at least 1, not {processes} and {segment}")
+    check_folder(runs)  # better now than after the compilation
     core = Core(model, replace(engine, block_ram="inferred"), loadable=True)
     trace = Golden(model).run(tokens, logits=False)
     compiled = build([core], simulator)  # once, before there are several processes
     key = hashlib.sha256(f"{compiled.name} {segment} ".encode() + np.ascontiguousarray(tokens).tobytes())
-    folder = make_folder(runs / f"simulated-{key.hexdigest()[:24]}")
+    folder = runs / f"simulated-{key.hexdigest()[:24]}"
     bounds = [(start, min(start + segment, len(tokens))) for start in range(0, len(tokens), segment)]
     parts: dict[int, Path] = {}
     todo: list[_Segment] = []
-    for start, stop in bounds:
-        parts[start] = folder / f"{start:09}.npz"
-        if parts[start].exists():
-            progress(stop - start)
-        else:
-            todo.append(_Segment(start, stop, _state_before(trace, start)))
 
     def run(part: _Segment) -> int:
         _save(parts[part.start], _simulate(core, tokens, trace, part, simulator))
         return part.stop - part.start
 
-    with ThreadPoolExecutor(processes) as pool:
-        for count in _each_as_it_comes(pool, run, iter(todo), processes):
-            progress(count)
-    uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
-    text = _joined([parts[start] for start, _ in bounds], uncut)
-    shutil.rmtree(folder, ignore_errors=True)
+    with exclusive(folder.with_name(f".{folder.name}.lock"), f"the folder {folder}"):
+        make_folder(folder)
+        for start, stop in bounds:
+            parts[start] = folder / f"{start:09}.npz"
+            if parts[start].exists():
+                progress(stop - start)
+            else:
+                todo.append(_Segment(start, stop, _state_before(trace, start)))
+        with ThreadPoolExecutor(processes) as pool:
+            for count in _each_as_it_comes(pool, run, iter(todo), processes):
+                progress(count)
+        uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
+        text = _joined([parts[start] for start, _ in bounds], uncut)
+        shutil.rmtree(folder, ignore_errors=True)
     return text
 
 

@@ -8,44 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trine_sw.errors import TrineError
-from trine_sw.integers import shown
 
-__all__ = ["check_writable", "decode_text", "make_folder", "read_text", "read_whole", "replacing"]
+__all__ = ["check_folder", "check_writable", "make_folder", "replacing"]
 
-
-def read_whole(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file. Raises :class:`TrineError` where there is none, or where it may have no end."""
-    try:
-        # A pipe without a writer would be waited for.
-        number = os.open(os.fspath(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(number, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise TrineError(f"cannot read {path}: it is no regular file")
-            return opened.read()
-    except OSError as error:
-        raise TrineError(f"cannot read {path}: {error.strerror or error}") from None
-    except (TypeError, ValueError) as error:  # no path, or one with a NUL in it
-        raise TrineError(f"cannot read {shown(path)}: {error}") from None
-
-
-def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a UTF-8 file, without the mark of the byte order that some editors put first.
-
-    Raises :class:`TrineError` as :func:`read_whole` does, and for another encoding.
-    """
-    return decode_text(read_whole(path), path)
-
-
-def decode_text(data: bytes, path: str | os.PathLike[str]) -> str:
-    """The text of what a UTF-8 file holds, as :func:`read_text` gives it."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise TrineError(
-            f"{path} is no UTF-8 text: byte {data[error.start]:#04x} in line {line}. Convert it, say "
-            "from Latin-1: iconv -f latin1 -t utf-8"
-        ) from None
+#: Bytes that are written to see whether a disk has room at all: more than a file system keeps in an inode.
+_PROBE = b"\0" * (1 << 16)
 
 
 @contextmanager
@@ -53,19 +20,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of ``path`` when the block ends well.
 
     Otherwise, whether by an error or an interruption, what stood at ``path`` stays and nothing else is left.
-    A link is followed. A device or a pipe cannot be replaced, and is written to.
+    Folders that are missing are made. A link is followed. A device or a pipe cannot be replaced, and is
+    written to.
 
     Raises
     ------
     TrineError
         If the file cannot be written: says why.
     """
-    target = Path(os.path.realpath(path))
-    special = target.exists() and not target.is_file() and not target.is_dir()
-    temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with _cannot_write(path):
+        special = _is_special(path)
+        target = Path(path) if special else Path(os.path.realpath(path))
+        temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder")
+        make_folder(target.parent)
+    try:
         try:
             with temporary.open("wb") as file:
                 yield file
@@ -94,10 +64,74 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Make the folder of a file that is to be written, and raise :class:`TrineError` where it cannot be."""
-    target = Path(os.path.realpath(path))
-    folder = make_folder(target.parent)
-    if target.is_dir():
-        raise TrineError(f"cannot write {path}: it is a folder")
-    if not os.access(folder, os.W_OK):
-        raise TrineError(f"cannot write {path}: its folder is read-only for you")
+    """Raise :class:`TrineError` where a file cannot be written there; for use before hours of work.
+
+    Something is really written, beside the file or where its folder will be made, and removed: so a full
+    disk is seen too. Nothing is left behind, and the file itself is not touched. A device is asked.
+    """
+    with _cannot_write(path):
+        if _is_special(path):
+            _ask_device(path)
+            return
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        _probe(target.parent)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise :class:`TrineError` where no file can be written into a folder, as :func:`check_writable` does.
+
+    Where the folder is missing, it must be possible to make it.
+    """
+    with _cannot_write(path):
+        _probe(Path(os.path.realpath(path)))
+
+
+@contextmanager
+def _cannot_write(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the system says of a file or folder, as the one error."""
+    try:
+        yield
+    except OSError as error:
+        raise TrineError(f"cannot write {path}: {error.strerror or error}") from None
+    except ValueError as error:  # a NUL in the name
+        raise TrineError(f"cannot write {str(path)!r}: {error}") from None
+
+
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a device, a pipe or a socket is there."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _ask_device(path: str | os.PathLike[str]) -> None:
+    """Write nothing to a device, which a full one refuses; a pipe waits for its reader until it is used."""
+    if stat.S_ISFIFO(os.stat(path).st_mode):
+        return
+    number = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.write(number, b"")
+    finally:
+        os.close(number)
+
+
+def _probe(folder: Path) -> None:
+    """Write a file into a folder, or into the nearest one above it that is there, and remove it."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(0, f"it is no folder: {folder}")
+    name = folder / f".trine.{os.getpid()}.probe"
+    number = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(_PROBE)
+        while rest:
+            rest = rest[os.write(number, rest) :]
+        os.fsync(number)
+    finally:
+        os.close(number)
+        os.unlink(name)

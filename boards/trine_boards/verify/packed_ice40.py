@@ -101,10 +101,28 @@ def _nets(text: str) -> dict[tuple[int, int, str], str]:
 
 
 def _statements(text: str) -> list[str]:
-    """The module's lines but its end, without comments, and without wires that only trace a multiplier."""
+    """The module's lines but its end, without comments, without wires that only trace a multiplier, and
+    without second declarations of ports, which Verilator refuses."""
     code = re.sub(r"/\*.*?\*/", "", re.sub(r"//.*", "", text))
-    lines = (line.strip() for line in code.splitlines())
-    return [line for line in lines if line and line != "endmodule" and not line.startswith("assign dsp")]
+    lines = [line.strip() for line in code.splitlines()]
+    lines = [line for line in lines if line and line != "endmodule" and not line.startswith("assign dsp")]
+    head = next((n for n, line in enumerate(lines) if line.startswith("module ")), None)
+    if head is None:
+        raise TrineError("icebox_vlog wrote no module")
+    ports = re.findall(r"(?:input|output|inout) ([^,)]+?) *(?=[,)])", lines[head])
+    kept = []
+    for line in lines:
+        again = next(
+            (port for port in ports if re.fullmatch(rf"(wire|reg) {re.escape(port)} *( = 0)?;", line)), None
+        )
+        if again is None:
+            kept.append(line)
+        elif line.startswith("reg"):
+            lines[head] = re.sub(
+                rf"output {re.escape(again)} *(?=[,)])", f"output reg {again} = 0", lines[head]
+            )
+    kept[kept.index(next(line for line in kept if line.startswith("module ")))] = lines[head]
+    return kept
 
 
 def _pll_pads(

@@ -19,7 +19,7 @@ from trine_hw.simulation.beats import array_field
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import TOP, build, require_cocotb
 from trine_hw.simulation.job import Job, describe, patience
-from trine_hw.simulation.waves import check_waves, write_view
+from trine_hw.simulation.waves import check_waves, view_path, write_view
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 from trine_sw.interruption import Interrupted
@@ -93,7 +93,8 @@ def simulate(
     """
     if waves is not None:
         check_waves(waves, simulator)
-        check_writable(waves)
+        for path in (waves, view_path(waves)):
+            check_writable(path)
     folder = build([job.core for job in jobs], simulator, cache=cache, waves=waves is not None)
     with tempfile.TemporaryDirectory(prefix="trine-") as work_name:
         work = Path(work_name)

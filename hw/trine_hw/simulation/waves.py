@@ -8,7 +8,7 @@ from pathlib import Path
 from trine_sw.errors import TrineError
 from trine_sw.whole_file import replacing
 
-__all__ = ["DUMP", "SUFFIXES", "check_waves", "view_signals", "write_view"]
+__all__ = ["DUMP", "SUFFIXES", "check_waves", "view_path", "view_signals", "write_view"]
 
 #: What each simulator writes.
 SUFFIXES = {"verilator": ".vcd", "icarus": ".fst"}
@@ -92,6 +92,11 @@ def view_signals(verilog: str) -> list[tuple[str, list[tuple[str, str]]]]:
     return view
 
 
+def view_path(waves: Path) -> Path:
+    """Where the save file of waveforms is: beside them."""
+    return waves.with_suffix(".gtkw")
+
+
 def write_view(waves: Path, verilog: str) -> Path:
     """Write the save file beside ``waves``; returns its path. Open it by ``gtkwave FILE.gtkw``."""
     lines = [f'[dumpfile] "{waves.resolve()}"', "[timestart] 0"]
@@ -99,7 +104,7 @@ def write_view(waves: Path, verilog: str) -> Path:
         lines += [_HEADING, f"-{heading}"]
         for form, name in signals:
             lines += [form, name]
-    path = waves.with_suffix(".gtkw")
+    path = view_path(waves)
     with replacing(path) as file:
         file.write(("\n".join(lines) + "\n").encode())
     return path

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trine_sw.cli.model import json_option, model_argument, print_json
+from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
 from trine_sw.json_text import json_text
 
@@ -24,8 +25,8 @@ __all__ = ["COMMANDS"]
     help="Folder with the reports of routed engines.",
 )
 @click.option("--seconds", default=1.0, show_default=True, help="To spend on each way of computing.")
-@click.option("--figure", type=click.Path(path_type=Path), help="SVG to draw.")
-@click.option("--output", type=click.Path(path_type=Path), help="JSON to write.")
+@click.option("--figure", type=OutputFile(), help="SVG to draw.")
+@click.option("--output", type=OutputFile(), help="JSON to write.")
 @json_option
 def bench(
     model_path: Path,

@@ -16,9 +16,11 @@ from trine_sw.cli.hardware import (
     lanes_option,
 )
 from trine_sw.cli.model import json_option, model_argument, print_json, print_pairs
+from trine_sw.cli.outputs import OutputFolder
 from trine_sw.errors import TrineError
+from trine_sw.exclusive import exclusive
 from trine_sw.interruption import Interrupted
-from trine_sw.whole_file import make_folder
+from trine_sw.whole_file import check_writable
 
 __all__ = ["COMMANDS"]
 
@@ -39,8 +41,8 @@ __all__ = ["COMMANDS"]
 @balance_option
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: build/BOARD-MODEL]")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
+@click.option("-o", "--output", type=OutputFolder(), help="Folder.  [default: build/BOARD-MODEL]")
+@click.option("--results", type=OutputFolder(), help="Folder for a copy of the report.")
 @json_option
 def build(
     model_path: Path,
@@ -61,7 +63,7 @@ def build(
     from trine_boards.build import build_bitstream
     from trine_boards.build_record import BuildRecord
     from trine_boards.clocks import board_clock
-    from trine_boards.report import make_report, write_report
+    from trine_boards.report import make_report, report_paths, write_report
     from trine_boards.top import BoardTop
     from trine_sw.model import Model
 
@@ -74,10 +76,14 @@ def build(
     margin /= 100
     model = Model.load(model_path)
     engine = fitted(model, board, lanes, banks, balance).engine
-    if results is not None:
-        make_folder(results)  # better now than after the build
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
+    for where in filter(None, (folder, results)):
+        for path in report_paths(where, board, name):  # better now than after the build
+            check_writable(path)
+    # Released when the command ends.
+    lock = exclusive(folder / ".lock", f"the folder {folder}")
+    click.get_current_context().with_resource(lock)
     try:
         top = BoardTop(model, engine, board, clock, margin)
         console = Console(stderr=True)
@@ -107,7 +113,7 @@ def build(
         raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
-    BuildRecord.of(top, routed.bitstream, routed.seed).save(folder, model)
+    BuildRecord.of(top, routed.bitstream, routed.seed, name).save(folder, model)
     words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
     if margin != MARGIN:
         words += ["--margin", f"{100 * margin:g}"]

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from trine_sw.cli.model import model_argument
+from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
 
 __all__ = ["COMMANDS"]
 
 output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="SVG to write."
+    "-o", "--output", type=OutputFile(), required=True, help="SVG to write."
 )
 folder_argument = click.argument("folder", metavar="BUILD", type=click.Path(path_type=Path))
 

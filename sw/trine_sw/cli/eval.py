@@ -7,7 +7,9 @@ import click
 import numpy as np
 
 from trine_sw.cli.model import backend_option, json_option, model_argument, print_json, print_pairs
+from trine_sw.cli.outputs import OutputFolder
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +35,7 @@ _SIMULATORS = ("verilator", "icarus")
 @click.option("--processes", default=1, show_default=True, help="Simulators that run side by side.")
 @click.option("--lanes", type=int, help="Accumulators of the simulated engine at most.  [default: one a row]")
 @click.option("--banks", type=int, help="Its column ROMs read at once.  [default: 3]")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder for a report of the simulation.")
+@click.option("--results", type=OutputFolder(), help="Folder for a report of the simulation.")
 @json_option
 def evaluate(
     model_path: Path,
@@ -58,7 +60,10 @@ def evaluate(
     head_of(model, head)  # refuses a head that is not there
     head = head or model.heads[0]
     if backend in _SIMULATORS:
-        from trine_sw.gateware_report import measure_gateware, write_gateware_report
+        from trine_sw.gateware_report import measure_gateware, report_paths, write_gateware_report
+
+        for path in () if results is None else report_paths(results, model_path.stem):
+            check_writable(path)  # better now than after hours
 
         report = measure_gateware(
             *(model, model_path.stem, dataset, split, limit, backend),

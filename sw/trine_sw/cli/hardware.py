@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from trine_sw.cli.model import json_option, model_argument, print_json, print_pairs
+from trine_sw.cli.outputs import OutputFolder
 from trine_sw.errors import TrineError
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import check_writable, replacing
 
 if TYPE_CHECKING:
     from trine_boards.board import Board
@@ -165,7 +166,7 @@ def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
 @click.option("--board", "board_name", metavar="NAME", help="Choose the engine for this board.")
 @lanes_option
 @banks_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@click.option("-o", "--output", type=OutputFolder(), required=True, help="Folder to write to.")
 def verilog(
     model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
 ) -> None:
@@ -174,6 +175,8 @@ def verilog(
     from trine_sw.fit import configure
     from trine_sw.model import Model
 
+    path = output / "trine_core.v"
+    check_writable(path)
     model = Model.load(model_path)
     if board_name is not None:
         engine = fitted(model, board_named(board_name), lanes, banks).engine
@@ -188,7 +191,6 @@ def verilog(
     from trine_hw.core import Core
 
     text = back.convert(Core(model, engine), name="trine_core", emit_src=False)
-    path = make_folder(output) / "trine_core.v"
     with replacing(path) as file:
         file.write(text.encode())
     print_pairs({"wrote": path, "module": "trine_core"} | asdict(engine))

@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
 from trine_sw.json_text import json_text
-from trine_sw.whole_file import read_text, replacing
+from trine_sw.reading import read_text
+from trine_sw.whole_file import replacing
 
 if TYPE_CHECKING:
     from trine_sw.backends import Result
@@ -55,7 +57,7 @@ backend_option = click.option(
 )
 waves_option = click.option(
     "--waves",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     help="Write a simulator's waveforms (.vcd from verilator, .fst from icarus), and a view of them for "
     "GTKWave (.gtkw).",
 )
@@ -88,7 +90,7 @@ def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
 @click.command()
 @click.argument("recipe")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
-@click.option("--out", type=click.Path(path_type=Path), help="Model file.  [default: models/RECIPE.trine]")
+@click.option("--out", type=OutputFile(), help="Model file.  [default: models/RECIPE.trine]")
 @click.option("--threads", default=1, show_default=True, help="CPU threads; results depend on their number.")
 @device_option
 @click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
@@ -160,7 +162,7 @@ def _some(vocabulary: list[str] | None, most: int = 100) -> str:
 @click.option("--text", help="Symbols of the model's vocabulary.")
 @click.option("--tokens", type=click.Path(path_type=Path), help=f"File: {_TOKEN_SUFFIXES}.")
 @backend_option
-@click.option("--trace", type=click.Path(path_type=Path), help="Write tokens, h, c, logits, cycles as .npz.")
+@click.option("--trace", type=OutputFile(), help="Write tokens, h, c, logits, cycles as .npz.")
 @waves_option
 @json_option
 def run(

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from trine_sw.cli.board import known_ports
 from trine_sw.cli.hardware import board_named, board_option
 from trine_sw.cli.model import json_option, print_json
+from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
 from trine_sw.json_text import json_text
 from trine_sw.whole_file import check_writable, replacing
@@ -90,7 +91,7 @@ def _info(url: str) -> "Info":
 )
 @click.option("--tokens", default=256, show_default=True, help="Tokens of the test.")
 @click.option("--seed", default=1, show_default=True, help="Of the test's tokens.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write a report to send, Markdown.")
+@click.option("--report", type=OutputFile(), help="Write a report to send, Markdown.")
 @json_option
 def doctor(
     port: str | None,

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from trine_sw.cli.model import print_pairs
+from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
 
 __all__ = ["COMMANDS"]
 
 
 @click.command()
-@click.argument("output", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("output", metavar="MODEL", type=OutputFile())
 @click.option(
     "--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True, help="Its kind of cell."
 )

@@ -6,6 +6,7 @@ import click
 
 from trine_sw.cli.model import device_option, json_option, print_json, print_pairs
 from trine_sw.errors import TrineError
+from trine_sw.whole_file import check_writable
 
 __all__ = ["COMMANDS"]
 
@@ -93,16 +94,17 @@ def speed(recipe: str, steps: int, threads: int, device: str | None, record: boo
 
     try:
         from trine_sw.training.recipes import recipe as recipe_of
-        from trine_sw.training.speed import step_times, write_step_times
+        from trine_sw.training.speed import step_times, step_times_path, write_step_times
     except ModuleNotFoundError as error:
         raise _needs(error, "torch", "train") from None
     if threads < 1:
         raise TrineError(f"the threads must be at least 1, not {threads}")
-    times = step_times(recipe_of(recipe), steps, threads, device)
+    chosen = recipe_of(recipe)
+    for kind in ("cpu", "cuda") if record else ():
+        check_writable(step_times_path(_RESULTS, chosen.name, kind))
+    times = step_times(chosen, steps, threads, device)
     if record:
-        from trine_sw.whole_file import make_folder
-
-        write_step_times(times, make_folder(_RESULTS))
+        write_step_times(times, _RESULTS)
     (print_json if as_json else print_pairs)(asdict(times))
 
 

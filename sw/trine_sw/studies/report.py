@@ -15,7 +15,7 @@ from trine_sw.studies.figures import draw_figures
 from trine_sw.studies.memory import Memory, deployed
 from trine_sw.studies.run import record_path
 from trine_sw.training.recipes import RECIPES
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import check_folder, check_writable, replacing
 
 __all__ = ["write_report"]
 
@@ -28,7 +28,9 @@ def write_report(results: Path) -> list[Path]:
 
     Raises :class:`TrineError` that names a record which cannot be read.
     """
-    make_folder(results)
+    page = results.parent / f"{results.name}.md"
+    check_writable(page)
+    check_folder(results)
     records = [_read(path) for path in sorted(results.glob("*.json"))]
     rows = [record for record in records if "study" in record]
     memory = {name: (deployed(RECIPES[name].config, None), _packed(name)) for name in MODELS}
@@ -40,7 +42,6 @@ def write_report(results: Path) -> list[Path]:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     ).get_template("hitnet.md.jinja")
-    page = results.parent / f"{results.name}.md"
     text = template.render(
         models=[_model(name, results.parent) for name in MODELS],
         studies=[_study(study, results) for study in STUDIES.values()],

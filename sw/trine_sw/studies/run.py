@@ -14,6 +14,7 @@ from trine_sw.data import load_text
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import text_tokens
+from trine_sw.exclusive import exclusive
 from trine_sw.golden import Golden
 from trine_sw.json_text import json_text
 from trine_sw.model import Model, ModelConfig
@@ -69,13 +70,14 @@ def run_study(
         rows = [entry for entry in rows if entry.name == row]
     torch.set_num_threads(threads)
     where = training_device(device)
+    for entry in rows:  # better now than after the first of them
+        check_writable(record_path(results, chosen.name, entry))
     written = []
     for entry in rows:
         path = record_path(results, chosen.name, entry)
         if path.exists():
             console.print(f"{path} is there already", highlight=False, soft_wrap=True)
             continue
-        check_writable(path)
         record = _record(chosen, entry, runs, resume, where, console)
         with replacing(path) as file:
             file.write((json_text(record, indent=1) + "\n").encode())
@@ -93,14 +95,16 @@ def _record(
     ready: dict[Kind, AnyModel] = {}
     for kind in (*row.recipe.needs(row.kind), row.kind):
         recipe = _of_kind(row.recipe, kind)
-        run = Run(recipe, kind, _checkpoint(runs, recipe, kind), console, ready, numerics, device)
-        if run.path.exists():
-            run.resume()
-            if not run.finished and not resume:
-                kept = f"{run.path} holds a part of this run"
-                raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
-        run.fit()
-        ready[kind] = run.best_model()
+        path = _checkpoint(runs, recipe, kind)
+        with exclusive(path.with_name(f".{path.name}.lock"), str(path)):
+            run = Run(recipe, kind, path, console, ready, numerics, device)
+            if path.exists():
+                run.resume()
+                if not run.finished and not resume:
+                    kept = f"{path} holds a part of this run"
+                    raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
+            run.fit()
+            ready[kind] = run.best_model()
     best = ready[row.kind]
     model = export(best, run.vocabulary, {}) if isinstance(best, TernaryLanguageModel) else None
     record: dict[str, Any] = {

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.whole_file import check_folder, check_writable, make_folder, replacing
 
-__all__ = ["TrainingLog", "csv_of"]
+__all__ = ["TrainingLog", "check_run_files", "csv_of"]
 
 
 def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -19,6 +19,13 @@ def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def check_run_files(checkpoint: Path) -> None:
+    """Raise :class:`TrineError` where a run's checkpoint, its log or its events cannot be written."""
+    for path in (checkpoint, checkpoint.with_suffix(".csv")):
+        check_writable(path)
+    check_folder(checkpoint.parent / "tensorboard" / checkpoint.stem)
 
 
 class TrainingLog:

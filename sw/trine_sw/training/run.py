@@ -15,12 +15,18 @@ from torch import Tensor
 
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.errors import TrineError
-from trine_sw.interruption import Interrupted, deferred
-from trine_sw.training.checkpoint import load_checkpoint, save_checkpoint
+from trine_sw.interruption import Interrupted, Interruption, deferred
+from trine_sw.training.checkpoint import (
+    check_figures,
+    check_like,
+    check_optimizer,
+    load_checkpoint,
+    save_checkpoint,
+)
 from trine_sw.training.head_rounding import round_head
 from trine_sw.training.kinds import AnyModel, new_model, teacher_of
 from trine_sw.training.language_model import State
-from trine_sw.training.log import TrainingLog
+from trine_sw.training.log import TrainingLog, check_run_files
 from trine_sw.training.objective import Objective
 from trine_sw.training.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.ranks import Ranks
@@ -68,6 +74,8 @@ class Run:
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:
         self.recipe, self.path = recipe, path
+        if ranks.first:  # better now than at the end of an epoch
+            check_run_files(path)
         self.kind: Kind = kind
         self.device, self.ranks = device, ranks
         self.schedule = recipe.schedule_of(kind)
@@ -149,11 +157,23 @@ class Run:
     def resume(self) -> None:
         """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit.
 
-        Raises :class:`TrineError` where it is of another recipe or another number of processes.
+        Raises :class:`TrineError` where it is of another recipe or another number of processes, or damaged.
         """
         names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
         content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind), names)
-        processes = [content, *content.get("others", [])]
+        try:
+            self._resume(content)
+        # What torch says of states and of generators that are none is of these kinds.
+        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise TrineError(f"{self.path} is altered: {reason[:200]}; remove it to train anew") from None
+
+    def _resume(self, content: dict[str, Any]) -> None:
+        """Take up what a checkpoint holds, once it was looked at; ``ValueError`` where it does not fit."""
+        others = content.get("others", [])
+        if not isinstance(others, list):
+            raise ValueError("others must be a list")
+        processes = [content, *others]
         # A finished run is only read, which any number of processes can.
         done = content["epoch"] == self.schedule.epochs
         if len(processes) != self.ranks.size and not done:
@@ -161,12 +181,22 @@ class Run:
                 f"{self.path} is of {len(processes)} processes, and there are {self.ranks.size}; "
                 "go on with as many, or remove it to train anew"
             )
-        self.model.load_state_dict(content["model"])
+        check_figures(content, self.schedule.epochs, self.updates)
+        check_like("model", content["model"], self.model.state_dict())
+        if content["epoch"]:
+            check_like("best.model", content["best"]["model"], self.model.state_dict())
+        own = processes[self.ranks.rank] if not done else {}
+        if not done:
+            check_like("state", tuple(own["state"]), self.carried.model)
+            check_like("teacher_state", tuple(own["teacher_state"]), self.carried.teacher)
+            check_like("random", own["random"], torch.get_rng_state())
         self.optimizer.load_state_dict(content["optimizer"])
+        check_optimizer(self.optimizer)
+        self.model.load_state_dict(content["model"])
         for name in (*_CARRIED, "best"):
             setattr(self, name, content[name])
         if not done:
-            self._take_up(processes[self.ranks.rank])
+            self._take_up(own)
 
     def _of_this_process(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
@@ -192,6 +222,10 @@ class Run:
         self._update.objective = self.ranks.averaging(own)
         try:
             self._fit()
+        except Interruption:  # told a second time, or while the last epoch ended
+            there = self.path.exists()
+            kept = f"{self.path} is saved, go on with --resume" if there else "nothing is saved yet"
+            raise Interrupted(f"interrupted; {kept}") from None
         finally:
             self._update.objective = own  # what averages holds on to the other processes
 

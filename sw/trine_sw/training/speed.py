@@ -20,7 +20,7 @@ from trine_sw.training.sampled_softmax import CandidateSampler
 from trine_sw.training.update import WARM, Carried, Update
 from trine_sw.whole_file import replacing
 
-__all__ = ["StepTimes", "step_times", "write_step_times"]
+__all__ = ["StepTimes", "step_times", "step_times_path", "write_step_times"]
 
 _WARM = WARM + 1  # steps of each before the first that counts: the last may be captured
 
@@ -102,9 +102,14 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
     )
 
 
+def step_times_path(results: Path, recipe: str, device: str) -> Path:
+    """Where :func:`write_step_times` records the times of a recipe on ``"cpu"`` or ``"cuda"``."""
+    return results / f"speed.{recipe}.{device}.json"
+
+
 def write_step_times(times: StepTimes, results: Path) -> Path:
     """Record the times for the report; where they are."""
-    path = results / f"speed.{times.recipe}.{'cpu' if times.device == 'cpu' else 'cuda'}.json"
+    path = step_times_path(results, times.recipe, "cpu" if times.device == "cpu" else "cuda")
     with replacing(path) as file:
         file.write((json_text(asdict(times), indent=1) + "\n").encode())
     return path

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trine_sw import __version__
 from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import evaluate, quality_of
+from trine_sw.exclusive import exclusive
 from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.training.export import export
@@ -27,7 +29,7 @@ from trine_sw.training.recurrence import Numerics
 from trine_sw.training.run import Run
 from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.validation import predicted
-from trine_sw.whole_file import check_writable, replacing
+from trine_sw.whole_file import check_folder, check_writable, replacing
 
 __all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
 
@@ -59,18 +61,22 @@ def train(
 
     Under ``torchrun`` all processes train together; the first one measures and writes, and the others return
     None. Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain.
-    Where the model or the record cannot be written, it does so before anything is trained.
+    Where the model, the record or a checkpoint cannot be written, or another process trains in the same
+    folder, it does so before anything is trained.
     """
     chosen = recipe(recipe_name)
     console = console or Console()
     torch.set_num_threads(threads)
     where = training_device(device)
     out = Path(out or f"models/{chosen.name}.trine")
-    for path in (out, Path(results) / f"{chosen.name}-training.json"):  # better now than after hours
+    written = [out, *(Path(results) / f"{chosen.name}-training{suffix}" for suffix in (".json", ".csv"))]
+    for path in written:  # better now than after hours
         check_writable(path)
+    folder = Path(runs) / chosen.name
+    check_folder(folder)
     with Ranks.joined(where) as ranks:
         wanted = tuple(kinds or chosen.kinds)
-        finished = train_kinds(chosen, wanted, Path(runs) / chosen.name, resume, console, where, ranks)
+        finished = train_kinds(chosen, wanted, folder, resume, console, where, ranks)
         if not ranks.first:
             return None
     if "ternary" not in finished:
@@ -89,14 +95,30 @@ def train_kinds(
 ) -> dict[Kind, Run]:
     """Train the wanted kinds of a recipe in a folder of checkpoints; the runs that are finished there.
 
-    Checkpoints of kinds that are not wanted are read. Raises :class:`TrineError` as :func:`train` does.
+    Checkpoints of kinds that are not wanted are read. Raises :class:`TrineError` as :func:`train` does,
+    and where another process trains in the folder.
     """
+    # Files that are not here yet are downloaded once.
+    ranks.of_first(lambda: [len(load_text(chosen.dataset, name)) for name in split_names(chosen.dataset)])
+    # Checkpoints are looked at and written by one run alone.
+    lock = exclusive(folder / ".lock", f"the folder {folder}") if ranks.first else nullcontext()
+    with lock:
+        return _train_kinds(chosen, wanted, folder, resume, console, device, ranks)
+
+
+def _train_kinds(
+    chosen: Recipe,
+    wanted: Sequence[Kind],
+    folder: Path,
+    resume: bool,
+    console: Console,
+    device: torch.device,
+    ranks: Ranks,
+) -> dict[Kind, Run]:
     for kind in wanted:
         if not resume and (folder / f"{kind}.pt").exists():
             kept = f"{folder / f'{kind}.pt'} holds a run of this recipe"
             raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
-    # Files that are not here yet are downloaded once.
-    ranks.of_first(lambda: [len(load_text(chosen.dataset, name)) for name in split_names(chosen.dataset)])
     numerics = Numerics.fastest(device)
     finished: dict[Kind, Run] = {}
     ready: dict[Kind, AnyModel] = {}
