@@ -68,9 +68,9 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
     assert sorted(path.name for path in kept.iterdir()) == ["000000000.npz", "000000030.npz"]
     begun = []
 
-    def noted(core, tokens, trace, part, simulator):
+    def noted(core, tokens, trace, part, *more):
         begun.append(part.start)
-        return simulated(core, tokens, trace, part, simulator)
+        return simulated(core, tokens, trace, part, *more)
 
     monkeypatch.setattr(simulated_text, "_state_before", right)
     monkeypatch.setattr(simulated_text, "_simulate", noted)

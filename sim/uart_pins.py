@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 
 from amaranth.hdl import Module
@@ -12,6 +11,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine_hw.link.uart import UARTReceiver, UARTTransmitter
 from trine_hw.simulation import build
+from trine_hw.simulation.launch import run_cocotb
 from trine_sw import toolchain
 
 __all__ = ["DIVISOR", "UARTPins", "run_uart_tests"]
@@ -52,32 +52,13 @@ class UARTPins(wiring.Component):
 
 def run_uart_tests(simulator: str, work: Path) -> tuple[int, int]:
     """Runs every test of ``uart_testbench`` in ``simulator``: how many there were, and how many failed."""
-    from cocotb_tools.check_results import get_results
-    from cocotb_tools.runner import get_runner
-
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
-    toolchain.activate()
     text = build.to_verilog(UARTPins())
 
     def make(folder: Path) -> list[list[str]]:
-        (folder / "top.v").write_text(text)
-        if simulator == "verilator":
-            return build._verilator((), folder, tool, waves=False)
-        return build._icarus(folder, tool, waves=False)
+        (folder / "top.v").write_text(text, encoding="utf-8")
+        return build.commands(folder, simulator, tool)
 
     digest = hashlib.sha256(text.encode() + build.sources_digest(tool)).hexdigest()[:24]
     folder = build.kept(f"uart-{simulator}-{digest}", tool, make)
-    logging.getLogger("Verilator").setLevel(logging.ERROR)
-    runner, results = get_runner(simulator), work / "results.xml"
-    runner.log.setLevel(logging.CRITICAL)
-    runner.test(
-        test_module="uart_testbench",
-        hdl_toplevel=build.TOP,
-        hdl_toplevel_lang="verilog",
-        build_dir=folder,
-        test_dir=work,
-        results_xml=str(results),
-        log_file=work / "simulation.log",
-        extra_env={"COCOTB_LOG_LEVEL": "WARNING"},
-    )
-    return get_results(results)
+    return run_cocotb(folder, simulator, work, "uart_testbench")

@@ -180,11 +180,13 @@ def test_verilog(succeeds, trine, fails, model_path, tmp_path):
     folder = tmp_path / "out"
     succeeds("verilog", model_path, *engine, "-o", folder)
     first = (folder / "trine_core.v").read_text()
-    assert "module trine_core(" in first and [path.name for path in folder.iterdir()] == ["trine_core.v"]
+    assert "module trine_core(" in first
+    assert sorted(path.name for path in folder.iterdir()) == ["trine_core.v", "trine_core_tb.v"]
     succeeds("verilog", model_path, *engine, "-o", folder)
     assert (folder / "trine_core.v").read_text() == first
     succeeds("verilog", model_path, "--board", "ulx3s", "-o", tmp_path / "board")
     assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text()
+    assert "add a model of it" in (tmp_path / "board" / "trine_core_tb.v").read_text()
     assert trine("verilog", model_path, "-o", folder).exit_code == 2
     assert trine("verilog", model_path, *engine).exit_code == 2
     fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")

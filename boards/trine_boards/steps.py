@@ -5,21 +5,19 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trine_sw.errors import TrineError
 from trine_sw.json_text import json_text
+from trine_sw.processes import run_logged
 from trine_sw.toolchain import Tool
 
 __all__ = ["Step", "record_step", "recorded", "run_step"]
 
 _LAST_LINES = 8
-_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,31 +112,9 @@ def _run(
 ) -> int:
     """Exit status of `command`; it and its children end with this process' own interruption."""
     with log.open("wb") as output:
-        output.write((" ".join(command) + "\n").encode())
+        output.write(os.fsencode(" ".join(command) + "\n"))
         output.flush()
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        start = time.monotonic()
-        try:
-            while True:
-                if cancelled is not None and cancelled.is_set():
-                    raise KeyboardInterrupt
-                tick(time.monotonic() - start)
-                try:
-                    return process.wait(_POLL_SECONDS)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        return run_logged(command, cwd=folder, env=environment, log=output, tick=tick, cancelled=cancelled)
 
 
 def _failure(step: Step, status: int, log: Path) -> str:

@@ -16,6 +16,7 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.lib import wiring
 
 from trine_sw import toolchain
+from trine_sw.environment import child_environment
 from trine_sw.errors import TrineError
 
 __all__ = ["Property", "Verdict", "prove"]
@@ -144,7 +145,7 @@ def _run(command: list[str], folder: Path, expect: tuple[int, ...]) -> tuple[int
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env=child_environment(PATH=path),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -14,7 +14,7 @@ from typing import Any
 
 from trine_sw.errors import TrineError
 
-__all__ = ["SIGNALS", "Interrupted", "Interruption", "deferred", "interruptible", "received"]
+__all__ = ["SIGNALS", "Interrupted", "Interruption", "deferred", "held", "interruptible", "received"]
 
 #: What ends a command.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,6 +38,8 @@ class _State:
     at = -1.0
     deferred = False
     noted = False
+    held = False
+    pending = False
 
 
 def received() -> signal.Signals | None:
@@ -51,6 +53,14 @@ def _handle(number: int, frame: Any) -> None:
     _State.last, _State.at = signal.Signals(number), now
     if again:
         return
+    if _State.held:
+        _State.pending = True
+    else:
+        _act()
+
+
+def _act() -> None:
+    assert _State.last is not None
     if _State.deferred and not _State.noted:
         _State.noted = True
         return
@@ -76,6 +86,22 @@ def interruptible() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """For a moment in which signals wait: what begins meanwhile is finished, or not begun."""
+    if threading.current_thread() is not threading.main_thread() or _State.held:
+        yield
+        return
+    _State.held = True
+    try:
+        yield
+    finally:
+        _State.held = False
+        if _State.pending:
+            _State.pending = False
+            _act()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.exclusive import exclusive
 from trine_sw.golden import Golden, State, Trace
+from trine_sw.interruption import Interrupted
 from trine_sw.model import Model
 from trine_sw.timing import TimingModel, token_cycles
 from trine_sw.whole_file import check_folder, make_folder, replacing
@@ -112,8 +114,10 @@ def simulate_text(
     parts: dict[int, Path] = {}
     todo: list[_Segment] = []
 
+    cancelled = threading.Event()
+
     def run(part: _Segment) -> int:
-        _save(parts[part.start], _simulate(core, tokens, trace, part, simulator))
+        _save(parts[part.start], _simulate(core, tokens, trace, part, simulator, cancelled))
         return part.stop - part.start
 
     with exclusive(folder.with_name(f".{folder.name}.lock"), f"the folder {folder}"):
@@ -125,8 +129,15 @@ def simulate_text(
             else:
                 todo.append(_Segment(start, stop, _state_before(trace, start)))
         with ThreadPoolExecutor(processes) as pool:
-            for count in _each_as_it_comes(pool, run, iter(todo), processes):
-                progress(count)
+            try:
+                for count in _each_as_it_comes(pool, run, iter(todo), processes):
+                    progress(count)
+            except KeyboardInterrupt:
+                cancelled.set()  # the pool waits for its threads
+                raise Interrupted(
+                    f"interrupted; finished segments are kept in {folder}, and the same command goes on from "
+                    "them"
+                ) from None
         uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
         text = _joined([parts[start] for start, _ in bounds], uncut)
         shutil.rmtree(folder, ignore_errors=True)
@@ -152,7 +163,9 @@ def _state_before(trace: Trace, start: int) -> State:
     return State(trace.h[start - 1 : start], trace.c[start - 1 : start])
 
 
-def _simulate(core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str) -> Run:
+def _simulate(
+    core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str, cancelled: threading.Event
+) -> Run:
     """Run one segment and check it."""
     from trine_hw.simulation.job import Job, TokenRequest
     from trine_hw.simulation.run import simulate
@@ -165,7 +178,7 @@ def _simulate(core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator
         for n, given in enumerate(engine_inputs(model, engine, ids))
     ]
     state = part.before if part.start else None
-    (run,) = simulate([Job(core, requests, state=state)], simulator)
+    (run,) = simulate([Job(core, requests, state=state)], simulator, cancelled=cancelled)
     expected = slice(part.start, part.stop)
     for name, found, golden in (
         ("h", run.h, trace.h[expected]),

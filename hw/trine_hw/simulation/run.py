@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import shutil
 import tempfile
 import threading
@@ -17,10 +17,10 @@ from trine_hw.cells import level_bits
 from trine_hw.core import COUNT_LATENCY
 from trine_hw.simulation.beats import array_field
 from trine_hw.simulation.beats import field as beat_field
-from trine_hw.simulation.build import TOP, build, require_cocotb
+from trine_hw.simulation.build import build
 from trine_hw.simulation.job import Job, describe, patience
+from trine_hw.simulation.launch import run_cocotb
 from trine_hw.simulation.waves import check_waves, view_path, write_view
-from trine_sw import toolchain
 from trine_sw.errors import TrineError
 from trine_sw.interruption import Interrupted
 from trine_sw.json_text import json_text
@@ -75,6 +75,7 @@ def simulate(
     cache: Path | None = None,
     on_choice: Callable[[int], None] | None = None,
     waves: Path | None = None,
+    cancelled: threading.Event | None = None,
 ) -> list[Run]:
     """Run jobs side by side, each on its own core, in one simulation.
 
@@ -85,6 +86,7 @@ def simulate(
     cache : where compiled simulators are kept, if not in the usual place.
     on_choice : called with each choice of the first job, in another thread, soon after it is made.
     waves : file for waveforms (VCD from Verilator, FST from Icarus); a ``.gtkw`` is put beside it.
+    cancelled : ends the simulation once it is set, from another thread.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def simulate(
         }
         (work / "job.json").write_text(json_text(description))
         with _Tail(work / "choices", on_choice):
-            _run(folder, simulator, work, waves=waves is not None)
+            _run(folder, simulator, work, waves=waves is not None, cancelled=cancelled)
         if waves is not None:
             with replacing(waves) as file, (work / _WAVES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
@@ -121,37 +123,24 @@ def simulate(
             ]
 
 
-def _run(folder: Path, simulator: str, work: Path, *, waves: bool) -> None:
-    require_cocotb()
-    from cocotb_tools.check_results import get_results
-    from cocotb_tools.runner import get_runner
-
-    toolchain.activate()
-    log, results = work / "simulation.log", work / "results.xml"
-    logging.getLogger("Verilator").setLevel(logging.ERROR)
+def _run(folder: Path, simulator: str, work: Path, *, waves: bool, cancelled: threading.Event | None) -> None:
     try:
-        runner = get_runner(simulator)
-        runner.log.setLevel(logging.CRITICAL)
-        runner.test(
-            test_module=_TESTBENCH,
-            hdl_toplevel=TOP,
-            hdl_toplevel_lang="verilog",
-            build_dir=folder,
-            test_dir=work,
-            results_xml=str(results),
-            log_file=log,
+        ran, failed = run_cocotb(
+            folder,
+            simulator,
+            work,
+            _TESTBENCH,
             waves=waves,
-            plusargs=[f"+waves={work / _WAVES[simulator]}"] if waves and simulator == "icarus" else [],
-            extra_env={"TRINE_JOB": str(work / "job.json"), "COCOTB_LOG_LEVEL": "WARNING"},
+            plusargs=[f"+waves={_WAVES[simulator]}"] if waves and simulator == "icarus" else [],
+            variables={"TRINE_JOB": str(work / "job.json")},
+            cancelled=cancelled,
         )
-        ran, failed = get_results(results)
     except KeyboardInterrupt:
         raise Interrupted("the simulation was interrupted; nothing of it was kept") from None
-    except (RuntimeError, SystemExit):
-        ran, failed = 0, 1
     if (ran, failed) != (1, 0):
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        errors = [line.strip() for line in lines if "Error" in line] or lines[-3:]
+        log = (work / "simulation.log").read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in log.splitlines() if line.strip()]
+        errors = [line for line in lines if re.search(r"\w*Error\b", line)] or lines
         raise TrineError(f"the simulation in {simulator} failed: {' / '.join(errors[-3:]) or 'no output'}")
 
 

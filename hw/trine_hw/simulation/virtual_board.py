@@ -14,6 +14,7 @@ from trine_hw.simulation.build import SIMULATORS, kept, sources_digest, to_veril
 from trine_sw import toolchain
 from trine_sw.driver.waiting import readable
 from trine_sw.engine import EngineConfig
+from trine_sw.environment import child_environment
 from trine_sw.errors import TrineError
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.protocol import LinkConfig
@@ -114,7 +115,12 @@ class VirtualBoard:
     ) -> None:
         command = build_board(model, engine, simulator, link or LinkConfig())
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            command,
+            env=child_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
         )
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
+from trine_sw.cache import cache_folder
+from trine_sw.environment import child_environment
 from trine_sw.errors import TrineError
 from trine_sw.model import Model
 
@@ -27,15 +28,18 @@ def _library() -> ctypes.CDLL:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise TrineError("a C compiler is missing: apt install gcc")
-    target = subprocess.run([compiler, "-march=native", "-Q", "--help=target"], capture_output=True).stdout
+    target = subprocess.run(
+        [compiler, "-march=native", "-Q", "--help=target"], env=child_environment(), capture_output=True
+    ).stdout
     key = hashlib.sha256(_SOURCE.read_bytes() + " ".join(_FLAGS).encode() + target).hexdigest()[:16]
-    path = Path(platformdirs.user_cache_dir("trine")) / f"popcount-{key}.so"
+    path = cache_folder() / f"popcount-{key}.so"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             made = Path(folder) / path.name
             command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(
+                command, env=child_environment(), capture_output=True, text=True, errors="replace"
+            )
             if done.returncode:
                 raise TrineError(f"{compiler} could not compile {_SOURCE.name}: {done.stderr.strip()[-300:]}")
             made.replace(path)

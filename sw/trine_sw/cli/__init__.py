@@ -1,6 +1,7 @@
 """The command ``trine``: a thin skin over the packages. Nothing imports it."""
 
 import errno
+import io
 import os
 import sys
 import warnings
@@ -26,6 +27,9 @@ class _Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         # What Amaranth says of a design that an error left half made is no news.
         warnings.filterwarnings("ignore", ".*created but never used")
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # shows what its encoding lacks as \\x.., \\u....
+                stream.reconfigure(errors="backslashreplace")
         with interruptible():
             return self._guarded(*args, **extra)
 

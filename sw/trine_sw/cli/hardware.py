@@ -170,8 +170,7 @@ def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
 def verilog(
     model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
 ) -> None:
-    """Write a model's engine as Verilog, for a design of your own."""
-    from trine_sw import toolchain
+    """Write a model's engine as Verilog, for a design of your own, and a testbench that drives it."""
     from trine_sw.fit import configure
     from trine_sw.model import Model
 
@@ -184,16 +183,16 @@ def verilog(
         engine = configure(model, lanes, banks)
     else:
         raise click.UsageError("give --board, or --lanes and --banks")
-    toolchain.require("yosys")
-    toolchain.activate()
-    from amaranth.back import verilog as back
-
     from trine_hw.core import Core
+    from trine_hw.simulation.build import to_verilog
+    from trine_hw.simulation.export import NAME, example_testbench
 
-    text = back.convert(Core(model, engine), name="trine_core", emit_src=False)
-    with replacing(path) as file:
-        file.write(text.encode())
-    print_pairs({"wrote": path, "module": "trine_core"} | asdict(engine))
+    core = Core(model, engine)
+    files = {f"{NAME}.v": to_verilog(core, NAME), f"{NAME}_tb.v": example_testbench(core)}
+    for name, text in files.items():
+        with replacing(path.with_name(name)) as file:
+            file.write(text.encode())
+    print_pairs({"wrote": path, "module": NAME, "testbench": path.with_name(f"{NAME}_tb.v")} | asdict(engine))
 
 
 COMMANDS = (tools, boards, fit, verilog)

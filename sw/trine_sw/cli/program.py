@@ -106,7 +106,7 @@ def doctor(
     Exit status 1 where there is a problem.
     """
     from trine_boards import BOARDS
-    from trine_hw.simulation.build import cache_folder
+    from trine_sw.cache import cache_place
     from trine_sw.doctor import check_machine, check_ports, check_rules
     from trine_sw.model import Model
 
@@ -115,7 +115,7 @@ def doctor(
     model = None if model_path is None else Model.load(model_path)
     usb = [board.usb for board in BOARDS.values() if board.usb]
     ports = known_ports()
-    checks = [*check_machine(cache_folder()), check_rules(usb, _RULES), *check_ports(ports)]
+    checks = [*check_machine(cache_place("simulators")), check_rules(usb, _RULES), *check_ports(ports)]
     if port is None and len(ports) == 1:
         port = ports[0].device
     test = None
