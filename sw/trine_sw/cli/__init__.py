@@ -10,7 +10,20 @@ from typing import Any
 import click
 
 import trine_sw
-from trine_sw.cli import bench, board, build, demo, draw, eval, hardware, model, program, random, study
+from trine_sw.cli import (
+    bench,
+    board,
+    build,
+    demo,
+    draw,
+    eval,
+    hardware,
+    model,
+    program,
+    random,
+    study,
+    verify,
+)
 from trine_sw.errors import TrineError
 from trine_sw.interruption import Interrupted, Interruption, interruptible, received
 
@@ -73,7 +86,7 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-for _module in (model, eval, random, study, hardware, build, program, board, bench, draw, demo):
+for _module in (model, eval, random, study, hardware, build, verify, program, board, bench, draw, demo):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

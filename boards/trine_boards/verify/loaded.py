@@ -1,0 +1,72 @@
+"""The netlist of what a build loads into its chip, from the build's folder, for simulation at the pins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from trine_boards import BOARDS
+from trine_boards.board import Board
+from trine_boards.build_record import BuildRecord
+from trine_boards.verify.cell_models import CELLS
+from trine_boards.verify.netlist_pins import PinNetlist
+from trine_boards.verify.packed_ice40 import packed_verilog
+from trine_boards.verify.routed_ecp5 import routed_verilog
+from trine_sw import toolchain
+from trine_sw.errors import TrineError
+
+__all__ = ["LEVELS", "loaded_netlist", "recorded_board"]
+
+#: What the netlist of a family is made of.
+LEVELS = {"ecp5": "routed netlist", "ice40": "packed bitstream"}
+
+
+def recorded_board(record: BuildRecord) -> Board:
+    """The board that a build is for. Raises :exc:`TrineError` for one that is not known."""
+    if record.board not in BOARDS:
+        raise TrineError(f"the build is for {record.board!r}; known boards are {', '.join(BOARDS)}")
+    return BOARDS[record.board]
+
+
+def _packed(board: Board, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
+    package = board.platform().package.lower()
+    text = packed_verilog(folder / record.bitstream, folder / "top.pcf", package, work)
+    return text, [str(toolchain.require(name)) for name in ("iceunpack", "icebox_vlog")]
+
+
+def _routed(board: Board, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
+    return routed_verilog(folder / f"route-{record.seed}.placed.json"), []
+
+
+_SOURCES: dict[
+    str, tuple[Callable[[Board, BuildRecord, Path, Path], tuple[str, list[str]]], tuple[str, ...]]
+] = {
+    "ecp5": (_routed, ("ecp5_block_ram.v", "ecp5_clock_and_pads.v")),
+    "ice40": (_packed, ("ice40_memories.v", "ice40_clock_and_pads.v")),
+}
+
+
+def loaded_netlist(record: BuildRecord, folder: Path, work: Path) -> tuple[PinNetlist, list[str]]:
+    """The netlist of a build at the board's pins, its Verilog written to `work`, and the tools that read it.
+
+    Raises
+    ------
+    TrineError
+        If a file or a tool is missing, a tool fails, or the netlist has a part without a model.
+    """
+    board = recorded_board(record)
+    convert, models = _SOURCES[board.family]
+    work.mkdir(parents=True, exist_ok=True)
+    text, tools = convert(board, record, folder, work)
+    verilog = work / "loaded.v"
+    verilog.write_text(text, encoding="utf-8")
+    platform = board.platform()
+    netlist = PinNetlist(
+        sources=(verilog, *(CELLS / name for name in models)),
+        top="top",
+        clock=f"{platform.default_clk}_0__io",
+        rx="uart_0__rx__io",
+        tx="uart_0__tx__io",
+        input_mhz=platform.default_clk_frequency / 1e6,
+    )
+    return netlist, tools
