@@ -29,6 +29,8 @@ __all__ = ["Chip", "Cost", "ceil_div", "cost", "forms", "link_lut4", "logic", "m
 #: LUT4 of a gate's lane for its products, by banks; a bank beyond these costs about the last step again.
 _PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
 _FURTHER = 15
+#: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there.
+_SMALL_LINK = 2795
 
 
 class Chip(Protocol):
@@ -126,7 +128,7 @@ def logic(model: Model, placement: Placement) -> tuple[int, int]:
     """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
     ff = _flip_flops(model, placement)
     if placement.geometry.engine.block_ram == "ice40":
-        cells = _logic_cells(model, placement)
+        cells = _logic_cells(placement)
         return cells, min(ff, cells)
     return _luts(model, placement), ff
 
@@ -151,23 +153,27 @@ def _flip_flops(model: Model, placement: Placement) -> int:
     return round(1500 + rom + lanes + cells + held + scanners + source + (head if geometry.head_lanes else 0))
 
 
-def _logic_cells(model: Model, placement: Placement) -> int:
+def _logic_cells(placement: Placement) -> int:
     """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
     geometry = placement.geometry
-    config, engine, groups, units = geometry.model, geometry.engine, geometry.groups, geometry.units
-    width = float(placement.width.mean())
-    c_bits = config.cell_bits
-    state_bits = 2 + max(config.head_levels).bit_length()
-    lanes = geometry.lanes * (4 + 4 * engine.banks + width * (2.2 if groups > 1 else 1.2))
-    cells = units * (20 + 12 * c_bits + 4 * state_bits)
+    config, engine = geometry.model, geometry.engine
+    groups, units, folded = geometry.groups, geometry.units, geometry.groups > 1
+    c_bits, state_bits = config.cell_bits, 2 + config.level_bits
+    lanes = geometry.lanes * (3 + 4.7 * engine.banks)
+    lanes += float(placement.width.sum()) * (2.85 if folded else 1.55)
+    cells = units * (14 + 13 * c_bits + 3.7 * state_bits)
     if geometry.state_in_memory:
-        cells += 150 + 8 * groups
-    else:  # every bit of h twice in flip-flops, and those of c behind a multiplexer
-        cells += config.cells * (4 * state_bits + 1.7 * c_bits)
-    scanner = 8 * geometry.slot_a
-    sampler = 60 + 470 * engine.sampler_ways if geometry.head_lanes else 0
-    source = 80 + config.embedding + 20 * engine.banks
-    return round(2900 + lanes + cells + scanner + sampler + source)
+        cells += 162 + 10 * groups
+    else:  # h in flip-flops and in front of a scanner, c in flip-flops behind a multiplexer
+        cells += config.cells * (4.8 * state_bits + ((1.3 * c_bits + 2.8) if folded else 0))
+        cells += config.hidden * 8.6 * (1 + config.level_bits / 2)
+    scanners = 4.7 * geometry.slot_a + 0.7 * (config.layers - 1) * geometry.columns + 154 * engine.banks
+    source = config.embedding * (0.9 if engine.embedding == "board" else 4)
+    head = 0.0
+    if geometry.head_lanes:
+        head = 76 + 560 * engine.sampler_ways
+        head += geometry.head_lanes * (0.74 * placement.logit_width + 10 * config.level_bits)
+    return round(_SMALL_LINK + lanes + cells + scanners + source + head)
 
 
 def _luts(model: Model, placement: Placement) -> int:

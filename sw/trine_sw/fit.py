@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from trine_sw.balance import active_columns, balanced
 from trine_sw.cost import Chip, Cost, ceil_div, cost, memory_cost, too_deep
@@ -88,9 +89,9 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
 
 
 def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:
-    """Of all tokens but the first, which waits for the engine."""
+    """Of all tokens but the first, which waits for the engine, or of that one alone."""
     cycles = vector_cycles(model, engine, text.x, text.h, head=engine.head == "board").cycles
-    return float(cycles[1:].mean())
+    return float(cycles[1 if len(cycles) > 1 else 0 :].mean())
 
 
 def shortage(taken: Cost, geometry: Geometry, chip: Chip, *, share: float = 1.0) -> str | None:
@@ -161,6 +162,7 @@ def configure(
     text = sample_text(model)
     block_ram = chip.block_ram_kind if chip else "inferred"
     engine = EngineConfig(lanes, banks, *_placements(model)[0], block_ram=block_ram, relays=relays or 0)
+    link: LinkConfig | None = None
     if chip is not None:
         for places, link in _linked(model, chip):
             engine = replace(engine, embedding=places[0], head=places[1])
@@ -172,6 +174,12 @@ def configure(
         engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
     # The head's lanes are a multiple of the ways, which must not cost another group.
     engines = [each for each in engines if Geometry(model.config, each).layer_groups == groups]
+    if chip is not None and link is not None:
+
+        def held(each: EngineConfig) -> bool:
+            return shortage(cost(model, each, chip, link), Geometry(model.config, each), chip) is None
+
+        engines = list(takewhile(held, engines)) or engines[:1]
     chosen = _fewest_ways(model, engines, text)[0]
     return _relayed(model, chosen, chip, text) if chip and relays is None else chosen
 

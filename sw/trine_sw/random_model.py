@@ -10,6 +10,8 @@ from trine_sw.model import Layer, Model, ModelConfig
 
 __all__ = ["random_model"]
 
+#: Of sums beyond a threshold: a normal distribution has none that nothing exceeds.
+_LEAST_SHARE = 1e-6
 _PRINTABLE = "\n" + "".join(map(chr, range(32, 127)))
 
 
@@ -117,7 +119,7 @@ def _lstm_thresholds(
     A sum is above ``-sums.inv_cdf(share)`` in that share of the cases.
     """
     sums = _normal(density * activity * config.columns)
-    open_share = min(activity / 0.65, 0.98)  # about a third of the cells are at 0
+    open_share = min(max(activity / 0.65, _LEAST_SHARE), 0.98)  # about a third of the cells are at 0
     i, o, g = -sums.inv_cdf(0.6), -sums.inv_cdf(open_share), -sums.inv_cdf(0.35)
     centres = [(i, i), (-sums.inv_cdf(0.85), -sums.inv_cdf(0.6)), (-g, g), (o, o)]
     return _scattered(rng, config, centres, sums.stdev)
@@ -128,7 +130,8 @@ def _gru_thresholds(
 ) -> NDArray[np.int64]:
     """The same of z, r, n where r = 1, and n where r = 0, whose sums have x's columns alone."""
     sums, sums_x = (_normal(density * activity * columns) for columns in (config.columns, config.embedding))
-    busy = min(1.65 * activity, 0.98)  # share of n that is not 0; measured, with the z below
+    # Share of n that is not 0; measured, with the z below.
+    busy = min(max(1.65 * activity, _LEAST_SHARE), 0.98)
     n, n_x, r = -sums.inv_cdf(busy / 2), -sums_x.inv_cdf(busy / 2), -sums.inv_cdf(0.6)
     return _scattered(
         rng, config, [(-sums.inv_cdf(0.75), -sums.inv_cdf(0.4)), (r, r), (-n, n), (-n_x, n_x)], sums.stdev

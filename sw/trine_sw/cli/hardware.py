@@ -1,6 +1,5 @@
 """Commands that choose hardware: tools, boards, fit, verilog."""
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,18 +145,19 @@ def fit(
 
 
 def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
-    # Without an embedding there is no text to measure with.
-    cycles = None if math.isnan(chosen.cycles_per_token) else chosen.cycles_per_token
+    cycles = chosen.cycles_per_token
     assigned = chosen.engine.assignment is not None
     return asdict(chosen.engine) | {
         "assignment": "by activity" if assigned else "in turn",
         "lanes": chosen.geometry.lanes,
         "groups": chosen.geometry.groups,
         "lut4": chosen.lut4,
+        "ff": chosen.cost.ff,
         "block_ram": chosen.block_ram,
-        "cycles_per_token": cycles and round(cycles, 2),
+        "spram": chosen.cost.spram,
+        "cycles_per_token": round(cycles, 2),
         "clock_mhz": board.clock_mhz,
-        "tokens_per_s": cycles and round(board.clock_mhz * 1e6 / cycles),
+        "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
     }
 
 
