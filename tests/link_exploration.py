@@ -286,7 +286,14 @@ class _Explorer:
             request.stamp, request.sent_at, request.first = order.index(request.stamp) + 1, 0.0, True
         assert vars(session).keys() == _SESSION and not session._splitter._rest
         return (
-            *(session.nonce, session.tag, session.info is None, session._opening, session._refused),
+            *(
+                session.nonce,
+                session.tag,
+                session.info is None,
+                session._opening,
+                session._refused,
+                session.halted,
+            ),
             *(session._after, session._strange_gaps),
             tuple((r.sequence, r.encoded, r.stamp, r.reply) for r in session._requests),
         )

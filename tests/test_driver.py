@@ -23,6 +23,7 @@ from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import LinkConfig, Want
+from trine_sw.sampler import STATE_SEED_0
 from trine_sw.timing import TimingModel
 
 GRU = replace(LEVELS, cell="gru")
@@ -150,3 +151,20 @@ def test_asyncio_gives_the_same(tmp_path):
 
 def test_wants_are_all_the_protocol_s():
     assert {str(want.name).lower() for want in Want} == set(EVERYTHING)
+
+
+@pytest.mark.parametrize("places", [{}, dict(embedding="host", head="host")], ids=["board", "host"])
+def test_host_after_another_finds_nothing_of_it(places):
+    """Neither state nor random numbers: a generation without a seed begins with those of seed 0."""
+    model = model_of(LEVELS)
+    engine = host_engine(LEVELS, **places) if places else None
+    board, transport = opened(model, engine=engine, link=LinkConfig(slot_bytes=512))
+    board.generate([1, 2], 30, 0.7, 9)
+    board.state = replace(board.state, generator=77)
+    board.close()
+    after = Board(lambda: transport, model, "the board", 5.0)
+    after._begin()
+    assert not after.state.h.any() and after.state.generator == STATE_SEED_0
+    first, second = after.generate([1], 9, 0.7, None), after.generate([1], 9, 0.7, None)
+    expected = Golden(model).generate([1], 9, 0.7, 0)
+    assert np.array_equal(first, expected) and not np.array_equal(second, expected)

@@ -105,4 +105,3 @@ def test_two_builds_in_one_folder(fails, model_path, tmp_path, monkeypatch):
     monkeypatch.setattr("trine_boards.top.BoardTop.__init__", interrupted)
     fails(*command, saying="interrupted; finished steps are kept")
     assert not Path("build/icebreaker-small/.lock").exists()
-

@@ -49,9 +49,7 @@ def _locked(lock: Path, what: str) -> int:
         except BlockingIOError:
             holder = os.pread(number, 100, 0).decode(errors="replace").strip() or "another one"
             os.close(number)
-            raise TrineError(
-                f"{what} is in use by process {holder}: wait until that has ended"
-            ) from None
+            raise TrineError(f"{what} is in use by process {holder}: wait until that has ended") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 os.close(number)

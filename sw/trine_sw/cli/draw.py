@@ -10,9 +10,7 @@ from trine_sw.errors import TrineError
 
 __all__ = ["COMMANDS"]
 
-output_option = click.option(
-    "-o", "--output", type=OutputFile(), required=True, help="SVG to write."
-)
+output_option = click.option("-o", "--output", type=OutputFile(), required=True, help="SVG to write.")
 folder_argument = click.argument("folder", metavar="BUILD", type=click.Path(path_type=Path))
 
 

@@ -151,7 +151,8 @@ class Board:
         """Apply a prompt (P,) and return the ``count`` tokens that follow; each is told to ``on_choice``.
 
         The last of them is not applied. Temperature 0 takes the likeliest; the same seed gives the same
-        tokens on every board, and None goes on with the random numbers of the generation before.
+        tokens on every board, and None goes on with the random numbers of the generation before: at
+        first those of seed 0.
         """
         check_callback(on_choice)
         chosen = []

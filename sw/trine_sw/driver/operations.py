@@ -20,7 +20,7 @@ from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters, Session
 from trine_sw.model import Model
-from trine_sw.sampler import seed_state
+from trine_sw.sampler import STATE_SEED_0, seed_state
 
 __all__ = ["Conversation", "Operation", "check_callback"]
 
@@ -59,7 +59,8 @@ class Conversation:
         self.session = Session(where=self.where, patience=self.patience)
         self.exchange = None
         self._requests: Requests | None = None
-        self._generator: int | None = None  # of a state that was put in place
+        # Of a state that was put in place; at first seed 0's, whatever a host before this one has left there.
+        self._generator: int | None = STATE_SEED_0
 
     def opened(self) -> None:
         """The session is open: see whether it is the right board."""
