@@ -46,6 +46,25 @@ def test_an_old_one_is_passed_over(native, monkeypatch, name, shown, oldest):
         toolchain.require(name)
 
 
+def test_what_is_no_such_tool_is_passed_over(native, tmp_path):
+    path = native("yosys", "")
+    (tmp_path / "yosys").write_text("#!/bin/sh\necho yosys: cannot open shared object file; exit 127\n")
+    tool = toolchain.find("yosys")
+    assert tool is None or tool.command != (path,)
+
+
+def test_a_tool_that_fails_is_said_in_one_message(native, fails, model_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOSYS", "/nonexistent")  # no variable names a tool
+    path = native("yosys", "Yosys 0.69")
+    (tmp_path / "yosys").write_text(
+        '#!/bin/sh\n[ "$1" = -V ] && echo Yosys 0.69 || { echo "ERROR: no licence" >&2; exit 1; }\n'
+    )
+    engine = ("--lanes", 30, "--banks", 2, "-o", tmp_path / "out")
+    said = ("yosys 0.69 (native) could not write the Verilog", "ERROR: no licence")
+    fails("verilog", model_path, *engine, saying=said)
+    assert toolchain.require("yosys").command == (path,)
+
+
 @pytest.mark.usefixtures("native")
 def test_verilator_s_makefiles_need_no_command_python(tmp_path, monkeypatch):
     make = shutil.which("make") or "make"

@@ -196,6 +196,8 @@ def _native(name: str, spec: _Spec) -> Tool | None:
             return None
         if match := re.search(r"\d+\.\d+[\w.+-]*", shown.stdout):
             version = match[0]
+        elif shown.returncode:  # another program of that name, or one that cannot start here
+            return None
     return Tool(name, (path,), "native", version)
 
 

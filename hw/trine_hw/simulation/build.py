@@ -124,11 +124,15 @@ def to_verilog(component: wiring.Component, name: str = TOP) -> str:
     Raises
     ------
     TrineError
-        Where Yosys is missing.
+        Where Yosys is missing or fails.
     """
-    toolchain.require("yosys")
+    yosys = toolchain.require("yosys")
     toolchain.activate()
-    text = verilog.convert(component, name=name, emit_src=False)
+    try:
+        text = verilog.convert(component, name=name, emit_src=False)
+    except verilog.YosysError as error:
+        said = " / ".join(str(error).splitlines()[-3:]) or "no output"
+        raise TrineError(f"{yosys} could not write the Verilog: {said}") from None
     # Yosys gives each "always @*" a dummy that is to wake it at time 0. Icarus 11 initialises that before the
     # block waits for it; an assignment after time 0's active events comes late enough.
     dummy = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +=.*;$", re.MULTILINE)
