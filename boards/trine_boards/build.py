@@ -180,9 +180,9 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
     TrineError
         If routing was not completed, or no clock of the design is the engine's.
     """
-    if "Routing complete." not in log.read_text(errors="replace"):
+    if "Routing complete." not in log.read_text(errors="replace", encoding="utf-8"):
         raise TrineError(f"nextpnr did not complete the routing; its log is {log}")
-    contents = json.loads(report.read_text())
+    contents = json.loads(report.read_text(encoding="utf-8"))
     # By name, and not by what it was constrained to: nextpnr rounds a period.
     clocks = [
         clock["achieved"]

@@ -53,7 +53,7 @@ def resources_of(netlist: Path) -> dict[str, Counter[str]]:
     """
     counts = {name: Counter[str]() for name in COMPONENTS}
     try:
-        modules = json.loads(netlist.read_text())["modules"]
+        modules = json.loads(netlist.read_text(encoding="utf-8"))["modules"]
         cells = modules["top"]["cells"]
         for name, cell in cells.items():
             if cell["type"] in _WEIGHTS:

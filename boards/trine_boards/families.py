@@ -144,7 +144,7 @@ class _ICE40(Family):
         return (routed, bitstream)
 
     def resources(self, used: dict[str, int], netlist: Path) -> Resources:
-        cells = json.loads(netlist.read_text())["modules"]["top"]["cells"].values()
+        cells = json.loads(netlist.read_text(encoding="utf-8"))["modules"]["top"]["cells"].values()
         ff = sum(cell["type"].startswith("SB_DFF") for cell in cells)
         # Only the UltraPlus chips have the last two, and nextpnr names them for these alone.
         names = ("ICESTORM_RAM", "ICESTORM_DSP", "ICESTORM_SPRAM")

@@ -147,7 +147,7 @@ def report_paths(folder: Path, board: Board, model: str) -> tuple[Path, Path]:
 def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
     """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
     template = jinja2.Template(
-        Path(__file__).with_name("report.md.j2").read_text(),
+        Path(__file__).with_name("report.md.j2").read_text(encoding="utf-8"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,

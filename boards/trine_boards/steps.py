@@ -90,14 +90,14 @@ def run_step(
 def record_step(record: Path, digest: str, tool: str) -> None:
     """Note that a step's outputs stand, what they were made from, and by what."""
     temporary = record.with_suffix(".tmp")
-    temporary.write_text(json_text({"digest": digest, "tool": tool}) + "\n")
+    temporary.write_text(json_text({"digest": digest, "tool": tool}) + "\n", encoding="utf-8")
     os.replace(temporary, record)
 
 
 def recorded(record: Path) -> str | None:
     """What the step's outputs were made from; None where they are not complete."""
     try:
-        return json.loads(record.read_text())["digest"]
+        return json.loads(record.read_text(encoding="utf-8"))["digest"]
     except (OSError, ValueError, KeyError):
         return None
 
@@ -118,7 +118,11 @@ def _run(
 
 
 def _failure(step: Step, status: int, log: Path) -> str:
-    lines = [line.rstrip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line.rstrip()
+        for line in log.read_text(errors="replace", encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     telling = [line for line in lines if "ERROR" in line] or lines[1:]
     how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
     said = "\n".join(f"    {line}" for line in telling[-_LAST_LINES:])

@@ -134,7 +134,7 @@ def _speeds(console: Console, root: Path, model: Model, cycles: dict[str, float]
     table.add_column("tokens/s", justify="right")
     report = root / "docs" / "results" / f"{_BOARD}-shakespeare.json"
     if report.is_file():
-        clock = json.loads(report.read_text())["clock_mhz"]
+        clock = json.loads(report.read_text(encoding="utf-8"))["clock_mhz"]
         for how, count in cycles.items():
             row = f"this engine on {_BOARD} at the routed clock of {clock:g} MHz, tokens {how}"
             table.add_row(row, f"{clock * 1e6 / count:,.0f}")

@@ -33,7 +33,7 @@ def read_reports(folder: Path) -> dict[str, dict[str, Any]]:
     reports = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            report = json.loads(path.read_text())
+            report = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():

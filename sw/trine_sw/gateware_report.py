@@ -162,7 +162,7 @@ def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, P
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["thousands"] = "{:,}".format
-    template = environment.from_string(Path(__file__).with_suffix(".md.j2").read_text())
+    template = environment.from_string(Path(__file__).with_suffix(".md.j2").read_text(encoding="utf-8"))
     written = []
     texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report))
     for path, text in zip(report_paths(folder, report.model), texts, strict=True):

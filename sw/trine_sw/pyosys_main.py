@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     for script in arguments.scripts:
         if script == "-":
             # Yosys reads here-documents from script files only, not from a command's text.
-            with tempfile.NamedTemporaryFile("w", suffix=".ys", delete=False) as copy:
+            with tempfile.NamedTemporaryFile("w", suffix=".ys", delete=False, encoding="utf-8") as copy:
                 copy.write(sys.stdin.read())
             script = copy.name
         try:

@@ -107,13 +107,13 @@ def simulate(
             "results": str(work / "results.npz"),
             "choices": str(work / "choices"),
         }
-        (work / "job.json").write_text(json_text(description))
+        (work / "job.json").write_text(json_text(description), encoding="utf-8")
         with _Tail(work / "choices", on_choice):
             _run(folder, simulator, work, waves=waves is not None, cancelled=cancelled)
         if waves is not None:
             with replacing(waves) as file, (work / _WAVES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
-            write_view(waves, (folder / "top.v").read_text())
+            write_view(waves, (folder / "top.v").read_text(encoding="utf-8"))
         with np.load(work / "results.npz") as results:
             return [
                 _decode(
@@ -163,7 +163,7 @@ class _Tail:
 
     def _follow(self) -> None:
         assert self._tell
-        with self._path.open() as lines:
+        with self._path.open(encoding="utf-8") as lines:
             rest = ""
             while True:
                 finished = self._done.wait(0.02)

@@ -31,14 +31,14 @@ _QUIET = 64
 @cocotb.test()
 async def run_job(dut: Any) -> None:
     """Run the job in ``$TRINE_JOB`` (see :mod:`trine_hw.simulation.run`) and write what came of it."""
-    job = json.loads(Path(os.environ["TRINE_JOB"]).read_text())
+    job = json.loads(Path(os.environ["TRINE_JOB"]).read_text(encoding="utf-8"))
     Clock(dut.clk, PERIOD_NS, unit="ns").start()
     cores = [CoreDriver(dut, number, spec) for number, spec in enumerate(job["cores"])]
     dut.rst.value = 1
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
     await Combine(*(cocotb.start_soon(core.load()) for core in cores))
-    with Path(job["choices"]).open("w", buffering=1) as choices:
+    with Path(job["choices"]).open("w", buffering=1, encoding="utf-8") as choices:
         everything = [task for core in cores for task in core.start(choices.write)]
         done = cocotb.start_soon(_all(everything))
         await First(done, cocotb.start_soon(_silence(cores, job["patience"])))

@@ -77,13 +77,13 @@ def build_board(
 
     def make(work: Path) -> list[list[str]]:
         board = UARTLink(Link(**design.parts), divisor)
-        (work / "top.v").write_text(to_verilog(board))
-        (work / "wire.v").write_text(_BENCH.read_text())
+        (work / "top.v").write_text(to_verilog(board), encoding="utf-8")
+        (work / "wire.v").write_text(_BENCH.read_text(encoding="utf-8"), encoding="utf-8")
         if simulator == "icarus":
-            (work / "clock.v").write_text(_CLOCK_ICARUS.format(divisor=divisor))
+            (work / "clock.v").write_text(_CLOCK_ICARUS.format(divisor=divisor), encoding="utf-8")
             sources = ("top.v", "wire.v", "clock.v")
             return [[*tool.command, "-g2012", "-o", "board.vvp", "-s", "clock", *sources]]
-        (work / "clock.cpp").write_text(_CLOCK_VERILATOR)
+        (work / "clock.cpp").write_text(_CLOCK_VERILATOR, encoding="utf-8")
         verilate = [*tool.command, "-cc", "--exe", "-Mdir", ".", "--top-module", "wire_bench", "-o", "board"]
         verilate += [f"-GDIVISOR={divisor}", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"]
         verilate += ["-Wno-lint", "-Wno-style", "--no-timing", "clock.cpp", "top.v", "wire.v"]

@@ -71,7 +71,7 @@ class Bench:
 
 def _cpu_name() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
@@ -89,7 +89,7 @@ def _engines(reports: Path, model: Path) -> list[Row]:
     rows = []
     for path in sorted(reports.glob(f"*-{model.stem}.json")):
         try:
-            report = json.loads(path.read_text())
+            report = json.loads(path.read_text(encoding="utf-8"))
             rows.append(
                 Row(
                     f"Trine on {report['board']}, {report['clock_mhz']:g} MHz, routed",

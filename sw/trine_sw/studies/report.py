@@ -58,7 +58,7 @@ def write_report(results: Path) -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         assert isinstance(record, dict) and ("ratio" in record or record["test"]["perplexity"] > 0)
     except (OSError, ValueError, KeyError, TypeError, AssertionError):
         raise TrineError(f"{path} is no whole record; remove it, and its command makes it anew") from None
@@ -94,7 +94,7 @@ def _curves(rows: list[dict[str, Any]], folder: Path) -> dict[str, dict[str, lis
     panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for name in MODELS:
         path = folder / f"{name}-training.csv"
-        for row in csv.DictReader(path.read_text().splitlines()) if path.exists() else ():
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if path.exists() else ():
             point = int(row["epoch"]), perplexity_of(float(row["valid_nats"]))
             panels.setdefault(name, {}).setdefault(row["kind"], []).append(point)
     for record in (record for record in rows if record["study"] == "ladder"):
@@ -106,7 +106,7 @@ def _curves(rows: list[dict[str, Any]], folder: Path) -> dict[str, dict[str, lis
 
 def _read_training(path: Path) -> dict[str, Any]:
     try:
-        return _dictionary(json.loads(path.read_text()))
+        return _dictionary(json.loads(path.read_text(encoding="utf-8")))
     except ValueError:
         raise TrineError(f"{path} is no whole record; train the recipe anew") from None
 
