@@ -201,7 +201,7 @@ def test_folders_that_cannot_be_written(fails, tools, model_path):
 
 
 def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
-    build = ("build", model_path, *ENGINE, "-o", tmp_path / "out")
+    build = ("build", model_path, *ENGINE, "--no-check", "-o", tmp_path / "out")
     facts = json.loads(succeeds(*build, "--json"))
     assert facts["bitstream"] == str(tmp_path / "out" / "top.bit")
     assert (facts["fmax_mhz"], facts["dsp"], facts["seed"]) == (101.5, 3, 1)
@@ -224,7 +224,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
         """The report, and the seeds that were placed for it."""
         (tools / "placed").unlink(missing_ok=True)
         (tools / "placed").touch()
-        facts = json.loads(succeeds("build", model_path, *ENGINE, "-o", folder, "--seeds", seeds, "--json"))
+        facts = json.loads(succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json"))
         return facts, sorted(int(seed) for seed in (tools / "placed").read_text().split())
 
     facts, placed = build(2)
@@ -241,7 +241,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
     assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None
     assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text()
     monkeypatch.setenv("TEST_MHZ", "110")
-    slow = trine("build", model_path, *ENGINE, "-o", folder, "--seeds", 2, "--clock", 110)
+    slow = trine("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", 2, "--clock", 110)
     assert slow.exit_code == 1 and "reaches 104.50 MHz, not 115.50: the 110 MHz" in slow.stderr
     assert "(MHz by seed: 1: 101.50, 2: 104.50)" in slow.stderr
     assert (folder / "top.bit").read_text() == "routed 75 by 3"
@@ -250,7 +250,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, tmp_path, end):
     folder = tmp_path / "out"
-    build = ("build", model_path, *ENGINE, "-o", folder)
+    build = ("build", model_path, *ENGINE, "--no-check", "-o", folder)
     ended = process(*build)
     _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0, said

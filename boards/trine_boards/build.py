@@ -57,6 +57,7 @@ def build_bitstream(
     margin: float = MARGIN,
     seeds: Sequence[int] = (1,),
     placement: bool = False,
+    check: Callable[[Callable[[float], None]], bool] | None = None,
     progress: Progress = lambda step, what, seconds: None,
 ) -> Routed:
     """Make the bitstream of `top` in `folder`, from the best of placements with these seeds.
@@ -65,6 +66,10 @@ def build_bitstream(
     over from an earlier build in the same folder, and so is a placement that an earlier build finished. The
     bitstream of an earlier build stays until the new one is complete. The routed clock must exceed
     `clock_mhz` by the fraction `margin`.
+
+    `check` looks at the netlist ``top.json`` before it is placed; it calls what it is given with the seconds
+    since its start, returns whether there was anything to do, and raises :exc:`TrineError` where the netlist
+    is wrong.
 
     Raises
     ------
@@ -94,6 +99,10 @@ def build_bitstream(
         run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
     except TrineError as error:
         raise explained(error) from None
+    if check is not None:
+        progress("check", "started", 0)
+        ran = check(lambda seconds: progress("check", "running", seconds))
+        progress("check", "done" if ran else "kept", 0)
 
     placement = placement or family.keeps_placed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -184,7 +184,13 @@ class Requests:
 
 
 def check_frames(
-    transport: Transport, board: BoardModel, *, count: int, seed: int = 1, bit_seconds: float = 1e-6
+    transport: Transport,
+    board: BoardModel,
+    *,
+    count: int,
+    seed: int = 1,
+    bit_seconds: float = 1e-6,
+    tick: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
     """Send `count` requests, each after the answer to the one before; how many there were of each kind, and
     under ``tokens`` the tokens that were applied.
@@ -195,6 +201,7 @@ def check_frames(
     board : the model of it, in the same state
     count : at least those of :attr:`Requests.SCRIPT` show every kind
     bit_seconds : of the line
+    tick : called after each answer
 
     Raises
     ------
@@ -219,6 +226,7 @@ def check_frames(
         if found != expected:
             raise TrineError(f"frame {number} ({kind}): {_difference(expected, found, data)}")
         kinds[kind] += 1
+        tick()
     kinds["tokens"] = board.counts["tokens"]
     return kinds
 

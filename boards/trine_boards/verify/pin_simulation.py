@@ -91,7 +91,7 @@ class PinBoard:
     idle_bits : bit times for which the line is at rest before anything is sent, while the board starts
     inverted : the wire to the board's rx is inverted
     patience_s : seconds of the machine's time after which a board that has sent nothing is given up
-    optimise : see :func:`compiled`
+    optimise, cache : see :func:`compiled`
 
     Raises
     ------
@@ -110,11 +110,12 @@ class PinBoard:
         noise_seed: int = 1,
         patience_s: float = _PATIENCE_S,
         optimise: bool = True,
+        cache: Path | None = None,
     ) -> None:
         self.bit_seconds = 1 / baud
         self._patience = patience_s
         command = [
-            str(compiled(netlist, optimise=optimise)),
+            str(compiled(netlist, optimise=optimise, cache=cache)),
             f"+clk_ns={1e3 / netlist.input_mhz:.6f}",
             f"+bit_ns={1e9 / baud:.6f}",
             f"+lock_ns={lock_ns:.3f}",

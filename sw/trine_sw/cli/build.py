@@ -41,6 +41,9 @@ __all__ = ["COMMANDS"]
 @balance_option
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
+@click.option(
+    "--check/--no-check", default=True, help="Run the netlist against the model before it is placed."
+)
 @click.option("-o", "--output", type=OutputFolder(), help="Folder.  [default: build/BOARD-MODEL]")
 @click.option("--results", type=OutputFolder(), help="Folder for a copy of the report.")
 @json_option
@@ -54,6 +57,7 @@ def build(
     balance: bool,
     floorplan: bool,
     seeds: int,
+    check: bool,
     output: Path | None,
     results: Path | None,
     as_json: bool,
@@ -65,6 +69,7 @@ def build(
     from trine_boards.clocks import board_clock
     from trine_boards.report import make_report, report_paths, write_report
     from trine_boards.top import BoardTop
+    from trine_boards.verify.check_step import check_step
     from trine_sw.model import Model
 
     if seeds < 1:
@@ -107,6 +112,7 @@ def build(
                 margin=margin,
                 seeds=range(1, seeds + 1),
                 placement=floorplan,
+                check=(lambda tick: check_step(top, folder, tick)) if check else None,
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -1,0 +1,87 @@
+"""The step of a build that runs the synthesised netlist before it is placed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from trine_boards.steps import record_step, recorded
+from trine_boards.top import BoardTop
+from trine_boards.verify.frames import Requests, check_frames
+from trine_boards.verify.netlist_pins import synthesised
+from trine_boards.verify.pin_simulation import PinBoard
+from trine_sw import toolchain
+from trine_sw.errors import TrineError
+from trine_sw.link.board_model import BoardModel
+
+__all__ = ["check_step", "frame_count"]
+
+#: Evaluations of a cell, one in each cycle of the engine, that a check may take; bits of a request and its
+#: answer on the line. About two minutes of one core.
+_EVALUATIONS, _BITS = 3e10, 600
+_MOST_FRAMES = 300
+
+
+def frame_count(cells: int, cycles_a_bit: float) -> int:
+    """Frames that a check sends to a netlist of so many cells: a large engine is asked for less, but each
+    kind of request is seen.
+
+    >>> frame_count(10_000, 21), frame_count(100_000, 80)
+    (238, 34)
+    """
+    most = int(_EVALUATIONS / (cells * cycles_a_bit * _BITS))
+    return min(_MOST_FRAMES, max(len(Requests.SCRIPT), most))
+
+
+def check_step(
+    top: BoardTop, folder: Path, tick: Callable[[float], None] = lambda seconds: None, *, seed: int = 1
+) -> bool:
+    """Compare the netlist ``top.json`` of a build's folder with the board model, at its pins, or do nothing
+    where that has been done with the same netlist; returns whether it was done.
+
+    `tick` is called with the seconds since the start, after each frame.
+
+    Raises
+    ------
+    TrineError
+        If the netlist answers otherwise than the model, or Verilator is missing or fails.
+    """
+    start = time.monotonic()
+    netlist, record, work = folder / "top.json", folder / "check.step.json", folder / "check.partial"
+    try:
+        tool = toolchain.require("verilator")
+    except TrineError as error:
+        raise TrineError(f"{error}; or build without running the netlist: --no-check") from None
+    made_of = json.dumps([top.identity, str(tool), seed]).encode() + netlist.read_bytes()
+    digest = hashlib.sha256(made_of).hexdigest()
+    if recorded(record) == digest:
+        return False
+    record.unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
+    cells = len(json.loads(netlist.read_text(encoding="utf-8"))["modules"]["top"]["cells"])
+    count = frame_count(cells, top.clock_mhz * 1e6 / top.board.baud)
+    try:
+        pins = synthesised(top.board, netlist, work / "models")
+        with PinBoard(pins, top.board.baud, cache=work) as board:
+            tick(time.monotonic() - start)
+            check_frames(
+                board,
+                BoardModel(**top.design.parts),
+                count=count,
+                seed=seed,
+                bit_seconds=board.bit_seconds,
+                tick=lambda: tick(time.monotonic() - start),
+            )
+    except TrineError as error:
+        raise TrineError(
+            f"the synthesised netlist does not do what the model does, or cannot be run: {error}; nothing "
+            "was placed"
+        ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    record_step(record, digest, str(tool))
+    return True

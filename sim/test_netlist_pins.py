@@ -1,0 +1,146 @@
+"""The synthesised netlist of each family's board, simulated at its pins: clock, reset, pads, UART and engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from netlist import run_tool
+
+from trine_boards import BOARDS
+from trine_boards.families import FAMILIES
+from trine_boards.top import BoardTop
+from trine_boards.verify import check_step as step_module
+from trine_boards.verify.check_step import check_step, frame_count
+from trine_boards.verify.frames import Requests, check_frames
+from trine_boards.verify.netlist_pins import PinNetlist, synthesised
+from trine_boards.verify.pin_simulation import PinBoard
+from trine_sw import toolchain
+from trine_sw.driver import Board
+from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
+from trine_sw.golden import Golden
+from trine_sw.link.board_model import BoardModel
+from trine_sw.model import Model, ModelConfig
+from trine_sw.random_model import random_model
+
+#: Levels that make logits of two bytes, and u of several bits.
+SIZES = {"hidden": 6, "embedding": 4, "vocab_size": 5, "cell_max": 7, "output_shift": 1}
+DESIGNS = {
+    "ulx3s": (ModelConfig(**SIZES, head_levels=(0, 50, 127)), EngineConfig(29, 2), 10),
+    "icebreaker": (
+        ModelConfig(**SIZES, cell="gru", head_levels=(0, 40, 90, 127)),
+        EngineConfig(29, 1, block_ram="ice40"),
+        18,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A board's top, and its netlist in `folder`."""
+
+    top: BoardTop
+    model: Model
+    folder: Path
+    pins: PinNetlist
+
+    def board(self, **options) -> PinBoard:
+        return PinBoard(self.pins, self.top.board.baud, optimise=False, **options)
+
+    def board_model(self) -> BoardModel:
+        return BoardModel(**self.top.design.parts)
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory) -> Built:
+    config, engine, mhz = DESIGNS[request.param]
+    board, folder = BOARDS[request.param], tmp_path_factory.mktemp(request.param)
+    model = random_model(config, seed=3)
+    top = BoardTop(model, engine, board, mhz)
+    toolchain.activate()
+    text = board.platform().prepare(top, "top", emit_src=False).files["top.il"]
+    (folder / "top.il").write_bytes(text if isinstance(text, bytes) else text.encode())
+    synthesis = FAMILIES[board.family].synthesis.format(name="top")
+    (folder / "top.ys").write_text(f"read_rtlil top.il\n{synthesis}write_json top.json\n", encoding="utf-8")
+    run_tool(toolchain.require("yosys"), ["-q", "top.ys"], folder)
+    return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))
+
+
+def test_every_kind_of_request(built):
+    """Byte for byte what the board model answers, with logits of more than a byte, some of them negative."""
+    model = built.board_model()
+    assert 9 <= model.info.logit_bits <= 15 and model.info.u_bits > 1
+    logits = Golden(built.model).run(np.arange(5)).logits
+    assert logits is not None and logits.min() < -1
+    with built.board() as board:
+        counts = check_frames(board, model, count=len(Requests.SCRIPT) + 16, bit_seconds=board.bit_seconds)
+        assert board.framing_errors == 0
+    assert set(Requests.SCRIPT) <= set(counts) and counts["tokens"] > 20
+    assert model.counts["damaged"] and model.counts["repeats"] and model.counts["gaps"]
+
+
+def test_the_driver(built):
+    tokens = np.random.default_rng(1).integers(0, 5, 12)
+    trace = Golden(built.model).run(tokens)
+    assert trace.logits is not None
+    board = Board.connected(built.board, built.model, patience=0.05)
+    with board:
+        steps = list(board.stream(tokens, ("u", "logits", "choice")))
+        assert np.array_equal([step.u for step in steps], trace.u)
+        assert np.array_equal([step.logits for step in steps], trace.logits)
+        assert np.array_equal([step.choice for step in steps], trace.logits.argmax(1))
+        assert np.array_equal(board.state.c, trace.c[-1]) and np.array_equal(board.state.h, trace.h[-1])
+        board.reset()
+        chosen = board.generate(tokens[:3], 6, 0.8, 5)
+        assert chosen.tolist() == Golden(built.model).generate(tokens[:3].tolist(), 6, 0.8, 5).tolist()
+        assert board.counters.framing_errors == board.counters.overflows == board.counters.damaged == 0
+
+
+@pytest.mark.parametrize("fault", [{"inverted": True}, {"lock_ns": 1e12}], ids=["rx inverted", "no lock"])
+def test_a_board_that_does_not_answer_is_given_up_at_once(built, fault):
+    """An inverted wire, and a PLL that never locks, so that clock or reset keeps the engine still."""
+    with built.board(**fault) as board, pytest.raises(TrineError, match=r"frame 0 \(info\): no answer to"):
+        check_frames(board, built.board_model(), count=4, bit_seconds=board.bit_seconds)
+    with built.board(lock_ns=1e12, patience_s=0.5) as board:
+        board.write(b"\0")
+        with pytest.raises(TrineError, match="sent nothing for 0.5 seconds, .*: its clock, reset or UART"):
+            board.read(1e3)
+
+
+def test_a_wrong_answer_is_told(built):
+    """The model of another model: the first byte that differs, and what was asked."""
+    other = random_model(built.model.config, seed=4)
+    model = BoardModel(**built.top.design.parts | {"model": other})
+    said = r"frame 0 \(info\): byte \d+ of the answer is 0x\w\w and not 0x\w\w; sent \w+, got \w+"
+    with built.board() as board, pytest.raises(TrineError, match=said):
+        check_frames(board, model, count=4, bit_seconds=board.bit_seconds)
+
+
+def test_a_build_checks_a_netlist_once(built, monkeypatch):
+    def pins(netlist, baud, cache):
+        return built.board()
+
+    monkeypatch.setattr(step_module, "PinBoard", pins)
+    monkeypatch.setattr(step_module, "frame_count", lambda cells, cycles_a_bit: 3)
+    ticks = []
+    assert check_step(built.top, built.folder, ticks.append) and len(ticks) == 4
+    assert not check_step(built.top, built.folder, ticks.append) and len(ticks) == 4
+    netlist = built.folder / "top.json"
+    netlist.write_text(netlist.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    monkeypatch.setattr(step_module, "synthesised", failing)
+    with pytest.raises(TrineError, match="the netlist is wrong; nothing was placed"):
+        check_step(built.top, built.folder)
+    assert not (built.folder / "check.step.json").exists() and not (built.folder / "check.partial").exists()
+    monkeypatch.setattr(toolchain, "require", failing)
+    with pytest.raises(TrineError, match="the netlist is wrong; or build without .* --no-check"):
+        check_step(built.top, built.folder)
+
+
+def failing(*_):
+    raise TrineError("the netlist is wrong")
+
+
+def test_large_engines_are_asked_for_less():
+    assert frame_count(3_000, 10) == 300 > frame_count(10_000, 80) > frame_count(10**6, 80)
+    assert frame_count(10**6, 80) == len(Requests.SCRIPT)
