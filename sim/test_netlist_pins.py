@@ -1,4 +1,4 @@
-"""The synthesised netlist of each family's board, simulated at its pins: clock, reset, pads, UART and engine."""
+"""The synthesised netlist of each board, simulated at its pins: clock, reset, pads, UART and engine."""
 
 from dataclasses import dataclass
 from pathlib import Path

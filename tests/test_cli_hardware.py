@@ -224,7 +224,9 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
         """The report, and the seeds that were placed for it."""
         (tools / "placed").unlink(missing_ok=True)
         (tools / "placed").touch()
-        facts = json.loads(succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json"))
+        facts = json.loads(
+            succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json")
+        )
         return facts, sorted(int(seed) for seed in (tools / "placed").read_text().split())
 
     facts, placed = build(2)
