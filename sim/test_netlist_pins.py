@@ -1,10 +1,12 @@
 """The synthesised netlist of each board, simulated at its pins: clock, reset, pads, UART and engine."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from amaranth.hdl import Signal
 from netlist import run_tool
 
 from trine_boards import BOARDS
@@ -52,19 +54,26 @@ class Built:
         return BoardModel(**self.top.design.parts)
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
-def built(request, tmp_path_factory) -> Built:
-    config, engine, mhz = DESIGNS[request.param]
-    board, folder = BOARDS[request.param], tmp_path_factory.mktemp(request.param)
+def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
+    """The board `name` as trine build synthesises it, or without what looks at the design before."""
+    config, engine, mhz = DESIGNS[name]
+    board = BOARDS[name]
     model = random_model(config, seed=3)
     top = BoardTop(model, engine, board, mhz)
     toolchain.activate()
     text = board.platform().prepare(top, "top", emit_src=False).files["top.il"]
     (folder / "top.il").write_bytes(text if isinstance(text, bytes) else text.encode())
     synthesis = FAMILIES[board.family].synthesis.format(name="top")
+    if not guarded:
+        synthesis = re.sub("(?m)^select -assert-none.*$", "", synthesis)
     (folder / "top.ys").write_text(f"read_rtlil top.il\n{synthesis}write_json top.json\n", encoding="utf-8")
     run_tool(toolchain.require("yosys"), ["-q", "top.ys"], folder)
     return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory) -> Built:
+    return build(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def test_every_kind_of_request(built):
@@ -115,6 +124,22 @@ def test_a_wrong_answer_is_told(built):
     said = r"frame 0 \(info\): byte \d+ of the answer is 0x\w\w and not 0x\w\w; sent \w+, got \w+"
     with built.board() as board, pytest.raises(TrineError, match=said):
         check_frames(board, model, count=4, bit_seconds=board.bit_seconds)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", DESIGNS)
+def test_signed_selections_are_seen(name, tmp_path, monkeypatch):
+    """With the selections of the record writer signed, and nothing that refuses them, as boards once were."""
+    unsigned = Signal.as_unsigned
+    signed = {"logit", "code"}
+    monkeypatch.setattr(
+        Signal, "as_unsigned", lambda value: value if value.name in signed else unsigned(value)
+    )
+    with pytest.raises(TrineError, match="selection is not empty"):
+        build(name, tmp_path)
+    built = build(name, tmp_path, guarded=False)
+    with built.board() as board, pytest.raises(TrineError, match=r"frame \d+ \(step (u|logits)\): byte"):
+        check_frames(board, built.board_model(), count=40, bit_seconds=board.bit_seconds)
 
 
 def test_a_build_checks_a_netlist_once(built, monkeypatch):
