@@ -162,6 +162,28 @@ def test_opening_that_comes_late_takes_nothing():
     assert wires.stream(again, TOKENS) == EXPECTED
 
 
+def test_board_that_still_answers_another_host_is_there():
+    """Patience ends with silence, not while a slow board is at what the host before has left it."""
+    device = board()
+    stale = Session(nonce=5)
+    stale.open(0.0)
+    stale.receive(device.exchange(stale.output()), 0.0)
+    session = Session(patience=5.0)
+    session.open(0.0)
+    answer = device.exchange(session.output())
+    for now in (4.0, 8.0, 12.0):
+        assert session.info is None
+        session.receive(encode(Frame(5, 3, DONE | Command.STEP, b"1234")), now)
+        session.tick(now)
+    session.receive(answer, 16.0)
+    assert session.info is not None
+    silent = Session(patience=5.0)
+    silent.open(0.0)
+    with pytest.raises(BoardGone, match="does not answer"):
+        for now in range(7):
+            silent.tick(now)
+
+
 def test_silence_ends_a_session():
     wires = Wires(board(), to_host=lambda data: b"")
     with pytest.raises(BoardGone, match="does not answer"):

@@ -21,7 +21,7 @@ from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 
 #: For make, the shell, the linker and Verilog's strings.
-PATH = "it's a \"cache\" of $HOME #1; é & (co)"
+PATH = 'it\'s a "cache" of $HOME #1; é & (co)'
 #: Variables that name or alter what is built and run, each with a value that would break it.
 HOSTILE = {
     "WAVES": "1",
@@ -203,4 +203,3 @@ def test_a_signal_ends_a_simulation(process, tmp_path: Path, command: str, end: 
     assert "Error: " in said and "interrupted" in said
     assert not [n for n in running if Path(f"/proc/{n}/fd").exists()]
     assert not list(tmp_path.glob("trine-*"))  # temporary files
-

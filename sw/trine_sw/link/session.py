@@ -246,6 +246,7 @@ class Session:
                 raise BoardGone(self._lost(0))
 
     def _take_opening(self, frame: Frame, now: float) -> None:
+        self._heard = now  # it is there, though it may still be about what another host has sent
         if frame.sequence != self.tag:
             return  # what another host before this one was still to be told
         if self._refused:
