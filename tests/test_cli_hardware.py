@@ -48,6 +48,8 @@ elif __file__.endswith("nextpnr-ecp5"):
     report["utilization"] = {{name: {{"used": index}} for index, name in enumerate(used)}}
     pathlib.Path(value("--report")).write_text(json.dumps(report))
     pathlib.Path(value("--log")).write_text("Info: Routing complete.")
+    if "--write" in arguments:
+        pathlib.Path(value("--write")).write_text("{{}}")
     routed = "routed " + os.environ["TEST_MHZ"] + f" by {{seed}}" * (seed > 1)
     pathlib.Path(value("--textcfg")).write_text(routed)
 else:
