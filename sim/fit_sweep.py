@@ -1,6 +1,7 @@
 """What ``trine fit`` expects of random designs, and what synthesis makes of them.
 
     python sim/fit_sweep.py                  # memories of the cores of 104 shapes: a few seconds each
+    python sim/fit_sweep.py --count 8        # the same of the first 8 that fit
     python sim/fit_sweep.py --whole 20       # all that a board's chip holds, of 20 shapes: half a minute each
 
 Each prints a row a design, and writes all of them to ``docs/results/fit-sweep-*.json`` with ``--results``.
@@ -123,10 +124,11 @@ def main() -> None:
     """Print the table, row by row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--whole", type=int, default=0, metavar="N", help="synthesise N whole designs")
+    parser.add_argument("--count", type=int, default=COUNT, metavar="N", help="cores, at most")
     parser.add_argument("--results", action="store_true", help="write docs/results/fit-sweep-*.json")
     options = parser.parse_args()
     found = []
-    for row in rows(options.whole or COUNT, whole=bool(options.whole)):
+    for row in rows(options.whole or options.count, whole=bool(options.whole)):
         found.append(row)
         print(json.dumps(row), flush=True)
         if options.results:

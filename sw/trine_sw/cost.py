@@ -30,7 +30,7 @@ __all__ = ["Chip", "Cost", "ceil_div", "cost", "forms", "link_lut4", "logic", "m
 _PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
 _FURTHER = 15
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there.
-_SMALL_LINK = 2795
+_SMALL_LINK = 2810
 
 
 class Chip(Protocol):
