@@ -16,6 +16,7 @@ from trine_boards.verify.netlist_pins import synthesised
 from trine_boards.verify.pin_simulation import PinBoard
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.interruption import Interrupted
 from trine_sw.link.board_model import BoardModel
 
 __all__ = ["check_step", "frame_count"]
@@ -76,6 +77,8 @@ def check_step(
                 bit_seconds=board.bit_seconds,
                 tick=lambda: tick(time.monotonic() - start),
             )
+    except Interrupted:
+        raise
     except TrineError as error:
         raise TrineError(
             f"the synthesised netlist does not do what the model does, or cannot be run: {error}; nothing "
