@@ -22,7 +22,7 @@ from trine_sw.link.board_model import BoardModel
 __all__ = ["check_step", "frame_count"]
 
 #: Evaluations of a cell, one in each cycle of the engine, that a check may take; bits of a request and its
-#: answer on the line. About two minutes of one core.
+#: answer on the line. A few minutes of one core.
 _EVALUATIONS, _BITS = 3e10, 600
 _MOST_FRAMES = 300
 
