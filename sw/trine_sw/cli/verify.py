@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from trine_sw.cli.model import json_option, print_json, print_pairs
-from trine_sw.whole_file import make_folder
+from trine_sw.cli.outputs import OutputFolder
 
 __all__ = ["COMMANDS"]
 
@@ -19,7 +19,7 @@ __all__ = ["COMMANDS"]
 @click.option(
     "--seed", default=1, show_default=True, help="Of the tokens, and of noise in memories at the start."
 )
-@click.option("--results", type=click.Path(path_type=Path), help="Folder for a copy of the report.")
+@click.option("--results", type=OutputFolder(), help="Folder for a copy of the report.")
 @json_option
 def verify(folder: Path, tokens: int, seed: int, results: Path | None, as_json: bool) -> None:
     """Simulate what trine build made, driven at the board's pins, against the board's model.
@@ -30,8 +30,6 @@ def verify(folder: Path, tokens: int, seed: int, results: Path | None, as_json: 
     from trine_boards import BOARDS
     from trine_boards.verify.verification import verify_build, write_verification
 
-    if results is not None:
-        make_folder(results)  # better now than after the simulation
     command = shlex.join(["trine", "verify", str(folder), "--tokens", str(tokens), "--seed", str(seed)])
     console = Console(stderr=True)
     with console.status("reading the build") as status:
