@@ -176,6 +176,33 @@ def test_refusals(case):
     assert sum(frame.reason is not None for frame in frames) >= len(REFUSED[case])
 
 
+@pytest.mark.parametrize("case", ["levels", "folded", "gru"])
+def test_generations_go_on_from_the_last_choice(case):
+    """Of a generation or of a step, whether its choice was sent or only its logits; steps without a head, a
+    new state and a new session leave it."""
+    config, engine = CASES[case]
+    model, rng, host = random_model(config, seed=6), random.Random(case), Host()
+    sent = [b"\0\0" + host(Command.OPEN, OPENING)]
+
+    def go_on():
+        payload = struct.pack("<HHBIB", 3, rng.randrange(99), 2, 0, rng.randrange(9))
+        sent.append(host(Command.GENERATE, payload))
+
+    go_on()
+    for want in (8, 16, 1, 24, 0):
+        sent.append(host(Command.STEP, bytes([want]) + items(model, engine, rng, 3)))
+        go_on()
+        sent.append(host(Command.STEP, bytes([want]) + items(model, engine, rng, 2)))
+    sent.append(host(Command.RESET))
+    go_on()
+    sent.append(host(Command.STEP, b"\x10" + items(model, engine, rng, 1)))
+    host = Host(session=78)
+    sent.append(host(Command.OPEN, OPENING))
+    go_on()
+    frames = check(model, engine, sent)
+    assert len(frames) == len(sent) and not any(frame.reason for frame in frames)
+
+
 def test_half_written_state():
     config, engine = CASES["levels"]
     model = random_model(config, seed=5)

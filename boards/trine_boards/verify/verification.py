@@ -35,7 +35,7 @@ _START_SECONDS = 50e-6
 _WHOLE, _GENERATED = 0.05, 0.25
 _LEAST_TOKENS = 20
 #: Frames of every kind before the driver begins, faulty ones among them.
-_FRAMES = 60
+_FRAMES = 40
 #: Seconds of the machine's time that a large netlist may take to a byte.
 _PATIENCE_S = 900.0
 

@@ -157,6 +157,8 @@ class BoardModel:
             planes.append(np.array(cycles, "<u4").view(np.uint8).reshape(count, 4))
         if with_head:
             assert trace.logits is not None
+            # A generation that goes on from the last choice may go on from a step's, asked for or not.
+            self._choice = int(trace.logits[-1].argmax())
             if Want.LOGITS in want:
                 planes.append(self.codec.pack_logits(trace.logits))
             if Want.CHOICE in want:
