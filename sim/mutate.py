@@ -2,6 +2,8 @@
 
     python sim/mutate.py -o docs/results/mutation.json
 
+A record that is there is gone on with: only mutants whose file, text or tests have changed since are tried.
+
 In a copy of the tree every mutant of :mod:`mutants` is tried: its line is replaced, the tests that concern
 its file are run until the first that fails, and the line is put back. A mutant that is *caught* made a test
 fail. One that *survived* did not: either what it changes cannot be seen, or a test is missing. Tests that
@@ -12,6 +14,7 @@ that has caught a mutant must pass without one.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import os
@@ -67,8 +70,23 @@ def _pytest(tests: Sequence[str], folder: Path, timeout: float) -> tuple[int, st
 
 def _catcher(output: str) -> str:
     """The test that failed, from what pytest wrote."""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
     return found[1] if found else output.strip().rsplit("\n", 1)[-1]
+
+
+def _digest(mutant: Mutant) -> str:
+    """Changes with the mutant, the file that it is of, and the files of the tests that are run."""
+    state = hashlib.sha256(repr((mutant.right, mutant.wrong, mutant.selected)).encode())
+    for path in dict.fromkeys((mutant.file, *(test.split("::")[0] for test in mutant.selected))):
+        state.update((ROOT / path).read_bytes())
+    return state.hexdigest()[:16]
+
+
+def _known(path: Path | None) -> dict[str, dict[str, object]]:
+    """What a record says, by :func:`_digest`."""
+    if path is None or not path.exists():
+        return {}
+    return {record["of"]: record for record in json.loads(path.read_text(encoding="utf-8"))["mutants"]}
 
 
 def _try(mutant: Mutant, folder: Path, timeout: float) -> dict[str, object]:
@@ -86,7 +104,7 @@ def _try(mutant: Mutant, folder: Path, timeout: float) -> dict[str, object]:
         record["by"] = _catcher(output)
     elif status:
         record["why"] = "took too long" if status < 0 else _catcher(output)
-    return record | {"seconds": round(seconds, 1)}
+    return record | {"seconds": round(seconds, 1), "of": _digest(mutant)}
 
 
 def _prepare(folder: Path) -> None:
@@ -142,12 +160,13 @@ def main() -> None:
     options = parser.parse_args()
     chosen = _spread([mutant for mutant in MUTANTS if options.k in f"{mutant.file} {mutant.breaks}"])
     output = options.o and options.o.resolve()
-    records = []
+    known, records = _known(output), []
+    chosen.sort(key=lambda mutant: _digest(mutant) not in known)  # so that what is known stays in the record
     with tempfile.TemporaryDirectory(prefix="trine-mutants-") as name:
         folder = Path(name).resolve()
         _prepare(folder)
         for mutant in chosen:
-            records.append(_try(mutant, folder, options.timeout))
+            records.append(known.get(_digest(mutant)) or _try(mutant, folder, options.timeout))
             said = records[-1].get("by", records[-1].get("why", ""))
             verdict = "caught" if records[-1]["caught"] else "SURVIVED"
             if output:
