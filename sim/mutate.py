@@ -133,10 +133,39 @@ def _foreign_modules() -> list[str]:
     return [name for name in done.stdout.split() if not name.startswith(("trine_", "__main__"))]
 
 
+_PAGE = """\
+# Mutants
+
+Single lines of gateware and boards, broken on purpose, and the fast test that noticed each:
+`python sim/mutate.py -o docs/results/mutation.json` (the list is `sim/mutants.py`).
+
+**{caught} caught of {tried} tried**; the list has {listed}. {rest}
+
+A mutant is caught if a test fails. {survivors}
+
+| file | what breaks | noticed by |
+|---|---|---|
+"""
+
+
 def _write(path: Path, records: list[dict[str, object]]) -> None:
-    caught = sum(bool(record["caught"]) for record in records)
-    result = {"tried": len(records), "caught": caught, "mutants": records}
+    """The record, and a page of it beside it."""
+    caught = [record for record in records if record["caught"]]
+    survived = [record for record in records if not record["caught"]]
+    result = {"tried": len(records), "caught": len(caught), "listed": len(MUTANTS), "mutants": records}
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    left = len(MUTANTS) - len(records)
+    names = "; ".join(f"`{record['file']}`: {record['breaks']}" for record in survived)
+    page = _PAGE.format(
+        caught=len(caught),
+        tried=len(records),
+        listed=len(MUTANTS),
+        rest=f"The run was cut short; the same command tries the other {left}." if left else "",
+        survivors=f"These survived: {names}." if survived else "None survived.",
+    )
+    for record in sorted(caught, key=lambda record: str(record["file"])):
+        page += f"| `{record['file']}` | {record['breaks']} | `{record['by']}` |\n"
+    path.with_suffix(".md").write_text(page.replace(" \n", "\n"), encoding="utf-8")
 
 
 def _spread(mutants: list[Mutant]) -> list[Mutant]:

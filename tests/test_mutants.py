@@ -1,5 +1,6 @@
 """The list of mutants is of this tree: each line that is broken stands in its file, and so do its tests."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,3 +33,13 @@ def test_every_file_of_gateware_that_computes_has_mutants():
     """All but packages, and what only names or checks."""
     files = [*(ROOT / "hw/trine_hw").glob("*.py"), *(ROOT / "hw/trine_hw/link").glob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in files if path.name != "__init__.py"} <= set(TESTS)
+
+
+def test_the_record_is_of_this_list():
+    record = json.loads((ROOT / "docs/results/mutation.json").read_text(encoding="utf-8"))
+    listed = {(mutant.file, mutant.breaks) for mutant in MUTANTS}
+    tried = [(each["file"], each["breaks"]) for each in record["mutants"]]
+    assert set(tried) <= listed and len(set(tried)) == len(tried) == record["tried"] >= 40
+    assert record["caught"] == sum(each["caught"] for each in record["mutants"])
+    page = (ROOT / "docs/results/mutation.md").read_text(encoding="utf-8")
+    assert f"{record['caught']} caught of {record['tried']} tried" in page
