@@ -109,6 +109,7 @@ class Mutant:
     right, wrong : what is replaced, and by what
     breaks : what goes wrong
     tests : those that are run, if not :data:`TESTS` of the file
+    equivalent : why no test can notice it, where none can
     """
 
     file: str
@@ -116,6 +117,7 @@ class Mutant:
     wrong: str
     breaks: str
     tests: tuple[str, ...] = ()
+    equivalent: str = ""
 
     @property
     def selected(self) -> tuple[str, ...]:
@@ -310,7 +312,13 @@ MUTANTS: list[Mutant] = [
             "complete & (token > self.codec.info.vocab_size)",
             "a token beyond the vocabulary is taken",
         ),
-        ("(digit != 2)", "(digit != 3)", "a trit of 3 is made"),
+        (
+            "(digit != 2)",
+            "(digit != 3)",
+            "a trit of 3 is made",
+            (),
+            "only of a byte above 242, which is refused",
+        ),
         (
             "wrong.eq(((count != 0) & wrong) | ",
             "wrong.eq(wrong | ",

@@ -155,13 +155,15 @@ def _write(path: Path, records: list[dict[str, object]]) -> None:
     result = {"tried": len(records), "caught": len(caught), "listed": len(MUTANTS), "mutants": records}
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     left = len(MUTANTS) - len(records)
-    names = "; ".join(f"`{record['file']}`: {record['breaks']}" for record in survived)
+    why = {f"{mutant.file}: {mutant.breaks}": mutant.equivalent for mutant in MUTANTS}
+    names = [f"{record['file']}: {record['breaks']}" for record in survived]
+    reasons = [f"{name} ({why[name] or 'a test is missing'})" for name in names]
     page = _PAGE.format(
         caught=len(caught),
         tried=len(records),
         listed=len(MUTANTS),
         rest=f"The run was cut short; the same command tries the other {left}." if left else "",
-        survivors=f"These survived: {names}." if survived else "None survived.",
+        survivors=f"These survived: {'; '.join(reasons)}." if survived else "None survived.",
     )
     for record in sorted(caught, key=lambda record: str(record["file"])):
         page += f"| `{record['file']}` | {record['breaks']} | `{record['by']}` |\n"

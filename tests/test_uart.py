@@ -103,3 +103,27 @@ def test_divisor():
         UARTReceiver(3)
     with pytest.raises(ValueError):
         UARTTransmitter(1)
+
+
+def test_a_break_is_one_error():
+    """However long it is; what comes after it is received."""
+    dut, received, errors = UARTReceiver(8), [], 0
+
+    async def line(ctx):
+        for level, cycles in [(1, 20), (0, 300), (1, 20)]:
+            ctx.set(dut.rx, level)
+            await ctx.tick().repeat(cycles)
+        for level in [0, *(0x41 >> k & 1 for k in range(8)), 1]:
+            ctx.set(dut.rx, level)
+            await ctx.tick().repeat(8)
+
+    async def receive(ctx):
+        received.append(await get(ctx, dut.o))
+
+    async def count(ctx):
+        nonlocal errors
+        async for *_, error in ctx.tick().sample(dut.framing_error):
+            errors += error
+
+    run_watched(dut, line, receive, background=[count], progress={"received": dut.o}, patience=1000)
+    assert received == [0x41] and errors == 1
