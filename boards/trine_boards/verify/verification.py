@@ -213,7 +213,7 @@ def drive(
                     raise Mismatch(f"the text at temperature {temperature:g} is not the golden model's")
                 done["generated"] += generated // 2
         counters = board.counters
-        if counters.damaged or counters.overflows or counters.framing_errors:
+        if counters.overflows or counters.framing_errors:  # damaged frames were sent on purpose
             raise Mismatch(f"the board has lost bytes: {counters}")
     if not compared.settled():
         raise Mismatch("the board has not sent all that its model has")
