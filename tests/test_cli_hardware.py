@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import sys
 import time
@@ -20,7 +21,9 @@ ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2)
 #: Stands for every tool of a build. It ends badly where ``trouble`` lies beside it, and waits where ``wait``
 #: does.
 TOOL = """\
-#!{python}
+#!/bin/sh
+'''exec' {python} "$0" "$@"
+'''
 import json, os, pathlib, sys, time
 arguments, here = sys.argv[1:], pathlib.Path(__file__).parent
 if arguments[0] in ("-V", "--version"):
@@ -63,7 +66,7 @@ def tools(tmp_path, monkeypatch):
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("yosys", "nextpnr-ecp5", "ecppack"):
-        (folder / name).write_text(TOOL.format(python=sys.executable))
+        (folder / name).write_text(TOOL.format(python=shlex.quote(sys.executable)))
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setenv("TEST_MHZ", "75")
