@@ -143,12 +143,16 @@ def small_board() -> Iterator[tuple[str, Cost]]:
     link = Link(**design.parts)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "top.il").write_text(rtlil.convert(UARTLink(link, 16), name="top", emit_src=False))
+        (folder / "top.il").write_text(
+            rtlil.convert(UARTLink(link, 16), name="top", emit_src=False), encoding="utf-8"
+        )
         # Every part by itself: none is optimised into its surroundings.
         synthesis = ICE40.synthesis.format(name="top").replace("synth_ice40", "synth_ice40 -noflatten")
-        (folder / "top.ys").write_text(f"read_rtlil top.il\n{synthesis}write_json top.json\n")
+        (folder / "top.ys").write_text(
+            f"read_rtlil top.il\n{synthesis}write_json top.json\n", encoding="utf-8"
+        )
         run_tool(require("yosys"), ["-q", "top.ys"], folder)
-        modules = json.loads((folder / "top.json").read_text())["modules"]
+        modules = json.loads((folder / "top.json").read_text(encoding="utf-8"))["modules"]
     for part, module in modules.items():
         kinds = Counter(cell["type"] for cell in module["cells"].values())
         ff = sum(count for kind, count in kinds.items() if kind.startswith("SB_DFF"))

@@ -86,16 +86,21 @@ def _yosys(text: str, board: Board, *, memories_only: bool) -> Counter[str]:
         script = f"{first} -run begin:map_ffram\n"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "top.il").write_text(text)
+        (folder / "top.il").write_text(text, encoding="utf-8")
         script = f"read_rtlil top.il\n{script}tee -q -o cells.json stat -json\n"
-        (folder / "top.ys").write_text(script + ("" if memories_only else "write_json top.json\n"))
+        (folder / "top.ys").write_text(
+            script + ("" if memories_only else "write_json top.json\n"), encoding="utf-8"
+        )
         run_tool(require("yosys"), ["-q", "top.ys"], folder)
-        cells = Counter(json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"])
+        cells = Counter(
+            json.loads((folder / "cells.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+        )
         if not memories_only:
             options = ("--json", "top.json", "--pack-only", "--log", "pack.text")
             run_tool(require(family.router), [*family.chip_options(board.platform()), *options], folder)
             packed = re.search(
-                r"(?:ICESTORM_LC|TRELLIS_COMB): +(\d+)/", (folder / "pack.text").read_text(errors="replace")
+                r"(?:ICESTORM_LC|TRELLIS_COMB): +(\d+)/",
+                (folder / "pack.text").read_text(errors="replace", encoding="utf-8"),
             )
             assert packed
             cells["packed"] = int(packed[1])

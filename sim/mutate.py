@@ -64,7 +64,7 @@ def _pytest(tests: Sequence[str], folder: Path, timeout: float) -> tuple[int, st
             os.killpg(child, kind)
         except ProcessLookupError:
             pass
-    text = log.read_text(errors="replace")
+    text = log.read_text(errors="replace", encoding="utf-8")
     return os.waitstatus_to_exitcode(status), text, usage.ru_utime + usage.ru_stime
 
 
@@ -91,13 +91,13 @@ def _known(path: Path | None) -> dict[str, dict[str, object]]:
 
 def _try(mutant: Mutant, folder: Path, timeout: float) -> dict[str, object]:
     path = folder / mutant.file
-    source, times = path.read_text(), path.stat()
-    path.write_text(source.replace(mutant.right, mutant.wrong))
+    source, times = path.read_text(encoding="utf-8"), path.stat()
+    path.write_text(source.replace(mutant.right, mutant.wrong), encoding="utf-8")
     os.utime(path, (times.st_atime, time.time() + 10))  # whatever was compiled before is not it
     try:
         status, output, seconds = _pytest(mutant.selected, folder, timeout)
     finally:
-        path.write_text(source)
+        path.write_text(source, encoding="utf-8")
         os.utime(path, (times.st_atime, times.st_mtime))
     record: dict[str, object] = {"file": mutant.file, "breaks": mutant.breaks, "caught": status == 1}
     if status == 1:

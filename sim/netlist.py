@@ -35,8 +35,8 @@ def synthesise(component: Any, folder: Path, *, name: str = "top") -> Netlist:
     Raises :exc:`TrineError` where Yosys is missing or fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.il").write_text(rtlil.convert(component, name=name, emit_src=False))
-    (folder / f"{name}.ys").write_text(SCRIPT.format(name=name))
+    (folder / f"{name}.il").write_text(rtlil.convert(component, name=name, emit_src=False), encoding="utf-8")
+    (folder / f"{name}.ys").write_text(SCRIPT.format(name=name), encoding="utf-8")
     run_tool(require("yosys"), ["-q", f"{name}.ys"], folder)
     return read(folder / f"{name}.v", folder / f"{name}.json", name)
 
@@ -63,7 +63,7 @@ def run_tool(tool: Tool, arguments: list[str], folder: Path) -> None:
 
 
 def read(verilog: Path, path: Path, name: str) -> Netlist:
-    return Netlist(name, verilog, json.loads(path.read_text())["modules"][name])
+    return Netlist(name, verilog, json.loads(path.read_text(encoding="utf-8"))["modules"][name])
 
 
 @dataclass(frozen=True)

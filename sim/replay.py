@@ -134,11 +134,13 @@ class Bench:
                 row |= (value if isinstance(value, int) else value[cycle]) << at
                 at += width[name]
             rows.append(row)
-        (self.folder / "bench.v").write_text(bench)
-        (self.folder / "steady.hex").write_text("".join(f"{row:x}\n" for row in rows))
-        (self.folder / "items.hex").write_text("".join(f"{item:x}\n" for item in [*items, 0]))
+        (self.folder / "bench.v").write_text(bench, encoding="utf-8")
+        (self.folder / "steady.hex").write_text("".join(f"{row:x}\n" for row in rows), encoding="utf-8")
+        (self.folder / "items.hex").write_text(
+            "".join(f"{item:x}\n" for item in [*items, 0]), encoding="utf-8"
+        )
         self._simulate()
-        lines = (self.folder / "outputs.txt").read_text().split()
+        lines = (self.folder / "outputs.txt").read_text(encoding="utf-8").split()
         return self._columns(lines, {name: width[name] for name in outputs})
 
     def _simulate(self) -> None:
@@ -146,11 +148,11 @@ class Bench:
             str(path) for path in [self.netlist.verilog, *cell_models("ecp5", self.folder, pads=False)]
         ]
         if self.simulator == "icarus":
-            (self.folder / "clock.v").write_text(CLOCK_ICARUS)
+            (self.folder / "clock.v").write_text(CLOCK_ICARUS, encoding="utf-8")
             self._call("iverilog", "-g2012", "-s", "clock", "-o", "bench.vvp", "clock.v", "bench.v", *sources)
             self._call("vvp", "-n", "bench.vvp")
         else:
-            (self.folder / "clock.cpp").write_text(CLOCK_VERILATOR)
+            (self.folder / "clock.cpp").write_text(CLOCK_VERILATOR, encoding="utf-8")
             flags = [
                 "--cc",
                 "--exe",

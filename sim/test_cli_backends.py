@@ -65,7 +65,7 @@ def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
         assert golden == found
 
     (tmp_path / "sea").mkdir()
-    (tmp_path / "sea/input.txt").write_text(TEXT)
+    (tmp_path / "sea/input.txt").write_text(TEXT, encoding="utf-8")
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
     text = TextFile("sea/input.txt", "https://example.org/sea", digest)
     monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(text, 0, 90), "valid": Part(text, 90)}))

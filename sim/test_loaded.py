@@ -71,26 +71,26 @@ def test_a_flipped_bit_is_noticed(build, tmp_path):
     record = BuildRecord.load(folder)
     if record.board == "icebreaker":
         _run("iceunpack", folder, record.bitstream, "whole.asc")
-        whole = (folder / "whole.asc").read_text()
+        whole = (folder / "whole.asc").read_text(encoding="utf-8")
         found = re.search(r"\.ram_data \d+ \d+\n(?:0+\n)*((?=0*[1-9a-f])[0-9a-f]+)", whole)
         assert found
         line = found[1]
         at = next(n for n, digit in enumerate(line) if digit != "0")
         digit = f"{int(line[at], 16) & int(line[at], 16) - 1:x}"
         changed = whole[: found.start(1)] + line[:at] + digit + line[at + 1 :] + whole[found.end(1) :]
-        (folder / "whole.asc").write_text(changed)
+        (folder / "whole.asc").write_text(changed, encoding="utf-8")
         _run("icepack", folder, "whole.asc", record.bitstream)
         path = folder / "build.json"
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         values["sha256"] = sha256((folder / record.bitstream).read_bytes()).hexdigest()
-        path.write_text(json.dumps(values))
+        path.write_text(json.dumps(values), encoding="utf-8")
     else:
         path = folder / f"route-{record.seed}.placed.json"
-        whole = path.read_text()
+        whole = path.read_text(encoding="utf-8")
         found = re.search(r'"INITVAL_00": "([01]*1[01]*)"', whole)
         assert found
         at = found.start(1) + found[1].index("1")
-        path.write_text(whole[:at] + "0" + whole[at + 1 :])
+        path.write_text(whole[:at] + "0" + whole[at + 1 :], encoding="utf-8")
     with pytest.raises(Mismatch):
         verify_build(folder, tokens=300, seed=5, command="test")
 

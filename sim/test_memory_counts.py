@@ -85,14 +85,16 @@ def test_memories_are_as_large_as_expected(tmp_path, name):
         top.submodules[f"m{number}"] = component
         ports += [getattr(component, port) for port in component.signature.members]
     ports = [getattr(port, "as_value", lambda port=port: port)() for port in ports]
-    (tmp_path / "top.il").write_text(rtlil.convert(top, ports=ports, name="top", emit_src=False))
+    (tmp_path / "top.il").write_text(
+        rtlil.convert(top, ports=ports, name="top", emit_src=False), encoding="utf-8"
+    )
     script = FAMILIES[board.family].synthesis.format(name="top")
     script = script[: script.index(" -run begin:map_luts")]
     script = f"read_rtlil top.il\n{script} -noflatten -run begin:map_ffram\ntee -q -o cells.json stat -json\n"
-    (tmp_path / "top.ys").write_text(script)
+    (tmp_path / "top.ys").write_text(script, encoding="utf-8")
     run_tool(require("yosys"), ["-q", "top.ys"], tmp_path)
     counted: dict[int, Counter[str]] = {}
-    for module, facts in json.loads((tmp_path / "cells.json").read_text())["modules"].items():
+    for module, facts in json.loads((tmp_path / "cells.json").read_text(encoding="utf-8"))["modules"].items():
         if number := re.match(r"\\?top\.m(\d+)\b", module):
             cells = Counter(facts["num_cells_by_type"])
             counted[int(number[1])] = counted.get(int(number[1]), Counter()) + cells

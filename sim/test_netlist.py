@@ -189,11 +189,11 @@ def test_stalls_of_a_small_engine(small_engine):
 
 def test_a_corrupted_initial_value_is_noticed(small_engine, tmp_path):
     """The lowest bit of each block RAM: a weight, an embedding's trit, an entry of the sampler's table."""
-    text = small_engine.netlist.verilog.read_text()
+    text = small_engine.netlist.verilog.read_text(encoding="utf-8")
     broken, count = re.subn(r"(\.INITVAL_00\(320'h[0-9a-f]*)([0-9a-f])\)", flipped_bit, text)
     assert count == len(small_engine.netlist.block_rams) > 2
     path = tmp_path / "top.v"
-    path.write_text(broken)
+    path.write_text(broken, encoding="utf-8")
     netlist = Netlist("top", path, small_engine.netlist.module)
     outcome = small_engine.run("icarus", REQUESTS, 1200, netlist=netlist)
     cells, logits = small_engine.expected(TOKENS)

@@ -57,7 +57,7 @@ def simulate(
 ) -> list[str]:
     """What ``o`` is before each rising edge of the clock, for a value of ``i`` each."""
     folder.mkdir(exist_ok=True)
-    (folder / "values.hex").write_text("".join(f"{value:x}\n" for value in values))
+    (folder / "values.hex").write_text("".join(f"{value:x}\n" for value in values), encoding="utf-8")
     fields = {
         "width": width,
         "count": len(values),
@@ -65,7 +65,7 @@ def simulate(
         "connections": connections,
         "wait": wait,
     }
-    (folder / "bench.v").write_text(BENCH.format(**fields))
+    (folder / "bench.v").write_text(BENCH.format(**fields), encoding="utf-8")
     sources = [str(path.resolve()) for path in files]
     run_tool(require("iverilog"), ["-g2012", "-s", "bench", "-o", "bench.vvp", "bench.v", *sources], folder)
     vvp = [*require("vvp").command, "-n", "bench.vvp"]
@@ -88,7 +88,8 @@ def test_widths_of_a_block_ram(tmp_path, read, write):
         f"module top(input clk, input [61:0] i, output [15:0] o);\n"
         f"SB_RAM40_4K #(.READ_MODE({read}), .WRITE_MODE({write}), {inits}) ram (.RCLK(clk), .WCLK(clk),\n"
         ".RADDR({i[61:59], 6'b0, i[58:57]}), .WADDR({i[56:54], 6'b0, i[53:52]}), .MASK(i[51:36]),\n"
-        ".WDATA(i[35:20]), .RE(i[0]), .RCLKE(i[1]), .WE(i[2]), .WCLKE(i[3]), .RDATA(o));\nendmodule\n"
+        ".WDATA(i[35:20]), .RE(i[0]), .RCLKE(i[1]), .WE(i[2]), .WCLKE(i[3]), .RDATA(o));\nendmodule\n",
+        encoding="utf-8",
     )
     values = drawn(62, 500)
     found = simulate(
@@ -117,7 +118,8 @@ def test_a_block_ram_reads_zeros_at_first(tmp_path):
         "module top(input clk, output [15:0] o);\n"
         "SB_RAM40_4K #(.INIT_0(256'habcd)) ram (.RCLK(clk), .WCLK(clk),\n"
         ".RADDR(11'd0), .WADDR(11'd0), .MASK(16'd0), .WDATA(16'd0), .RE(1'b1), .RCLKE(1'b1), .WE(1'b0),\n"
-        ".WCLKE(1'b1), .RDATA(o));\nendmodule\n"
+        ".WCLKE(1'b1), .RDATA(o));\nendmodule\n",
+        encoding="utf-8",
     )
     sources = [tmp_path / "top.v", CELLS / "ice40_memories.v"]
     found = simulate(tmp_path, sources, [0] * 100, ".clk(clk), .o(o)", 1, 16, wait=0)
@@ -130,7 +132,8 @@ def test_single_port_ram_starts_as_noise(tmp_path):
         "module top(input clk, input [23:0] i, output [63:0] o);\ngenvar n;\nfor (n = 0; n < 4; n = n + 1)\n"
         "SB_SPRAM256KA #(.NUMBER(n)) ram (.CLOCK(clk), .ADDRESS({10'd0, i[3:0]}), .DATAIN(i[19:4]),\n"
         ".MASKWREN(i[23:20]), .WREN(i[23:20] != 0), .CHIPSELECT(1'b1), .STANDBY(1'b0), .SLEEP(1'b0),\n"
-        ".POWEROFF(1'b1), .DATAOUT(o[16 * n +: 16]));\nendmodule\n"
+        ".POWEROFF(1'b1), .DATAOUT(o[16 * n +: 16]));\nendmodule\n",
+        encoding="utf-8",
     )
     writes = [(m << 20) | (0x5A3C * (m + 1) & 0xFFFF) << 4 | a for m in range(1, 16) for a in range(16)]
     reads = list(range(16))
@@ -176,16 +179,18 @@ endmodule
 def packed(tmp_path_factory) -> Path:
     """A small design on an iCE40UP5K, down to its bitstream."""
     folder = tmp_path_factory.mktemp("packed")
-    (folder / "top.v").write_text(SOURCE)
+    (folder / "top.v").write_text(SOURCE, encoding="utf-8")
     script = f"read_verilog top.v\nproc\n{ICE40.synthesis.format(name='top')}write_json top.json\n"
     script = re.sub(r"^delete .*\n", "", script, flags=re.MULTILINE)
-    (folder / "top.ys").write_text(script)
+    (folder / "top.ys").write_text(script, encoding="utf-8")
     run_tool(require("yosys"), ["-q", "top.ys"], folder)
     pads = [2, 3, 4, 6, 9, 10, 11, 12, 13, 18, 19, 20, 21, 23, 25, 26, 27, 28, 31, 32, 34, 36, 37, 38, 42]
     names = ["clk", *(f"i[{n}]" for n in range(13)), *(f"o[{n}]" for n in range(11))]
     pads.remove(20)
     pins = dict(zip(names, [35, *pads], strict=True))
-    (folder / "top.pcf").write_text("".join(f"set_io {name} {pin}\n" for name, pin in pins.items()))
+    (folder / "top.pcf").write_text(
+        "".join(f"set_io {name} {pin}\n" for name, pin in pins.items()), encoding="utf-8"
+    )
     options = [
         "--up5k",
         "--package",
@@ -218,7 +223,7 @@ VALUES = drawn(13, 1500)
 def test_a_packed_design_does_what_its_source_says(packed, tmp_path):
     text = packed_verilog(packed / "top.bin", packed / "top.pcf", "sg48", tmp_path)
     assert "SB_SPRAM256KA" in text and "SB_RAM40_4K" in text
-    (tmp_path / "packed.v").write_text(text)
+    (tmp_path / "packed.v").write_text(text, encoding="utf-8")
     source = simulate(tmp_path / "a", [packed / "top.v"], VALUES, ".clk(clk), .i(i), .o(o)", 13, 11)
     assert len(set(source)) > 500
     files = [tmp_path / "packed.v", CELLS / "ice40_memories.v"]
@@ -230,7 +235,7 @@ def test_a_packed_design_does_what_its_source_says(packed, tmp_path):
 def test_a_flipped_bit_of_a_bitstream_is_noticed(packed, tmp_path):
     """A bit of the contents of a block RAM, and one of a LUT in use, each packed into a bitstream again."""
     run_tool(require("iceunpack"), [str(packed / "top.bin"), "whole.asc"], tmp_path)
-    whole = (tmp_path / "whole.asc").read_text()
+    whole = (tmp_path / "whole.asc").read_text(encoding="utf-8")
     source = simulate(tmp_path / "a", [packed / "top.v"], VALUES, ".clk(clk), .i(i), .o(o)", 13, 11)
     ram = re.search(r"\.ram_data (\d+ \d+)\n(?:0+\n)*((?=0*[1-9a-f])[0-9a-f]+)", whole)
     logic = re.search(r"\.logic_tile (\d+ \d+)\n(?:[01]{36}[01]*\n)*?([01]{36}(?=1[01]*1)[01]{18})", whole)
@@ -240,11 +245,12 @@ def test_a_flipped_bit_of_a_bitstream_is_noticed(packed, tmp_path):
         at = next(n for n in range(0 if found is ram else 36, len(line)) if line[n] != "0")
         bit = f"{int(line[at], 16) & int(line[at], 16) - 1:x}"  # a bit that is set is one in use
         (tmp_path / "broken.asc").write_text(
-            whole[: found.start(2)] + line[:at] + bit + line[at + 1 :] + whole[found.end(2) :]
+            whole[: found.start(2)] + line[:at] + bit + line[at + 1 :] + whole[found.end(2) :],
+            encoding="utf-8",
         )
         run_tool(require("icepack"), ["broken.asc", "broken.bin"], tmp_path)
         text = packed_verilog(tmp_path / "broken.bin", packed / "top.pcf", "sg48", tmp_path)
-        (tmp_path / "broken.v").write_text(text)
+        (tmp_path / "broken.v").write_text(text, encoding="utf-8")
         files = [tmp_path / "broken.v", CELLS / "ice40_memories.v"]
         assert simulate(tmp_path / "b", files, VALUES, pins_connected(text), 13, 11) != source
 
@@ -312,6 +318,6 @@ def test_what_is_not_understood_is_one_error(change, said):
 @needs_icestorm
 def test_a_file_that_is_no_bitstream(tmp_path):
     (tmp_path / "top.bin").write_bytes(b"no bitstream")
-    (tmp_path / "top.pcf").write_text(PCF)
+    (tmp_path / "top.pcf").write_text(PCF, encoding="utf-8")
     with pytest.raises(TrineError, match="iceunpack could not decode"):
         packed_verilog(tmp_path / "top.bin", tmp_path / "top.pcf", "sg48", tmp_path)

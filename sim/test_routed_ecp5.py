@@ -85,14 +85,14 @@ class Design:
 
     def run(self, folder: Path, values: list[int]) -> list[int]:
         """The outputs in each cycle, before its rising edge."""
-        (folder / "top.v").write_text(self.verilog(folder))
+        (folder / "top.v").write_text(self.verilog(folder), encoding="utf-8")
         netlist = Netlist("top", folder / "top.v", self.module)
         return Bench(netlist, folder / "bench", "icarus").run(len(values), {"i": values})["o"]
 
 
 def verilog_of(module: dict[str, Any], folder: Path) -> str:
     path = folder / "placed.json"
-    path.write_text(json.dumps({"modules": {"top": module}}))
+    path.write_text(json.dumps({"modules": {"top": module}}), encoding="utf-8")
     return routed_verilog(path)
 
 
@@ -253,12 +253,14 @@ endmodule
 def routed(tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     """A small design with every kind of cell that the engine has, synthesised, placed and routed."""
     folder = tmp_path_factory.mktemp("routed")
-    (folder / "top.v").write_text(SOURCE)
-    (folder / "top.ys").write_text("read_verilog top.v\nsynth_ecp5 -nodsp -top top\nwrite_json top.json\n")
+    (folder / "top.v").write_text(SOURCE, encoding="utf-8")
+    (folder / "top.ys").write_text(
+        "read_verilog top.v\nsynth_ecp5 -nodsp -top top\nwrite_json top.json\n", encoding="utf-8"
+    )
     run_tool(require("yosys"), ["-q", "top.ys"], folder)
     options = ["--25k", "--package", "CABGA381", "--no-tmdriv", "--timing-allow-fail", "-q"]
     run_tool(require("nextpnr-ecp5"), [*options, "--json", "top.json", "--write", "placed.json"], folder)
-    module = json.loads((folder / "placed.json").read_text())["modules"]["top"]
+    module = json.loads((folder / "placed.json").read_text(encoding="utf-8"))["modules"]["top"]
     types = {cell["type"] for cell in module["cells"].values()}
     modes = {cell["parameters"].get("MODE") for cell in module["cells"].values()}
     assert {"TRELLIS_COMB", "TRELLIS_FF", "TRELLIS_RAMW", "TRELLIS_IO", "DP16KD", "DCCA"} <= types
@@ -271,7 +273,7 @@ VALUES = drawn(44, 600)
 
 
 def outputs(folder: Path, name: str, text: str) -> list[int]:
-    (folder / f"{name}.v").write_text(text)
+    (folder / f"{name}.v").write_text(text, encoding="utf-8")
     ports = {"clk": ("input", 1), "i": ("input", 44), "o": ("output", 34)}
     module = {"ports": {port: {"direction": way, "bits": [0] * n} for port, (way, n) in ports.items()}}
     bench = Bench(Netlist("top", folder / f"{name}.v", module), folder / name, "icarus")
@@ -361,7 +363,7 @@ def test_a_carry_from_nowhere_is_an_error(tmp_path):
 def test_a_file_that_is_no_netlist(tmp_path):
     path = tmp_path / "placed.json"
     for text in ("", "[]", '{"modules": {}}'):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(TrineError, match="no routed netlist"):
             routed_verilog(path)
     with pytest.raises(TrineError, match="no routed netlist"):

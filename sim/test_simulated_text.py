@@ -100,7 +100,7 @@ def words(monkeypatch, tmp_path):
     names = [f"w{n}" for n in range(9_999)]
     (tmp_path / "text").mkdir()
     path = tmp_path / "text/test.txt"
-    path.write_text("".join(f" {' '.join(rng.choice(names, 20))} \n" for _ in range(30)))
+    path.write_text("".join(f" {' '.join(rng.choice(names, 20))} \n" for _ in range(30)), encoding="utf-8")
     file = data.TextFile(
         "text/test.txt", "https://example.org", hashlib.sha256(path.read_bytes()).hexdigest()
     )
@@ -131,6 +131,8 @@ def test_500_words_with_embedding_and_head_on_the_host(words, tmp_path):
     assert report.quality() == quality and report.perplexity_golden == report.perplexity
     assert (report.tokens, report.lanes, report.groups, report.segments) == (500, 32, 2, 1)
     assert report.cycles_per_token == report.cycles_per_token_uncut > report.columns_per_token / 3 * 2
-    written = [path.read_text() for path in write_gateware_report(report, tmp_path / "results")]
+    written = [
+        path.read_text(encoding="utf-8") for path in write_gateware_report(report, tmp_path / "results")
+    ]
     assert json.loads(written[0])["perplexity"] == quality["perplexity"]
     assert f"| {quality['perplexity']} |" in written[1] and "500 tokens" in written[1]

@@ -11,4 +11,4 @@ from uart_pins import run_uart_tests
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_uart_at_its_pins(simulator: str, tmp_path: Path) -> None:
     ran, failed = run_uart_tests(simulator, tmp_path)
-    assert (ran, failed) == (9, 0), (tmp_path / "simulation.log").read_text()[-2000:]
+    assert (ran, failed) == (9, 0), (tmp_path / "simulation.log").read_text(encoding="utf-8")[-2000:]

@@ -17,7 +17,7 @@ from trine_sw.random_model import random_model
 def signals_of_vcd(path: Path) -> set[str]:
     """Hierarchical names in a value change dump, with ``[msb:lsb]`` where it has them."""
     scopes, names = [], set()
-    for line in path.read_text().split("$enddefinitions")[0].splitlines():
+    for line in path.read_text(encoding="utf-8").split("$enddefinitions")[0].splitlines():
         words = line.split()
         if words[:1] == ["$scope"]:
             scopes.append(words[2])
@@ -88,7 +88,7 @@ def test_the_view_names_signals_of_the_file(tmp_path, simulator, suffix, read) -
     model = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
     waves = tmp_path / f"run{suffix}"
     open_backend(simulator, model, waves=waves).run([1, 2, 3, 4])
-    view = waves.with_suffix(".gtkw").read_text()
+    view = waves.with_suffix(".gtkw").read_text(encoding="utf-8")
     named = re.findall(r"^top\..*$", view, re.MULTILINE)
     for part in ("i__valid", "source.x", "issue.addr", "issue.trits", "lanes.sum_0", "block_0.c_0_0"):
         assert any(part in name for name in named), part

@@ -96,7 +96,7 @@ def sea(monkeypatch, tmp_path):
     """A data set "sea" of a short text that repeats itself, and the empty folder ``tmp_path`` to work in."""
     folder = tmp_path / "data"
     (folder / "sea").mkdir(parents=True)
-    (folder / "sea/input.txt").write_text(SEA)
+    (folder / "sea/input.txt").write_text(SEA, encoding="utf-8")
     digest = hashlib.sha256(SEA.encode()).hexdigest()
     file = TextFile("sea/input.txt", "https://example.org/sea", digest)
     monkeypatch.setitem(data.DATA_SETS, "sea", DataSet({"train": Part(file, 0, 90), "valid": Part(file, 90)}))

@@ -57,7 +57,7 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
     monkeypatch.setitem(sys.modules, "onnx", None)
     report = dict(board="b", clock_mhz=50.0, tokens_per_s=2_000_000, dense_gops=3.0, effective_gops=1.0)
     report |= dict(lut4=4000, rom_ports_used=8, rom_ports=16, cycles_per_token=25.0)
-    (tmp_path / "b-small.json").write_text(json.dumps(report))
+    (tmp_path / "b-small.json").write_text(json.dumps(report), encoding="utf-8")
     options = ("--reports", tmp_path, "--seconds", 0.01, "--json")
     found = json.loads(succeeds("bench", small, *options))
     rows = {row["name"]: row for row in found["rows"]}
@@ -93,7 +93,7 @@ def test_a_gru_is_compared_with_grus(succeeds, tmp_path) -> None:
 
 
 def test_bench_refuses(fails, small, tmp_path, monkeypatch) -> None:
-    (tmp_path / "b-small.json").write_text("{}")
+    (tmp_path / "b-small.json").write_text("{}", encoding="utf-8")
     fails("bench", small, "--seconds", 0, saying="--seconds must be above 0, not 0")
     fails("bench", small, "--reports", tmp_path, saying="no report of trine build")
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -52,11 +52,11 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert result.exit_code == 0, result.output
     steps = ("elaboration", "synthesis", "route-1", "bitstream")
     assert done == dict.fromkeys(steps, "done")
-    assert "Found and reported 0 problems." in (folder / "synthesis.log").read_text()
-    assert "Routing complete." in (folder / "route-1.text").read_text()
+    assert "Found and reported 0 problems." in (folder / "synthesis.log").read_text(encoding="utf-8")
+    assert "Routing complete." in (folder / "route-1.text").read_text(encoding="utf-8")
     assert b"LFE5U-85F" in (folder / "top.bit").read_bytes()[:200]
 
-    facts = json.loads((results / "ulx3s-tiny.json").read_text())
+    facts = json.loads((results / "ulx3s-tiny.json").read_text(encoding="utf-8"))
     assert set(REQUIRED) <= set(facts)
     assert json.loads(result.stdout) == {"bitstream": str(folder / "top.bit")} | facts
     assert (facts["board"], facts["model"], facts["banks"], facts["seed"]) == ("ulx3s", "tiny", 2, 1)
@@ -71,13 +71,13 @@ def test_tiny_engine_becomes_a_bitstream_and_a_report(trine, tmp_path):
     assert 0 < facts["effective_gops"] <= facts["dense_gops"]
     tools = [tool.split()[0] for tool in facts["tools"]]
     assert tools == ["yosys", "nextpnr-ecp5", "ecppack"]
-    assert facts["command"] in (results / "ulx3s-tiny.md").read_text()
+    assert facts["command"] in (results / "ulx3s-tiny.md").read_text(encoding="utf-8")
 
-    netlist = json.loads((folder / "top.json").read_text())["modules"]["top"]
+    netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))["modules"]["top"]
     _check_gated_clock(netlist["cells"])
-    _check_held_pins(netlist, (folder / "top.lpf").read_text())
+    _check_held_pins(netlist, (folder / "top.lpf").read_text(encoding="utf-8"))
     # Asked of nextpnr with the margin: a period of 12,698 ps.
-    constraints = json.loads((folder / "route-1.report.json").read_text())["fmax"]
+    constraints = json.loads((folder / "route-1.report.json").read_text(encoding="utf-8"))["fmax"]
     assert {round(1e6 / clock["constraint"]) for clock in constraints.values()} == {12698}
     assert facts["fmax_mhz"] < 400  # of the engine, not of the clock that runs ungated
 
@@ -161,8 +161,8 @@ def test_bitstream_for_an_ice40(tmp_path):
         )
 
     routed = build()
-    assert "Found and reported 0 problems." in (tmp_path / "synthesis.log").read_text()
-    assert "Routing complete." in (tmp_path / f"route-{routed.seed}.text").read_text()
+    assert "Found and reported 0 problems." in (tmp_path / "synthesis.log").read_text(encoding="utf-8")
+    assert "Routing complete." in (tmp_path / f"route-{routed.seed}.text").read_text(encoding="utf-8")
     assert routed.bitstream == tmp_path / "top.bin"
     bitstream = routed.bitstream.read_bytes()
     assert bytes.fromhex("7eaa997e") in bitstream[:64] and len(bitstream) > 100_000
@@ -192,13 +192,13 @@ def test_the_block_rams_of_three_banks_of_an_lstm_hold_four_of_a_gru(cell, trits
 def test_incomplete_routing_and_a_missing_constraint_are_errors(tmp_path):
     report, log = tmp_path / "report.json", tmp_path / "log"
     contents = {"fmax": {"clk": {"achieved": 90.0, "constraint": 80.0}}, "utilization": {}}
-    report.write_text(json.dumps(contents))
-    log.write_text("Info: Routing..\n")
+    report.write_text(json.dumps(contents), encoding="utf-8")
+    log.write_text("Info: Routing..\n", encoding="utf-8")
     with pytest.raises(TrineError, match="did not complete the routing"):
         read_report(report, log)
-    log.write_text("Info: Routing complete.\n")
+    log.write_text("Info: Routing complete.\n", encoding="utf-8")
     contents["fmax"]["my_engine_clk"] = contents["fmax"]["clk"]
-    report.write_text(json.dumps(contents))
+    report.write_text(json.dumps(contents), encoding="utf-8")
     with pytest.raises(TrineError, match="no clock of the design is named engine_clk, but: clk, my_"):
         read_report(report, log)
 
@@ -206,11 +206,11 @@ def test_incomplete_routing_and_a_missing_constraint_are_errors(tmp_path):
 @pytest.mark.parametrize("net", ["engine_clk", "$glbnet$clock.engine_clk_ungated", "engine_clk_$glb_clk"])
 def test_the_engine_s_clock_is_found_by_its_name_whatever_its_period_was_rounded_to(tmp_path, net):
     report, log = tmp_path / "report.json", tmp_path / "log"
-    log.write_text("Info: Routing complete.\n")
+    log.write_text("Info: Routing complete.\n", encoding="utf-8")
     other = {"achieved": 20.0, "constraint": 33.0}
     for achieved in (31.0, 34.0):
         fmax = {net: {"achieved": achieved, "constraint": 33.0338}, "clk": other}
-        report.write_text(json.dumps({"fmax": fmax, "utilization": {}}))
+        report.write_text(json.dumps({"fmax": fmax, "utilization": {}}), encoding="utf-8")
         assert read_report(report, log) == (achieved, {})
 
 
@@ -229,12 +229,14 @@ def test_a_routed_clock_without_the_margin_is_an_error_that_says_what_to_ask_for
 
     def run(step, folder, *rest):
         for name in step.outputs:
-            (folder / name).write_text("{}")
+            (folder / name).write_text("{}", encoding="utf-8")
         if step.name.startswith("route-"):
             report, log = step.outputs[1:3]
             clock = {"achieved": fmax, "constraint": 1.0}
-            (folder / report).write_text(json.dumps({"fmax": {"engine_clk": clock}, "utilization": USED}))
-            (folder / log).write_text("Routing complete.")
+            (folder / report).write_text(
+                json.dumps({"fmax": {"engine_clk": clock}, "utilization": USED}), encoding="utf-8"
+            )
+            (folder / log).write_text("Routing complete.", encoding="utf-8")
 
     monkeypatch.setattr(build_module, "run_step", run)
     monkeypatch.setattr(build_module, "_elaborate", lambda *rest: True)

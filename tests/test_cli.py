@@ -81,7 +81,7 @@ def test_what_is_no_model_file(fails, model_path, tmp_path):
     fails("info", model_path, saying=(str(model_path), "truncated or altered"))
     model_path.write_bytes(whole[:-3] + bytes([whole[-3] ^ 0xFF]) + whole[-2:])
     fails("info", model_path, saying=str(model_path))
-    model_path.write_text("to be or not to be")
+    model_path.write_text("to be or not to be", encoding="utf-8")
     fails("info", model_path, saying="not a whole safetensors file")
     model_path.write_bytes(save({"weight": np.zeros(3)}))
     fails("info", model_path, saying="format is None")
@@ -111,7 +111,7 @@ def test_trace(succeeds, model, model_path, tmp_path):
     }
     for name, array in (("tokens", tokens), *((n, getattr(expected, n)) for n in trace if n != "tokens")):
         np.testing.assert_array_equal(trace[name], array)
-    (tmp_path / "tokens.txt").write_text(" ".join(map(str, tokens)) + "\n")
+    (tmp_path / "tokens.txt").write_text(" ".join(map(str, tokens)) + "\n", encoding="utf-8")
     np.save(tmp_path / "tokens.npy", tokens.astype(np.uint8))
     for file in ("tokens.txt", "tokens.npy"):
         again = trace_of(succeeds, tmp_path / "again", model_path, "--tokens", tmp_path / file)
@@ -173,7 +173,7 @@ def test_bad_npy_file(fails, model_path, tmp_path):
 
 def test_parts_that_the_file_does_not_hold(fails, succeeds, model, tmp_path):
     tokens = tmp_path / "tokens"
-    tokens.write_text("1 2 3")
+    tokens.write_text("1 2 3", encoding="utf-8")
     path = tmp_path / "parts.trine"
     Model(model.config, model.layers, model.embedding_weight, vocabulary=model.vocabulary).save(path)
     assert "logits" not in trace_of(succeeds, tmp_path / "trace.npz", path, "--tokens", tokens)
@@ -327,7 +327,7 @@ def test_trace_that_cannot_be_written(fails, model_path, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_output_that_is_full(process, model_path):
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         ended = process("info", model_path, stdout=full)
         _, said = ended.communicate(timeout=60)
     assert (ended.returncode, said) == (1, "Error: cannot write the output: No space left on device\n")

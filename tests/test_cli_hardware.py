@@ -66,7 +66,7 @@ def tools(tmp_path, monkeypatch):
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("yosys", "nextpnr-ecp5", "ecppack"):
-        (folder / name).write_text(TOOL.format(python=shlex.quote(sys.executable)))
+        (folder / name).write_text(TOOL.format(python=shlex.quote(sys.executable)), encoding="utf-8")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setenv("TEST_MHZ", "75")
@@ -184,14 +184,14 @@ def test_verilog(succeeds, trine, fails, model_path, tmp_path):
     engine = ("--lanes", 40, "--banks", 2)
     folder = tmp_path / "out"
     succeeds("verilog", model_path, *engine, "-o", folder)
-    first = (folder / "trine_core.v").read_text()
+    first = (folder / "trine_core.v").read_text(encoding="utf-8")
     assert "module trine_core(" in first
     assert sorted(path.name for path in folder.iterdir()) == ["trine_core.v", "trine_core_tb.v"]
     succeeds("verilog", model_path, *engine, "-o", folder)
-    assert (folder / "trine_core.v").read_text() == first
+    assert (folder / "trine_core.v").read_text(encoding="utf-8") == first
     succeeds("verilog", model_path, "--board", "ulx3s", "-o", tmp_path / "board")
-    assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text()
-    assert "add a model of it" in (tmp_path / "board" / "trine_core_tb.v").read_text()
+    assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text(encoding="utf-8")
+    assert "add a model of it" in (tmp_path / "board" / "trine_core_tb.v").read_text(encoding="utf-8")
     assert trine("verilog", model_path, "-o", folder).exit_code == 2
     assert trine("verilog", model_path, *engine).exit_code == 2
     fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")
@@ -215,11 +215,11 @@ def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_
     result = trine(*build, "--clock", 85)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert "Unable to place cell 'lane'" in result.stderr and "route-1.log" in result.stderr
-    assert (tmp_path / "out" / "top.bit").read_text() == "routed 75"
+    assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
     (tools / "trouble").unlink()
     monkeypatch.setenv("TEST_MHZ", "120")
     assert "reaches 101.50 MHz, not 126.00: the 120 MHz" in trine(*build, "--clock", 120).stderr
-    assert (tmp_path / "out" / "top.bit").read_text() == "routed 75"
+    assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
 
 
 def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
@@ -232,26 +232,30 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
         facts = json.loads(
             succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json")
         )
-        return facts, sorted(int(seed) for seed in (tools / "placed").read_text().split())
+        return facts, sorted(int(seed) for seed in (tools / "placed").read_text(encoding="utf-8").split())
 
     facts, placed = build(2)
     assert placed == [1, 2] and facts["seed"] == 2 and facts["fmax_mhz"] == 104.5
     # More seeds go on from those that are there.
     facts, placed = build(4)
-    assert placed == [3, 4] and facts["seed"] == 3 and (folder / "top.bit").read_text() == "routed 75 by 3"
+    assert (
+        placed == [3, 4]
+        and facts["seed"] == 3
+        and (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"
+    )
     assert facts["seeds"] == {"1": 101.5, "2": 104.5, "3": 105.5, "4": 104.5}
-    page = (folder / "ulx3s-small.md").read_text()
+    page = (folder / "ulx3s-small.md").read_text(encoding="utf-8")
     assert "| 3 | 105.5 |" in page and "| 4 | 104.5 |" in page
     # A placement that fails says nothing of the others.
     (tools / "trouble-5").touch()
     facts, placed = build(5)
     assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None
-    assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text()
+    assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text(encoding="utf-8")
     monkeypatch.setenv("TEST_MHZ", "110")
     slow = trine("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", 2, "--clock", 110)
     assert slow.exit_code == 1 and "reaches 104.50 MHz, not 115.50: the 110 MHz" in slow.stderr
     assert "(MHz by seed: 1: 101.50, 2: 104.50)" in slow.stderr
-    assert (folder / "top.bit").read_text() == "routed 75 by 3"
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
@@ -261,7 +265,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
     ended = process(*build)
     _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0, said
-    assert (folder / "top.bit").read_text() == "routed 75"
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75"
     before = {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")}
 
     (tools / "wait").touch()
@@ -274,7 +278,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
     _, said = started.communicate(timeout=60)
     assert started.returncode == 128 + end and "Traceback" not in said
     assert "synthesis: done" in said and "Error: interrupted; finished steps are kept" in said
-    assert (folder / "top.bit").read_text() == "routed 75"
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75"
     assert {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")} == before
     assert not list(folder.glob("*.partial"))
 
@@ -282,7 +286,7 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
     ended = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
     _, said = ended.communicate(timeout=60)
     assert ended.returncode == 0 and "synthesis: kept" in said and "route-1: done" in said
-    assert (folder / "top.bit").read_text() == "routed 85"
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 85"
 
 
 def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):

@@ -61,7 +61,7 @@ def interrupt(monkeypatch, number, method, kind, epoch, update):
 
 def figures(path):
     """A record without what may differ: times and where it was made."""
-    text = re.sub(r'"seconds": [\d.]+', "", path.read_text())
+    text = re.sub(r'"seconds": [\d.]+', "", path.read_text(encoding="utf-8"))
     return re.sub(r'"code_version": "[^"]*"', "", text)
 
 
@@ -96,7 +96,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert models[0].digest() == models[1].digest()
     records = [figures(tmp_path / name / "docs/results/tiny-training.json") for name in ("whole", "cut")]
     assert records[0] == records[1]
-    record = json.loads((tmp_path / "whole/docs/results/tiny-training.json").read_text())
+    record = json.loads((tmp_path / "whole/docs/results/tiny-training.json").read_text(encoding="utf-8"))
     assert models[0].training == record and record["float"]["valid_nats"] > 0
 
 
@@ -128,7 +128,7 @@ def test_two_trainings_in_one_folder(fails, succeeds, tmp_path):
             said = f"the folder runs/tiny is in use by process {os.getpid()}"
             fails("train", "tiny", "--no-baseline", *options, saying=said)
     (tmp_path / "runs/tiny").mkdir(exist_ok=True)
-    (tmp_path / "runs/tiny/.lock").write_text("1\n")  # of a process that was killed
+    (tmp_path / "runs/tiny/.lock").write_text("1\n", encoding="utf-8")  # of a process that was killed
     succeeds("train", "tiny", "--no-baseline")
     assert not (tmp_path / "runs/tiny/.lock").exists()
 
@@ -176,13 +176,13 @@ def test_loss_that_is_no_number(trine, tiny, tmp_path, monkeypatch):
     assert "Error: the loss is no number after epoch 1, update 0; the last checkpoint" in result.stderr
     kept = torch.load(tmp_path / "runs/tiny/ternary.pt", weights_only=True)
     assert kept["epoch"] == 1 and kept["model"]["head_bias"].isfinite().all()
-    assert (tmp_path / "runs/tiny/ternary.csv").read_text().count("\n") == 2
+    assert (tmp_path / "runs/tiny/ternary.csv").read_text(encoding="utf-8").count("\n") == 2
     assert not (tmp_path / "models/tiny.trine").exists()
 
 
 def test_data_that_is_missing_or_altered(fails, tmp_path, monkeypatch):
     path = tmp_path / "data/sea/input.txt"
-    path.write_text(path.read_text() + ".")
+    path.write_text(path.read_text(encoding="utf-8") + ".", encoding="utf-8")
     data._read.cache_clear()
     fails("train", "tiny", saying=("input.txt is not the text of sea", "Remove the file"))
     path.unlink()
@@ -214,6 +214,6 @@ def test_full_disk_keeps_the_checkpoint(trine, succeeds, tmp_path, monkeypatch):
         "ternary.csv",
         "ternary.pt",
     ]
-    assert (tmp_path / "runs/tiny/ternary.csv").read_text().count("\n") == 2
+    assert (tmp_path / "runs/tiny/ternary.csv").read_text(encoding="utf-8").count("\n") == 2
     shown = succeeds("train", "tiny", "--no-baseline", "--resume")
     assert "epoch 2" in shown and "epoch 1:" not in shown

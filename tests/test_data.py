@@ -46,7 +46,7 @@ def tiny(monkeypatch, tmp_path):
 
 def put(folder, text):
     (folder / "tiny").mkdir(parents=True)
-    (folder / "tiny/input.txt").write_text(text)
+    (folder / "tiny/input.txt").write_text(text, encoding="utf-8")
 
 
 def test_split_and_symbols(tiny, tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def words(monkeypatch, tmp_path):
     (tmp_path / "data/words").mkdir(parents=True)
     splits = {}
     for split, text in LINES.items():
-        (tmp_path / f"data/words/{split}.txt").write_text(text)
+        (tmp_path / f"data/words/{split}.txt").write_text(text, encoding="utf-8")
         digest = hashlib.sha256(text.encode()).hexdigest()
         splits[split] = Part(TextFile(f"words/{split}.txt", f"https://example.org/{split}", digest))
     monkeypatch.setitem(data.DATA_SETS, "words", DataSet(splits, words=True))
@@ -127,7 +127,7 @@ def test_words_and_line_ends(words):
 
 
 def test_word_that_was_not_trained(words, monkeypatch, tmp_path):
-    (tmp_path / "data/words/new.txt").write_text("to sleep\n")
+    (tmp_path / "data/words/new.txt").write_text("to sleep\n", encoding="utf-8")
     file = TextFile("words/new.txt", "", hashlib.sha256(b"to sleep\n").hexdigest())
     monkeypatch.setitem(data.DATA_SETS, "words", DataSet(words | {"test": Part(file)}, words=True))
     with pytest.raises(TrineError, match="'sleep' of test is no word of the training text"):
@@ -250,8 +250,8 @@ def test_text8(small_text8, tmp_path):
     assert "".join(parts) == small_text8
     assert [len(part) for part in parts] == [900, 50, 50]
     assert load_tokens("text8", "valid").tolist() == [symbols("text8").index(c) for c in parts[1]]
-    assert (tmp_path / "data/text8/text8").read_text() == small_text8
-    (tmp_path / "data/text8/text8").write_text("x")
+    assert (tmp_path / "data/text8/text8").read_text(encoding="utf-8") == small_text8
+    (tmp_path / "data/text8/text8").write_text("x", encoding="utf-8")
     data._read.cache_clear()
     with pytest.raises(TrineError, match="text8 is not the text of text8: its SHA-1 is"):
         load_text("text8", "test")

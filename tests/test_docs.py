@@ -25,7 +25,10 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def read(page: Path) -> str:
     """A page, with its fenced code indented like the other."""
     fences = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return fences.sub(lambda fence: re.sub(r"^(?=.)", "    ", fence[1], flags=re.MULTILINE), page.read_text())
+    return fences.sub(
+        lambda fence: re.sub(r"^(?=.)", "    ", fence[1], flags=re.MULTILINE),
+        page.read_text(encoding="utf-8"),
+    )
 
 
 def commands(text: str) -> list[str]:
@@ -69,7 +72,7 @@ def test_commands_exist(page):
 
 @each_page
 def test_make_targets_exist(page):
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     text = read(page)
     used = re.findall(r"^ {4}make ([a-z-]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z-]+)`", text)
     assert set(used) <= targets
@@ -77,28 +80,30 @@ def test_make_targets_exist(page):
 
 @each_page
 def test_links_resolve(page):
-    for target in re.findall(r"\]\(([^)\s#]+)", page.read_text()):
+    for target in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
 @each_page
 def test_paths_exist(page):
-    text = re.sub(r"https?://\S+|\]\([^)]*\)", "", page.read_text())
+    text = re.sub(r"https?://\S+|\]\([^)]*\)", "", page.read_text(encoding="utf-8"))
     paths = re.findall(r"(?<![\w./-])(?:sw|hw|boards|sim|tests|docs|models)/[\w./-]*\.\w+", text)
     assert [path for path in paths if path not in NOT_HERE and not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if ">>>" in page.read_text()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if ">>>" in page.read_text(encoding="utf-8")], ids=lambda p: p.name
+)
 def test_examples_give_what_they_show(page):
     result = doctest.testfile(str(page), module_relative=False)
     assert result.attempted and not result.failed
 
 
 def test_figures_are_those_of_the_results():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     results = ROOT / "docs" / "results"
-    built = json.loads((results / "ulx3s-shakespeare.json").read_text())
-    trained = json.loads((results / "shakespeare-training.json").read_text())
+    built = json.loads((results / "ulx3s-shakespeare.json").read_text(encoding="utf-8"))
+    trained = json.loads((results / "shakespeare-training.json").read_text(encoding="utf-8"))
     for figure in (
         f"{built['fmax_mhz']:.2f} / {built['clock_mhz']:g} MHz",
         f"{built['cycles_per_token']:.2f}",
@@ -106,7 +111,7 @@ def test_figures_are_those_of_the_results():
         f"{trained['ternary']['valid_nats']:.3f} / {trained['float']['valid_nats']:.3f}",
     ):
         assert f"| {figure}" in text, f"README.md lacks {figure}"
-    small = json.loads((results / "icebreaker-shakespeare-small.json").read_text())
+    small = json.loads((results / "icebreaker-shakespeare-small.json").read_text(encoding="utf-8"))
     assert small["dsp"] == 0
     for figure in (
         f"{small['lut4']:,} / 5,280",
@@ -117,10 +122,12 @@ def test_figures_are_those_of_the_results():
 
 
 def test_perplexities_are_those_of_the_records():
-    text, page = ((ROOT / name).read_text() for name in ("README.md", "docs/results/hitnet.md"))
+    text, page = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results/hitnet.md")
+    )
     records = {}
     for name in ("ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512"):
-        record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text())
+        record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text(encoding="utf-8"))
         kinds = ("float", "ternary", "ternary_head")
         records[name] = [f"{record[kind]['test']['perplexity']:.2f}" for kind in kinds]
         assert f"| {name} | {' | '.join(records[name])} |" in page

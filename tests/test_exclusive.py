@@ -44,7 +44,7 @@ def test_one_process_at_a_time(holder, tmp_path):
     holder.wait(20)
     assert not lock.exists()
     with exclusive(lock, "the folder"):
-        assert lock.read_text().strip() == str(os.getpid())
+        assert lock.read_text(encoding="utf-8").strip() == str(os.getpid())
     assert not lock.exists()
 
 

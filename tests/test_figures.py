@@ -23,7 +23,10 @@ NAMES = {
 
 
 def netlist(path, cells):
-    path.write_text(json.dumps({"modules": {"top": {"cells": {n: {"type": t} for n, t in cells.items()}}}}))
+    path.write_text(
+        json.dumps({"modules": {"top": {"cells": {n: {"type": t} for n, t in cells.items()}}}}),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -36,7 +39,7 @@ def placement(path):
             f'          "attributes": {{ "NEXTPNR_BEL": "X{n}/Y{2 * n}/A" }}',
             "},",
         ]
-    path.write_text("\n".join([*lines, '        "$PACKER_VCC": {', "}"]))
+    path.write_text("\n".join([*lines, '        "$PACKER_VCC": {', "}"]), encoding="utf-8")
     return path
 
 
@@ -55,7 +58,7 @@ def test_resources_are_counted(tmp_path) -> None:
 def test_cells_are_placed(tmp_path) -> None:
     found = list(placed_cells(placement(tmp_path / "p.json")))
     assert found == [(component, n, 2 * n) for n, component in enumerate(NAMES.values())]
-    (tmp_path / "empty.json").write_text("{}")
+    (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
     for path, words in (("empty.json", "no placed cells"), ("none.json", "--floorplan")):
         with pytest.raises(TrineError, match=words):
             list(placed_cells(tmp_path / path))
@@ -70,7 +73,9 @@ def test_draw(succeeds, fails, tmp_path, monkeypatch) -> None:
     netlist(build / "top.json", {name: "LUT4" for name in NAMES})
     placement(build / "route-1.placed.json")
     report = {"board": "ulx3s", "rom_ports": 208, "rom_ports_used": 201, "clock_mhz": 100.0}
-    (build / "r.json").write_text(json.dumps(report | {"dense_gops": 2000.0, "effective_gops": 500.0}))
+    (build / "r.json").write_text(
+        json.dumps(report | {"dense_gops": 2000.0, "effective_gops": 500.0}), encoding="utf-8"
+    )
     for what, words in (
         (("floorplan", build), "column ROM"),
         (("resources", build), "LUT4: 8"),
@@ -79,7 +84,7 @@ def test_draw(succeeds, fails, tmp_path, monkeypatch) -> None:
         first, second = tmp_path / "first.svg", tmp_path / "second.svg"
         succeeds("draw", *what, "-o", first)
         succeeds("draw", *what, "-o", second)
-        assert words in first.read_text() and first.read_bytes() == second.read_bytes()
+        assert words in first.read_text(encoding="utf-8") and first.read_bytes() == second.read_bytes()
     assert not list(tmp_path.glob("f.svg"))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     fails("draw", "resources", build, "-o", tmp_path / "f.svg", saying="trine[figures]")

@@ -119,7 +119,7 @@ def test_two_processes(sea, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     told = ""
     for part in (WORKER, TRAINER):
-        (tmp_path / "worker.py").write_text((HEAD + part).format(tests=str(root / "tests")))
+        (tmp_path / "worker.py").write_text((HEAD + part).format(tests=str(root / "tests")), encoding="utf-8")
         ended = subprocess.run(
             [*command, "worker.py"],
             cwd=tmp_path,
@@ -132,7 +132,7 @@ def test_two_processes(sea, tmp_path):
         assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
         told += ended.stdout
     assert told.count("epoch 1:") == 6  # of six runs, by the first process alone
-    record = json.loads((tmp_path / "docs/results/shared-training.json").read_text())
+    record = json.loads((tmp_path / "docs/results/shared-training.json").read_text(encoding="utf-8"))
     model = Model.load(tmp_path / "models/shared.trine")
     assert record["ternary"]["valid_nats"] == evaluate(model, "sea", "valid")["nats_per_token"]
     kept = {

@@ -75,9 +75,11 @@ def refused(folder, texts, family):
     guard = next(line for line in family.synthesis.splitlines() if line.startswith("select -assert-none"))
     script = []
     for index, text in enumerate(texts):
-        (folder / f"{index}.il").write_text(text if isinstance(text, str) else text.decode())
+        (folder / f"{index}.il").write_text(
+            text if isinstance(text, str) else text.decode(), encoding="utf-8"
+        )
         script += [f"read_rtlil {index}.il", guard, "design -reset"]
-    (folder / "guard.ys").write_text("\n".join(script) + "\n")
+    (folder / "guard.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
     yosys = toolchain.require("yosys")
     run = subprocess.run(
         [*yosys.command, "guard.ys"], cwd=folder, env=yosys.environ(), capture_output=True, text=True

@@ -20,22 +20,22 @@ COPY = "import shutil; print('working'); shutil.copy('in', 'out')"
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "in").write_text("one")
+    (tmp_path / "in").write_text("one", encoding="utf-8")
     return tmp_path
 
 
 def test_step_runs_once_while_nothing_changes(folder):
     assert run_step(step(COPY), folder)
     assert not run_step(step(COPY), folder)
-    assert (folder / "out").read_text() == "one"
-    assert "working" in (folder / "work.log").read_text()
+    assert (folder / "out").read_text(encoding="utf-8") == "one"
+    assert "working" in (folder / "work.log").read_text(encoding="utf-8")
 
 
 def test_step_runs_again_when_its_input_its_tool_or_its_output_changes(folder):
     run_step(step(COPY), folder)
-    (folder / "in").write_text("two")
+    (folder / "in").write_text("two", encoding="utf-8")
     assert run_step(step(COPY), folder)
-    assert (folder / "out").read_text() == "two"
+    assert (folder / "out").read_text(encoding="utf-8") == "two"
     assert run_step(step(COPY, version="2"), folder)
     (folder / "out").unlink()
     assert run_step(step(COPY, version="2"), folder)
@@ -48,7 +48,7 @@ def test_failure_keeps_the_earlier_output_and_says_what_the_tool_said(folder):
         run_step(step(failing, version="2"), folder)
     message = str(error.value)
     assert "status 3" in message and "no room for cell x" in message and str(folder / "work.log") in message
-    assert (folder / "out").read_text() == "one"
+    assert (folder / "out").read_text(encoding="utf-8") == "one"
     assert run_step(step(COPY), folder)  # what failed is not taken for done
 
 
@@ -73,5 +73,5 @@ def test_interruption_ends_the_tool_and_keeps_the_earlier_output(folder):
 
     with pytest.raises(KeyboardInterrupt):
         run_step(step(waiting, version="2"), folder, interrupt)
-    assert (folder / "out").read_text() == "one"
+    assert (folder / "out").read_text(encoding="utf-8") == "one"
     assert not (folder / "work.partial").exists()

@@ -40,7 +40,7 @@ def small(monkeypatch, tmp_path):
     splits = {}
     (tmp_path / "data/few").mkdir(parents=True)
     for split, text in {"train": LINE * 60, "valid": LINE * 8, "test": LINE * 5}.items():
-        (tmp_path / f"data/few/{split}.txt").write_text(text)
+        (tmp_path / f"data/few/{split}.txt").write_text(text, encoding="utf-8")
         file = data.TextFile(
             f"few/{split}.txt", "https://example.org", hashlib.sha256(text.encode()).hexdigest()
         )
@@ -85,10 +85,12 @@ def test_rows_are_run_once_and_shown(small, succeeds, fails):
     trained = {
         "ternary": {"test": {"perplexity": 101.25}, "best": {"active_x": 0.3, "active_h": 0.2}, "epochs": 9}
     }
-    Path("docs/results/ptb-lstm-300-training.json").write_text(json.dumps(trained))
-    Path("docs/results/ptb-lstm-300-training.csv").write_text("kind,epoch,valid_nats\nternary,1,5.5\n")
+    Path("docs/results/ptb-lstm-300-training.json").write_text(json.dumps(trained), encoding="utf-8")
+    Path("docs/results/ptb-lstm-300-training.csv").write_text(
+        "kind,epoch,valid_nats\nternary,1,5.5\n", encoding="utf-8"
+    )
     written = succeeds("report", "hitnet").split()
-    page = Path("docs/results/hitnet.md").read_text()
+    page = Path("docs/results/hitnet.md").read_text(encoding="utf-8")
     assert f"| {record['test']['perplexity']:.2f} |" in page
     assert page.count("`trine study ladder --row float`") == 1
     line = next(line for line in page.splitlines() if line.startswith("| ptb-lstm-300 | not run"))
@@ -111,7 +113,7 @@ def test_rows_are_run_once_and_shown(small, succeeds, fails):
         assert f"(hitnet/{Path(path).name})" in page
     drawn = [Path(path).read_bytes() for path in written]
     assert [path.read_bytes() for path in write_report(RESULTS)] == drawn
-    (RESULTS / "ladder.float.few.2.json").write_text('{"study": ')
+    (RESULTS / "ladder.float.few.2.json").write_text('{"study": ', encoding="utf-8")
     fails("report", "hitnet", saying="ladder.float.few.2.json is no whole record")
 
 

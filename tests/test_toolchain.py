@@ -16,7 +16,7 @@ def native(monkeypatch, tmp_path):
 
     def put(name: str, shown: str) -> str:
         path = tmp_path / name
-        path.write_text(f"#!/bin/sh\necho '{shown}'\n")
+        path.write_text(f"#!/bin/sh\necho '{shown}'\n", encoding="utf-8")
         path.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
         return str(path)
@@ -48,7 +48,9 @@ def test_an_old_one_is_passed_over(native, monkeypatch, name, shown, oldest):
 
 def test_what_is_no_such_tool_is_passed_over(native, tmp_path):
     path = native("yosys", "")
-    (tmp_path / "yosys").write_text("#!/bin/sh\necho yosys: cannot open shared object file; exit 127\n")
+    (tmp_path / "yosys").write_text(
+        "#!/bin/sh\necho yosys: cannot open shared object file; exit 127\n", encoding="utf-8"
+    )
     tool = toolchain.find("yosys")
     assert tool is None or tool.command != (path,)
 
@@ -57,7 +59,8 @@ def test_a_tool_that_fails_is_said_in_one_message(native, fails, model_path, tmp
     monkeypatch.setenv("YOSYS", "/nonexistent")  # no variable names a tool
     path = native("yosys", "Yosys 0.69")
     (tmp_path / "yosys").write_text(
-        '#!/bin/sh\n[ "$1" = -V ] && echo Yosys 0.69 || { echo "ERROR: no licence" >&2; exit 1; }\n'
+        '#!/bin/sh\n[ "$1" = -V ] && echo Yosys 0.69 || { echo "ERROR: no licence" >&2; exit 1; }\n',
+        encoding="utf-8",
     )
     engine = ("--lanes", 30, "--banks", 2, "-o", tmp_path / "out")
     said = ("yosys 0.69 (native) could not write the Verilog", "ERROR: no licence")
@@ -70,7 +73,9 @@ def test_verilator_s_makefiles_need_no_command_python(tmp_path, monkeypatch):
     make = shutil.which("make") or "make"
     monkeypatch.setenv("PATH", str(tmp_path))
     rule = "show:\n\t@$(VERILATOR_INCLUDER) -DVL_INCLUDE_OPT=include a.cpp\n"
-    (tmp_path / "Makefile").write_text(f"include $(VERILATOR_ROOT)/include/verilated.mk\n{rule}")
+    (tmp_path / "Makefile").write_text(
+        f"include $(VERILATOR_ROOT)/include/verilated.mk\n{rule}", encoding="utf-8"
+    )
     verilator = toolchain.find("verilator")
     assert verilator is not None
     environ = verilator.environ()

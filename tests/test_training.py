@@ -53,7 +53,7 @@ def shortened(epochs):
 @pytest.fixture(autouse=True)
 def tiny_text(monkeypatch, tmp_path):
     (tmp_path / "data/tiny").mkdir(parents=True)
-    (tmp_path / "data/tiny/input.txt").write_text(TEXT)
+    (tmp_path / "data/tiny/input.txt").write_text(TEXT, encoding="utf-8")
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
     file = TextFile("tiny/input.txt", "https://example.org/tiny", digest)
     monkeypatch.setitem(
@@ -69,7 +69,7 @@ def tiny_text(monkeypatch, tmp_path):
 
 def test_train_writes_model_and_record(tmp_path):
     model = train("tiny")
-    record = json.loads((tmp_path / "docs/results/tiny-training.json").read_text())
+    record = json.loads((tmp_path / "docs/results/tiny-training.json").read_text(encoding="utf-8"))
     loaded = Model.load(tmp_path / "models/tiny.trine")
     assert model is not None and loaded.digest() == model.digest()
     assert loaded.training == record
@@ -77,7 +77,7 @@ def test_train_writes_model_and_record(tmp_path):
     assert record["ternary"]["valid_nats"] == quality["nats_per_token"]
     assert quality["nats_per_token"] < math.log(CONFIG.vocab_size)
     assert record["float"]["valid_nats"] > 0
-    rows = (tmp_path / "docs/results/tiny-training.csv").read_text().splitlines()
+    rows = (tmp_path / "docs/results/tiny-training.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 2 * TINY.schedule.epochs
     assert loaded.decode(loaded.encode("sea")) == "sea"
 

@@ -209,7 +209,9 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
     assert without is not None and without.heads == Model.load("models/tiny.trine").heads == ("ternary",)
     for kind in ("ternary", "ternary_head"):
         assert without.training[kind]["valid_nats"] == record[kind]["valid_nats"]
-    kinds = [row["kind"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open())]
+    kinds = [
+        row["kind"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open(encoding="utf-8"))
+    ]
     assert kinds == ["float"] * 2 + ["teacher"] + ["ternary"] * 2 + ["head"] * 3
 
 
@@ -249,7 +251,7 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
 @pytest.mark.parametrize("name", ["ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512"])
 def test_records_are_of_the_recipes(name):
     """What is committed is what the command makes now. Fields that came later have their defaults."""
-    record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text())
+    record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text(encoding="utf-8"))
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPES[name])))
 
 
@@ -270,7 +272,7 @@ def test_text_cut_to_its_most_frequent_words(monkeypatch, tmp_path):
     texts = {"train": "a b a c a b <unk> d\na b c\n", "valid": "a d c\n"}
     splits = {}
     for name, text in texts.items():
-        (tmp_path / f"{name}.txt").write_text(text)
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
         digest = hashlib.sha256(text.encode()).hexdigest()
         splits[name] = data.Part(data.TextFile(f"{name}.txt", "https://example.org", digest))
     monkeypatch.setenv("TRINE_DATA", str(tmp_path))
@@ -289,7 +291,7 @@ def test_logs_are_written_after_each_epoch(tiny, tmp_path, monkeypatch):
 
     def write(rows):
         original(rows)
-        seen.append(list(csv.DictReader((tmp_path / "runs/float.csv").open())))
+        seen.append(list(csv.DictReader((tmp_path / "runs/float.csv").open(encoding="utf-8"))))
 
     monkeypatch.setattr(run._files, "write", write)
     run.fit()

@@ -124,8 +124,8 @@ def test_report(tmp_path):
     )
     record, page = write_verification(made, "iCEBreaker", tmp_path)
     assert record.name == "icebreaker-small-verification.json"
-    assert json.loads(record.read_text())["frames_of_driver"]["STEP"] == 1234
-    text = page.read_text()
+    assert json.loads(record.read_text(encoding="utf-8"))["frames_of_driver"]["STEP"] == 1234
+    text = page.read_text(encoding="utf-8")
     assert (
         "| bytes from the board, all equal to the board model's | 54,321 |" in text
         and "| STEP | 1,234 |" in text

@@ -51,7 +51,7 @@ def words(monkeypatch, tmp_path):
     splits = {}
     (tmp_path / "data/words").mkdir(parents=True)
     for split, text in TEXTS.items():
-        (tmp_path / f"data/words/{split}.txt").write_text(text)
+        (tmp_path / f"data/words/{split}.txt").write_text(text, encoding="utf-8")
         digest = hashlib.sha256(text.encode()).hexdigest()
         splits[split] = Part(TextFile(f"words/{split}.txt", "https://example.org", digest))
     monkeypatch.setitem(data.DATA_SETS, "words", DataSet(splits, words=True))

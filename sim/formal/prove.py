@@ -115,8 +115,12 @@ def prove(
     """
     with tempfile.TemporaryDirectory(prefix="trine-formal-") as name:
         folder = Path(name)
-        (folder / "top.il").write_text(rtlil.convert(subject, name="top", ports=subject.ports()))
-        (folder / "top.ys").write_text(_SCRIPT.format(begin=_ANY_START if any_start else ""))
+        (folder / "top.il").write_text(
+            rtlil.convert(subject, name="top", ports=subject.ports()), encoding="utf-8"
+        )
+        (folder / "top.ys").write_text(
+            _SCRIPT.format(begin=_ANY_START if any_start else ""), encoding="utf-8"
+        )
         yosys = toolchain.require("yosys")
         _run([*yosys.command, "top.ys"], folder, expect=(0,))
         command = [*_solver_driver(), "-s", "z3", *(_ANEW if anew else ()), "-t", str(depth)]
