@@ -114,6 +114,7 @@ class Bench:
 
     def edges(self, ctx) -> int:
         """Of the clock of an ECP5's engine, so far."""
+        assert self.gate is not None
         return ctx.get(self.gate.edges)
 
     async def send(self, ctx, data: bytes) -> None:
