@@ -41,7 +41,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     f"{_HW}/gru_cells.py": (f"{_CELLS}[options7-3]", f"{_CELLS}[options6-3]"),
     f"{_HW}/head.py": (f"{_TOKENS}[typical-config3-engine1]", f"{_TOKENS}[typical-config0-engine3]"),
-    f"{_HW}/issue.py": (f"{_TOKENS}[typical-config0-engine0]", f"{_TOKENS}[typical-config4-engine2]"),
+    f"{_HW}/issue.py": (
+        f"{_TOKENS}[typical-config0-engine0]",
+        f"{_TOKENS}[typical-config4-engine2]",
+        "tests/test_core.py::test_generation_equals_golden[1.0-engine1-lstm]",
+    ),
     f"{_HW}/lanes.py": (f"{_SUMS}[typical-17-1-levels1-lstm]", f"{_SUMS}[typical-10-4-levels1-gru]"),
     f"{_HW}/lstm_cells.py": (f"{_CELLS}[options2-3]", f"{_CELLS}[options1-3]"),
     f"{_HW}/sampler.py": (f"{_SAMPLER}[300-5-3]", f"{_SAMPLER}[0-12-1]", f"{_SAMPLER}[300-5-1]"),
@@ -164,6 +168,7 @@ MUTANTS: list[Mutant] = [
     ),
     *_of(
         f"{_HW}/issue.py",
+        ("in_h.eq(self.with_h)", "in_h.eq(1)", "h is summed twice"),
         ("trit.negative.eq(entry.trit.negative)", "trit.negative.eq(0)", "the sign of a column is lost"),
         ("(entry.column + first)", "entry.column", "h's columns are taken from x's words"),
     ),

@@ -65,7 +65,9 @@ def _refusal(result: Result) -> str | None:
     return result.stderr
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.nightly) for part in range(1, PARTS))]
+)
 def test_what_fits_is_built_and_what_does_not_is_refused_by_all(
     trine: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:

@@ -1,7 +1,5 @@
 """The paper's cell with quantisers of choice: against nn.LSTM, and what each quantiser leaves."""
 
-import shutil
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,6 +7,7 @@ torch = pytest.importorskip("torch")
 from trine_sw.errors import TrineError  # noqa: E402
 from trine_sw.model_config import ModelConfig  # noqa: E402
 from trine_sw.training.float_model import FloatLanguageModel  # noqa: E402
+from trine_sw.training.recurrence import can_compile  # noqa: E402
 from trine_sw.training.soft_cell import Quantisers, SoftLSTM, quantise_activation, quantise_weight  # noqa: E402
 
 CONFIG = ModelConfig(hidden=12, embedding=7, vocab_size=9)
@@ -29,7 +28,7 @@ def test_without_quantisers_it_is_nn_lstm():
     torch.testing.assert_close(found[1], expected[1])
 
 
-@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler here")
+@pytest.mark.skipif(not can_compile(), reason="no C++ compiler here, or a blank in PyTorch's path")
 def test_compiled_steps_are_the_steps():
     """Outputs, state and gradients, with quantisers that draw nothing."""
     torch.manual_seed(3)

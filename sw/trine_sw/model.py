@@ -1,5 +1,6 @@
 """The ternary model as numbers, and the file that holds it."""
 
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
@@ -168,13 +169,13 @@ class Model:
             file.write(data)
 
     def _symbols(self) -> Vocabulary:
-        """The vocabulary as it is now; made anew only where another list was put in its place."""
+        """The vocabulary as it is now."""
         if self.vocabulary is None:
             raise TrineError("the model has no vocabulary: give and take token numbers")
-        made = self.__dict__.get("_vocabulary_made")
-        if made is None or made.symbols != tuple(self.vocabulary):
-            made = self.__dict__["_vocabulary_made"] = Vocabulary(self.vocabulary)
-        return made
+        try:
+            return _vocabulary_of(tuple(self.vocabulary))
+        except TypeError:  # what is no list, or holds what is no string
+            return Vocabulary(self.vocabulary)
 
     def _metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = {"format": FORMAT}
@@ -252,6 +253,11 @@ class Model:
         if metadata_value(metadata, "digest", str) != model.digest().hex():
             raise TrineError("the contents do not match their digest: the file was altered")
         return model
+
+
+@functools.lru_cache(maxsize=8)
+def _vocabulary_of(symbols: tuple[str, ...]) -> Vocabulary:
+    return Vocabulary(symbols)
 
 
 def _read_config(metadata: Mapping[str, str]) -> ModelConfig:

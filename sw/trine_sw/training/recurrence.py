@@ -6,7 +6,9 @@ step's element-wise operations are compiled into one loop where a compiler is fo
 """
 
 import functools
+import re
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,9 +16,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Numerics", "Steps", "recur"]
+__all__ = ["Numerics", "Steps", "can_compile", "recur"]
 
 State = tuple[Tensor, Tensor]
+
+
+def can_compile() -> bool:
+    """Whether ``torch.compile`` works on the CPU: there is a C++ compiler, and PyTorch calls it without quoting
+    the paths of its own and of Python's header files, so that none may have a blank."""
+    paths = (torch.__file__, sysconfig.get_path("include"))
+    return shutil.which("g++") is not None and not any(re.search(r"\s", path) for path in paths)
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,7 @@ class Numerics:
         fast = device.type == "cuda" or (
             torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
-        compiler = device.type == "cuda" or shutil.which("g++") is not None
-        return cls(torch.bfloat16 if fast else torch.float32, compiler)
+        return cls(torch.bfloat16 if fast else torch.float32, device.type == "cuda" or can_compile())
 
     def __str__(self) -> str:
         return f"{str(self.product).removeprefix('torch.')}, {'compiled' if self.compiled else 'eager'}"
