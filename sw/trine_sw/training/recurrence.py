@@ -22,8 +22,11 @@ State = tuple[Tensor, Tensor]
 
 
 def can_compile() -> bool:
-    """Whether ``torch.compile`` works on the CPU: there is a C++ compiler, and PyTorch calls it without quoting
-    the paths of its own and of Python's header files, so that none may have a blank."""
+    """Whether ``torch.compile`` works on the CPU.
+
+    It needs a C++ compiler, and calls it without quoting the paths of PyTorch's and Python's header files, so
+    that none may have a blank.
+    """
     paths = (torch.__file__, sysconfig.get_path("include"))
     return shutil.which("g++") is not None and not any(re.search(r"\s", path) for path in paths)
 
