@@ -19,6 +19,7 @@ _SUMS = "tests/test_lanes.py::test_sums_equal_model"
 _SAMPLER = "tests/test_sampler.py::test_gateware_equals_model"
 _START = "tests/test_board_top.py::test_a_board_starts_and_answers"
 _LINK = (f"{_STATES}[lstm]", f"{_STATES}[host]")
+_GATEWARE = "tests/test_link_gateware.py::"
 
 #: Of each file, the tests that concern it, those first that are soonest done.
 TESTS: dict[str, tuple[str, ...]] = {
@@ -54,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/state_queue.py": (
         f"{_TOKENS}[typical-config3-engine4]",
         "tests/test_core.py::test_mixed_requests_with_stalls[engine4-gru]",
+        "tests/test_core.py::test_mixed_requests_with_stalls[engine0-lstm]",
     ),
     f"{_HW}/state_scanner.py": (
         "tests/test_state_scanner.py::test_entries_equal_model[9-3-5-2-0.5]",
@@ -68,10 +70,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/test_byte_queue.py",
         "sim/formal/test_events.py::test_queue_neither_loses_nor_repeats",
     ),
-    f"{_HW}/link/cell_states.py": _LINK,
+    f"{_HW}/link/cell_states.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
     f"{_HW}/link/event_counters.py": ("tests/test_event_counters.py",),
-    f"{_HW}/link/executor.py": _LINK,
-    f"{_HW}/link/executor_state.py": _LINK,
+    f"{_HW}/link/executor.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
+    f"{_HW}/link/executor_state.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
     f"{_HW}/link/frame_receiver.py": (
         f"{_FRAMES}::test_frames_are_decoded",
         f"{_FRAMES}::test_damaged_frames_are_found_and_the_next_one_is_good",
@@ -82,9 +84,16 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/link/record_writer.py": ("tests/test_record_writer.py",),
     f"{_HW}/link/reply_slots.py": (f"{_FRAMES}::test_replies_are_encoded_kept_and_sent_again",),
     f"{_HW}/link/reply_states.py": _LINK,
-    f"{_HW}/link/request_checks.py": _LINK,
-    f"{_HW}/link/session_states.py": _LINK,
-    f"{_HW}/link/token_states.py": _LINK,
+    f"{_HW}/link/request_checks.py": (*_LINK, f"{_GATEWARE}test_refusals[levels]"),
+    f"{_HW}/link/session_states.py": (
+        *_LINK,
+        f"{_GATEWARE}test_sessions_repeats_and_gaps",
+        f"{_GATEWARE}test_number_of_the_session_still_open",
+    ),
+    f"{_HW}/link/token_states.py": (
+        *_LINK,
+        f"{_GATEWARE}test_generations_go_on_from_the_last_choice[levels]",
+    ),
     f"{_HW}/link/uart.py": ("tests/test_uart.py",),
     f"{_BOARDS}/ecp5_clock.py": (
         f"{_START}[ulx3s-7e-06]",

@@ -58,7 +58,14 @@ def test_a_folder_that_is_none_or_was_changed_is_refused(tmp_path):
         "{}",
         *(json.dumps({**values, name: None}) for name in ("engine", "info")),
     ]
-    damaged += [json.dumps({**values, "more": 1}), json.dumps({**values, "info": "zz"})]
+    wrong = (5, None, [], {}, True, 1.5)
+    damaged += [
+        json.dumps({**values, name: value})
+        for name in ("name", "board", "bitstream", "sha256", "seed")
+        for value in wrong
+        if not (name == "seed" and value == 5)
+    ]
+    damaged += ["[" * 100_000, json.dumps({**values, "more": 1}), json.dumps({**values, "info": "zz"})]
     for text in damaged:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(TrineError, match="is damaged; run trine build again"):

@@ -146,7 +146,7 @@ def test_command(trine, succeeds, fails, model_path, tmp_path, monkeypatch):
     result = trine("doctor", "--port", str(tmp_path / "tty"))
     assert (
         result.exit_code == 1
-        and "1 problems: board at" in result.stderr
+        and "1 problem: board at" in result.stderr
         and "there is no port" in result.stdout
     )
     other = tmp_path / "other.trine"

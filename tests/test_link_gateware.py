@@ -221,7 +221,9 @@ def test_sessions_repeats_and_gaps():
     host, other = Host(0x0100), Host(0x00FF)
     early = host(Command.STEP, b"\1\1")
     host.sequence = 0
-    sent = [early, host(Command.OPEN, OPENING), host(Command.OPEN, OPENING), encode(Frame(0, 0, 1, OPENING))]
+    nobody = encode(Frame(0, 0, Command.STEP, b"\1\1"))  # before any session
+    sent = [early, nobody, host(Command.OPEN, OPENING), host(Command.OPEN, OPENING)]
+    sent.append(encode(Frame(0, 0, Command.OPEN, OPENING)))
     frames = [host(Command.STEP, bytes([1, n])) for n in range(7)]
     sent += [frames[1], *frames[:3], frames[0], frames[2], host(Command.OPEN, OPENING), frames[5], frames[1]]
     sent += [

@@ -93,7 +93,7 @@ class BuildRecord:
             ) from None
         except OSError as error:
             raise TrineError(f"cannot read {path}: {error.strerror}") from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise TrineError(f"{path} is damaged; run trine build again") from None
         bitstream = folder / record.bitstream
         try:
@@ -108,6 +108,10 @@ class BuildRecord:
     def _of_json(cls, values: dict[str, Any]) -> BuildRecord:
         if set(values) != {entry.name for entry in fields(cls)}:
             raise ValueError("its keys are not those of a record")
+        if not all(isinstance(values[name], str) for name in ("name", "board", "bitstream", "sha256")):
+            raise ValueError("a name is no string")
+        if not isinstance(values["seed"], int) or isinstance(values["seed"], bool):
+            raise ValueError("seed is no integer")
         engine = dict(values["engine"])
         if engine["assignment"] is not None:
             engine["assignment"] = tuple(engine["assignment"])

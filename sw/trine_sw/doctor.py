@@ -61,8 +61,8 @@ class Port:
     description: str
 
 
-def check_machine(cache: Path) -> Iterator[Check]:
-    """System, Python, packages, tools and room in the ``cache`` folder."""
+def check_machine(cache: Path | None) -> Iterator[Check]:
+    """System, Python, packages, tools and room in the ``cache`` folder, None if there is no place for it."""
     yield Check("system", "ok", f"{platform.platform()}, {os.cpu_count()} processors")
     yield Check("Python", "ok", f"{platform.python_version()} at {sys.executable}")
     for package in _PACKAGES:
@@ -108,8 +108,11 @@ def _programmer() -> Check:
     return Check(name, "ok", "yes")
 
 
-def _cache(folder: Path) -> Check:
+def _cache(folder: Path | None) -> Check:
     name = "cache"
+    if folder is None:
+        remedy = "set TRINE_CACHE to a folder that you may write"
+        return Check(name, "problem", "there is no home directory to keep compiled files in", remedy)
     existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         return Check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def pyplot() -> Any:
     TrineError
         Where matplotlib is missing; says what to install.
     """
+    os.environ["MPLBACKEND"] = "svg"  # a notebook's, which is inherited, may not be there
     try:
         import matplotlib
     except ModuleNotFoundError:

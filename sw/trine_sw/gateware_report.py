@@ -97,7 +97,11 @@ def measure_gateware(
     tokens = tokens if limit is None else tokens[: limit + 1]
     given = tokens[:-1]
     engine = default_engine(model)
-    engine = replace(engine, lanes=lanes or engine.lanes, banks=banks or engine.banks)
+    engine = replace(
+        engine,
+        lanes=engine.lanes if lanes is None else lanes,
+        banks=engine.banks if banks is None else banks,
+    )
     geometry = Geometry(model.config, engine)
     with _progress(len(given)) as advance:
         text = simulate_text(model, given, engine, simulator, processes=processes, progress=advance)

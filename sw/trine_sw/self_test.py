@@ -16,9 +16,12 @@ from trine_sw.driver.requests import BoardState
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden, Trace
 from trine_sw.model import Model
+from trine_sw.sampler import seed_state
 
 __all__ = ["SelfTest", "self_test"]
 
+#: So many tokens' states are held in memory.
+_MOST_TOKENS = 10_000_000
 _ROUND_TRIPS = 20
 _GENERATED = 32
 _TEMPERATURE = 1.0
@@ -69,8 +72,11 @@ def self_test(
     TrineError
         If ``tokens`` is less than 1, or the board goes away or refuses what the model allows.
     """
-    if tokens < 1:
-        raise TrineError(f"the number of tokens must be at least 1, not {tokens}")
+    if not 1 <= tokens <= _MOST_TOKENS:
+        raise TrineError(
+            f"the number of tokens must be at least 1, and at most {_MOST_TOKENS:,}, not {tokens}"
+        )
+    seed_state(seed)  # refuses one out of range
     rng = np.random.default_rng(seed)
     golden = Golden(model)
     inputs, trace = _inputs(model, golden, rng, tokens)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import trine_sw.link
 from trine_boards.steps import record_step, recorded
 from trine_boards.top import BoardTop
 from trine_boards.verify.frames import Requests, check_frames
@@ -38,6 +39,15 @@ def frame_count(cells: int, cycles_a_bit: float) -> int:
     return min(_MOST_FRAMES, max(len(Requests.SCRIPT), most))
 
 
+def _sources() -> bytes:
+    """Changes with what the netlist is compared with, and by what."""
+    state = hashlib.sha256()
+    for folder in (Path(__file__).parent, Path(trine_sw.link.__file__).parent):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".v")):
+            state.update(path.read_bytes())
+    return state.digest()
+
+
 def check_step(
     top: BoardTop, folder: Path, tick: Callable[[float], None] = lambda seconds: None, *, seed: int = 1
 ) -> bool:
@@ -57,7 +67,7 @@ def check_step(
         tool = toolchain.require("verilator")
     except TrineError as error:
         raise TrineError(f"{error}; or build without running the netlist: --no-check") from None
-    made_of = json.dumps([top.identity, str(tool), seed]).encode() + netlist.read_bytes()
+    made_of = json.dumps([top.identity, str(tool), seed]).encode() + netlist.read_bytes() + _sources()
     digest = hashlib.sha256(made_of).hexdigest()
     if recorded(record) == digest:
         return False

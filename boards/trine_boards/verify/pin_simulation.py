@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import select
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from trine_boards.verify.netlist_pins import PinNetlist
 from trine_hw.simulation.build import kept
 from trine_sw import toolchain
+from trine_sw.driver.waiting import readable
 from trine_sw.errors import TrineError
 
 __all__ = ["PinBoard", "compiled"]
@@ -157,7 +157,7 @@ class PinBoard:
             while self._running < _AHEAD:
                 self._put(bytes((0, _RUN)))
                 self._running += 1
-            if select.select([self._stdout], [], [], 1.0)[0] and (data := self._take()):
+            if readable([self._stdout], 1.0) and (data := self._take()):
                 self._heard = time.monotonic()
                 return data
             if self.clock() >= end:

@@ -97,7 +97,8 @@ _HEAD_CHECKS = """\
         end
 """
 _BLOCKS = """
-// The engine's block RAMs are the ECP5's PDPW16KD: add a model of it, or export without --board."""
+// The engine is made of an ECP5's own block RAMs (PDPW16KD, DP16KD) and, with relays, flip-flops (TRELLIS_FF).
+// Add models of them, such as boards/trine_boards/verify/cells/ecp5_block_ram.v, or export without --board."""
 
 
 @dataclass(frozen=True)

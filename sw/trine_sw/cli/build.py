@@ -65,7 +65,7 @@ def build(
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
     from trine_boards.board import MARGIN
     from trine_boards.build import build_bitstream
-    from trine_boards.build_record import BuildRecord
+    from trine_boards.build_record import RECORD_NAME, BuildRecord
     from trine_boards.clocks import board_clock
     from trine_boards.report import make_report, report_paths, write_report
     from trine_boards.top import BoardTop
@@ -89,6 +89,8 @@ def build(
     # Released when the command ends.
     lock = exclusive(folder / ".lock", f"the folder {folder}")
     click.get_current_context().with_resource(lock)
+    # Until the build is complete the folder's bitstream is not of the netlists beside it.
+    (folder / RECORD_NAME).unlink(missing_ok=True)
     try:
         top = BoardTop(model, engine, board, clock, margin)
         console = Console(stderr=True)

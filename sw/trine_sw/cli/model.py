@@ -101,8 +101,8 @@ def train(
 
     With several processes or GPUs: torchrun --nproc-per-node N --no-python trine train RECIPE.
     """
-    if threads < 1:
-        raise TrineError(f"the threads must be at least 1, not {threads}")
+    if not 1 <= threads <= 1024:
+        raise TrineError(f"the threads must be at least 1, and at most 1,024, not {threads}")
     try:
         from trine_sw.training.recipes import recipe as recipe_of
         from trine_sw.training.train import train as train_recipe

@@ -106,7 +106,6 @@ def doctor(
     Exit status 1 where there is a problem.
     """
     from trine_boards import BOARDS
-    from trine_sw.cache import cache_place
     from trine_sw.doctor import check_machine, check_ports, check_rules
     from trine_sw.model import Model
 
@@ -115,7 +114,7 @@ def doctor(
     model = None if model_path is None else Model.load(model_path)
     usb = [board.usb for board in BOARDS.values() if board.usb]
     ports = known_ports()
-    checks = [*check_machine(cache_place("simulators")), check_rules(usb, _RULES), *check_ports(ports)]
+    checks = [*check_machine(_cache()), check_rules(usb, _RULES), *check_ports(ports)]
     if port is None and len(ports) == 1:
         port = ports[0].device
     test = None
@@ -133,7 +132,21 @@ def doctor(
         _show(checks)
     problems = [check for check in checks if check.state == "problem"]
     if problems:
-        raise TrineError(f"{len(problems)} problems: {', '.join(check.name for check in problems)}")
+        many = "problem" if len(problems) == 1 else "problems"
+        raise TrineError(f"{len(problems)} {many}: {', '.join(check.name for check in problems)}")
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" + ("" if count == 1 else "s")
+
+
+def _cache() -> Path | None:
+    from trine_sw.cache import cache_place
+
+    try:
+        return cache_place("simulators")
+    except TrineError:
+        return None
 
 
 def _board_checks(url: str, model: Any, tokens: int, seed: int) -> "tuple[list[Check], SelfTest | None]":
@@ -147,7 +160,7 @@ def _board_checks(url: str, model: Any, tokens: int, seed: int) -> "tuple[list[C
         with Board.open(url, model, patience=_ANSWER_SECONDS) as board:
             info = board.info
             found = (
-                f"protocol {info.version}, model {info.digest.hex()[:12]}…, {info.layers} layers of "
+                f"protocol {info.version}, model {info.digest.hex()[:12]}…, {_many(info.layers, 'layer')} of "
                 f"{info.hidden} units, {info.lanes} lanes, {info.banks} banks, {info.clock_hz / 1e6:g} MHz"
             )
             checks = [Check(f"board at {url}", "ok", found)]

@@ -50,8 +50,8 @@ def study(
     except ModuleNotFoundError as error:
         raise _needs(error, "torch", "train") from None
     chosen = study_of(name)
-    if threads < 1:
-        raise TrineError(f"the threads must be at least 1, not {threads}")
+    if not 1 <= threads <= 1024:
+        raise TrineError(f"the threads must be at least 1, and at most 1,024, not {threads}")
     if only_list:
         for entry in chosen.at(words, epochs):
             there = "recorded" if record_path(_RESULTS, name, entry).exists() else "not run"

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from trine_sw.cli.model import json_option, print_json, print_pairs
 from trine_sw.cli.outputs import OutputFolder
+from trine_sw.exclusive import exclusive
+from trine_sw.whole_file import check_folder
 
 __all__ = ["COMMANDS"]
 
@@ -28,11 +30,14 @@ def verify(folder: Path, tokens: int, seed: int, results: Path | None, as_json: 
     from the board's UART must be the one that the model of the board gives.
     """
     from trine_boards import BOARDS
+    from trine_boards.build_record import BuildRecord
     from trine_boards.verify.verification import verify_build, write_verification
 
     command = shlex.join(["trine", "verify", str(folder), "--tokens", str(tokens), "--seed", str(seed)])
+    BuildRecord.load(folder)  # before anything is made in a folder that is no build's
+    check_folder(folder)
     console = Console(stderr=True)
-    with console.status("reading the build") as status:
+    with exclusive(folder / ".lock", f"the folder {folder}"), console.status("reading the build") as status:
         done = verify_build(folder, tokens=tokens, seed=seed, command=command, progress=status.update)
     for where in filter(None, (folder, results)):
         write_verification(done, BOARDS[done.board].title, where)
