@@ -97,8 +97,9 @@ _HEAD_CHECKS = """\
         end
 """
 _BLOCKS = """
-// The engine is made of an ECP5's own block RAMs (PDPW16KD, DP16KD) and, with relays, flip-flops (TRELLIS_FF).
-// Add models of them, such as boards/trine_boards/verify/cells/ecp5_block_ram.v, or export without --board."""
+// The engine is made of an ECP5's own block RAMs (PDPW16KD, DP16KD) and, with relays, flip-flops
+// (TRELLIS_FF). Add models of them, such as boards/trine_boards/verify/cells/ecp5_block_ram.v, or export
+// without --board."""
 
 
 @dataclass(frozen=True)
