@@ -46,7 +46,7 @@ def at_the_ends() -> Iterator[Model]:
 
 def test_all_figures_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trine_boards.report, "_TEXT_TOKENS", 50)
-    routed = Routed(Path("top.bit"), 81.0, 80.0, Resources(1, 1, 1, 0), 1, {1: 81.0}, [])
+    routed = Routed(Path("top.bit"), 84.0, 80.0, 0.05, 80.0, Resources(1, 1, 1, 0), 1, {1: 84.0}, [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # NumPy's division by zero and means of nothing
         for number, model in enumerate(at_the_ends()):

@@ -18,6 +18,7 @@ from trine_boards.verify.pin_simulation import PinBoard
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
 from trine_sw.interruption import Interrupted
+from trine_sw.json_text import json_text
 from trine_sw.link.board_model import BoardModel
 
 __all__ = ["check_step", "frame_count"]
@@ -67,7 +68,7 @@ def check_step(
         tool = toolchain.require("verilator")
     except TrineError as error:
         raise TrineError(f"{error}; or build without running the netlist: --no-check") from None
-    made_of = json.dumps([top.identity, str(tool), seed]).encode() + netlist.read_bytes() + _sources()
+    made_of = json_text([top.identity, str(tool), seed]).encode() + netlist.read_bytes() + _sources()
     digest = hashlib.sha256(made_of).hexdigest()
     if recorded(record) == digest:
         return False
