@@ -191,7 +191,7 @@ def test_verilog(succeeds, trine, fails, model_path, tmp_path):
     assert (folder / "trine_core.v").read_text(encoding="utf-8") == first
     succeeds("verilog", model_path, "--board", "ulx3s", "-o", tmp_path / "board")
     assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text(encoding="utf-8")
-    assert "add a model of it" in (tmp_path / "board" / "trine_core_tb.v").read_text(encoding="utf-8")
+    assert "Add models of them" in (tmp_path / "board" / "trine_core_tb.v").read_text(encoding="utf-8")
     assert trine("verilog", model_path, "-o", folder).exit_code == 2
     assert trine("verilog", model_path, *engine).exit_code == 2
     fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")
