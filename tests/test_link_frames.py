@@ -184,6 +184,39 @@ def test_payload_bytes_come_at_their_interval():
     assert {after - before for before, after in pairwise(taken)} == {PayloadReader.interval}
 
 
+@pytest.mark.parametrize("length", [0, 1, 2, LINK.max_payload])
+def test_payload_bytes_are_those_from_there_to_the_frame_s_end(length):
+    """From its start, from the payload's, from the last byte on; of an empty payload there are none."""
+    dut, rng = PayloadReader(LINK), random.Random(length)
+    frame = [rng.randrange(256) for _ in range(HEADER_BYTES + length)]
+    memory = frame + [0xEE] * (LINK.slot_bytes - len(frame))
+    starts = [0, HEADER_BYTES, len(frame) - 1, HEADER_BYTES]
+    found = []
+
+    async def remember(ctx):  # FrameReceiver.read_latency is a cycle
+        while True:
+            _, _, address = await ctx.tick().sample(dut.read_addr)
+            ctx.set(dut.read_data, memory[address])
+
+    async def read(ctx):
+        ctx.set(dut.length, length)
+        ctx.set(dut.o.ready, 1)
+        for at in starts:
+            ctx.set(dut.at, at)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            found.append([])
+            for _ in range(PayloadReader.interval * (len(frame) + 3)):
+                *_, valid, byte = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+                if valid:
+                    found[-1].append((byte.byte, byte.last))
+
+    run_watched(dut, read, background=[remember], progress={"o": dut.o}, patience=PATIENCE)
+    last = len(frame) - 1
+    assert found == [[(frame[n], int(n == last)) for n in range(at, len(frame))] for at in starts]
+
+
 def body_of(part):
     from cobs import cobs
 
