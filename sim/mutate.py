@@ -127,8 +127,9 @@ def _prepare(folder: Path) -> None:
 
 def _foreign_modules() -> list[str]:
     """What the tests import that is not the tree's, in the order of its import."""
-    wanted = "amaranth.sim, amaranth_boards, hypothesis, pytest, _pytest.pytester, cobs, numpy, click.testing"
-    code = f"import sys, {wanted}, trine_hw.link.uart, trine_boards, trine_sw.cli\nprint(*sys.modules)"
+    wanted = "amaranth.sim, amaranth_boards, hypothesis, pytest, _pytest.pytester, cobs, numpy"
+    wanted += ", click.testing, trine_hw.link.uart, trine_boards, trine_sw.cli.commands"
+    code = f"import sys, {wanted}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return [name for name in done.stdout.split() if not name.startswith(("trine_", "__main__"))]
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from trine_sw import data
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 from trine_sw.data import DataSet, Part, TextFile
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model

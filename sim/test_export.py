@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from trine_sw import toolchain
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 from trine_sw.model import Model, ModelConfig
 from trine_sw.random_model import random_model
 

@@ -12,7 +12,7 @@ from altered_file import rewrite
 from safetensors.numpy import save
 
 from trine_sw.backends import open_backend
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 from trine_sw.evaluate import evaluate
 from trine_sw.golden import Golden
 from trine_sw.model import Model, ModelConfig

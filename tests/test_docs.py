@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,23 +11,41 @@ from typing import Any
 
 import pytest
 
+from trine_sw.cli.commands import cli
 from trine_sw.interruption import SIGNALS, Interruption, deferred, interruptible
-from trine_sw.model import Model
 
 BOARD = ("--board", "ulx3s")
-#: Every command that does more than show what is there, and its arguments; MODEL and OUT are replaced.
+LOAD = "trine_sw.model.Model.load"
+#: Every command that does more than show what is there: its arguments, of which MODEL, OUT, FOLDER and ROOT
+#: are replaced, and the function during which it is interrupted.
 COMMANDS = {
-    "info": ("MODEL",),
-    "run": ("MODEL", "--text", "!"),
-    "eval": ("MODEL", "--dataset", "sea"),
-    "generate": ("MODEL", "--prompt", "!"),
-    "fit": ("MODEL", *BOARD),
-    "verilog": ("MODEL", *BOARD, "-o", "OUT"),
-    "build": ("MODEL", *BOARD, "-o", "OUT"),
-    "board": ("MODEL",),
-    "bench": ("MODEL",),
-    "demo": ("--root", "ROOT"),
+    "info": (LOAD, "MODEL"),
+    "run": (LOAD, "MODEL", "--text", "!"),
+    "eval": (LOAD, "MODEL", "--dataset", "sea"),
+    "generate": (LOAD, "MODEL", "--prompt", "!"),
+    "fit": (LOAD, "MODEL", *BOARD),
+    "verilog": (LOAD, "MODEL", *BOARD, "-o", "OUT"),
+    "build": (LOAD, "MODEL", *BOARD, "-o", "OUT"),
+    "board": (LOAD, "MODEL"),
+    "bench": (LOAD, "MODEL"),
+    "demo": (LOAD, "--root", "ROOT"),
+    "draw activity": (LOAD, "MODEL", "--dataset", "sea", "-o", "OUT"),
+    "draw roofline": ("trine_sw.figures.read_reports", "FOLDER", "-o", "OUT"),
+    "draw floorplan": ("trine_boards.pictures.draw_floorplan", "FOLDER", "-o", "OUT"),
+    "draw resources": ("trine_boards.pictures.draw_resources", "FOLDER", "-o", "OUT"),
+    "verify": ("trine_boards.build_record.BuildRecord.load", "FOLDER"),
+    "program": ("trine_boards.programming.program", "MODEL", *BOARD),
+    "doctor": ("trine_sw.doctor.check_machine", "--report", "OUT"),
+    "random": ("trine_sw.random_model.random_model", "OUT", "--dataset", "sea"),
+    "tools": ("trine_sw.toolchain.find",),
+    "ports": ("serial.tools.list_ports.comports",),
+    "train": ("trine_sw.training.train.train", "shakespeare", "--out", "OUT"),
+    "study": ("trine_sw.studies.run.run_study", "ladder"),
+    "speed": ("trine_sw.training.speed.step_times", "shakespeare-small"),
+    "report": ("trine_sw.studies.report.write_report", "hitnet"),
 }
+#: Commands that answer at once from what they hold.
+AT_ONCE = {"boards"}
 
 PIPES: dict[str, Any] = {
     "stdin": subprocess.PIPE,
@@ -45,19 +63,66 @@ def send(end):
     raise AssertionError("the signal did nothing")
 
 
+def test_every_command_is_here():
+    named = {
+        f"{name} {inner}".rstrip()
+        for name, command in cli.commands.items()
+        for inner in getattr(command, "commands", [""])
+    }
+    assert named == COMMANDS.keys() | AT_ONCE
+
+
 @signals
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_signal_ends_a_command(trine, monkeypatch, model, model_path, tmp_path, command, end):
+def test_a_signal_ends_a_command(trine, monkeypatch, sea, model, model_path, tmp_path, command, end):
     (tmp_path / "models").mkdir()
     model.save(tmp_path / "models/shakespeare.trine")
+    (tmp_path / "route-1.placed.json").touch()
     before = [signal.getsignal(each) for each in SIGNALS]
-    monkeypatch.setattr(Model, "load", lambda path: send(end))
-    places = {"MODEL": model_path, "OUT": tmp_path / "out", "ROOT": tmp_path}
-    result = trine(command, *(places.get(word, word) for word in COMMANDS[command]))
+    during, *arguments = COMMANDS[command]
+    monkeypatch.setattr(during, lambda *args, **more: send(end))
+    places = {"MODEL": model_path, "OUT": tmp_path / "out", "ROOT": tmp_path, "FOLDER": tmp_path}
+    result = trine(*command.split(), *(places.get(word, word) for word in arguments))
     assert result.exit_code == 128 + end, result.output
     assert result.stderr.startswith("Error: interrupted") and result.stderr.count("\n") == 1
     assert not result.stdout and not (tmp_path / "out").exists()
     assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+#: Sends this process a signal when a module is imported, and makes another error of the exception, if one
+#: comes, as NumPy does.
+WHILE_IMPORTING = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), {number})
+            except BaseException as error:
+                raise ImportError("a part is missing") from error
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@signals
+@pytest.mark.parametrize("module", ["click", "numpy", "rich.console", "trine_sw.cli.study", "amaranth.hdl"])
+def test_a_signal_while_modules_are_imported(process, model_path, module, end):
+    """Those of the command line itself, and one that a command imports."""
+    first = WHILE_IMPORTING.format(module=module, number=int(end))
+    child = process("verilog", model_path, "--lanes", 8, "--banks", 1, "-o", model_path.parent, first=first)
+    stdout, stderr = child.communicate(timeout=60)
+    assert child.returncode == 128 + end, stderr
+    assert stderr == f"Error: interrupted by {end.name}\n" and not stdout
+    assert list(model_path.parent.iterdir()) == [model_path]
+
+
+def test_one_that_came_ignored_is_ignored_while_modules_are_imported(process, model_path):
+    first = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    first += WHILE_IMPORTING.format(module="click", number=int(signal.SIGHUP))
+    child = process("info", model_path, "--json", first=first)
+    stdout, stderr = child.communicate(timeout=60)
+    assert child.returncode == 0 and stdout and not stderr
 
 
 @signals

@@ -45,7 +45,7 @@ def odd_path(tmp_path):
 
 PROGRAM = """
 import io, json, sys
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 commands, ends = json.loads(sys.argv[1]), []
 for command in commands:
     sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding=sys.argv[2], write_through=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from trine_sw.cli import cli
+from trine_sw.cli.commands import cli
 from trine_sw.cli.outputs import Output, OutputFile, OutputFolder
 from trine_sw.exclusive import exclusive
 

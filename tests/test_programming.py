@@ -177,7 +177,7 @@ def fails_after_loading(path):
     """What is said on standard error; that the bitstream was taken stands on standard output before it."""
     from click.testing import CliRunner
 
-    from trine_sw.cli import cli
+    from trine_sw.cli.commands import cli
 
     result = CliRunner().invoke(cli, ["program", str(path), *ULX3S])
     assert result.exit_code == 1 and "has taken" in result.stdout
