@@ -11,8 +11,8 @@ __all__ = ["MUTANTS", "TESTS", "Mutant"]
 
 _HW, _BOARDS = "hw/trine_hw", "boards/trine_boards"
 _TOKENS = "tests/test_core.py::test_tokens_equal_golden"
-_EXECUTOR = "tests/test_executor_states.py"
-_STATES = f"{_EXECUTOR}::test_every_reply_and_counter_is_the_board_model_s"
+_CASES = "tests/test_executor_cases.py::test_"
+_STATES = "tests/test_executor_states.py::test_every_reply_and_counter_is_the_board_model_s"
 _FRAMES = "tests/test_link_frames.py"
 _ROM = "tests/test_column_rom.py"
 _CELLS = "tests/test_cells.py::test_cells_equal_model"
@@ -374,15 +374,21 @@ MUTANTS: list[Mutant] = [
             's.settled(m, after > s.link.max_payload, "no_room")',
             's.settled(m, after >= s.link.max_payload, "no_room")',
             "a reply that fits exactly is refused",
+            (f"{_CASES}a_reply_as_long_as_a_slot_and_none_that_is_longer",),
         ),
-        ("magnitude > info.cell_max", "magnitude >= info.cell_max", "the largest state is refused"),
+        (
+            "magnitude > info.cell_max",
+            "magnitude >= info.cell_max",
+            "the largest state is refused",
+            (f"{_CASES}the_largest_states_and_no_larger_ones_are_written",),
+        ),
         ("bad_h &= h != 0", "bad_h &= h == 0", "an output gate may not be shut"),
         ("(flags[0] & flags[1])", "0", "h and u are both given"),
         (
             "s.fresh.eq(1),\n                *(register",
             "*(register",
             "a session starts from the state of the one before",
-            (f"{_EXECUTOR}::test_a_session_starts_from_the_zero_state",),
+            (f"{_CASES}a_session_starts_from_the_zero_state",),
         ),
     ),
     *_of(
@@ -409,6 +415,7 @@ MUTANTS: list[Mutant] = [
             "m.d.sync += [s.fresh.eq(0), s.written.eq(0)]",
             "m.d.sync += s.fresh.eq(0)",
             "a state half written survives a token",
+            (f"{_CASES}a_state_half_written_is_given_up",),
         ),
         ("request.reseed.eq(s.flags[0])", "request.reseed.eq(s.flags[1])", "the wrong flag seeds"),
     ),
@@ -423,6 +430,7 @@ MUTANTS: list[Mutant] = [
             "m.d.sync += [s.written.eq(0), s.fresh.eq(0)]",
             "m.d.sync += s.written.eq(0)",
             "a state that was written is not started from",
+            (f"{_CASES}a_token_starts_from_the_state_that_was_written",),
         ),
         ("there & (s.stored.h != 0)", "there", "output gates of a loaded state are open"),
     ),
@@ -433,6 +441,7 @@ MUTANTS: list[Mutant] = [
             "write.en.eq(ports.store_en | self.write_cell)",
             "write.en.eq(ports.store_en)",
             "a state that is written is not kept",
+            (f"{_CASES}a_token_starts_from_the_state_that_was_written",),
         ),
         (
             "self.counter_index - len(halves)",
@@ -446,7 +455,7 @@ MUTANTS: list[Mutant] = [
             "Mux(s.code == Command.GENERATE, s.tau, 0)",
             "s.tau",
             "a step's choice is sampled",
-            (f"{_EXECUTOR}::test_a_step_takes_the_best_after_a_generation_that_was_sampled",),
+            (f"{_CASES}a_step_takes_the_best_after_a_generation_that_was_sampled",),
         ),
     ),
     *_of(
@@ -499,7 +508,13 @@ MUTANTS: list[Mutant] = [
             "Cat(core.tokens, core.columns, core.cycles)",
             "counters are exchanged",
         ),
-        ("& ~hand_over)", ")", "a request is handed over twice"),
+        # Without ``& ~hand_over`` it would be none: the core is not ready right after it has taken a request,
+        # and the executor does not look.
+        (
+            "executor.core_i.ready.eq(hand_over)",
+            "executor.core_i.ready.eq(core.i.ready)",
+            "a request is given up before it is handed over",
+        ),
         (
             "executor.lost.eq(self.lost)",
             "executor.lost.eq(self.framing_error)",

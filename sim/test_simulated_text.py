@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from trine_sw.errors import TrineError
 from trine_sw.evaluate import evaluate
 from trine_sw.gateware_report import measure_gateware, write_gateware_report
 from trine_sw.golden import Golden, State
+from trine_sw.interruption import Interrupted
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
 from trine_sw.simulated_text import simulate_text
@@ -81,6 +83,32 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
     monkeypatch.setattr(simulated_text, "_predicted", lambda *a, **k: (np.ones(len(a[1]), np.int64), 0))
     with pytest.raises(TrineError, match="token 0: the cycles"):
         run()
+
+
+def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
+    """Before the first segment is finished nothing is; any number of simulators may be asked for."""
+    model, engine = random_model(CONFIG, seed=1), EngineConfig(20, 2)
+    simulated = simulated_text._simulate
+
+    def run(stops, **options):
+        def simulate(core, tokens, trace, part, simulator, cancelled):
+            if part.start == stops:
+                os.kill(os.getpid(), signal.SIGINT)
+                assert cancelled.wait(60)
+            return simulated(core, tokens, trace, part, simulator, cancelled)
+
+        monkeypatch.setattr(simulated_text, "_simulate", simulate)
+        return simulate_text(model, TOKENS, engine, SIMULATOR, segment=30, runs=tmp_path, **options)
+
+    for processes in (1, 10**20):
+        with pytest.raises(Interrupted, match="before the first segment was finished: nothing is kept"):
+            run(0, processes=processes)
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(Interrupted, match="; 2 of 4 segments are finished and kept in .*, and the same comm"):
+        run(60)
+    (kept,) = tmp_path.iterdir()
+    assert sorted(path.name for path in kept.iterdir()) == ["000000000.npz", "000000030.npz"]
+    check(model, engine, run(None, processes=10**20))
 
 
 def test_segments_of_a_gru_between_host_and_host(tmp_path):

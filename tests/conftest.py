@@ -103,7 +103,7 @@ def sea(monkeypatch, tmp_path):
     monkeypatch.setenv("TRINE_DATA", str(folder))
     monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     yield SEA
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()

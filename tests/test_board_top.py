@@ -99,8 +99,12 @@ class Bench:
 
         async def lock_losses(ctx):
             while True:
-                await ctx.posedge(uart.lock_lost)
-                self.lock_losses += 1
+                if self.gate is None:
+                    await ctx.posedge(uart.lock_lost)
+                    self.lock_losses += 1
+                else:  # in each cycle of the engine's clock it counts once
+                    await ctx.changed(self.gate.edges)
+                    self.lock_losses += ctx.get(uart.lock_lost)
 
         async def framing_errors(ctx):
             while True:

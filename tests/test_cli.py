@@ -282,7 +282,7 @@ def test_random_model_of_a_text(succeeds, fails, sea, tmp_path, cell):
     assert 0.1 < np.count_nonzero(h) / h.size < 0.4
     json.loads(succeeds("eval", path, "--dataset", "sea", "--json"))
     fails("random", path, *options, "--activity", 1.5, saying="activity must be above 0")
-    fails("random", path, *options, "--seed", -1, saying="--seed must be at least 0, not -1")
+    fails("random", path, *options, "--seed", -1, saying="the seed must be from 0 to 18446744073709551615")
     fails("random", path, "--dataset", "homer", saying="'homer'")
     assert path.read_bytes() == twin.read_bytes()
 
@@ -292,7 +292,7 @@ def test_eval_refuses(fails, sea_model, model_path, monkeypatch):
         fails("eval", sea_model, "--dataset", "sea", *option, saying="--backend verilator")
     simulated = ("eval", sea_model, "--dataset", "sea", "--backend", "verilator")
     fails(*simulated, "--limit", 0, saying="limit must be at least 1")
-    fails(*simulated, "--processes", 0, saying="processes and segment must be at least 1")
+    fails(*simulated, "--processes", 0, saying="the processes must be at least 1, not 0")
     fails(*simulated, "--lanes", 2, saying="lanes must be at least")
     for limit in (0, -3):
         fails("eval", sea_model, "--dataset", "sea", "--limit", limit, saying="limit must be at least 1")

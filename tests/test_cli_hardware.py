@@ -172,7 +172,7 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
         (["--lanes", 3, "--banks", 1], "lanes must be at least"),
         (["--lanes", 40, "--banks", 0], "banks must be"),
         (["--lanes", 40, "--banks", 999], "banks must be from 1 to 128, not 999"),
-        (["--seeds", 0], "--seeds must be at least 1"),
+        (["--seeds", 0], "--seeds must be from 1 to 1000, not 0"),
     ],
 )
 def test_build_refuses(fails, tools, model_path, tmp_path, options, words):

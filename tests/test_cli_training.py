@@ -154,7 +154,7 @@ def test_what_train_writes_is_looked_at_first(fails, tmp_path, monkeypatch, plac
 
 def test_what_train_refuses(fails, tmp_path, monkeypatch):
     fails("train", "sonnets", saying=("'sonnets' is no recipe", "shakespeare"))
-    fails("train", "tiny", "--threads", 0, saying="threads must be at least 1")
+    fails("train", "tiny", "--threads", 0, saying="--threads must be from 1 to 1024, not 0")
     monkeypatch.setattr(Run, "fit", None)  # none of these comes as far as that
     fails("train", "tiny", "--out", tmp_path, saying="it is a folder")
     (tmp_path / "file").touch()

@@ -31,7 +31,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TRINE_DATA", raising=False)
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     answers = []
 
     def urlopen(url, timeout):
@@ -41,7 +41,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     yield answers
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def put(folder, text):
@@ -64,7 +64,7 @@ def test_download_is_kept(tiny, tmp_path):
     load_text("tiny", "train")
     assert tiny == ["https://example.org/tiny"]
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     load_text("tiny", "train")
     assert len(tiny) == 1
     assert [file.name for file in (tmp_path / "data/tiny").iterdir()] == ["input.txt"]
@@ -114,9 +114,9 @@ def words(monkeypatch, tmp_path):
     monkeypatch.setitem(data.DATA_SETS, "words", DataSet(splits, words=True))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TRINE_DATA", raising=False)
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     yield splits
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def test_words_and_line_ends(words):
@@ -173,7 +173,7 @@ def one_file(monkeypatch, tmp_path, contents, parts, **options):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TRINE_DATA", raising=False)
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 PARTS = {"train": (0, 70), "valid": (70, 90), "test": (90, 100)}
@@ -240,9 +240,9 @@ def small_text8(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TRINE_DATA", raising=False)
     monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(archive.getvalue()))
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     yield text
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def test_text8(small_text8, tmp_path):

@@ -12,7 +12,7 @@ from link_run import check
 
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
-from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, LinkConfig, Want, encode
+from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, LinkConfig, encode
 from trine_sw.link.records import COUNTERS, Codec
 from trine_sw.model import ModelConfig
 from trine_sw.random_model import random_model
@@ -34,7 +34,7 @@ class Requests:
     """Frames to a board: most of the open session and in turn, whatever is in them."""
 
     def __init__(self, config: ModelConfig, engine: EngineConfig, rng: random.Random) -> None:
-        self.config, self.rng = config, rng
+        self.config, self.engine, self.rng = config, engine, rng
         self.codec = Codec(board_info(random_model(config, seed=5), engine, LINK))
         self.session, self.expected = 1, 0
         self.sent: list[bytes] = []
@@ -181,41 +181,3 @@ def test_every_reply_and_counter_is_the_board_model_s(case: str) -> None:
     counters = [f for f in frames if f.code == DONE | Command.COUNTERS]
     assert len(counters) > 1 and len(counters[-1].payload) == 4 * len(COUNTERS)
     assert sum(f.reason is not None for f in frames) > 5
-
-
-def opened(case: str) -> Requests:
-    """A host with session 1 open."""
-    config, engine = CASES[case]
-    host = Requests(config, engine, random.Random(case))
-    host.session = 0
-    host.open(1)
-    return host
-
-
-def test_a_step_takes_the_best_after_a_generation_that_was_sampled() -> None:
-    """The temperature is of GENERATE alone, whatever its bytes have left in the registers."""
-    config, engine = CASES["lstm"]
-    host = opened("lstm")
-    host.turn(Command.GENERATE, struct.pack("<HHBIB", 2, 4095, 1, 12345, 0))
-    for _ in range(2):
-        host.turn(Command.STEP, bytes([Want.CHOICE, 0, 1, 2, 3, 4, 0, 3]))
-    frames = check(random_model(config, seed=5), engine, host.sent, LINK)
-    assert [frame.reason for frame in frames] == 4 * [None]
-
-
-@pytest.mark.parametrize("case", ["lstm", "gru"])
-def test_a_session_starts_from_the_zero_state(case: str) -> None:
-    """Whatever state the session before it has left, or half written."""
-    config, engine = CASES[case]
-    host = opened(case)
-    step = bytes([Want.H, 1, 2, 0, 1])
-    host.turn(Command.STEP, step)
-    for session in (2, 3):
-        host.turn(Command.WRITE, bytes(2 + 2))
-        host.open(session)
-        host.turn(Command.READ, struct.pack("<HH", 0, host.codec.info.cells))
-        host.turn(Command.STEP, step)
-    frames = check(random_model(config, seed=5), engine, host.sent, LINK)
-    assert not any(frame.reason for frame in frames)
-    steps = [frame.payload for frame in frames if frame.code == DONE | Command.STEP]
-    assert len(steps) == 3 and len(set(steps)) == 1 and any(steps[0])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from trine_sw.backends import default_engine
 from trine_sw.engine import EngineConfig
+from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info, board_info, level_values
 from trine_sw.link.protocol import Frame, LinkConfig, Splitter, decode, encode, encoded_size
 from trine_sw.link.records import Codec
@@ -67,7 +68,7 @@ def test_link_sizes_are_checked():
         dict(receive_bytes=10),
         dict(receive_bytes=3000),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(TrineError, match=next(iter(wrong))):
             LinkConfig(**wrong)
 
 

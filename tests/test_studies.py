@@ -55,10 +55,10 @@ def small(monkeypatch, tmp_path):
     for name, study in STUDIES.items():
         monkeypatch.setitem(STUDIES, name, replace(study, words=WORDS, epochs=2))
     monkeypatch.setattr(Numerics, "fastest", lambda device: Numerics())  # compiling would take longest
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     torch.set_num_threads(1)
     yield tmp_path
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def test_rows_are_run_once_and_shown(small, succeeds, fails):
@@ -153,7 +153,7 @@ def test_what_studies_refuse(small, fails):
     fails("study", "ladder", "--row", "top", saying="'top' is no row of ladder; there are float")
     fails("study", "ladder", "--words", 7, saying=f"words must be {WORDS}, not 7")
     fails("study", "ladder", "--epochs", 0, saying="epochs must be at least 1")
-    fails("study", "ladder", "--threads", 0, saying="threads must be at least 1")
+    fails("study", "ladder", "--threads", 0, saying="--threads must be from 1 to 1024, not 0")
     fails("speed", "tiny", "--steps", 0, saying="steps must be at least 1")
 
 

@@ -63,7 +63,7 @@ def tiny_text(monkeypatch, tmp_path):
     monkeypatch.delenv("TRINE_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     torch.set_num_threads(1)
 
 

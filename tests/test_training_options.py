@@ -277,11 +277,11 @@ def test_text_cut_to_its_most_frequent_words(monkeypatch, tmp_path):
         splits[name] = data.Part(data.TextFile(f"{name}.txt", "https://example.org", digest))
     monkeypatch.setenv("TRINE_DATA", str(tmp_path))
     monkeypatch.setitem(data.DATA_SETS, "cut", data.DataSet(splits, words=True, most_frequent=4))
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     assert data.symbols("cut") == ("<unk>", "a", "b", "<eos>")  # <unk> stands for c, c, d and itself
     assert data.load_text("cut", "valid") == "a <unk> <unk> <eos>\n"
     assert data.load_tokens("cut", "train").tolist() == [1, 2, 1, 0, 1, 2, 0, 0, 3, 1, 2, 0, 3]
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def test_logs_are_written_after_each_epoch(tiny, tmp_path, monkeypatch):

@@ -59,10 +59,10 @@ def words(monkeypatch, tmp_path):
     monkeypatch.delenv("TRINE_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     data._read.cache_clear()
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
     torch.set_num_threads(1)
     yield
-    data.symbols.cache_clear()
+    data._symbols.cache_clear()
 
 
 def of_autograd(u, weight, bias, targets, wanted=None, share=0.0):

@@ -93,7 +93,7 @@ class BuildRecord:
             ) from None
         except OSError as error:
             raise TrineError(f"cannot read {path}: {error.strerror}") from None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, TrineError):
             raise TrineError(f"{path} is damaged; run trine build again") from None
         bitstream = folder / record.bitstream
         try:

@@ -1,12 +1,12 @@
 """Clocks that a board can run its engine at: those its PLL makes and its baud rate can be divided from."""
 
 from functools import cache
-from math import inf
 
 from trine_boards.board import Board
 from trine_boards.pll import NAMED_MHZ, nearest
 from trine_hw.link.uart import uart_divisor
-from trine_sw.errors import ClockError
+from trine_sw.errors import ClockError, TrineError
+from trine_sw.integers import finite_real, shown
 
 __all__ = ["board_clock", "board_clocks", "highest_clock"]
 
@@ -36,13 +36,18 @@ def board_clock(board: Board, mhz: float) -> float:
     ClockError
         Where there is none; the message has the nearest.
     """
-    if not 0 < mhz < inf:
-        raise ClockError(f"the clock must be a number of MHz above 0, not {mhz:g}")
-    clock = nearest(board_clocks(board), mhz)
-    if abs(clock - mhz) >= NAMED_MHZ:
+    try:
+        wanted = finite_real(mhz, "the clock")
+    except TrineError:
+        wanted = 0.0
+    if wanted <= 0:
+        raise ClockError(f"the clock must be a number of MHz above 0, not {shown(mhz)}")
+    clock = nearest(board_clocks(board), wanted)
+    if abs(clock - wanted) >= NAMED_MHZ:
         raise ClockError(
-            f"{board.title} cannot run at {mhz:.10g} MHz: its PLL does not make that clock, or {board.baud} "
-            f"baud cannot be divided from it; the nearest clock that it can run at is {clock:.7g} MHz"
+            f"{board.title} cannot run at {wanted:.10g} MHz: its PLL does not make that clock, or "
+            f"{board.baud} baud cannot be divided from it; the nearest clock that it can run at is "
+            f"{clock:.7g} MHz"
         )
     return clock
 

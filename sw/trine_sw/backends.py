@@ -13,6 +13,7 @@ import numpy.typing as npt
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.integers import integer, integer_array, shown
 from trine_sw.model import Model
 from trine_sw.sampler import seed_state, tau_code
 from trine_sw.timing import generation_cycles, token_cycles
@@ -120,6 +121,8 @@ def open_backend(
     TrineError
         If there is no such backend or board; if a simulator or cocotb is missing, a run says so.
     """
+    if not isinstance(name, str):
+        raise TrineError(f"a backend is named, such as 'golden', or a board's URL; not {shown(name)}")
     if waves is not None and name not in _SIMULATORS:
         raise TrineError(f"only a simulator has waveforms ({' or '.join(_SIMULATORS)}), not {name}")
     if name in BACKENDS:
@@ -141,8 +144,8 @@ def open_tracing_backend(
 
 def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Tokens (T,) of the model's vocabulary, T >= 1."""
-    ids = np.asarray(tokens)
-    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
+    ids = integer_array(tokens, "tokens", "(T,), at least one", (1,))
+    if not ids.size:
         raise TrineError("tokens must be at least one whole number, of shape (T,)")
     wrong = np.flatnonzero((ids < 0) | (ids >= model.config.vocab_size))
     if wrong.size:
@@ -228,11 +231,11 @@ class _SimulatorBackend:
         from trine_hw.core import Core
         from trine_hw.simulation.job import Job, TokenRequest
         from trine_hw.simulation.run import simulate
+        from trine_hw.token_source import COUNT_BITS
 
         if self.model.head_scale is None or self.engine.head != "board":
             raise TrineError("the engine has no head on the board: it cannot generate")
-        if count < 1:
-            raise TrineError(f"the count must be at least 1, not {count}")
+        count = integer(count, "the count in a simulator", 1, 2**COUNT_BITS - 1)
         ids = _tokens(self.model, prompt)
         seed_state(seed)  # refuses a seed out of range
         given = engine_inputs(self.model, self.engine, ids)

@@ -202,13 +202,18 @@ def load_text(name: str, split: str) -> str:
     return _with_unknown(text, frozenset(symbols(name))) if cut else text
 
 
-@cache
 def symbols(name: str) -> tuple[str, ...]:
     """The vocabulary of a model of a text.
 
     Characters are those of the whole text, in code order. Words are those of the training text, the most
     frequent first, equally frequent ones in code order; of a text that is cut, those that are left.
     """
+    _data_set(name)  # refuses what is no name at all
+    return _symbols(name)
+
+
+@cache
+def _symbols(name: str) -> tuple[str, ...]:
     data_set = _data_set(name)
     if data_set.words:
         counts = Counter(_part_text(name, next(iter(data_set.splits))).split())

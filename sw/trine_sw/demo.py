@@ -46,14 +46,14 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
     if not path.is_file():
         raise TrineError(f"there is no {path}; call it in Trine's own folder, or name that by --root")
     model = Model.load(path)
+    prompt = model.encode(_PROMPT)
+    golden = Golden(model)
+    expected = golden.generate(prompt, count, temperature, seed)
     engine = replace(fit(model, BOARDS[_BOARD]).engine, block_ram="inferred")  # the same bits and cycles
     console.print(
         f"[bold]Trine[/]: {model.config.hidden} units, {engine.lanes} lanes, {engine.banks} banks. Verilator "
         "compiles the board, UART and all (once; kept for the next run), then it writes:"
     )
-    prompt = model.encode(_PROMPT)
-    golden = Golden(model)
-    expected = golden.generate(prompt, count, temperature, seed)
     tokens = np.concatenate([prompt, expected[:-1]])
     trace = golden.run(tokens)
     with _opened(model, engine, "verilator") as board, _opened(model, engine, "golden") as twin:

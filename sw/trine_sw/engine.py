@@ -11,6 +11,7 @@ from functools import cached_property
 
 from trine_sw.errors import TrineError
 from trine_sw.gate_lanes import FED_ALONE, LANE_TRITS, cell_trits
+from trine_sw.integers import integer, integer_array, shown
 from trine_sw.model import ModelConfig
 
 __all__ = [
@@ -40,6 +41,7 @@ _BLOCK_RAMS = ("inferred", "ecp5", "ice40")
 #: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
 #: stand round two block RAMs of each bank, or of a GRU one and a half.
 _UNITS_TOGETHER = 9
+_MOST_LANES = 2**31 - 1
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
 
@@ -88,20 +90,25 @@ class EngineConfig:
     assignment: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.banks <= _MOST_BANKS:
-            raise TrineError(f"banks must be from 1 to {_MOST_BANKS}, not {self.banks}")
-        if self.sampler_ways < 1:
-            raise TrineError(f"sampler_ways must be at least 1, not {self.sampler_ways}")
-        if self.relays not in (0, 1):
-            raise TrineError(f"relays must be 0 or 1, not {self.relays}")
+        for name, low, high in (
+            ("banks", 1, _MOST_BANKS),
+            ("lanes", 4, _MOST_LANES),
+            ("sampler_ways", 1, _MOST_LANES),
+            ("relays", 0, 1),
+        ):
+            # As Python's integers, so that equal configurations are written alike.
+            object.__setattr__(self, name, integer(getattr(self, name), name, low, high))
         for name, value in (("embedding", self.embedding), ("head", self.head)):
-            if value not in _PLACES:
-                raise TrineError(f"{name} must be placed on 'board' or 'host', not {value!r}")
-        if self.block_ram not in _BLOCK_RAMS:
+            if not isinstance(value, str) or value not in _PLACES:
+                raise TrineError(f"{name} must be placed on 'board' or 'host', not {shown(value)}")
+        if not isinstance(self.block_ram, str) or self.block_ram not in _BLOCK_RAMS:
             known = ", ".join(map(repr, _BLOCK_RAMS))
-            raise TrineError(f"block_ram must be one of {known}, not {self.block_ram!r}")
-        if self.assignment is not None and not set(self.assignment) <= set(range(self.banks)):
-            raise TrineError(f"assignment must name banks from 0 to {self.banks - 1}")
+            raise TrineError(f"block_ram must be one of {known}, not {shown(self.block_ram)}")
+        if self.assignment is not None:
+            banks = integer_array(self.assignment, "assignment", "(columns,)", (1,))
+            if banks.size and not 0 <= banks.min() <= banks.max() < self.banks:
+                raise TrineError(f"assignment must name banks from 0 to {self.banks - 1}")
+            object.__setattr__(self, "assignment", tuple(banks.tolist()))
         least = 4 + (self.sampler_ways if self.head == "board" else 0)
         if self.lanes < least:
             raise TrineError(f"lanes must be at least {least} (4 gates and the head's), not {self.lanes}")

@@ -159,9 +159,9 @@ def configure(
     TrineError
         If there are too few lanes or banks for any engine.
     """
-    text = sample_text(model)
     block_ram = chip.block_ram_kind if chip else "inferred"
     engine = EngineConfig(lanes, banks, *_placements(model)[0], block_ram=block_ram, relays=relays or 0)
+    text = sample_text(model)
     link: LinkConfig | None = None
     if chip is not None:
         for places, link in _linked(model, chip):

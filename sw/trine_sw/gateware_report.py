@@ -21,6 +21,7 @@ from trine_sw.engine import Geometry
 from trine_sw.errors import TrineError
 from trine_sw.evaluate import golden_logits, logits_of, quality_of, score, text_tokens
 from trine_sw.host_head import head_of
+from trine_sw.integers import integer
 from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.simulated_text import simulate_text
@@ -91,8 +92,8 @@ def measure_gateware(
         Where anything differs, and for what cannot be measured.
     """
     scale = head_of(model, head)[1]
-    if limit is not None and limit < 1:
-        raise TrineError(f"the limit must be at least 1, not {limit}")
+    if limit is not None:
+        limit = integer(limit, "the limit", 1)
     tokens = text_tokens(model, load_text(dataset, split))
     tokens = tokens if limit is None else tokens[: limit + 1]
     given = tokens[:-1]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden, check_head_inputs
+from trine_sw.integers import shown
 from trine_sw.model import HeadKind, Model
 
 __all__ = ["HostHead", "Logits", "head_of"]
@@ -39,9 +40,10 @@ def head_of(model: Model, kind: HeadKind | None = None, golden: Golden | None = 
     """
     if not model.heads:
         raise TrineError("the model has no head: there is nothing to measure")
-    kind = kind or model.heads[0]
-    if kind not in model.heads:
-        raise TrineError(f"the model has no {kind} head, but a {model.heads[0]} one")
+    kind = model.heads[0] if kind is None else kind
+    if not isinstance(kind, str) or kind not in model.heads:
+        what = kind if isinstance(kind, str) and kind in ("float", "ternary") else shown(kind)
+        raise TrineError(f"the model has no {what} head, but a {model.heads[0]} one")
     if kind == "float":
         return HostHead(model).logits, 1.0
     assert model.head_scale is not None

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.errors import TrineError
 
-__all__ = ["finite_real", "integer", "integer_array", "shown", "token_array"]
+__all__ = ["finite_real", "integer", "integer_array", "share", "shown", "token_array"]
 
 _SHOWN = 40  # characters of a wrong value in a message
 
@@ -61,6 +61,14 @@ def finite_real(value: Any, name: str) -> float:
             pass
     if not math.isfinite(number):
         raise TrineError(f"{name} must be a finite number, not {shown(value)}")
+    return number
+
+
+def share(value: Any, name: str) -> float:
+    """`value` as a Python ``float`` from 0 to 1, as :func:`finite_real` takes it."""
+    number = finite_real(value, name)
+    if not 0 <= number <= 1:
+        raise TrineError(f"{name} must be from 0 to 1, not {shown(value)}")
     return number
 
 

@@ -6,12 +6,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trine_sw.errors import TrineError
+from trine_sw.integers import integer, share, shown
 from trine_sw.model import Layer, Model, ModelConfig
 
 __all__ = ["random_model"]
 
 #: Of sums beyond a threshold: a normal distribution has none that nothing exceeds.
 _LEAST_SHARE = 1e-6
+_MOST_SEED = 2**64 - 1
 _PRINTABLE = "\n" + "".join(map(chr, range(32, 127)))
 
 
@@ -24,10 +27,11 @@ def random_model(
     threshold: Literal["typical", "extreme"] = "typical",
     three_state_forget: bool = True,
 ) -> Model:
-    """A random model, the same for the same arguments.
+    """A random model, the same for the same arguments. Raises :exc:`TrineError` for one that is out of range.
 
     Parameters
     ----------
+    seed : from 0 to 2^64 - 1.
     density : share of the weights that are not 0.
     activity : share of x that is not 0, and, roughly, of h in the ``"typical"`` mode.
     threshold : ``"typical"`` puts thresholds at quantiles of the sums. ``"extreme"`` mixes these with
@@ -35,6 +39,12 @@ def random_model(
         zeros, tokens of all-zero vectors, and cells that saturate.
     three_state_forget : forget gates of {0, 1/2, 1}; otherwise of {0, 1}.
     """
+    if not isinstance(config, ModelConfig):
+        raise TrineError(f"the config must be a ModelConfig, not {shown(config)}")
+    if not isinstance(threshold, str) or threshold not in ("typical", "extreme"):
+        raise TrineError(f"threshold must be 'typical' or 'extreme', not {shown(threshold)}")
+    seed = integer(seed, "the seed", 0, _MOST_SEED)
+    density, activity = share(density, "the density"), share(activity, "the activity")
     rng = np.random.default_rng(seed)
     size = config.hidden
     extreme = threshold == "extreme"

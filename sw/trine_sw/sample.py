@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_sw.golden import Golden
+from trine_sw.integers import integer
 from trine_sw.model import Model
 
 __all__ = ["Sample", "sample_text", "sample_tokens"]
@@ -36,6 +37,7 @@ def sample_tokens(model: Model, count: int = _SAMPLE, seed: int = 1) -> npt.NDAr
 
     A model without an embedding takes vectors: evenly random trits, int8 (count, E).
     """
+    count, seed = integer(count, "the count", 1), integer(seed, "the seed", 0, 2**32 - 1)
     rng = np.random.default_rng(seed)
     if model.embedding_weight is None:
         return rng.integers(-1, 2, (count, model.config.embedding), np.int8)

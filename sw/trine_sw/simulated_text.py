@@ -25,6 +25,7 @@ from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.errors import TrineError
 from trine_sw.exclusive import exclusive
 from trine_sw.golden import Golden, State, Trace
+from trine_sw.integers import integer, token_array
 from trine_sw.interruption import Interrupted
 from trine_sw.model import Model
 from trine_sw.timing import TimingModel, token_cycles
@@ -102,8 +103,10 @@ def simulate_text(
     from trine_hw.core import Core
     from trine_hw.simulation.build import build
 
-    if processes < 1 or segment < 1:
-        raise TrineError(f"processes and segment must be at least 1, not {processes} and {segment}")
+    processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
+    tokens = token_array(tokens, model.config.vocab_size)
+    if not tokens.size:
+        raise TrineError("there are no tokens to simulate; give at least one")
     check_folder(runs)  # better now than after the compilation
     core = Core(model, replace(engine, block_ram="inferred"), loadable=True)
     trace = Golden(model).run(tokens, logits=False)
@@ -128,20 +131,32 @@ def simulate_text(
                 progress(stop - start)
             else:
                 todo.append(_Segment(start, stop, _state_before(trace, start)))
-        with ThreadPoolExecutor(processes) as pool:
+        # No more threads than segments: a count may be of any size.
+        side_by_side = max(1, min(processes, len(todo)))
+        with ThreadPoolExecutor(side_by_side) as pool:
             try:
-                for count in _each_as_it_comes(pool, run, iter(todo), processes):
+                for count in _each_as_it_comes(pool, run, iter(todo), side_by_side):
                     progress(count)
             except KeyboardInterrupt:
-                cancelled.set()  # the pool waits for its threads
-                raise Interrupted(
-                    f"interrupted; finished segments are kept in {folder}, and the same command goes on from "
-                    "them"
-                ) from None
+                cancelled.set()
+                pool.shutdown()  # what is just being written is kept
+                raise Interrupted(_left(folder, list(parts.values()))) from None
         uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
         text = _joined([parts[start] for start, _ in bounds], uncut)
         shutil.rmtree(folder, ignore_errors=True)
     return text
+
+
+def _left(folder: Path, parts: list[Path]) -> str:
+    """What an interrupted command says; a folder without a finished segment is removed."""
+    finished = sum(part.exists() for part in parts)
+    if not finished:
+        shutil.rmtree(folder, ignore_errors=True)
+        return "interrupted before the first segment was finished: nothing is kept"
+    return (
+        f"interrupted; {finished} of {len(parts)} segments are finished and kept in {folder}, and the same "
+        "command goes on from them"
+    )
 
 
 def _each_as_it_comes(

@@ -25,6 +25,7 @@ from trine_sw.engine import (
 )
 from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.integers import token_array
 from trine_sw.model import Model
 from trine_sw.sampler import sampler_latency
 
@@ -232,7 +233,7 @@ def token_cycles(
     ``h`` is the golden model's, int8 (T, L·H), if it is at hand; ``head`` says whether all tokens' logits are
     wanted.
     """
-    ids = np.asarray(tokens, np.int64)
+    ids = token_array(tokens, model.config.vocab_size)
     x = _embedded(model, ids)
     if h is None:
         h = Golden(model).run(ids, logits=False).h
@@ -268,7 +269,9 @@ def generation_cycles(
     The prompt is given in advance, to an engine just reset, without ``head`` but for its last token, which
     has ``count`` N.
     """
-    given, made = np.asarray(prompt, np.int64), np.asarray(chosen, np.int64)
+    given, made = (token_array(each, model.config.vocab_size) for each in (prompt, chosen))
+    if not given.size or not made.size:
+        raise TrineError("a generation has at least one token that is given, and one that is chosen")
     ids = np.concatenate([given, made[:-1]])
     timing = TimingModel(Geometry(model.config, engine))
     x = timing.x_counts(_embedded(model, ids)).tolist()

@@ -19,8 +19,8 @@ from trine_sw import toolchain
 from trine_sw.driver.board import Board
 from trine_sw.driver.requests import Step
 from trine_sw.driver.transports import Transport
-from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
+from trine_sw.integers import integer
 from trine_sw.json_text import json_text
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
@@ -33,7 +33,7 @@ __all__ = ["Verification", "drive", "verify_build", "write_verification"]
 _START_SECONDS = 50e-6
 #: Of the tokens, the part that is looked at whole, and the part that the board generates itself.
 _WHOLE, _GENERATED = 0.05, 0.25
-_LEAST_TOKENS = 20
+_LEAST_TOKENS, _MOST_TOKENS = 20, 10_000_000
 #: Frames of every kind before the driver begins, faulty ones among them.
 _FRAMES = 40
 #: Seconds of the machine's time that a large netlist may take to a byte.
@@ -82,10 +82,8 @@ def verify_build(
     Mismatch
         If a reply differs from the board model's, or a value of the driver from the golden model's.
     """
-    if tokens < _LEAST_TOKENS:
-        raise TrineError(f"--tokens must be at least {_LEAST_TOKENS}, not {tokens}")
-    if not 0 <= seed < 2**32:
-        raise TrineError(f"--seed must be from 0 to 2**32 - 1, not {seed}")
+    integer(tokens, "--tokens", _LEAST_TOKENS, _MOST_TOKENS)
+    integer(seed, "--seed", 0, 2**32 - 1)
     record = BuildRecord.load(folder)
     model = BuildRecord.model(folder)
     board = recorded_board(record)

@@ -19,10 +19,14 @@ from trine_sw.cli.model import json_option, model_argument, print_json, print_pa
 from trine_sw.cli.outputs import OutputFolder
 from trine_sw.errors import TrineError
 from trine_sw.exclusive import exclusive
+from trine_sw.integers import integer
 from trine_sw.interruption import Interrupted
 from trine_sw.whole_file import check_writable
 
 __all__ = ["COMMANDS"]
+
+#: Placements of a day or more.
+_MOST_SEEDS = 1000
 
 
 @click.command()
@@ -72,8 +76,7 @@ def build(
     from trine_boards.verify.check_step import check_step
     from trine_sw.model import Model
 
-    if seeds < 1:
-        raise TrineError(f"--seeds must be at least 1, not {seeds}")
+    integer(seeds, "--seeds", 1, _MOST_SEEDS)
     board = board_named(board_name)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     if not 0 <= margin < 100:

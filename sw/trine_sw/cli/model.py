@@ -1,5 +1,6 @@
 """Commands about a model: train, info, run, eval, generate. Torch is imported only to train."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from trine_sw.cli.outputs import OutputFile
 from trine_sw.errors import TrineError
+from trine_sw.integers import integer
 from trine_sw.json_text import json_text
 from trine_sw.reading import read_text
 from trine_sw.whole_file import replacing
@@ -26,7 +28,10 @@ __all__ = [
     "model_argument",
     "print_json",
     "print_pairs",
+    "threads_option",
 ]
+
+_MOST_THREADS = 1024
 
 _BACKENDS = ("golden", "verilator", "icarus")
 _TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
@@ -63,6 +68,15 @@ waves_option = click.option(
 )
 
 
+def threads_option(text: str) -> Callable[[Any], Any]:
+    """The option --threads, with a text of help, checked before anything is imported to train."""
+
+    def checked(ctx: click.Context, param: click.Parameter, value: int) -> int:
+        return integer(value, "--threads", 1, _MOST_THREADS)
+
+    return click.option("--threads", default=1, show_default=True, callback=checked, help=text)
+
+
 device_option = click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
@@ -91,7 +105,7 @@ def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
 @click.argument("recipe")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
 @click.option("--out", type=OutputFile(), help="Model file.  [default: models/RECIPE.trine]")
-@click.option("--threads", default=1, show_default=True, help="CPU threads; results depend on their number.")
+@threads_option("CPU threads; results depend on their number.")
 @device_option
 @click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
 def train(
@@ -101,8 +115,6 @@ def train(
 
     With several processes or GPUs: torchrun --nproc-per-node N --no-python trine train RECIPE.
     """
-    if not 1 <= threads <= 1024:
-        raise TrineError(f"the threads must be at least 1, and at most 1,024, not {threads}")
     try:
         from trine_sw.training.recipes import recipe as recipe_of
         from trine_sw.training.train import train as train_recipe

@@ -32,8 +32,6 @@ def random(
 
     if not 0 < activity <= 1:
         raise TrineError(f"--activity must be above 0 and at most 1, not {activity:g}")
-    if seed < 0:
-        raise TrineError(f"--seed must be at least 0, not {seed}")
     vocabulary = list(symbols(dataset))
     config = ModelConfig(
         cell=cell,

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import click
 
-from trine_sw.cli.model import device_option, json_option, print_json, print_pairs
+from trine_sw.cli.model import device_option, json_option, print_json, print_pairs, threads_option
 from trine_sw.errors import TrineError
+from trine_sw.integers import integer
 from trine_sw.whole_file import check_writable
 
 __all__ = ["COMMANDS"]
 
 _RESULTS = Path("docs/results/hitnet")
-threads_option = click.option("--threads", default=1, show_default=True, help="CPU threads.")
+#: Steps that take hours.
+_MOST_STEPS = 1_000_000
 
 
 def _needs(error: ModuleNotFoundError, module: str, extra: str) -> TrineError:
@@ -27,7 +29,7 @@ def _needs(error: ModuleNotFoundError, module: str, extra: str) -> TrineError:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted row.")
 @click.option("--epochs", type=int, help="Passes over the text.  [default: the study's]")
 @click.option("--words", type=int, help="10000, or 2000, to which it is cut.  [default: the study's]")
-@threads_option
+@threads_option("CPU threads.")
 @device_option
 @click.option("--list", "only_list", is_flag=True, help="Show the rows, and train nothing.")
 def study(
@@ -50,8 +52,6 @@ def study(
     except ModuleNotFoundError as error:
         raise _needs(error, "torch", "train") from None
     chosen = study_of(name)
-    if not 1 <= threads <= 1024:
-        raise TrineError(f"the threads must be at least 1, and at most 1,024, not {threads}")
     if only_list:
         for entry in chosen.at(words, epochs):
             there = "recorded" if record_path(_RESULTS, name, entry).exists() else "not run"
@@ -84,7 +84,7 @@ def report(name: str) -> None:
 @click.command()
 @click.argument("recipe")
 @click.option("--steps", default=20, show_default=True, help="Steps of each to time, in turn.")
-@threads_option
+@threads_option("CPU threads.")
 @device_option
 @click.option("--record", is_flag=True, help="Keep the figures for the report.")
 @json_option
@@ -97,8 +97,7 @@ def speed(recipe: str, steps: int, threads: int, device: str | None, record: boo
         from trine_sw.training.speed import step_times, step_times_path, write_step_times
     except ModuleNotFoundError as error:
         raise _needs(error, "torch", "train") from None
-    if threads < 1:
-        raise TrineError(f"the threads must be at least 1, not {threads}")
+    integer(steps, "--steps", 1, _MOST_STEPS)
     chosen = recipe_of(recipe)
     for kind in ("cpu", "cuda") if record else ():
         check_writable(step_times_path(_RESULTS, chosen.name, kind))

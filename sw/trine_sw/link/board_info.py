@@ -104,7 +104,7 @@ class Info:
         """The board's buffers. Raises :exc:`TrineError` where they are none of this version's."""
         try:
             return LinkConfig(self.window, self.slot_bytes, self.receive_bytes)
-        except ValueError as error:
+        except TrineError as error:
             hint = "build its bitstream with this version of Trine"
             raise TrineError(f"the board's buffers are not right ({error}): {hint}") from None
 

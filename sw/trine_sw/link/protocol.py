@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from cobs import cobs
 
+from trine_sw.errors import TrineError
+from trine_sw.integers import integer
+
 __all__ = [
     "BAD_FRAME",
     "CRC_BYTES",
@@ -37,6 +40,8 @@ __all__ = [
 
 PROTOCOL_VERSION = 3
 
+#: The gateware keeps them in a memory.
+_MOST_RECEIVE_BYTES = 65536
 _HEADER = struct.Struct("<HHB")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
@@ -126,7 +131,12 @@ class LinkConfig:
     ----------
     window : frames that may be unanswered, and last replies that the board keeps; a power of two.
     slot_bytes : room for one encoded frame; a power of two from 64 to 8192.
-    receive_bytes : bytes that the board buffers before it reads them; a power of two, at least a slot's.
+    receive_bytes : bytes that the board buffers before it reads them; a power of two from a slot's to 65536.
+
+    Raises
+    ------
+    TrineError
+        If a size is out of range.
     """
 
     window: int = 8
@@ -134,14 +144,15 @@ class LinkConfig:
     receive_bytes: int = 2048
 
     def __post_init__(self) -> None:
-        if self.window < 1 or self.window > 64 or self.window & (self.window - 1):
-            raise ValueError(f"window must be a power of two from 1 to 64, not {self.window}")
-        if not 64 <= self.slot_bytes <= MOST_SLOT_BYTES or self.slot_bytes & (self.slot_bytes - 1):
-            most = f"a power of two from 64 to {MOST_SLOT_BYTES}"
-            raise ValueError(f"slot_bytes must be {most}, not {self.slot_bytes}")
-        if self.receive_bytes < self.slot_bytes or self.receive_bytes & (self.receive_bytes - 1):
-            least = f"a power of two, at least {self.slot_bytes}"
-            raise ValueError(f"receive_bytes must be {least}, not {self.receive_bytes}")
+        self._check("window", 1, 64)
+        self._check("slot_bytes", 64, MOST_SLOT_BYTES)
+        self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)
+
+    def _check(self, name: str, low: int, high: int) -> None:
+        value = integer(getattr(self, name), name, low, high)
+        if value & (value - 1):
+            raise TrineError(f"{name} must be a power of two from {low} to {high}, not {value}")
+        object.__setattr__(self, name, value)
 
     @property
     def max_frame(self) -> int:

@@ -57,7 +57,8 @@ class Study:
 
     def at(self, words: int | None = None, epochs: int | None = None) -> list[Row]:
         """The rows with that vocabulary, and trained for so many epochs."""
-        words, epochs = words or self.words, self.epochs if epochs is None else epochs
+        words = self.words if words is None else words
+        epochs = self.epochs if epochs is None else epochs
         if words not in DATA_SETS:
             raise TrineError(f"words must be {' or '.join(map(str, DATA_SETS))}, not {words}")
         if epochs < 1:
