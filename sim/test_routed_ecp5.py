@@ -1,222 +1,21 @@
-"""Routed ECP5 netlists as Verilog: each cell against a statement of its function, a small design against its
-source, and netlists that the conversion does not understand."""
+"""Routed ECP5 netlists as Verilog: a small design against its source, and netlists that the conversion does
+not understand."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from netlist import Netlist, run_tool
+from placed_design import drawn, verilog_of
 from replay import Bench
 
-from trine_boards.verify.ecp5_cells import PlacedCell, block_ram_pin, lut_expression
 from trine_boards.verify.routed_ecp5 import routed_verilog
 from trine_sw.errors import TrineError
 from trine_sw.toolchain import require
-
-
-def test_look_up_tables():
-    """All contents of three inputs, and 3,000 of four, each at all its inputs at once."""
-    columns = {"a": 0xAAAA, "b": 0xCCCC, "c": 0xF0F0, "d": 0xFF00}
-    tables = [("abc", init) for init in range(256)] + [
-        ("abcd", init) for init in [0, 0xFFFF, *drawn(16, 3000)]
-    ]
-    for pins, init in tables:
-        expression = lut_expression(init, list(pins)).replace("1'b", "-")  # all ones for 1
-        mask = (1 << (1 << len(pins))) - 1
-        assert eval(expression, {}, columns) & mask == init  # noqa: S307
-
-
-def test_look_up_tables_with_tied_inputs():
-    for init, tied in itertools.product(
-        range(16), itertools.product(("a", "1'b0", "1'b1"), ("b", "1'b0", "1'b1"))
-    ):
-        expression = lut_expression(init, tied).replace("1'b", "")
-        for a, b in itertools.product((0, 1), repeat=2):
-            values = [{"a": a, "b": b}.get(pin, int(pin[-1]) if "'" in pin else 0) for pin in tied]
-            assert eval(expression, {}, {"a": a, "b": b}) & 1 == init >> (values[0] + 2 * values[1]) & 1  # noqa: S307
-
-
-class Design:
-    """A placed netlist made by hand: inputs ``i``, outputs ``o`` and a clock."""
-
-    def __init__(self, inputs: int) -> None:
-        self.next = 2
-        self.clk = [self.net()]
-        self.i = [self.net() for _ in range(inputs)]
-        self.o: list[int] = []
-        self.cells: dict[str, Any] = {}
-
-    def net(self) -> int:
-        self.next += 1
-        return self.next
-
-    def add(self, type_: str, parameters: dict[str, Any], **pins: int) -> None:
-        shown = {
-            key: f"{value:016b}" if isinstance(value, int) else value for key, value in parameters.items()
-        }
-        self.cells[f"{type_}.{len(self.cells)}"] = {
-            "type": type_,
-            "parameters": shown,
-            "attributes": {"NEXTPNR_BEL": "X1/Y1/SLICEA.K0"},
-            "port_directions": {},
-            "connections": {pin: [bit] for pin, bit in pins.items()},
-        }
-
-    def out(self) -> int:
-        self.o.append(self.net())
-        return self.o[-1]
-
-    @property
-    def module(self) -> dict[str, Any]:
-        ports = {"clk": ("input", self.clk), "i": ("input", self.i), "o": ("output", self.o)}
-        return {
-            "ports": {name: {"direction": way, "bits": bits} for name, (way, bits) in ports.items()},
-            "cells": self.cells,
-        }
-
-    def verilog(self, folder: Path) -> str:
-        return verilog_of(self.module, folder)
-
-    def run(self, folder: Path, values: list[int]) -> list[int]:
-        """The outputs in each cycle, before its rising edge."""
-        (folder / "top.v").write_text(self.verilog(folder), encoding="utf-8")
-        netlist = Netlist("top", folder / "top.v", self.module)
-        return Bench(netlist, folder / "bench", "icarus").run(len(values), {"i": values})["o"]
-
-
-def verilog_of(module: dict[str, Any], folder: Path) -> str:
-    path = folder / "placed.json"
-    path.write_text(json.dumps({"modules": {"top": module}}), encoding="utf-8")
-    return routed_verilog(path)
-
-
-def bits(value: int, count: int) -> list[int]:
-    return [value >> n & 1 for n in range(count)]
-
-
-def drawn(width: int, count: int) -> list[int]:
-    rng = random.Random(width)
-    return [rng.getrandbits(width) for _ in range(count)]
-
-
-def test_every_mode_of_a_flip_flop(tmp_path):
-    """Edge, enable, reset, start value and source in all combinations, against a model of the register."""
-    modes = list(
-        itertools.product(
-            ("CLK", "INV"),
-            ("1", "0", "CE", "INV"),
-            ("LSR", "INV", None),
-            ("LSR_OVER_CE", "ASYNC"),
-            ("RESET", "SET"),
-            ("0 ", "1 "),
-        )
-    )
-    design = Design(4)
-    clk, (ce, lsr, di, m) = design.clk[0], design.i
-    for edge, enable, reset, mode, start, source in modes:
-        parameters = {"CLKMUX": edge, "CEMUX": enable, "SRMODE": mode, "REGSET": start, "SD": source}
-        pins = {"CLK": clk, "CE": ce, "DI": di, "M": m, "Q": design.out()}
-        if reset:
-            parameters["LSRMUX"], pins["LSR"] = reset, lsr
-        design.add("TRELLIS_FF", parameters, **pins)
-    values = drawn(4, 300)
-    found = design.run(tmp_path, values)
-
-    # The clock rises at the start of each cycle and falls within it; inputs change just after it has risen.
-    state = [int(mode[4] == "SET") for mode in modes]
-    for cycle, value in enumerate(values):
-        e, r, d, alternative = bits(value, 4)
-        for phase in ("changed", "INV", "CLK") if cycle else ("changed", "CLK"):  # it starts low
-            if phase == "CLK":  # the outputs are taken as the clock rises
-                assert bits(found[cycle], len(modes)) == state, cycle
-            for n, (edge, enable, reset, mode, start, source) in enumerate(modes):
-                resets = {"LSR": r, "INV": 1 - r, None: 0}[reset]
-                enabled = {"1": 1, "0": 0, "CE": e, "INV": 1 - e}[enable]
-                if resets and (mode == "ASYNC" or phase == edge):
-                    state[n] = int(start == "SET")
-                elif phase == edge and enabled and not resets:
-                    state[n] = d if source == "1 " else alternative
-
-
-@pytest.mark.parametrize("inject", ["YES", "NO"])
-def test_carry_cells(tmp_path, inject):
-    """Random contents; sum and carry by Lattice's description of CCU2C."""
-    rng = random.Random(1)
-    inits = [rng.getrandbits(16) for _ in range(60)]
-    design = Design(5)
-    for init in inits:
-        pins = dict(zip(("A", "B", "C", "D", "FCI"), design.i, strict=True))
-        parameters = {"MODE": "CCU2", "CCU2_INJECT1": inject, "INITVAL": init}
-        design.add("TRELLIS_COMB", parameters, F=design.out(), FCO=design.out(), **pins)
-    found = design.run(tmp_path, list(range(32)))
-    for value in range(32):
-        index, carry = value & 15, value >> 4
-        expected = []
-        for init in inits:
-            table, pair = init >> index & 1, init >> (index & 3) & 1
-            expected.append(table if inject == "YES" else table ^ carry)
-            expected.append(carry if table else 0 if inject == "YES" else pair)
-        assert bits(found[value], len(expected)) == expected
-
-
-def test_unconnected_inputs_of_a_look_up_table_are_ones(tmp_path):
-    design = Design(1)
-    for pin in "ABCD":
-        design.add("TRELLIS_COMB", {"INITVAL": 0x8000}, F=design.out(), **{pin: design.i[0]})
-    assert design.run(tmp_path, [0, 1]) == [0, 15]
-
-
-@pytest.mark.parametrize("enable", ["WRE", "INV", "1", "0"])
-@pytest.mark.parametrize("edge", ["WCK", "INV"])
-def test_lut_ram(tmp_path, enable, edge):
-    """Contents at start, reads and writes; the pins A, B, C and D are address bits 3, 1, 2 and 0."""
-    design = Design(10)
-    write, read = design.i[:4], design.i[4:8]
-    init = 0b1100_1010_0111_0001
-    pins = dict(zip("DBCA", read, strict=True)) | {f"WAD{n}": net for n, net in enumerate(write)}
-    parameters = {"MODE": "DPRAM", "INITVAL": init, "WREMUX": enable, "WCKMUX": edge}
-    design.add(
-        "TRELLIS_COMB", parameters, F=design.out(), WCK=design.clk[0], WRE=design.i[8], WD=design.i[9], **pins
-    )
-    values = drawn(10, 400)
-    found = design.run(tmp_path, values)
-
-    def at(address: int) -> int:  # of the table's index, where A is the lowest bit
-        d, b, c, a = bits(address, 4)
-        return a | b << 1 | c << 2 | d << 3
-
-    memory = bits(init, 16)
-    for cycle, value in enumerate(values):
-        writes = {"WRE": value >> 8 & 1, "INV": 1 - (value >> 8 & 1), "1": 1, "0": 0}[enable]
-        if edge == "INV" and writes:
-            memory[at(value & 15)] = value >> 9
-        assert found[cycle] == memory[at(value >> 4 & 15)], cycle
-        if edge == "WCK" and writes:
-            memory[at(value & 15)] = value >> 9
-
-
-def test_pins_of_a_block_ram():
-    """What an unconnected pin is, and what its multiplexer makes of it, as nextpnr packs it."""
-
-    def seen(pin: str, net: str | None = None, **parameters: str) -> str:
-        return block_ram_pin(PlacedCell("ram", "DP16KD", parameters, lambda asked: net), pin)
-
-    assert [seen(pin) for pin in ("CEA", "OCEB", "WEA", "RSTB", "CSA0", "ADA3", "DIB17", "CLKA")] == [
-        *("1'b1", "1'b1", "1'b0", "1'b0", "1'b0", "1'b0", "1'b0", "1'b0")
-    ]
-    assert [seen(pin, **{f"{pin}MUX": "INV"}) for pin in ("CEA", "WEB", "CSB1")] == ["1'b0"] * 3
-    assert [seen(pin, **{f"{pin}MUX": pin}) for pin in ("CEA", "WEB", "CSB1", "RSTA")] == ["1'b1"] * 4
-    assert [seen(pin, "n", **{f"{pin}MUX": "INV"}) for pin in ("CEA", "WEB")] == ["~n"] * 2
-    assert seen("ADA3", ADA3MUX="1 ") == "1'b1" and seen("ADA3", "n") == "n"
-    with pytest.raises(TrineError, match="CEAMUX = 'CEB'"):
-        seen("CEA", "n", CEAMUX="CEB")
-
 
 SOURCE = """\
 module top(input clk, input [43:0] i, output [33:0] o);
@@ -343,7 +142,7 @@ def change(
             "driven at times|driven by",
         ),
         (lambda m: m | {"cells": m["cells"] | {"x": {"type": "MULT18X18D", "connections": {}}}}, "no model"),
-        (lambda m: {"ports": {}}, "no routed netlist"),
+        (lambda m: {"ports": {}}, "is no netlist of top"),
         (lambda m: m | {"cells": {}}, "has not been placed"),
     ],
 )
@@ -352,19 +151,11 @@ def test_what_is_not_understood_is_one_error(routed, tmp_path, altered, said):
         verilog_of(altered(routed[1]), tmp_path)
 
 
-def test_a_carry_from_nowhere_is_an_error(tmp_path):
-    design = Design(1)
-    parameters = {"MODE": "CCU2", "CCU2_INJECT1": "NO", "INITVAL": 0xFFFF}
-    design.add("TRELLIS_COMB", parameters, F=design.out(), A=design.i[0])
-    with pytest.raises(TrineError, match="needs a carry"):
-        design.verilog(tmp_path)
-
-
 def test_a_file_that_is_no_netlist(tmp_path):
     path = tmp_path / "placed.json"
     for text in ("", "[]", '{"modules": {}}'):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(TrineError, match="no routed netlist"):
+        with pytest.raises(TrineError, match="is no netlist of top"):
             routed_verilog(path)
-    with pytest.raises(TrineError, match="no routed netlist"):
+    with pytest.raises(TrineError, match="cannot read .*missing.json"):
         routed_verilog(tmp_path / "missing.json")

@@ -154,7 +154,9 @@ def test_500_words_with_embedding_and_head_on_the_host(words, tmp_path):
         host_head_weight=weight,
         host_head_bias=np.zeros(len(vocabulary), np.float16),
     )
+    model.training = {"data_set": dataset, "seed": 1}
     report = measure_gateware(model, "words", dataset, "test", 500, SIMULATOR, lanes=32, banks=3)
+    assert report.description == f"trained on {dataset}"
     quality = evaluate(model, dataset, "test", 500)
     assert report.quality() == quality and report.perplexity_golden == report.perplexity
     assert (report.tokens, report.lanes, report.groups, report.segments) == (500, 32, 2, 1)
@@ -164,3 +166,4 @@ def test_500_words_with_embedding_and_head_on_the_host(words, tmp_path):
     ]
     assert json.loads(written[0])["perplexity"] == quality["perplexity"]
     assert f"| {quality['perplexity']} |" in written[1] and "500 tokens" in written[1]
+    assert f"| the model | trained on {dataset} |" in written[1]

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
+
+from link_world import Device, Explored, Fooled, Host, Numbers, Random, State, World
 
 import trine_sw.link.board_session
 import trine_sw.link.session
-from trine_sw.backends import default_engine
-from trine_sw.link.board_info import board_info
-from trine_sw.link.board_session import BoardSession
 from trine_sw.link.pacing import RetryTimeout
-from trine_sw.link.protocol import DONE, Command, Frame, LinkConfig
+from trine_sw.link.protocol import DONE, Command
 from trine_sw.link.session import BoardGone, HostCounters, Session
-from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
 
 __all__ = ["Explored", "Fooled", "World", "explore"]
 
-_MODEL = random_model(ModelConfig(hidden=4, embedding=2, vocab_size=3), seed=1)
 _DAMAGED = b"\x05\x05\0"
 #: The members that copies and comparisons below take care of: a new one must be looked at here.
 _SESSION = {
@@ -51,177 +46,43 @@ _BOARD = {
 }
 
 
-class Fooled(AssertionError):
-    """A host takes for done what was not applied once and in order, or another host's reply for its own."""
-
-
-@dataclass(frozen=True)
-class World:
-    """What is explored.
-
-    Parameters
-    ----------
-    window : of the board
-    sequences : sequence numbers count modulo this, and sessions have numbers below it
-    requests : that each host has, of the hosts that come one after the other; a host may end at any time
-    resets : of the board, at most
-    capacity : frames on the way, each direction; what finds no room is lost
-    drained : nothing that is on the way when a host ends reaches the board or the next host, and two hosts
-        may have the same tag; otherwise it does, and they have not
-    session, board : the two sides
-    """
-
-    window: int
-    sequences: int
-    requests: tuple[int, ...]
-    resets: int = 0
-    capacity: int = 2
-    drained: bool = False
-    session: type[Session] = Session
-    board: type[BoardSession] = BoardSession
-
-
-class Explored(NamedTuple):
-    """What was found.
-
-    Members
-    -------
-    states, steps : reached, and from one to the next
-    told : states in which a host has been told that the board has gone
-    finished : states in which the last host has all its replies
-    stuck : states from which neither can be reached any more
-    """
-
-    states: int
-    steps: int
-    told: int
-    finished: int
-    stuck: int
-
-
-class _Device:
-    """A board whose state is what was applied to it: whose requests, and how many, each once and in order."""
-
-    def __init__(self, world: World) -> None:
-        link = LinkConfig(world.window, 256, 256)
-        info = board_info(_MODEL, default_engine(_MODEL), link).pack()
-        self.applied: tuple[int, int] | None = (-1, 0)
-        self.session = world.board(
-            link, describe=lambda: info, begin=self._begin, execute=self._execute, count=lambda event: None
-        )
-
-    def copy(self) -> _Device:
-        new = copy.copy(self)
-        new.session = copy.copy(self.session)
-        new.session.replies = dict(self.session.replies)
-        new.session._begin, new.session._execute = new._begin, new._execute
-        return new
-
-    def _begin(self) -> None:
-        self.applied = (-1, 0)
-
-    def _execute(self, frame: Frame) -> bytes:
-        host, index = frame.payload
-        due = self.applied == (host, index) or (index == 0 and self.applied == (-1, 0))
-        self.applied = (host, index + 1) if due else None
-        return repr(self.applied).encode()
-
-
-class _Host(NamedTuple):
-    who: int
-    submitted: int
-    done: int
-    session: Session | None  # None once it has been told that the board has gone
-
-
-class _State(NamedTuple):
-    """A host and a board, by their numbers; frames on the way; resets so far."""
-
-    host: int
-    device: int
-    up: tuple[bytes, ...]
-    down: tuple[bytes, ...]
-    resets: int
-
-
-class _Numbers:
-    """Things that are equal by their key have one number."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[tuple, int] = {}
-        self.things: list[Any] = []
-
-    def of(self, key: tuple, thing: Any) -> int:
-        number = self._numbers.setdefault(key, len(self.things))
-        if number == len(self.things):
-            self.things.append(thing)
-        return number
-
-
-class _Random:
-    """In place of ``secrets`` and of the clock: whatever it is asked for, every answer is tried."""
-
-    def __init__(self, world: World) -> None:
-        self.drained, self.who = world.drained, 0
-        self._script: tuple[int, ...] = ()
-        self._options: list[int] = []
-
-    def randbelow(self, limit: int) -> int:
-        at = len(self._options)
-        self._options.append(min(limit, 3))  # numbers are as good as each other: equal, or not
-        return self._script[at] if at < len(self._script) else 0
-
-    def tag(self) -> int:
-        return self.randbelow(2) if self.drained else self.who
-
-    def every(self, act: Callable[[], Any]) -> Iterator[Any]:
-        """The results of ``act`` for all that it may draw."""
-        scripts: list[tuple[int, ...]] = [()]
-        while scripts:
-            self._script, self._options = script, _ = scripts.pop(), []
-            yield act()
-            for at in range(len(script), len(self._options)):
-                zeros = (0,) * (at - len(script))
-                scripts += [(*script, *zeros, choice) for choice in range(1, self._options[at])]
-
-
 class _Explorer:
     """Steps of the whole; those of a host and of a board are run once each, and remembered."""
 
-    def __init__(self, world: World, random: _Random) -> None:
+    def __init__(self, world: World, random: Random) -> None:
         self.world, self.random = world, random
-        self.hosts, self.devices = _Numbers(), _Numbers()
+        self.hosts, self.devices = Numbers(), Numbers()
         self._host_steps: dict[tuple, list[tuple[int, tuple[bytes, ...]]]] = {}
         self._device_steps: dict[tuple[int, bytes], tuple[int, bytes]] = {}
-        self._fresh = self._numbered(_Device(world))
+        self._fresh = self._numbered(Device(world))
 
-    def beginning(self) -> Iterator[_State]:
-        return self._connect(0, _State(-1, self._fresh, (), (), 0))
+    def beginning(self) -> Iterator[State]:
+        return self._connect(0, State(-1, self._fresh, (), (), 0))
 
-    def after(self, state: _State) -> Iterator[_State]:
+    def after(self, state: State) -> Iterator[State]:
         """All states that may come next."""
         world, (host, device, up, down, resets) = self.world, state
         who, submitted, _, session = self.hosts.things[host]
         if up:
             for frame, rest in ((up[0], up[1:]), (up[0], up), (_DAMAGED, up[1:])):
                 new, answer = self._device_step(device, frame)
-                yield _State(host, new, rest, self._room(*down, answer), resets)
-            yield _State(host, device, up[1:], down, resets)
+                yield State(host, new, rest, self._room(*down, answer), resets)
+            yield State(host, device, up[1:], down, resets)
         if down:
-            yield _State(host, device, up, down[1:], resets)
+            yield State(host, device, up, down[1:], resets)
         if session is not None:
             if down:
                 for new, sent in self._host_step(host, "receive", down[0]):
-                    yield _State(new, device, self._room(*up, *sent), down[1:], resets)
-                    yield _State(new, device, self._room(*up, *sent), down, resets)
+                    yield State(new, device, self._room(*up, *sent), down[1:], resets)
+                    yield State(new, device, self._room(*up, *sent), down, resets)
             if session.deadline() is not None:
                 for new, sent in self._host_step(host, "tick"):
-                    yield _State(new, device, self._room(*up, *sent), down, resets)
+                    yield State(new, device, self._room(*up, *sent), down, resets)
             if submitted < world.requests[who] and session.room(2):
                 for new, sent in self._host_step(host, "submit"):
-                    yield _State(new, device, self._room(*up, *sent), down, resets)
+                    yield State(new, device, self._room(*up, *sent), down, resets)
         if resets < world.resets:
-            yield _State(host, self._fresh, up, down, resets + 1)
+            yield State(host, self._fresh, up, down, resets + 1)
         if who + 1 < len(world.requests):
             yield from self._connect(who + 1, state)
 
@@ -230,22 +91,22 @@ class _Explorer:
 
     # -- a host ------------------------------------------------------------------------------------------
 
-    def _connect(self, who: int, state: _State) -> Iterator[_State]:
+    def _connect(self, who: int, state: State) -> Iterator[State]:
         """A host begins; what the one before has sent arrives before its own."""
         for new, sent in self._host_step(-1, "open", who=who):
             before, down = ((), ()) if self.world.drained else (state.up, state.down)
             # If the OPEN finds no room it is lost, like any frame: the host will send it again.
-            yield _State(new, state.device, self._room(*before, *sent), down, state.resets)
+            yield State(new, state.device, self._room(*before, *sent), down, state.resets)
 
     def _host_step(self, number: int, action: str, frame: bytes = b"", who: int = 0) -> list:
         key = (number, action, frame, who)
         if key not in self._host_steps:
-            old = self.hosts.things[number] if number >= 0 else _Host(who, 0, 0, None)
+            old = self.hosts.things[number] if number >= 0 else Host(who, 0, 0, None)
             self.random.who = old.who
             self._host_steps[key] = list(self.random.every(lambda: self._act(old, action, frame)))
         return self._host_steps[key]
 
-    def _act(self, old: _Host, action: str, frame: bytes) -> tuple[int, tuple[bytes, ...]]:
+    def _act(self, old: Host, action: str, frame: bytes) -> tuple[int, tuple[bytes, ...]]:
         who, submitted, done, _ = old
         if old.session is None:
             session = self.world.session(patience=float("inf"))
@@ -265,14 +126,14 @@ class _Explorer:
             else:
                 replies = session.receive(frame, 0.0)
         except BoardGone:
-            return self.hosts.of((who, submitted, done), _Host(who, submitted, done, None)), ()
+            return self.hosts.of((who, submitted, done), Host(who, submitted, done, None)), ()
         for command, reply in replies:
             done += 1
             if reply.code != DONE | command or reply.payload != repr((who, done)).encode():
                 raise Fooled(f"host {who} takes this for its reply {done}: {reply}")
         sent = tuple(part + b"\0" for part in session.output().split(b"\0") if part)
         key = (who, submitted, done, self._settled(session))
-        return self.hosts.of(key, _Host(who, submitted, done, session)), sent
+        return self.hosts.of(key, Host(who, submitted, done, session)), sent
 
     @staticmethod
     def _settled(session: Session) -> tuple:
@@ -308,7 +169,7 @@ class _Explorer:
             self._device_steps[key] = self._numbered(device), answer
         return self._device_steps[key]
 
-    def _numbered(self, device: _Device) -> int:
+    def _numbered(self, device: Device) -> int:
         """Forgets the replies that no frame can ask for any more; to ask for one would fail."""
         session, world = device.session, self.world
         assert vars(session).keys() == _BOARD
@@ -323,14 +184,14 @@ class _Explorer:
 
 def explore(world: World, monkeypatch: Any) -> Explored:
     """Every state that can be reached. Raises :exc:`Fooled` where a host is."""
-    random = _Random(world)
+    random = Random(world)
     for module in (trine_sw.link.session, trine_sw.link.board_session):
         monkeypatch.setattr(module, "SEQUENCES", world.sequences)
     monkeypatch.setattr(trine_sw.link.session, "_STRANGE_GAPS", 2)
     monkeypatch.setattr(trine_sw.link.session, "secrets", random)
     monkeypatch.setattr(trine_sw.link.session, "new_tag", random.tag)
     explorer = _Explorer(world, random)
-    before: dict[_State, list[_State]] = {state: [] for state in explorer.beginning()}
+    before: dict[State, list[State]] = {state: [] for state in explorer.beginning()}
     waiting, steps = list(before), len(before)
     while waiting:
         state = waiting.pop()

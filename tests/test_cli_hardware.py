@@ -328,3 +328,10 @@ def test_udev_rules_have_every_board():
     for page in ("docs/driver.md", "docs/hardware-checklist.md", "docs/adding-a-board.md"):
         text += (path.parent.parent / page).read_text(encoding="utf-8")
     assert set(re.findall(r"\d\d-trine\.rules", text + program._RULES)) == {path.name}
+
+
+def test_fit_and_verilog_call_the_banks_assignment_alike(succeeds, model_path, tmp_path):
+    engine = (model_path, "--board", "ulx3s", "--lanes", 40, "--banks", 2)
+    for command in (("fit", *engine), ("verilog", *engine, "-o", tmp_path / "v")):
+        assert re.search(r"assignment\W+in turn\b", succeeds(*command)), command
+    assert re.search(r"assignment\W+by activity\b", succeeds("fit", *engine, "--balance"))

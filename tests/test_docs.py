@@ -121,6 +121,20 @@ def test_figures_are_those_of_the_results():
         assert f"| {figure} |" in text, f"README.md lacks {figure}"
 
 
+def test_examples_of_power_are_of_the_reports():
+    """Each names the report whose resources and clock it is given."""
+    text = (ROOT / "docs/power.md").read_text(encoding="utf-8")
+    used = re.findall(r"used = dict\((.+)\)  # (\S+)\n(?:(?!used = ).*\n)*?.*clock_mhz=(\d+)", text)
+    assert len(used) == text.count("used = dict(") == 3
+    for given, name, clock in used:
+        report = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+        resources = dict(re.findall(r"(\w+)=([\d_]+)", given))
+        assert {key: int(value) for key, value in resources.items()} == {
+            key: report[key] for key in ("lut4", "ff", "block_ram")
+        }, name
+        assert int(clock) == report["clock_mhz"], name
+
+
 def test_perplexities_are_those_of_the_records():
     text, page = (
         (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results/hitnet.md")

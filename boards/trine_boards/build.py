@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import json
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -13,11 +12,13 @@ from typing import Any
 from trine_boards.board import MARGIN, Board
 from trine_boards.clocks import highest_clock
 from trine_boards.families import FAMILIES, Family, Resources, explained
+from trine_boards.netlist_file import read_json
 from trine_boards.placements import side_by_side
 from trine_boards.pll import ENGINE_CLOCK
 from trine_boards.steps import Step, record_step, recorded, run_step
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.integers import finite_real, integer, shown
 from trine_sw.whole_file import make_folder, replacing
 
 __all__ = ["Routed", "build_bitstream", "read_report"]
@@ -191,14 +192,20 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
     """
     if "Routing complete." not in log.read_text(errors="replace", encoding="utf-8"):
         raise TrineError(f"nextpnr did not complete the routing; its log is {log}")
-    contents = json.loads(report.read_text(encoding="utf-8"))
-    # By name, and not by what it was constrained to: nextpnr rounds a period.
-    clocks = [
-        clock["achieved"]
-        for net, clock in contents["fmax"].items()
-        if re.search(rf"(?<!\w){ENGINE_CLOCK}(?![a-z])", net)
-    ]
-    if not clocks:
+    contents = read_json(report, "report of nextpnr")
+    try:
+        # By name, and not by what it was constrained to: nextpnr rounds a period.
+        clocks = [
+            finite_real(clock["achieved"], "achieved")
+            for net, clock in contents["fmax"].items()
+            if re.search(rf"(?<!\w){ENGINE_CLOCK}(?![a-z])", net)
+        ]
         named = ", ".join(contents["fmax"]) or "none"
-        raise TrineError(f"no clock of the design is named {ENGINE_CLOCK}, but: {named}; see {log}")
-    return min(clocks), {name: entry["used"] for name, entry in contents["utilization"].items()}
+        used = {name: integer(entry["used"], "used", 0) for name, entry in contents["utilization"].items()}
+    except (KeyError, TypeError, AttributeError, TrineError):
+        raise TrineError(f"{report} is no report of nextpnr; run trine build again") from None
+    if not clocks:
+        raise TrineError(
+            f"no clock of the design is named {ENGINE_CLOCK}, but: {shown(named)}; see {report} and {log}"
+        )
+    return min(clocks), used

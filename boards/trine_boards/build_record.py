@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from trine_boards.top import BoardTop
 from trine_sw.engine import EngineConfig
 from trine_sw.errors import TrineError
+from trine_sw.integers import finite_real, integer
 from trine_sw.json_text import json_text
 from trine_sw.link.board_info import Info
 from trine_sw.link.protocol import LinkConfig
@@ -21,6 +23,7 @@ __all__ = ["RECORD_NAME", "BuildRecord"]
 
 RECORD_NAME = "build.json"
 _MODEL_NAME = "model.trine"
+_MOST_MHZ = 1000
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class BuildRecord:
         path = folder / RECORD_NAME
         try:
             record = cls._of_json(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise TrineError(
                 f"{folder} is no folder of a build: it has no {RECORD_NAME}; run trine build"
             ) from None
@@ -110,8 +113,12 @@ class BuildRecord:
             raise ValueError("its keys are not those of a record")
         if not all(isinstance(values[name], str) for name in ("name", "board", "bitstream", "sha256")):
             raise ValueError("a name is no string")
-        if not isinstance(values["seed"], int) or isinstance(values["seed"], bool):
-            raise ValueError("seed is no integer")
+        if not re.fullmatch(r"\w[\w.-]{,99}", values["bitstream"]):
+            raise ValueError("the bitstream has another name")
+        integer(values["seed"], "seed", 0, 2**32 - 1)
+        integer(values["baud"], "baud", 1, 10**9)
+        if not 0 < finite_real(values["clock_mhz"], "clock_mhz") < _MOST_MHZ:
+            raise ValueError("clock_mhz is no clock")
         engine = dict(values["engine"])
         if engine["assignment"] is not None:
             engine["assignment"] = tuple(engine["assignment"])

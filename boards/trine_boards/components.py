@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from trine_boards.netlist_file import read_netlist
 from trine_sw.errors import TrineError
 
 __all__ = ["COMPONENTS", "Placed", "component_of", "placed_cells", "resources_of"]
@@ -52,17 +52,10 @@ def resources_of(netlist: Path) -> dict[str, Counter[str]]:
         If ``netlist`` is not there or is no netlist.
     """
     counts = {name: Counter[str]() for name in COMPONENTS}
-    try:
-        modules = json.loads(netlist.read_text(encoding="utf-8"))["modules"]
-        cells = modules["top"]["cells"]
-        for name, cell in cells.items():
-            if cell["type"] in _WEIGHTS:
-                resource, weight = _WEIGHTS[cell["type"]]
-                counts[component_of(name)][resource] += weight
-    except OSError as error:
-        raise TrineError(f"cannot read {netlist}: {error.strerror}; make it with trine build") from None
-    except (ValueError, KeyError, TypeError):
-        raise TrineError(f"{netlist} is no netlist that trine build made") from None
+    for name, cell in read_netlist(netlist).cells.items():
+        if cell["type"] in _WEIGHTS:
+            resource, weight = _WEIGHTS[cell["type"]]
+            counts[component_of(name)][resource] += weight
     return counts
 
 
@@ -71,7 +64,7 @@ class Placed(tuple[str, int, int]):
 
 
 _CELL = re.compile(r'^ {8}"((?:[^"\\]|\\.)*)": \{')
-_PLACE = re.compile(r'"NEXTPNR_BEL": "X(\d+)/Y(\d+)/')
+_PLACE = re.compile(r'"NEXTPNR_BEL": "X(\d{1,4})/Y(\d{1,4})/')
 
 
 def placed_cells(placement: Path) -> Iterator[Placed]:

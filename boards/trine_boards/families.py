@@ -1,11 +1,11 @@
 """Families of chips: their programs between netlist and bitstream, and their names for what a design uses."""
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trine_boards.netlist_file import read_netlist
 from trine_sw.errors import TrineError
 
 __all__ = ["ECP5", "FAMILIES", "ICE40", "Family", "Resources", "explained"]
@@ -144,7 +144,7 @@ class _ICE40(Family):
         return (routed, bitstream)
 
     def resources(self, used: dict[str, int], netlist: Path) -> Resources:
-        cells = json.loads(netlist.read_text(encoding="utf-8"))["modules"]["top"]["cells"].values()
+        cells = read_netlist(netlist).cells.values()
         ff = sum(cell["type"].startswith("SB_DFF") for cell in cells)
         # Only the UltraPlus chips have the last two, and nextpnr names them for these alone.
         names = ("ICESTORM_RAM", "ICESTORM_DSP", "ICESTORM_SPRAM")

@@ -97,9 +97,10 @@ def record_step(record: Path, digest: str, tool: str) -> None:
 def recorded(record: Path) -> str | None:
     """What the step's outputs were made from; None where they are not complete."""
     try:
-        return json.loads(record.read_text(encoding="utf-8"))["digest"]
-    except (OSError, ValueError, KeyError):
+        digest = json.loads(record.read_text(encoding="utf-8"))["digest"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return digest if isinstance(digest, str) else None
 
 
 def _run(

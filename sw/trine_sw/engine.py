@@ -92,7 +92,7 @@ class EngineConfig:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("banks", 1, _MOST_BANKS),
-            ("lanes", 4, _MOST_LANES),
+            ("lanes", 1, _MOST_LANES),
             ("sampler_ways", 1, _MOST_LANES),
             ("relays", 0, 1),
         ):

@@ -115,7 +115,7 @@ def measure_gateware(
     return GatewareReport(
         model=name,
         digest=model.digest().hex(),
-        description=str(model.training.get("data set", "")),
+        description=description_of(model),
         dataset=dataset,
         split=split,
         tokens=len(given),
@@ -133,6 +133,14 @@ def measure_gateware(
         cpu_s=round(text.cpu_s, 1),
         command=shlex.join(["trine", *sys.argv[1:]]),
     )
+
+
+def description_of(model: Model) -> str:
+    """What a model file says of its weights: random ones, or the data that they were trained on."""
+    if model.training.get("weights") == "random":
+        return "random weights"
+    data_set = model.training.get("data_set")
+    return f"trained on {data_set}" if isinstance(data_set, str) else ""
 
 
 @contextmanager

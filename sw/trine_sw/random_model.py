@@ -68,7 +68,7 @@ def random_model(
         head_bias=rng.integers(-bias_reach, bias_reach + 1, config.vocab_size).astype(np.int32),
         head_scale=0.125,
         vocabulary=list(_PRINTABLE[: config.vocab_size]) if config.vocab_size <= len(_PRINTABLE) else None,
-        training={"data set": "none: random weights", "seed": seed},
+        training={"weights": "random", "seed": seed},
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import trine_sw.link
+from trine_boards.netlist_file import read_netlist
 from trine_boards.steps import record_step, recorded
 from trine_boards.top import BoardTop
 from trine_boards.verify.frames import Requests, check_frames
@@ -74,7 +74,7 @@ def check_step(
         return False
     record.unlink(missing_ok=True)
     shutil.rmtree(work, ignore_errors=True)
-    cells = len(json.loads(netlist.read_text(encoding="utf-8"))["modules"]["top"]["cells"])
+    cells = len(read_netlist(netlist).cells)
     count = frame_count(cells, top.clock_mhz * 1e6 / top.board.baud)
     try:
         pins = synthesised(top.board, netlist, work / "models")

@@ -14,6 +14,7 @@ from trine_boards.verify.packed_ice40 import packed_verilog
 from trine_boards.verify.routed_ecp5 import routed_verilog
 from trine_sw import toolchain
 from trine_sw.errors import TrineError
+from trine_sw.integers import shown
 
 __all__ = ["LEVELS", "loaded_netlist", "recorded_board"]
 
@@ -24,7 +25,7 @@ LEVELS = {"ecp5": "routed netlist", "ice40": "packed bitstream"}
 def recorded_board(record: BuildRecord) -> Board:
     """The board that a build is for. Raises :exc:`TrineError` for one that is not known."""
     if record.board not in BOARDS:
-        raise TrineError(f"the build is for {record.board!r}; known boards are {', '.join(BOARDS)}")
+        raise TrineError(f"the build is for {shown(record.board)}; known boards are {', '.join(BOARDS)}")
     return BOARDS[record.board]
 
 

@@ -7,12 +7,12 @@ the models beside this file.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from trine_boards.netlist_file import read_netlist
 from trine_boards.verify.ecp5_cells import (
     FlipFlop,
     PlacedCell,
@@ -42,14 +42,13 @@ def routed_verilog(netlist: Path, *, name: str = "top") -> str:
     TrineError
         If the file is not such a netlist, or has a cell, a parameter or a net whose function is not known.
     """
+    ports, cells = read_netlist(netlist, name)
+    if not any("NEXTPNR_BEL" in cell["attributes"] for cell in cells.values()):
+        raise TrineError(f"{netlist} is a netlist that has not been placed; run trine build again")
     try:
-        module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][name]
-        ports, cells = module["ports"], module["cells"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrineError(f"{netlist} is no routed netlist of {name}: {error}; build again") from None
-    if not any("NEXTPNR_BEL" in cell.get("attributes", {}) for cell in cells.values()):
-        raise TrineError(f"{netlist} is a netlist that has not been placed")
-    return _Writer(ports, cells).text(name)
+        return _Writer(ports, cells).text(name)
+    except TrineError as error:
+        raise TrineError(f"{netlist} cannot be simulated: {error}") from None
 
 
 class _Writer:
@@ -84,7 +83,7 @@ class _Writer:
                 return f"n{bits[0]}" if isinstance(bits[0], int) else f"1'b{bits[0]}"
 
             nets.update(f"n{bits[0]}" for bits in connections.values() if bits and isinstance(bits[0], int))
-            self.cell(PlacedCell(cell_name, cell["type"], cell.get("parameters", {}), net))
+            self.cell(PlacedCell(cell_name, cell["type"], cell["parameters"], net))
         undriven = sorted(nets - self.driven.keys())
         if undriven:
             raise TrineError(f"the routed netlist has nets that nothing drives: {', '.join(undriven[:8])}")
@@ -163,8 +162,12 @@ class _Writer:
         values = dict(re.findall(r"^assign (\S+) = (\S+);$", "\n".join(self.body), re.MULTILINE))
         for net, name in self.off.items():
             value: str | None = net
-            while value not in (None, "1'b0"):
+            for _ in range(len(values) + 1):  # no further, should nets drive each other in a circle
+                if value in (None, "1'b0"):
+                    break
                 value = values.get(value)
+            else:
+                value = None
             if value is None:
                 raise TrineError(f"pad {name} of the routed netlist is driven at times, which has no model")
 

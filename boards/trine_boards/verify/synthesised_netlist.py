@@ -7,12 +7,12 @@ much. All other cells remain instances of their models.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trine_boards.netlist_file import read_netlist
 from trine_boards.verify.ecp5_cells import lut_expression
 from trine_sw.errors import TrineError
 
@@ -34,11 +34,16 @@ def netlist_verilog(netlist: Path, *, top: str = "top") -> str:
     TrineError
         Where there is no such netlist.
     """
+    ports, cells = read_netlist(netlist, top)
     try:
-        module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
-        ports, cells = module["ports"], module["cells"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrineError(f"{netlist} is no netlist of {top}: {error}; build again") from None
+        return _verilog(netlist, top, ports, cells)
+    except (KeyError, IndexError, ValueError) as error:
+        raise TrineError(
+            f"{netlist} is no netlist of {top}: a cell has no {error}; run trine build again"
+        ) from None
+
+
+def _verilog(netlist: Path, top: str, ports: dict[str, Any], cells: dict[str, Any]) -> str:
     names: dict[int, str] = {}
     for port, entry in ports.items():
         if len(entry["bits"]) != 1:

@@ -19,9 +19,11 @@ from trine_sw import toolchain
 from trine_sw.driver.board import Board
 from trine_sw.driver.requests import Step
 from trine_sw.driver.transports import Transport
+from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.integers import integer
 from trine_sw.json_text import json_text
+from trine_sw.link.board_info import Info, board_info
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 from trine_sw.sample import sample_tokens
@@ -87,6 +89,7 @@ def verify_build(
     record = BuildRecord.load(folder)
     model = BuildRecord.model(folder)
     board = recorded_board(record)
+    info = _checked_info(record, model, folder)
     with tempfile.TemporaryDirectory(prefix="trine-verify-") as work:
         progress("netlist")
         netlist, tools = loaded_netlist(record, folder, Path(work))
@@ -115,7 +118,7 @@ def verify_build(
         level=LEVELS[board.family],
         bitstream_sha256=record.sha256,
         placement_seed=record.seed,
-        lanes=record.built_info().lanes,
+        lanes=info.lanes,
         banks=record.engine.banks,
         clock_mhz=record.clock_mhz,
         tokens=applied + sum(done.values()),
@@ -130,6 +133,15 @@ def verify_build(
         tools=[*tools, str(toolchain.require("verilator"))],
         command=command,
     )
+
+
+def _checked_info(record: BuildRecord, model: Model, folder: Path) -> Info:
+    """What the board says of itself. Raises :exc:`TrineError` where it is not of the model beside it."""
+    info = record.built_info()
+    clocks = {"clock_hz": record.clock_mhz * 1e6, "baud": record.baud}
+    if record.info != board_info(model, record.engine, record.link, **clocks).pack():
+        raise TrineError(f"the record in {folder} is not of the model in it; run trine build again")
+    return info
 
 
 def _start(transport: Transport) -> None:

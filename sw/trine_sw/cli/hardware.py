@@ -16,6 +16,7 @@ from trine_sw.whole_file import check_writable, replacing
 
 if TYPE_CHECKING:
     from trine_boards.board import Board
+    from trine_sw.engine import EngineConfig
     from trine_sw.fit import Fit
     from trine_sw.model import Model
 
@@ -144,11 +145,15 @@ def fit(
         print_pairs(facts, f"{model_path} on {board.title}, expected")
 
 
+def _engine_facts(engine: "EngineConfig") -> dict[str, Any]:
+    """An engine's configuration for people to read."""
+    assigned = engine.assignment is not None
+    return asdict(engine) | {"assignment": "by activity" if assigned else "in turn"}
+
+
 def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
     cycles = chosen.cycles_per_token
-    assigned = chosen.engine.assignment is not None
-    return asdict(chosen.engine) | {
-        "assignment": "by activity" if assigned else "in turn",
+    return _engine_facts(chosen.engine) | {
         "lanes": chosen.geometry.lanes,
         "groups": chosen.geometry.groups,
         "lut4": chosen.lut4,
@@ -192,7 +197,8 @@ def verilog(
     for name, text in files.items():
         with replacing(path.with_name(name)) as file:
             file.write(text.encode())
-    print_pairs({"wrote": path, "module": NAME, "testbench": path.with_name(f"{NAME}_tb.v")} | asdict(engine))
+    wrote = {"wrote": path, "module": NAME, "testbench": path.with_name(f"{NAME}_tb.v")}
+    print_pairs(wrote | _engine_facts(engine))
 
 
 COMMANDS = (tools, boards, fit, verilog)

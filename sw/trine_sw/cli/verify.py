@@ -17,7 +17,12 @@ __all__ = ["COMMANDS"]
 
 @click.command()
 @click.argument("folder", metavar="BUILD_FOLDER", type=click.Path(path_type=Path))
-@click.option("--tokens", default=400, show_default=True, help="Tokens to apply.")
+@click.option(
+    "--tokens",
+    default=400,
+    show_default=True,
+    help="Tokens to apply at least; the frames before them apply more.",
+)
 @click.option(
     "--seed", default=1, show_default=True, help="Of the tokens, and of noise in memories at the start."
 )
