@@ -117,6 +117,13 @@ def test_a_signal_while_modules_are_imported(process, model_path, module, end):
     assert list(model_path.parent.iterdir()) == [model_path]
 
 
+def test_the_entry_point_imports_nothing_that_takes_long():
+    """Before it is prepared for signals."""
+    code = "import sys, trine_sw.cli; print(*(name for name in sys.modules if name.startswith('trine_sw')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"trine_sw", "trine_sw.cli", "trine_sw.signals"}
+
+
 def test_one_that_came_ignored_is_ignored_while_modules_are_imported(process, model_path):
     first = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     first += WHILE_IMPORTING.format(module="click", number=int(signal.SIGHUP))

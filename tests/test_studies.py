@@ -154,7 +154,7 @@ def test_what_studies_refuse(small, fails):
     fails("study", "ladder", "--words", 7, saying=f"words must be {WORDS}, not 7")
     fails("study", "ladder", "--epochs", 0, saying="epochs must be at least 1")
     fails("study", "ladder", "--threads", 0, saying="--threads must be from 1 to 1024, not 0")
-    fails("speed", "tiny", "--steps", 0, saying="steps must be at least 1")
+    fails("speed", "tiny", "--steps", 0, saying="--steps must be from 1 to 1000000, not 0")
 
 
 def test_all_rows_differ():

@@ -13,11 +13,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from trine_sw.errors import TrineError
+from trine_sw.signals import SIGNALS
 
 __all__ = ["SIGNALS", "Interrupted", "Interruption", "deferred", "held", "interruptible", "received"]
 
-#: What ends a command.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds in which a second signal is the first one once more: timeout(1) sends each to the process and to
 #: its group.
 _ONCE_MORE = 0.5

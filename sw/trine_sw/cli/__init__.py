@@ -6,14 +6,13 @@ happens; the commands are in :mod:`trine_sw.cli.commands`.
 
 import os
 import signal
-from typing import Any
 
-from trine_sw.interruption import SIGNALS
+from trine_sw.signals import SIGNALS
 
 __all__ = ["main"]
 
 
-def _end(number: int, frame: Any) -> None:
+def _end(number: int, frame: object) -> None:
     """What a signal does where no command is under way: nothing has been made that is to be tidied up.
 
     An exception could come out of a module that is being imported, whose own handlers do not expect it.
