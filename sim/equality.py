@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trine_hw.core import Core
+from trine_hw.core.core import Core
 from trine_hw.simulation.job import Job, Stalls, TokenRequest
 from trine_hw.simulation.run import Run
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.timing import TimingModel
 from trine_sw.golden import Golden
 from trine_sw.model import Model
-from trine_sw.timing import TimingModel
 
 __all__ = ["check", "idle_at_boundaries", "stream_job"]
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from netlist import Netlist, packed, synthesise
 
-from trine_hw.column_rom import ColumnROM, rom_words
-from trine_hw.sampler import Sampler
+from sim.netlist.synthesis import Netlist, packed, synthesise
+from trine_hw.core.sampler import Sampler
+from trine_hw.primitives.column_rom import ColumnROM, rom_words
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.memory_layout import place
+from trine_sw.golden.sampler import gumbel_table
 from trine_sw.model import ModelConfig
-from trine_sw.placement import place
-from trine_sw.random_model import random_model
-from trine_sw.sampler import gumbel_table
+from trine_sw.model.random_model import random_model
 
 
 def random_trits(depth: int, lanes: int) -> np.ndarray:

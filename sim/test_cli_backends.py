@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from trine_sw import data
-from trine_sw.cli.commands import cli
+from trine.cli.commands import cli
 from trine_sw.data import DataSet, Part, TextFile
+from trine_sw.data import text as data
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
 
 TEXT = "the sea, the trees; the sea " * 8
 CONFIG = ModelConfig(

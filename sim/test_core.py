@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from equality import check, idle_at_boundaries, stream_job
 
+from sim.equality import check, idle_at_boundaries, stream_job
 from trine_hw.simulation import run as run_module
 from trine_hw.simulation.job import Job, Stalls
 from trine_hw.simulation.run import simulate
@@ -21,11 +21,11 @@ from trine_sw.engine import (
     EngineConfig,
     Geometry,
 )
-from trine_sw.errors import TrineError
+from trine_sw.engine.timing import head_room
 from trine_sw.fit import sample_tokens
 from trine_sw.model import Layer, Model, ModelConfig
-from trine_sw.random_model import random_model
-from trine_sw.timing import head_room
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 PIPELINE = ROM_LATENCY + ACCUMULATE_LATENCY + CELL_LATENCY + SCAN_LATENCY
 MODELS = Path(__file__).resolve().parent.parent / "models"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from trine_sw import demo
-from trine_sw.errors import TrineError
+from trine import demo
 from trine_sw.golden import Golden
 from trine_sw.model import Model, ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import itertools
 import random
 
 import pytest
-from placed_design import Design, bits, drawn
 
+from sim.netlist.placed_design import Design, bits, drawn
 from trine_boards.verify.ecp5_cells import PlacedCell, block_ram_pin, lut_expression
-from trine_sw.errors import TrineError
+from trine_sw.support.errors import TrineError
 
 
 def test_look_up_tables():

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from trine_sw import toolchain
-from trine_sw.cli.commands import cli
+from trine.cli.commands import cli
 from trine_sw.model import Model, ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
+from trine_sw.support import toolchain
 
 CONFIG = ModelConfig(
     hidden=7, embedding=5, vocab_size=9, cell_max=7, cell_shift=1, output_shift=1, head_levels=(0, 1, 2)

@@ -1,13 +1,13 @@
 """What fit accepts is synthesised within the chip, with exactly the memories that it expects."""
 
 import pytest
-from fit_shapes import Shape, shapes
-from fit_sweep import COUNT, core_memories, whole_design
 
+from sim.measure.fit_shapes import Shape, shapes
+from sim.measure.fit_sweep import COUNT, core_memories, whole_design
+from trine.cli.hardware import fitted
 from trine_boards import BOARDS
-from trine_sw.cli.hardware import fitted
-from trine_sw.errors import TrineError
 from trine_sw.fit import Fit
+from trine_sw.support.errors import TrineError
 
 #: Whole designs that are synthesised, of each board.
 WHOLE = 12

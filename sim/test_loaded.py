@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from trine_boards import BOARDS
-from trine_boards.build import build_bitstream
-from trine_boards.build_record import BuildRecord
+from trine_boards.build.bitstream import build_bitstream
+from trine_boards.build.record import BuildRecord
 from trine_boards.top import BoardTop
 from trine_boards.verify.compared import Mismatch
 from trine_boards.verify.verification import verify_build
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
+from trine_sw.engine.memory_layout import place
 from trine_sw.model import ModelConfig
-from trine_sw.placement import place
-from trine_sw.random_model import random_model
-from trine_sw.toolchain import find, require
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+from trine_sw.support.toolchain import find, require
 
 #: Logits of 9 to 15 bits, so that their words have a sign of their own.
 LEVELS = {"head_levels": (0, 4, 16, 60), "cell_max": 15, "cell_shift": 1, "output_shift": 1}

@@ -1,4 +1,4 @@
-"""Block RAMs that ``trine_sw.memories`` expects of a memory, against those that Yosys makes of it."""
+"""Block RAMs that ``trine_sw.engine.memories`` expects of a memory, against those that Yosys makes of it."""
 
 import json
 import random
@@ -12,15 +12,16 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory as AmaranthMemory
 from amaranth.lib.wiring import In, Out
-from netlist import run_tool
 
+from sim.netlist.synthesis import run_tool
 from trine_boards import BOARDS
-from trine_boards.families import FAMILIES
-from trine_hw.column_rom import ColumnROM
-from trine_sw.cost import forms
+from trine_boards.build.families import FAMILIES
+from trine_hw.primitives.column_rom import ColumnROM
+from trine_sw.engine.memories import Memory, block_rams, single_port_rams, state_memory
+from trine_sw.fit.cost import forms
+from trine_sw.link.memories import link_memories
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.memories import Memory, block_rams, link_memories, single_port_rams, state_memory
-from trine_sw.toolchain import require
+from trine_sw.support.toolchain import require
 
 
 class Written(wiring.Component):

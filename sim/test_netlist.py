@@ -7,20 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from netlist import Netlist, synthesise
-from replay import SIMULATORS, Bench
 
-from trine_hw.column_rom import ColumnROM, rom_words
-from trine_hw.core import Core
-from trine_hw.head import LogitBeat
-from trine_hw.sampler import Sampler
-from trine_hw.token_source import Request
+from sim.netlist.replay import Bench
+from sim.netlist.synthesis import Netlist, synthesise
+from trine_hw.core.core import Core
+from trine_hw.core.logit_stream import LogitBeat
+from trine_hw.core.sampler import Sampler
+from trine_hw.core.token_source import Request
+from trine_hw.primitives.column_rom import ColumnROM, rom_words
+from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.timing import generation_cycles, token_cycles
 from trine_sw.golden import Golden
+from trine_sw.golden.sampler import sampler_latency, seed_state, tau_code
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
-from trine_sw.sampler import sampler_latency, seed_state, tau_code
-from trine_sw.timing import generation_cycles, token_cycles
+from trine_sw.model.random_model import random_model
 
 on_each_simulator = pytest.mark.parametrize("simulator", SIMULATORS)
 

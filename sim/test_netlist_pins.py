@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth.hdl import Signal
-from netlist import run_tool
 
+from sim.netlist.synthesis import run_tool
 from trine_boards import BOARDS
-from trine_boards.families import FAMILIES
+from trine_boards.build.families import FAMILIES
 from trine_boards.top import BoardTop
 from trine_boards.verify import check_step as step_module
 from trine_boards.verify.check_step import check_step, frame_count
 from trine_boards.verify.frames import Requests, check_frames
 from trine_boards.verify.netlist_pins import PinNetlist, synthesised
 from trine_boards.verify.pin_simulation import PinBoard
-from trine_sw import toolchain
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model, ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 #: Levels that make logits of two bytes, and u of several bits.
 SIZES = {"hidden": 6, "embedding": 4, "vocab_size": 5, "cell_max": 7, "output_shift": 1}

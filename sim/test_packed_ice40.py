@@ -9,12 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from netlist import run_tool
 
-from trine_boards.families import ICE40
+from sim.netlist.synthesis import run_tool
+from trine_boards.build.families import ICE40
 from trine_boards.verify.packed_ice40 import complete, packed_verilog
-from trine_sw.errors import TrineError
-from trine_sw.toolchain import find, require
+from trine_sw.support.errors import TrineError
+from trine_sw.support.toolchain import find, require
 
 CELLS = Path(packed_verilog.__code__.co_filename).parent / "cells"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netlist import Netlist, run_tool
-from placed_design import drawn, verilog_of
-from replay import Bench
 
+from sim.netlist.placed_design import drawn, verilog_of
+from sim.netlist.replay import Bench
+from sim.netlist.synthesis import Netlist, run_tool
 from trine_boards.verify.routed_ecp5 import routed_verilog
-from trine_sw.errors import TrineError
-from trine_sw.toolchain import require
+from trine_sw.support.errors import TrineError
+from trine_sw.support.toolchain import require
 
 SOURCE = """\
 module top(input clk, input [43:0] i, output [33:0] o);

@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trine_sw import data, simulated_text
+from trine import simulated_text
+from trine.reports.simulated_text_report import measure_gateware, write_gateware_report
+from trine.simulated_text import simulate_text
 from trine_sw.data import load_text
+from trine_sw.data import text as data
+from trine_sw.data.evaluation import evaluate
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
-from trine_sw.evaluate import evaluate
-from trine_sw.gateware_report import measure_gateware, write_gateware_report
+from trine_sw.engine.timing import token_cycles
 from trine_sw.golden import Golden, State
-from trine_sw.interruption import Interrupted
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
-from trine_sw.simulated_text import simulate_text
-from trine_sw.timing import token_cycles
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted
 
 CONFIG = ModelConfig(
     hidden=11, embedding=6, vocab_size=9, cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2)

@@ -3,17 +3,17 @@
 import random
 
 import pytest
-from startup import Heard, StartUp
 
+from sim.uart.startup import Heard, StartUp
 from trine_boards import BOARDS
-from trine_boards.pll import START_SECONDS
+from trine_boards.clock.pll import START_SECONDS
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, Reason, decode, encode
 from trine_sw.link.records import COUNTERS
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
 
 MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
 ENGINE = EngineConfig(lanes=40, banks=1)

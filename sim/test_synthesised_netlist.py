@@ -9,8 +9,8 @@ import pytest
 
 from trine_boards.verify.cell_models import cell_models
 from trine_boards.verify.synthesised_netlist import netlist_verilog
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 INPUTS = {"clk": 2, "a": 3, "b": 4, "c": 5, "d": 6}
 ICE40_FLIP_FLOPS = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from uart_pins import run_uart_tests
+
+from sim.uart.pins import run_uart_tests
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])

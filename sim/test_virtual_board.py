@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trine import Board
 from trine_hw.simulation.virtual_board import VirtualBoard
-from trine_sw.driver import Board
-from trine_sw.errors import TrineError
+from trine_sw.engine.timing import TimingModel
 from trine_sw.golden import Golden, State
 from trine_sw.link.protocol import encoded_size
 from trine_sw.link.session import BoardGone
 from trine_sw.model import Model, ModelConfig
-from trine_sw.random_model import random_model
-from trine_sw.timing import TimingModel
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 CONFIG = ModelConfig(
     hidden=16, embedding=8, vocab_size=20, cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2, 3)
@@ -46,7 +46,7 @@ class Server:
     def __init__(
         self, path: Path, port: int = 0, rate: float = 0, seed: int = 0, first: str = "import signal"
     ) -> None:
-        program = f"{first}; from trine_sw.cli import main; main()"
+        program = f"{first}; from trine.cli import main; main()"
         command = [sys.executable, "-c", program, "board", str(path)]
         command += ["--listen", str(port), "--fault-rate", str(rate), "--seed", str(seed)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -107,8 +107,8 @@ def test_cycles_measured_are_those_predicted(model: Model, path: Path) -> None:
     tokens = np.arange(20)
     with Board.open(f"verilator:{path}") as board:
         measured = [step.cycles for step in board.stream(tokens, "cycles")]
-    from trine_sw.backends import default_engine
     from trine_sw.engine import Geometry
+    from trine_sw.engine.default import default_engine
 
     timing = TimingModel(Geometry(model.config, default_engine(model)))
     assert model.embedding_weight is not None
@@ -163,7 +163,7 @@ def test_five_thousand_tokens_over_a_wire_with_faults(model: Model, serve, rate:
 def test_host_killed_in_mid_stream(model: Model, serve) -> None:
     server = serve(rate=1e-4, seed=3)
     program = f"""
-from trine_sw.driver import Board
+from trine import Board
 board = Board.open({server.url!r})
 for n, step in enumerate(board.stream([7] * 100000)):
     if n == 300: print("there", flush=True)
@@ -201,7 +201,7 @@ def test_board_killed_in_mid_stream_and_started_again(model: Model, serve) -> No
 
 
 def test_board_reset_in_mid_stream(model: Model) -> None:
-    from trine_sw.backends import default_engine
+    from trine_sw.engine.default import default_engine
 
     virtual = VirtualBoard(model, default_engine(model), "verilator")
     board = Board(lambda: virtual, model, "the board", 5.0)
@@ -220,7 +220,7 @@ def test_board_reset_in_mid_stream(model: Model) -> None:
 
 def test_line_is_used_well_and_a_step_takes_what_its_bytes_take(model: Model) -> None:
     """Streaming, at least 85 % of the bytes on the line are payload, and the line hardly ever rests."""
-    from trine_sw.backends import default_engine
+    from trine_sw.engine.default import default_engine
 
     virtual = VirtualBoard(model, default_engine(model), "verilator")
     board = Board(lambda: virtual, model, "the board", 5.0)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from trine.backends import open_backend
 from trine_hw.simulation.waves import view_signals
-from trine_sw.backends import open_backend
-from trine_sw.errors import TrineError
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 
 def signals_of_vcd(path: Path) -> set[str]:

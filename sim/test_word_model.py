@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from trine_sw.backends import default_engine, open_backend
+from trine.backends import open_backend
+from trine.simulated_text import simulate_text
 from trine_sw.data import END, load_text
-from trine_sw.evaluate import golden_logits, logits_of, score, text_tokens
-from trine_sw.host_head import head_of
+from trine_sw.data.evaluation import golden_logits, logits_of, score, text_tokens
+from trine_sw.engine.default import default_engine
+from trine_sw.engine.timing import token_cycles
+from trine_sw.golden.host_head import head_of
 from trine_sw.model import Model
-from trine_sw.simulated_text import simulate_text
-from trine_sw.timing import token_cycles
 
 MODEL = Path(__file__).parent.parent / "models/ptb-lstm-300.trine"
 

@@ -4,16 +4,16 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from trine_sw import data
-from trine_sw.cli.commands import cli
+from tests.helpers.paths import ROOT
+from trine.cli.commands import cli
 from trine_sw.data import DataSet, Part, TextFile
+from trine_sw.data import text as data
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
 
 SEA = "what is it that you would say to me of the sea, and what of the trees? " * 60
 
@@ -75,8 +75,8 @@ def process():
     started = []
 
     def start(*arguments, first="", **options):
-        program = f"{first}\nfrom trine_sw.cli import main\nmain()"
-        root = Path(__file__).parent.parent
+        program = f"{first}\nfrom trine.cli import main\nmain()"
+        root = ROOT
         paths = [str(root / name) for name in ("sw", "hw", "boards")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **options.pop("env", {})}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options

@@ -1,11 +1,11 @@
 """No text file is read or written in the locale's encoding: every call names one."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.paths import ROOT
+
 FOLDERS = ("sw", "hw", "boards", "sim", "tests")
 SOURCES = [ROOT / "conftest.py", *(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))]
 #: Where the mode is among the arguments that are given by position.

@@ -2,12 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
-from mutants import MUTANTS, TESTS
 
-ROOT = Path(__file__).resolve().parent.parent
+from sim.measure.mutants import MUTANTS, TESTS
+from tests.helpers.paths import ROOT
 
 
 @pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
@@ -31,7 +30,8 @@ def test_each_mutant_has_a_name_and_tests_of_its_own():
 
 def test_every_file_of_gateware_that_computes_has_mutants():
     """All but packages, and what only names or checks."""
-    files = [*(ROOT / "hw/trine_hw").glob("*.py"), *(ROOT / "hw/trine_hw/link").glob("*.py")]
+    folders = [ROOT / "hw/trine_hw" / name for name in ("primitives", "core", "link")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in files if path.name != "__init__.py"} <= set(TESTS)
 
 

@@ -1,6 +1,6 @@
 """Trine on boards: clock, pins, transport, build and reports."""
 
-from trine_boards.board import Board
+from trine_boards.board_spec import Board
 from trine_boards.icebreaker import ICEBREAKER
 from trine_boards.ulx3s import ULX3S
 

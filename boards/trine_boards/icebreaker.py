@@ -2,8 +2,8 @@
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
-from trine_boards.board import Board
-from trine_boards.ice40_clock import ICE40ClockDomain
+from trine_boards.board_spec import Board
+from trine_boards.clock.ice40 import ICE40ClockDomain
 from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["ICEBREAKER"]

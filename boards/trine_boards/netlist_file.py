@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trine_sw.errors import TrineError
-from trine_sw.integers import shown
+from trine_sw.support.checks import shown
+from trine_sw.support.errors import TrineError
 
 __all__ = ["NetlistModule", "read_json", "read_netlist"]
 

@@ -7,11 +7,11 @@ import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from trine_boards.board import Board
-from trine_boards.families import FAMILIES
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
+from trine_boards.board_spec import Board
+from trine_boards.build.families import FAMILIES
 from trine_sw.link.board_info import Info
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Difference", "compare", "program"]
 

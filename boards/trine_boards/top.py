@@ -5,13 +5,13 @@ from dataclasses import asdict
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import io
 
-from trine_boards.board import MARGIN, Board, HeldPin
+from trine_boards.board_spec import MARGIN, Board, HeldPin
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
-from trine_sw.json_text import json_text
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.model import Model
+from trine_sw.support.json_text import json_text
 
 __all__ = ["BoardTop"]
 

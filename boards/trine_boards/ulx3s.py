@@ -2,8 +2,8 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from trine_boards.board import Board, HeldPin
-from trine_boards.ecp5_clock import ECP5ClockDomain
+from trine_boards.board_spec import Board, HeldPin
+from trine_boards.clock.ecp5 import ECP5ClockDomain
 
 __all__ = ["ULX3S"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from amaranth.hdl import Assert, Assume, Module, Signal
 
-from formal.prove import Property
-from trine_hw.link.byte_queue import ByteQueue
+from sim.formal.prove import Property
+from trine_hw.primitives.byte_fifo import ByteQueue
 
 __all__ = ["BytesInOrder"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal, Value
 
-from formal.prove import Property
-from formal.streams import was
-from trine_hw.issue import ColumnIssue
-from trine_hw.scanner import Scanner
+from sim.formal.prove import Property
+from sim.formal.streams import was
+from trine_hw.core.column_issue import ColumnIssue
+from trine_hw.core.scanner import Scanner
 
 __all__ = ["IssueEvents", "ScannerEvents"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from amaranth.hdl import Assert, Module, ResetInserter, Signal
 
-from formal.prove import Property
-from formal.streams import was
+from sim.formal.prove import Property
+from sim.formal.streams import was
 from trine_hw.link.frame_receiver import FrameReceiver
 
 __all__ = ["DecoderForgets", "DecoderReturns"]

@@ -15,9 +15,9 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.lib import wiring
 
-from trine_sw import toolchain
-from trine_sw.environment import child_environment
-from trine_sw.errors import TrineError
+from trine_sw.support import toolchain
+from trine_sw.support.environment import child_environment
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Property", "Verdict", "prove"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import Assert, Assume, Module, Signal, Value
 from amaranth.lib import stream, wiring
 
-from formal.prove import Property
+from sim.formal.prove import Property
 
 __all__ = ["StreamContract", "assume_steady", "was"]
 

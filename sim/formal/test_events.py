@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from formal.breaking import broken
-from formal.bytes import BytesInOrder
-from formal.events import IssueEvents, ScannerEvents
-from formal.frames import DecoderForgets, DecoderReturns
-from formal.prove import prove
-from trine_hw.issue import ColumnIssue
-from trine_hw.link.byte_queue import ByteQueue
+from sim.formal.breaking import broken
+from sim.formal.bytes import BytesInOrder
+from sim.formal.events import IssueEvents, ScannerEvents
+from sim.formal.frames import DecoderForgets, DecoderReturns
+from sim.formal.prove import prove
+from trine_hw.core.column_issue import ColumnIssue
+from trine_hw.core.scanner import Scanner
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.scanner import Scanner
+from trine_hw.primitives.byte_fifo import ByteQueue
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import ModelConfig

@@ -10,32 +10,32 @@ import pytest
 from amaranth.hdl import Assume, Module, Value, unsigned
 from amaranth.lib import wiring
 
-from formal.breaking import broken
-from formal.prove import prove
-from formal.streams import StreamContract, assume_steady, was
-from trine_hw.core import Core
-from trine_hw.head import LogitStream
-from trine_hw.link import token_states
-from trine_hw.link.byte_queue import ByteQueue
-from trine_hw.link.executor import Executor
+from sim.formal.breaking import broken
+from sim.formal.prove import prove
+from sim.formal.streams import StreamContract, assume_steady, was
+from trine_hw.core.core import Core
+from trine_hw.core.logit_stream import LogitStream
+from trine_hw.core.sampler import Sampler
+from trine_hw.core.scanner import Scanner
+from trine_hw.core.state_queue import StateQueue
+from trine_hw.core.state_scanner import StateScanner
+from trine_hw.core.token_source import TokenSource
+from trine_hw.link.executor import tokens as token_states
+from trine_hw.link.executor.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.link.item_reader import ItemReader
+from trine_hw.link.input_unpacker import ItemReader
 from trine_hw.link.payload_reader import PayloadReader
-from trine_hw.link.record_writer import RecordWriter
-from trine_hw.link.reply_slots import ReplySlots
+from trine_hw.link.reply_cache import ReplySlots
+from trine_hw.link.result_packer import RecordWriter
 from trine_hw.link.uart import UARTReceiver
-from trine_hw.sampler import Sampler
-from trine_hw.scanner import Scanner
-from trine_hw.state_queue import StateQueue
-from trine_hw.state_scanner import StateScanner
-from trine_hw.stream_register import StreamRegister
-from trine_hw.token_source import TokenSource
+from trine_hw.primitives.byte_fifo import ByteQueue
+from trine_hw.primitives.skid_buffer import StreamRegister
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
-from trine_sw.random_model import random_model
+from trine_sw.model.random_model import random_model
 
 LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 CONFIG = ModelConfig(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trine_sw.toolchain import yosys_share
+from trine_sw.support.toolchain import yosys_share
 
 __all__ = ["CELLS", "cell_models"]
 

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import trine_sw.link
+from trine_boards.build.cached_step import record_step, recorded
 from trine_boards.netlist_file import read_netlist
-from trine_boards.steps import record_step, recorded
 from trine_boards.top import BoardTop
 from trine_boards.verify.frames import Requests, check_frames
 from trine_boards.verify.netlist_pins import synthesised
 from trine_boards.verify.pin_simulation import PinBoard
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
-from trine_sw.interruption import Interrupted
-from trine_sw.json_text import json_text
 from trine_sw.link.board_model import BoardModel
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted
+from trine_sw.support.json_text import json_text
 
 __all__ = ["check_step", "frame_count"]
 

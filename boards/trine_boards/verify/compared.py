@@ -6,9 +6,9 @@ from collections import Counter
 
 from trine_sw.driver.transports import Transport
 from trine_sw.engine import Geometry
-from trine_sw.errors import TrineError
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import DONE, Command, Frame, Splitter, decode, encode
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Compared", "Mismatch"]
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trine_sw.errors import TrineError
+from trine_sw.support.errors import TrineError
 
 __all__ = [
     "FlipFlop",

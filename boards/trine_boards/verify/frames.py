@@ -11,7 +11,6 @@ import numpy as np
 
 from trine_sw.driver.transports import Transport
 from trine_sw.engine import Geometry
-from trine_sw.errors import TrineError
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import (
     DONE,
@@ -24,7 +23,8 @@ from trine_sw.link.protocol import (
     encode,
 )
 from trine_sw.link.records import CELL_BYTES
-from trine_sw.trits import pack
+from trine_sw.model.trits import pack
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Requests", "check_frames"]
 

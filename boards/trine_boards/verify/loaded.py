@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trine_boards import BOARDS
-from trine_boards.board import Board
-from trine_boards.build_record import BuildRecord
+from trine_boards.board_spec import Board
+from trine_boards.build.record import BuildRecord
 from trine_boards.verify.cell_models import CELLS
 from trine_boards.verify.netlist_pins import PinNetlist
 from trine_boards.verify.packed_ice40 import packed_verilog
 from trine_boards.verify.routed_ecp5 import routed_verilog
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
-from trine_sw.integers import shown
+from trine_sw.support import toolchain
+from trine_sw.support.checks import shown
+from trine_sw.support.errors import TrineError
 
 __all__ = ["LEVELS", "loaded_netlist", "recorded_board"]
 

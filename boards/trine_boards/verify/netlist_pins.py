@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trine_boards.board import Board
+from trine_boards.board_spec import Board
 from trine_boards.verify.cell_models import cell_models
 from trine_boards.verify.synthesised_netlist import netlist_verilog
 

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 __all__ = ["complete", "packed_verilog"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from trine_boards.verify.netlist_pins import PinNetlist
 from trine_hw.simulation.build import kept
-from trine_sw import toolchain
 from trine_sw.driver.waiting import readable
-from trine_sw.errors import TrineError
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 __all__ = ["PinBoard", "compiled"]
 

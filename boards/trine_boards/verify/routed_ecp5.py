@@ -22,7 +22,7 @@ from trine_boards.verify.ecp5_cells import (
     lut_ram,
     text_of,
 )
-from trine_sw.errors import TrineError
+from trine_sw.support.errors import TrineError
 
 __all__ = ["routed_verilog"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from trine_boards.netlist_file import read_netlist
 from trine_boards.verify.ecp5_cells import lut_expression
-from trine_sw.errors import TrineError
+from trine_sw.support.errors import TrineError
 
 __all__ = ["netlist_verilog"]
 

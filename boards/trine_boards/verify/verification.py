@@ -10,24 +10,24 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from trine_boards.build_record import BuildRecord
+from trine_boards.build.record import BuildRecord
 from trine_boards.verify.compared import Compared, Mismatch
 from trine_boards.verify.frames import check_frames
 from trine_boards.verify.loaded import LEVELS, loaded_netlist, recorded_board
 from trine_boards.verify.pin_simulation import PinBoard
-from trine_sw import toolchain
 from trine_sw.driver.board import Board
 from trine_sw.driver.requests import Step
 from trine_sw.driver.transports import Transport
-from trine_sw.errors import TrineError
+from trine_sw.fit.sample import sample_tokens
 from trine_sw.golden import Golden
-from trine_sw.integers import integer
-from trine_sw.json_text import json_text
 from trine_sw.link.board_info import Info, board_info
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
-from trine_sw.sample import sample_tokens
-from trine_sw.whole_file import make_folder, replacing
+from trine_sw.support import toolchain
+from trine_sw.support.atomic_file import make_folder, replacing
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
+from trine_sw.support.json_text import json_text
 
 __all__ = ["Verification", "drive", "verify_build", "write_verification"]
 

@@ -9,8 +9,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_sw.link import protocol
+from trine_sw.link.memories import link_memories
 from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig
-from trine_sw.memories import link_memories
 
 __all__ = ["FrameEnd", "FrameReceiver"]
 

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from trine_hw.core import Core
-from trine_hw.link.byte_queue import ByteQueue
-from trine_hw.link.executor import Executor
+from trine_hw.core.core import Core
+from trine_hw.link.executor.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.link.item_reader import ItemReader
+from trine_hw.link.input_unpacker import ItemReader
 from trine_hw.link.payload_reader import PayloadReader
-from trine_hw.link.record_writer import RecordWriter
-from trine_hw.link.reply_slots import ReplySlots
-from trine_hw.stream_register import StreamRegister
+from trine_hw.link.reply_cache import ReplySlots
+from trine_hw.link.result_packer import RecordWriter
+from trine_hw.primitives.byte_fifo import ByteQueue
+from trine_hw.primitives.skid_buffer import StreamRegister
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig

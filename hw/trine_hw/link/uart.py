@@ -6,7 +6,7 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.link.link import Link
-from trine_sw.errors import ClockError
+from trine_sw.support.errors import ClockError
 
 __all__ = ["UARTLink", "UARTReceiver", "UARTTransmitter", "uart_divisor"]
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from trine_hw.simulation.virtual_board import VirtualBoard
 from trine_sw.driver.waiting import readable
-from trine_sw.errors import TrineError
 from trine_sw.link.faulty_wire import FaultyWire
 from trine_sw.link.protocol import REFUSED, Frame, Reason, decode, encode, refusal_payload
+from trine_sw.support.errors import TrineError
 
 __all__ = ["BoardServer"]
 

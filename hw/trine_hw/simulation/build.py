@@ -18,16 +18,16 @@ from amaranth.lib.wiring import Out, connect, flipped
 
 import trine_hw
 import trine_sw
-from trine_hw.core import Core
+from trine_hw.core.core import Core
 from trine_hw.simulation.compilation import kept
 from trine_hw.simulation.launch import TOP, require_cocotb
+from trine_hw.simulation.simulators import SIMULATORS
 from trine_hw.simulation.waves import DUMP
-from trine_sw import toolchain
-from trine_sw.errors import TrineError
-from trine_sw.plain_path import plain_path
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
+from trine_sw.support.plain_path import plain_path
 
 __all__ = [
-    "SIMULATORS",
     "TOP",
     "Bench",
     "build",
@@ -37,7 +37,6 @@ __all__ = [
     "to_verilog",
 ]
 
-SIMULATORS = ("verilator", "icarus")
 #: Products (lanes times banks) from which a bench is worth the C++ compiler's optimisation.
 _LARGE = 600
 #: Cocotb must see the ports, and nothing else: a public signal is one that Verilator cannot optimise away.
@@ -108,10 +107,9 @@ def sources_digest(tool: toolchain.Tool) -> bytes:
     """Changes with the gateware's sources, what they take from the software, and the tools."""
     digest = hashlib.sha256()
     hardware, software = Path(trine_hw.__file__).parent, Path(trine_sw.__file__).parent
-    sources = [*sorted(hardware.glob("*.py")), *sorted((hardware / "link").glob("*.py")), Path(__file__)]
-    sources += [software / f"{name}.py" for name in ("engine", "gate_lanes", "placement", "sampler")]
-    sources += [software / "link" / f"{name}.py" for name in ("protocol", "records")]
-    for source in sources:
+    folders = [hardware / name for name in ("primitives", "core", "link")]
+    folders += [software / name for name in ("model", "golden", "engine", "link")]
+    for source in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), Path(__file__)):
         digest.update(source.read_bytes())
     version = importlib.metadata.version("amaranth")
     digest.update(repr((version, str(tool), sys.prefix, sys.version_info[:2])).encode())

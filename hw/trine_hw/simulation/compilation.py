@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trine_sw import toolchain
-from trine_sw.cache import cache_folder
-from trine_sw.errors import TrineError
-from trine_sw.interruption import Interrupted
-from trine_sw.plain_path import plain_path, scratch_folder
-from trine_sw.processes import run_logged
+from trine_sw.support import toolchain
+from trine_sw.support.cache import cache_folder
+from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted
+from trine_sw.support.plain_path import plain_path, scratch_folder
+from trine_sw.support.processes import run_logged
 
 __all__ = ["kept", "sweep", "telling_lines"]
 
@@ -40,7 +40,7 @@ def kept(
 ) -> Path:
     """The folder ``name`` of the cache; where it is not there, ``make`` writes what the commands that it
     returns compile, in the folder that it is given and that they run in; its path is plain
-    (:mod:`trine_sw.plain_path`), whatever the cache's is.
+    (:mod:`trine_sw.support.plain_path`), whatever the cache's is.
 
     Raises
     ------

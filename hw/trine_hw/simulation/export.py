@@ -9,8 +9,8 @@ import numpy.typing as npt
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from trine_hw.cells import level_bits
-from trine_hw.core import Core
+from trine_hw.core.cells.base import level_bits
+from trine_hw.core.core import Core
 from trine_hw.simulation.beats import pack
 from trine_sw.golden import Golden
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from trine_hw.core import Core
+from trine_hw.core.core import Core
 from trine_hw.simulation.beats import pack
 from trine_hw.simulation.loading import load_values
 from trine_hw.simulation.watchdog import core_patience
@@ -19,7 +19,7 @@ __all__ = ["Job", "Stalls", "TokenRequest", "describe", "patience"]
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """A request to a core: :class:`trine_hw.token_source.Request` in Python.
+    """A request to a core: :class:`trine_hw.core.token_source.Request` in Python.
 
     ``token`` is its number in the vocabulary or, with the embedding on the host, its trits (E,).
     """

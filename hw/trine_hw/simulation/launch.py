@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trine_hw.simulation.compilation import telling_lines
-from trine_sw import toolchain
-from trine_sw.environment import child_environment
-from trine_sw.errors import TrineError
-from trine_sw.processes import run_logged
+from trine_sw.support import toolchain
+from trine_sw.support.environment import child_environment
+from trine_sw.support.errors import TrineError
+from trine_sw.support.processes import run_logged
 
 __all__ = ["TOP", "require_cocotb", "run_cocotb"]
 

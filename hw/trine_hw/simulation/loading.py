@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from trine_hw.cell_blocks import LOAD_LATENCY
-from trine_hw.core import Core
+from trine_hw.core.cells.blocks import LOAD_LATENCY
+from trine_hw.core.core import Core
 from trine_sw.engine import CELL_LATENCY
-from trine_sw.errors import TrineError
 from trine_sw.golden import State
+from trine_sw.support.errors import TrineError
 
 __all__ = ["load_values"]
 

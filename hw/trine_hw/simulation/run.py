@@ -13,25 +13,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trine_hw.cells import level_bits
-from trine_hw.core import COUNT_LATENCY
+from trine_hw.core.cells.base import level_bits
+from trine_hw.core.core import COUNT_LATENCY
 from trine_hw.simulation.beats import array_field
 from trine_hw.simulation.beats import field as beat_field
 from trine_hw.simulation.build import build
 from trine_hw.simulation.job import Job, describe, patience
 from trine_hw.simulation.launch import run_cocotb
+from trine_hw.simulation.simulators import WAVE_FILES
 from trine_hw.simulation.waves import check_waves, view_path, write_view
-from trine_sw.errors import TrineError
-from trine_sw.interruption import Interrupted
-from trine_sw.json_text import json_text
-from trine_sw.whole_file import check_writable, replacing
+from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted
+from trine_sw.support.json_text import json_text
 
 __all__ = ["Run", "simulate"]
 
 Int64 = npt.NDArray[np.int64]
 _TESTBENCH = "trine_hw.simulation.testbench"
 #: Where cocotb has Verilator put waveforms, and where Icarus puts them.
-_WAVES = {"verilator": "dump.vcd", "icarus": "waves.fst"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def simulate(
         with _Tail(work / "choices", on_choice):
             _run(folder, simulator, work, waves=waves is not None, cancelled=cancelled)
         if waves is not None:
-            with replacing(waves) as file, (work / _WAVES[simulator]).open("rb") as made:
+            with replacing(waves) as file, (work / WAVE_FILES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
             write_view(waves, (folder / "top.v").read_text(encoding="utf-8"))
         with np.load(work / "results.npz") as results:
@@ -131,7 +131,7 @@ def _run(folder: Path, simulator: str, work: Path, *, waves: bool, cancelled: th
             work,
             _TESTBENCH,
             waves=waves,
-            plusargs=[f"+waves={_WAVES[simulator]}"] if waves and simulator == "icarus" else [],
+            plusargs=[f"+waves={WAVE_FILES[simulator]}"] if waves and simulator == "icarus" else [],
             variables={"TRINE_JOB": str(work / "job.json")},
             cancelled=cancelled,
         )

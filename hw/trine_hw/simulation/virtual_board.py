@@ -10,15 +10,16 @@ from pathlib import Path
 
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
-from trine_hw.simulation.build import SIMULATORS, kept, sources_digest, to_verilog
-from trine_sw import toolchain
+from trine_hw.simulation.build import kept, sources_digest, to_verilog
+from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.driver.waiting import readable
 from trine_sw.engine import EngineConfig
-from trine_sw.environment import child_environment
-from trine_sw.errors import TrineError
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
+from trine_sw.support import toolchain
+from trine_sw.support.environment import child_environment
+from trine_sw.support.errors import TrineError
 
 __all__ = ["DIVISOR", "VirtualBoard", "build_board"]
 

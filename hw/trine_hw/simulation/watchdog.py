@@ -9,12 +9,12 @@ import numpy as np
 from amaranth.hdl import Cat, Value, ValueLike
 from amaranth.sim import Simulator
 
-from trine_hw.link.item_reader import ItemReader
+from trine_hw.link.input_unpacker import ItemReader
 from trine_hw.link.payload_reader import PayloadReader
 from trine_sw.engine import CELL_LATENCY, Geometry
+from trine_sw.engine.timing import TimingModel
 from trine_sw.link.protocol import HEADER_BYTES
 from trine_sw.link.records import Codec
-from trine_sw.timing import TimingModel
 
 __all__ = ["Watchdog", "core_patience", "link_patience", "run_watched"]
 

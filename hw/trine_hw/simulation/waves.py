@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trine_sw.errors import TrineError
-from trine_sw.whole_file import replacing
+from trine_hw.simulation.simulators import WAVE_FILES
+from trine_sw.support.atomic_file import replacing
+from trine_sw.support.errors import TrineError
 
 __all__ = ["DUMP", "SUFFIXES", "check_waves", "view_path", "view_signals", "write_view"]
 
-#: What each simulator writes.
-SUFFIXES = {"verilator": ".vcd", "icarus": ".fst"}
+#: Kind of the file that each simulator writes.
+SUFFIXES = {name: Path(file).suffix for name, file in WAVE_FILES.items()}
 #: A second top for Icarus, which dumps only what the design says.
 DUMP = """\
 module trine_dump;

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 from trine_sw.driver.exchange import Exchange
-from trine_sw.errors import TrineError
+from trine_sw.support.errors import TrineError
 
 __all__ = ["AsyncResults"]
 

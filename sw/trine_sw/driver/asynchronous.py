@@ -19,11 +19,11 @@ from trine_sw.driver.operations import Conversation, Operation, check_callback
 from trine_sw.driver.requests import BoardState, Step
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
-from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone
 from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
 
 __all__ = ["AsyncBoard"]
 

@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Exchange, Request
 from trine_sw.driver.requests import WANTS, BoardState, Requests, Step, seed_of_state
-from trine_sw.errors import TrineError
 from trine_sw.golden import MAX_COUNT
-from trine_sw.integers import finite_real, integer, shown
+from trine_sw.golden.sampler import STATE_SEED_0, seed_state
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters, Session
 from trine_sw.model import Model
-from trine_sw.sampler import STATE_SEED_0, seed_state
+from trine_sw.support.checks import finite_real, integer, shown
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Conversation", "Operation", "check_callback"]
 

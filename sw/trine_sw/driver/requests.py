@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Request
-from trine_sw.errors import TrineError
 from trine_sw.golden import Golden
-from trine_sw.integers import integer_array, shown
+from trine_sw.golden.sampler import STATE_SEED_0, Sampler, tau_code
 from trine_sw.link.board_info import Info, level_values
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
 from trine_sw.model import Model
-from trine_sw.sampler import STATE_SEED_0, Sampler, tau_code
-from trine_sw.trits import pack, unpack
+from trine_sw.model.trits import pack, unpack
+from trine_sw.support.checks import integer_array, shown
+from trine_sw.support.errors import TrineError
 
 __all__ = ["WANTS", "BoardState", "Requests", "Step", "seed_of_state"]
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import serial
 
 from trine_sw.driver.waiting import readable, writable
-from trine_sw.errors import TrineError
 from trine_sw.link.board_model import BoardModel
+from trine_sw.support.errors import TrineError
 
 __all__ = ["ModelTransport", "SerialTransport", "SocketTransport", "Transport"]
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable
 from os import PathLike
 
-from trine_sw.backends import default_engine
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
-from trine_sw.errors import TrineError
-from trine_sw.integers import integer, shown
+from trine_sw.engine.default import default_engine
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
+from trine_sw.support.checks import integer, shown
+from trine_sw.support.errors import TrineError
 
-__all__ = ["DEFAULT_BAUD", "Connect", "connector", "opening"]
+__all__ = ["DEFAULT_BAUD", "Connect", "connector", "opening", "register_scheme"]
 
 #: Connects, and again after the other side has gone.
 Connect = Callable[[], Transport]
@@ -22,10 +22,28 @@ Connect = Callable[[], Transport]
 DEFAULT_BAUD = 1_000_000
 #: What the system's calls hold.
 _MOST_BAUD = (1 << 31) - 1
-_SIMULATORS = ("verilator", "icarus")
-_FORMS = (
-    "golden:M.trine, verilator:M.trine, icarus:M.trine, socket://host:port or a serial port (trine ports)"
-)
+#: What connects to a board that is made of a model: by the scheme of a URL, ``SCHEME:M.trine``.
+_SCHEMES: dict[str, Callable[[Model], Transport]] = {}
+
+
+def register_scheme(scheme: str, connect: Callable[[Model], Transport]) -> None:
+    """Make ``SCHEME:M.trine`` a URL: ``connect`` is called with the model for each connection.
+
+    The packages above the driver register the simulators with it, so that the driver needs none of them.
+    """
+    _SCHEMES[scheme] = connect
+
+
+def _golden(model: Model) -> Transport:
+    return ModelTransport(BoardModel(**BoardDesign(model, default_engine(model)).parts))
+
+
+register_scheme("golden", _golden)
+
+
+def _forms() -> str:
+    models = ", ".join(f"{scheme}:M.trine" for scheme in _SCHEMES)
+    return f"{models}, socket://host:port or a serial port (trine ports)"
 
 
 def opening(
@@ -55,7 +73,7 @@ def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]
         Where the URL has no form that is known.
     """
     if not isinstance(url, str) or "\0" in url:
-        raise TrineError(f"{shown(url)} is no board: write {_FORMS}")
+        raise TrineError(f"{shown(url)} is no board: write {_forms()}")
     baud = DEFAULT_BAUD if baud is None else integer(baud, "the baud rate", 1, _MOST_BAUD)
     scheme, _, rest = url.partition(":")
     if scheme == "socket":
@@ -63,21 +81,11 @@ def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]
         if found is None or int(found[2]) > 65535:
             raise TrineError(f"{url} is no socket: write socket://host:port")
         return lambda: SocketTransport(found[1], int(found[2])), None
-    if scheme in ("golden", *_SIMULATORS):
+    if scheme in _SCHEMES:
         if not rest:
             raise TrineError(f"{url} names no model: write {scheme}:M.trine")
-        model = Model.load(rest)
-        engine = default_engine(model)
-        if scheme == "golden":
-            design = BoardDesign(model, engine)
-            return lambda: ModelTransport(BoardModel(**design.parts)), model
-        return lambda: _simulated(scheme, model), model
+        model, connect = Model.load(rest), _SCHEMES[scheme]
+        return lambda: connect(model), model
     if url.startswith("/") or re.fullmatch(r"COM\d+", url):
         return lambda: SerialTransport(url, baud), None
-    raise TrineError(f"{url!r} is no board: write {_FORMS}")
-
-
-def _simulated(simulator: str, model: Model) -> Transport:
-    from trine_hw.simulation.virtual_board import VirtualBoard
-
-    return VirtualBoard(model, default_engine(model), simulator)
+    raise TrineError(f"{url!r} is no board: write {_forms()}")

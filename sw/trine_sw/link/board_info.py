@@ -6,10 +6,10 @@ import struct
 from dataclasses import dataclass, fields
 
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
+from trine_sw.engine.memory_layout import place
 from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
 from trine_sw.model import Model, ModelConfig
-from trine_sw.placement import place
+from trine_sw.support.errors import TrineError
 
 __all__ = ["INFO_BYTES", "Info", "board_info", "level_values", "u_bits", "version_remedy"]
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.timing import TimingModel
 from trine_sw.golden import Golden, State
+from trine_sw.golden.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_info import board_info, level_values
 from trine_sw.link.board_session import BoardSession
@@ -17,9 +19,7 @@ from trine_sw.link.items import Refusal, read_items
 from trine_sw.link.protocol import Command, Frame, LinkConfig, Reason, Splitter, Want
 from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells
 from trine_sw.model import Model
-from trine_sw.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
-from trine_sw.timing import TimingModel
-from trine_sw.trits import pack
+from trine_sw.model.trits import pack
 
 __all__ = ["BoardModel"]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trine_sw.link.protocol import Reason
 from trine_sw.link.records import Codec
-from trine_sw.trits import TRITS_PER_BYTE
+from trine_sw.model.trits import TRITS_PER_BYTE
 
 __all__ = ["Refusal", "read_items"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trine_sw.errors import TrineError
 from trine_sw.link.protocol import Command, Reason
+from trine_sw.support.errors import TrineError
 
 __all__ = ["BoardGone", "RequestRefused"]
 

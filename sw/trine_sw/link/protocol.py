@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from cobs import cobs
 
-from trine_sw.errors import TrineError
-from trine_sw.integers import integer
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
 
 __all__ = [
     "BAD_FRAME",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
 from trine_sw.link.board_info import INFO_BYTES, Info, board_info
 from trine_sw.link.protocol import MOST_SLOT_BYTES, LinkConfig, Want
 from trine_sw.model import Model
-from trine_sw.trits import pack, packed_size, unpack
+from trine_sw.model.trits import pack, packed_size, unpack
+from trine_sw.support.errors import TrineError
 
 __all__ = [
     "CELL_BYTES",

@@ -10,7 +10,6 @@ import secrets
 from collections import deque
 from dataclasses import dataclass
 
-from trine_sw.errors import TrineError
 from trine_sw.link.board_info import Info
 from trine_sw.link.link_errors import BoardGone, RequestRefused
 from trine_sw.link.pacing import PayloadLimit, RetryTimeout
@@ -27,6 +26,7 @@ from trine_sw.link.protocol import (
     encode,
 )
 from trine_sw.link.tags import new_tag
+from trine_sw.support.errors import TrineError
 
 __all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
 

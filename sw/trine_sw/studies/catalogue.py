@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
 
-from trine_sw.errors import TrineError
-from trine_sw.model_config import ModelConfig
-from trine_sw.training.cell import CellOptions
+from trine_sw.model.config import ModelConfig
+from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.layers import CellOptions
+from trine_sw.training.nn.soft_cell import Quantiser, Quantisers
 from trine_sw.training.recipes import Recipe, Schedule
-from trine_sw.training.soft_cell import Quantiser, Quantisers
 
 __all__ = ["DATA_SETS", "STUDIES", "Row", "Study", "study"]
 

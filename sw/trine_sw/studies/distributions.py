@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trine_sw.training.float_model import FloatLanguageModel
-from trine_sw.training.quantise import ttq
-from trine_sw.training.ternary_model import TernaryLanguageModel
+from trine_sw.training.models.float_model import FloatLanguageModel
+from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.nn.quantise import ttq
 
 __all__ = ["distributions"]
 

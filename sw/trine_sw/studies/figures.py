@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from trine_sw.studies.catalogue import SLOPES
 from trine_sw.studies.memory import Memory
-from trine_sw.whole_file import replacing
+from trine_sw.support.atomic_file import replacing
 
 __all__ = ["draw_figures"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from trine_sw.model import HeadKind
-from trine_sw.model_config import ModelConfig
-from trine_sw.trits import packed_size
+from trine_sw.model.config import ModelConfig
+from trine_sw.model.trits import packed_size
 
 __all__ = ["Memory", "deployed"]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import jinja2
 
-from trine_sw.errors import TrineError
-from trine_sw.evaluate import perplexity_of
+from trine_sw.data.evaluation import perplexity_of
 from trine_sw.studies.catalogue import DATA_SETS, STUDIES, Row, Study
 from trine_sw.studies.figures import draw_figures
 from trine_sw.studies.memory import Memory, deployed
 from trine_sw.studies.run import record_path
+from trine_sw.support.atomic_file import check_folder, check_writable, replacing
+from trine_sw.support.errors import TrineError
 from trine_sw.training.recipes import RECIPES
-from trine_sw.whole_file import check_folder, check_writable, replacing
 
 __all__ = ["write_report"]
 

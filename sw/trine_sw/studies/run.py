@@ -11,25 +11,25 @@ import torch
 from rich.console import Console
 
 from trine_sw.data import load_text
+from trine_sw.data.evaluation import text_tokens
 from trine_sw.engine import EngineConfig
-from trine_sw.errors import TrineError
-from trine_sw.evaluate import text_tokens
-from trine_sw.exclusive import exclusive
+from trine_sw.engine.timing import token_cycles
 from trine_sw.golden import Golden
-from trine_sw.json_text import json_text
 from trine_sw.model import Model, ModelConfig
 from trine_sw.studies.catalogue import Row, Study
 from trine_sw.studies.distributions import distributions
-from trine_sw.timing import token_cycles
-from trine_sw.training.export import export
-from trine_sw.training.kinds import AnyModel
-from trine_sw.training.ranks import training_device
+from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.errors import TrineError
+from trine_sw.support.file_lock import exclusive
+from trine_sw.support.json_text import json_text
+from trine_sw.training.loop.distributed import training_device
+from trine_sw.training.loop.run import Run
+from trine_sw.training.models.export import export
+from trine_sw.training.models.roles import AnyModel
+from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import Kind, Recipe
-from trine_sw.training.recurrence import Numerics
-from trine_sw.training.run import Run
-from trine_sw.training.ternary_model import TernaryLanguageModel
 from trine_sw.training.train import code_version, figures_of
-from trine_sw.whole_file import check_writable, replacing
 
 __all__ = ["record_path", "run_study"]
 

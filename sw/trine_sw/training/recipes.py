@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, get_args
 
-from trine_sw.errors import TrineError
-from trine_sw.json_text import json_text
 from trine_sw.model import HeadKind
-from trine_sw.model_config import ModelConfig
-from trine_sw.training.cell import CellOptions
-from trine_sw.training.soft_cell import Quantisers
+from trine_sw.model.config import ModelConfig
+from trine_sw.support.errors import TrineError
+from trine_sw.support.json_text import json_text
+from trine_sw.training.nn.layers import CellOptions
+from trine_sw.training.nn.soft_cell import Quantisers
 
 __all__ = ["RECIPES", "Kind", "Recipe", "Schedule", "recipe"]
 

@@ -14,22 +14,22 @@ from rich.console import Console
 
 from trine_sw import __version__
 from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
-from trine_sw.errors import TrineError
-from trine_sw.evaluate import evaluate, quality_of
-from trine_sw.exclusive import exclusive
-from trine_sw.json_text import json_text
+from trine_sw.data.evaluation import evaluate, quality_of
 from trine_sw.model import HeadKind, Model
-from trine_sw.training.export import export
-from trine_sw.training.float_model import FloatLanguageModel
-from trine_sw.training.kinds import AnyModel
-from trine_sw.training.log import csv_of
-from trine_sw.training.ranks import Ranks, training_device
+from trine_sw.support.atomic_file import check_folder, check_writable, replacing
+from trine_sw.support.errors import TrineError
+from trine_sw.support.file_lock import exclusive
+from trine_sw.support.json_text import json_text
+from trine_sw.training.loop.distributed import Ranks, training_device
+from trine_sw.training.loop.log import csv_of
+from trine_sw.training.loop.run import Run
+from trine_sw.training.loop.validation import predicted
+from trine_sw.training.models.export import export
+from trine_sw.training.models.float_model import FloatLanguageModel
+from trine_sw.training.models.roles import AnyModel
+from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import Kind, Recipe, recipe
-from trine_sw.training.recurrence import Numerics
-from trine_sw.training.run import Run
-from trine_sw.training.ternary_model import TernaryLanguageModel
-from trine_sw.training.validation import predicted
-from trine_sw.whole_file import check_folder, check_writable, replacing
 
 __all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
 

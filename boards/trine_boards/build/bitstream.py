@@ -1,0 +1,211 @@
+"""From a board's top to a bitstream: Amaranth's files, synthesis, placements, packing, each step kept."""
+
+import hashlib
+import importlib.metadata
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trine_boards.board_spec import MARGIN, Board
+from trine_boards.clock.choice import highest_clock
+from trine_boards.build.families import FAMILIES, Family, Resources, explained
+from trine_boards.netlist_file import read_json
+from trine_boards.build.seed_sweep import side_by_side
+from trine_boards.clock.pll import ENGINE_CLOCK
+from trine_boards.build.cached_step import Step, record_step, recorded, run_step
+from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
+from trine_sw.support.checks import finite_real, integer, shown
+from trine_sw.support.atomic_file import make_folder, replacing
+
+__all__ = ["Routed", "build_bitstream", "read_report"]
+
+#: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since. Steps
+#: that run side by side call it from threads of their own.
+Progress = Callable[[str, str, float], None]
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A placed and routed design that exceeds its clock by the margin, and the files that came of it.
+
+    `margin` is what was asked for, a fraction of the clock; `highest_clock_mhz` the highest clock that the
+    PLL can make and that the design exceeds by it. `seeds` has the clock that each placement reached, and
+    None for one that nextpnr could not finish; `seed` is the best of them, the one in the bitstream. `tools`
+    says which programs made it.
+    """
+
+    bitstream: Path
+    fmax_mhz: float
+    clock_mhz: float
+    margin: float
+    highest_clock_mhz: float
+    used: Resources
+    seed: int
+    seeds: dict[int, float | None]
+    tools: list[str]
+
+
+def build_bitstream(
+    top: Any,
+    board: Board,
+    clock_mhz: float,
+    folder: Path,
+    *,
+    margin: float = MARGIN,
+    seeds: Sequence[int] = (1,),
+    placement: bool = False,
+    check: Callable[[Callable[[float], None]], bool] | None = None,
+    progress: Progress = lambda step, what, seconds: None,
+) -> Routed:
+    """Make the bitstream of `top` in `folder`, from the best of placements with these seeds.
+
+    Placements run side by side on the processors there are. Steps whose inputs have not changed are taken
+    over from an earlier build in the same folder, and so is a placement that an earlier build finished. The
+    bitstream of an earlier build stays until the new one is complete. The routed clock must exceed
+    `clock_mhz` by the fraction `margin`.
+
+    `check` looks at the netlist ``top.json`` before it is placed; it calls what it is given with the seconds
+    since its start, returns whether there was anything to do, and raises :exc:`TrineError` where the netlist
+    is wrong.
+
+    Raises
+    ------
+    TrineError
+        If a tool is missing, fails or is killed, if the design does not fit or does not route, or if no
+        seed meets the clock; the message says what to try.
+    """
+    if board.family not in FAMILIES:
+        raise TrineError(
+            f"{board.title} cannot be built for: its family is {board.family}, and there are: "
+            f"{', '.join(FAMILIES)}"
+        )
+    family = FAMILIES[board.family]
+    yosys, router, packer = (toolchain.require(name) for name in ("yosys", family.router, family.packer))
+    make_folder(folder)
+    platform = board.platform()
+
+    def run(step: Step, cancelled: threading.Event | None = None) -> None:
+        progress(step.name, "started", 0)
+        ran = run_step(step, folder, lambda seconds: progress(step.name, "running", seconds), cancelled)
+        progress(step.name, "done" if ran else "kept", 0)
+
+    progress("elaboration", "started", 0)
+    ran = _elaborate(top, platform, family, folder)
+    progress("elaboration", "done" if ran else "kept", 0)
+    try:
+        run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
+    except TrineError as error:
+        raise explained(error) from None
+    if check is not None:
+        progress("check", "started", 0)
+        ran = check(lambda seconds: progress("check", "running", seconds))
+        progress("check", "done" if ran else "kept", 0)
+
+    placement = placement or family.keeps_placed
+
+    def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
+        route, constraints = f"route-{seed}", f"top.{family.constraints}"
+        routed, report, log = (f"{route}.{suffix}" for suffix in (family.routed, "report.json", "text"))
+        arguments = (
+            *family.chip_options(platform),
+            *family.file_options(routed),
+            *family.placement,
+            *("--report", report, "--log", log, "--seed", str(seed)),
+            # The report says whether the clock is met, and by how much it is not.
+            "--timing-allow-fail",
+            *(("--write", f"{route}.placed.json") if placement else ()),
+        )
+        outputs = (routed, report, log, *((f"{route}.placed.json",) if placement else ()))
+        run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
+        return read_report(folder / report, folder / log)
+
+    made, failed = side_by_side(seeds, place)
+    if not made:
+        raise failed[min(failed)]
+    figures: dict[int, float | None] = {
+        seed: made[seed][0] if seed in made else None for seed in sorted({*made, *failed})
+    }
+    seed = max(made, key=lambda seed: (made[seed][0], -seed))
+    fmax, used = made[seed]
+    highest = highest_clock(board, fmax, margin)
+    if highest is None or fmax < clock_mhz * (1 + margin):
+        shown = ", ".join(f"{n}: {mhz:.2f}" if mhz else f"{n}: failed" for n, mhz in figures.items())
+        lower = f"--clock {highest:.7g}, the highest that is met" if highest else "another board"
+        raise TrineError(
+            f"the routed core reaches {fmax:.2f} MHz, not {clock_mhz * (1 + margin):.2f}: the {clock_mhz:g} "
+            f"MHz asked for and {100 * margin:g} % of margin (MHz by seed: {shown}); ask for {lower}, more "
+            "--seeds, fewer --lanes or a smaller --margin"
+        )
+    routed, bitstream = f"route-{seed}.{family.routed}", f"top.{family.bitstream}"
+    run(Step("bitstream", packer, family.pack_options(routed, bitstream), (routed,), (bitstream,)))
+    tools = [str(tool) for tool in (yosys, router, packer)]
+    resources = family.resources(used, folder / "top.json")
+    return Routed(folder / bitstream, fmax, clock_mhz, margin, highest, resources, seed, figures, tools)
+
+
+def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
+    """Write ``top.il``, ``top.ys`` and the constraints, or leave them where nothing they are made from has
+    changed; returns whether they were written."""
+    names = ("top.il", f"top.{family.constraints}", "top.ys")
+    script = f"read_rtlil top.il\n{family.synthesis.format(name='top')}write_json top.json\n"
+    digest = hashlib.sha256(f"{top.identity}\n{script}\n{_code_digest()}".encode()).hexdigest()
+    record = folder / "elaboration.step.json"
+    if all((folder / name).exists() for name in names) and recorded(record) == digest:
+        return False
+    record.unlink(missing_ok=True)
+    toolchain.activate()  # Amaranth writes Verilog for debugging, which needs Yosys
+    plan = platform.prepare(top, "top", emit_src=False)  # a moved line of source is no change
+    for name in names:
+        contents = script if name == "top.ys" else plan.files[name]
+        with replacing(folder / name) as file:
+            file.write(contents if isinstance(contents, bytes) else contents.encode())
+    record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
+    return True
+
+
+def _code_digest() -> str:
+    """Changes with the code that elaboration runs."""
+    state = hashlib.sha256()
+    for package in ("amaranth", "amaranth-boards"):
+        state.update(importlib.metadata.version(package).encode())
+    import trine_boards
+    import trine_hw
+    import trine_sw
+
+    for package in (trine_boards, trine_hw, trine_sw):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
+    """The engine clock's MHz after routing and the resources used, from nextpnr's ``--report`` and ``--log``.
+
+    Raises
+    ------
+    TrineError
+        If routing was not completed, or no clock of the design is the engine's.
+    """
+    if "Routing complete." not in log.read_text(errors="replace", encoding="utf-8"):
+        raise TrineError(f"nextpnr did not complete the routing; its log is {log}")
+    contents = read_json(report, "report of nextpnr")
+    try:
+        # By name, and not by what it was constrained to: nextpnr rounds a period.
+        clocks = [
+            finite_real(clock["achieved"], "achieved")
+            for net, clock in contents["fmax"].items()
+            if re.search(rf"(?<!\w){ENGINE_CLOCK}(?![a-z])", net)
+        ]
+        named = ", ".join(contents["fmax"]) or "none"
+        used = {name: integer(entry["used"], "used", 0) for name, entry in contents["utilization"].items()}
+    except (KeyError, TypeError, AttributeError, TrineError):
+        raise TrineError(f"{report} is no report of nextpnr; run trine build again") from None
+    if not clocks:
+        raise TrineError(
+            f"no clock of the design is named {ENGINE_CLOCK}, but: {shown(named)}; see {report} and {log}"
+        )
+    return min(clocks), used

@@ -1,0 +1,58 @@
+"""Clocks that a board can run its engine at: those its PLL makes and its baud rate can be divided from."""
+
+from functools import cache
+
+from trine_boards.board_spec import Board
+from trine_boards.clock.pll import NAMED_MHZ, nearest
+from trine_hw.link.uart import uart_divisor
+from trine_sw.support.checks import finite_real, shown
+from trine_sw.support.errors import ClockError, TrineError
+
+__all__ = ["board_clock", "board_clocks", "highest_clock"]
+
+
+def board_clocks(board: Board) -> tuple[float, ...]:
+    """All clocks in MHz, rising, that the PLL of `board` can make and that give its baud rate."""
+    return _clocks(board.clock_domain, board.platform().default_clk_frequency / 1e6, board.baud)
+
+
+@cache
+def _clocks(clock_domain, input_mhz: float, baud: int) -> tuple[float, ...]:
+    found = []
+    for mhz in map(float, clock_domain.clocks(input_mhz)):
+        try:
+            uart_divisor(mhz * 1e6, baud)
+        except ClockError:
+            continue
+        found.append(mhz)
+    return tuple(found)
+
+
+def board_clock(board: Board, mhz: float) -> float:
+    """The clock in MHz that is meant by `mhz`: the one of :func:`board_clocks` that lies within 1 kHz.
+
+    Raises
+    ------
+    ClockError
+        Where there is none; the message has the nearest.
+    """
+    try:
+        wanted = finite_real(mhz, "the clock")
+    except TrineError:
+        wanted = 0.0
+    if wanted <= 0:
+        raise ClockError(f"the clock must be a number of MHz above 0, not {shown(mhz)}")
+    clock = nearest(board_clocks(board), wanted)
+    if abs(clock - wanted) >= NAMED_MHZ:
+        raise ClockError(
+            f"{board.title} cannot run at {wanted:.10g} MHz: its PLL does not make that clock, or "
+            f"{board.baud} baud cannot be divided from it; the nearest clock that it can run at is "
+            f"{clock:.7g} MHz"
+        )
+    return clock
+
+
+def highest_clock(board: Board, fmax_mhz: float, margin: float = 0) -> float | None:
+    """The highest of :func:`board_clocks` that a design routed at `fmax_mhz` exceeds by `margin`, a fraction
+    of the clock; None where even the lowest is too high."""
+    return max((mhz for mhz in board_clocks(board) if mhz * (1 + margin) <= fmax_mhz), default=None)

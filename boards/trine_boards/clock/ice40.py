@@ -1,0 +1,141 @@
+"""The engine's clock on an iCE40: a PLL between the board's oscillator and ``sync``, and a long reset."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import Out
+
+from trine_boards.clock.pll import ENGINE_CLOCK, START_SECONDS, constrained_clock, settings_for
+
+__all__ = ["ICE40ClockDomain", "PLLSettings", "pll_settings"]
+
+# Limits of the phase detector, of the oscillator and of the output, MHz (Lattice FPGA-DS-02008, iCE40
+# UltraPlus, "sysCLOCK PLL Timing").
+_DETECTOR_MHZ = (10, 133)
+_VCO_MHZ = (533, 1066)
+_OUTPUT_MHZ = (16, 275)
+# The filter's setting by the detector's frequency in MHz, as Lattice's generator and icepll choose it.
+_FILTER_MHZ = (17, 26, 44, 66, 101)
+
+
+class PLLSettings(NamedTuple):
+    """Parameters of an ``SB_PLL40``: its oscillator is at ``input * (divf + 1) / (divr + 1)``, and its output
+    at ``oscillator / 2**divq``."""
+
+    divr: int
+    divf: int
+    divq: int
+    filter_range: int
+
+
+def pll_settings(input_mhz: float, output_mhz: float) -> PLLSettings:
+    """The settings that make `output_mhz` with the oscillator nearest to the middle of its range.
+
+    The range is an octave: a clock has but one frequency of the oscillator, so that some are near its limits.
+
+    Raises
+    ------
+    ClockError
+        Where none make `output_mhz` within the limits.
+
+    >>> pll_settings(12, 24)
+    PLLSettings(divr=0, divf=63, divq=5, filter_range=1)
+    """
+    return settings_for(_made(input_mhz), output_mhz)
+
+
+@cache
+def _made(input_mhz: float) -> dict[Fraction, PLLSettings]:
+    """The settings of each clock that can be made, by MHz in rising order."""
+    exact = Fraction(input_mhz).limit_denominator(10**6)
+    made: dict[Fraction, tuple[tuple, PLLSettings]] = {}
+    for divr in range(16):
+        detector = exact / (divr + 1)
+        if not _DETECTOR_MHZ[0] <= detector <= _DETECTOR_MHZ[1]:
+            continue
+        filter_range = 1 + sum(detector >= limit for limit in _FILTER_MHZ)
+        low, high = (limit / detector for limit in _VCO_MHZ)
+        for factor in range(math.ceil(low), min(math.floor(high), 128) + 1):
+            vco = detector * factor
+            worth = (abs(vco - Fraction(sum(_VCO_MHZ), 2)), divr)
+            for divq in range(1, 7):
+                mhz = vco / 2**divq
+                if not _OUTPUT_MHZ[0] <= mhz <= _OUTPUT_MHZ[1]:
+                    continue
+                if mhz not in made or worth < made[mhz][0]:
+                    made[mhz] = (worth, PLLSettings(divr, factor - 1, divq, filter_range))
+    return {mhz: made[mhz][1] for mhz in sorted(made)}
+
+
+class ICE40ClockDomain(wiring.Component):
+    """Drives ``sync`` from the platform's default clock through a PLL; ``sync`` stays in reset until the PLL
+    has locked, and for :data:`START_SECONDS` after. It is reset again when the PLL loses its lock.
+
+    The oscillator's pin must be the one beside the PLL.
+
+    Parameters
+    ----------
+    output_mhz : :class:`float`
+        Clock of ``sync``, at least 16. From 12 MHz, every multiple of 0.375 from 17.25 to 33 can be made.
+    margin : :class:`float`
+        Nextpnr is asked for a clock faster by this fraction.
+
+    Members
+    -------
+    lock_lost : Out(1)
+        Always 0: what would count it is reset too.
+    """
+
+    def __init__(self, output_mhz: float, margin: float = 0):
+        self.output_mhz = output_mhz
+        self.margin = margin
+        super().__init__({"lock_lost": Out(1)})
+
+    @staticmethod
+    def clocks(input_mhz: float) -> Sequence[Fraction]:
+        """All MHz that can be made, rising."""
+        return list(_made(input_mhz))
+
+    def elaborate(self, platform):
+        m = Module()
+        settings = pll_settings(platform.default_clk_frequency / 1e6, self.output_mhz)
+        pad = platform.request(platform.default_clk, dir="-")
+        locked = Signal()
+        m.domains.sync = sync = ClockDomain()
+        sync.clk = constrained_clock(ENGINE_CLOCK)
+        # The counter of the reset's length: from 0 by configuration, with no reset of its own.
+        m.domains.start = ClockDomain(reset_less=True, local=True)
+        m.submodules.pll = Instance(
+            "SB_PLL40_PAD",
+            p_FEEDBACK_PATH="SIMPLE",
+            p_PLLOUT_SELECT="GENCLK",
+            p_DIVR=Const(settings.divr, 4),
+            p_DIVF=Const(settings.divf, 7),
+            p_DIVQ=Const(settings.divq, 3),
+            p_FILTER_RANGE=Const(settings.filter_range, 3),
+            i_PACKAGEPIN=pad.io,
+            i_RESETB=Const(1, 1),
+            i_BYPASS=Const(0, 1),
+            o_PLLOUTGLOBAL=sync.clk,
+            o_LOCK=locked,
+        )
+        platform.add_clock_constraint(sync.clk, self.output_mhz * 1e6 * (1 + self.margin))
+        cycles = math.ceil(START_SECONDS * self.output_mhz * 1e6)
+        m.d.comb += ClockSignal("start").eq(sync.clk)
+        m.submodules.locked = FFSynchronizer(locked, steady := Signal(), o_domain="start")
+        count = Signal(range(cycles + 1))
+        ready = Signal()
+        with m.If(~steady):
+            m.d.start += [count.eq(0), ready.eq(0)]
+        with m.Elif(count != cycles):
+            m.d.start += count.eq(count + 1)
+        with m.Else():
+            m.d.start += ready.eq(1)
+        m.d.comb += ResetSignal().eq(~ready)
+        return m

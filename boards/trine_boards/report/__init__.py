@@ -1,0 +1,1 @@
+"""Reports of routed engines: figures, pictures, components and an estimate of power."""

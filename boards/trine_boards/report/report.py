@@ -1,0 +1,162 @@
+"""What a routed engine reaches: resources, clock, cycles and operations, as JSON and as Markdown."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+
+from trine_boards.board_spec import Board
+from trine_boards.build.bitstream import Routed
+from trine_sw.data import END, load_text
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.memories import column_memory, slices
+from trine_sw.engine.timing import vector_cycles
+from trine_sw.fit.sample import Sample, sample_tokens
+from trine_sw.model import Model
+from trine_sw.support.atomic_file import replacing
+from trine_sw.support.errors import TrineError
+from trine_sw.support.json_text import json_text
+
+__all__ = ["Report", "make_report", "report_paths", "rom_ports_used", "write_report"]
+
+_TEXT_TOKENS = 8192
+_WORD_TOKENS = 2000
+
+
+@dataclass(frozen=True)
+class Report:
+    """A routed engine in figures. ``docs/results/README.md`` defines each field."""
+
+    board: str
+    model: str
+    lanes: int
+    banks: int
+    groups: int
+    sampler_ways: int
+    lut4: int
+    ff: int
+    block_ram: int
+    dsp: int
+    spram: int
+    fmax_mhz: float
+    clock_mhz: float
+    margin: float
+    highest_clock_mhz: float
+    cycles_per_token: float
+    tokens_per_s: float
+    rom_ports_used: int
+    rom_ports: int
+    dense_gops: float
+    effective_gops: float
+    seed: int
+    seeds: dict[str, float | None]
+    tools: list[str]
+    text: str
+    command: str
+
+
+def rom_ports_used(geometry: Geometry, board: Board) -> int:
+    """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a
+    block RAM gives at the banks' depth."""
+    columns = column_memory(geometry)
+    return columns.count * len(slices(board.block_ram_kind, columns.width, columns.depth))
+
+
+def make_report(
+    model: Model, name: str, engine: EngineConfig, board: Board, routed: Routed, command: str
+) -> Report:
+    """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
+    geometry = Geometry(model.config, engine)
+    inputs, text = _text(model)
+    sample = Sample.of(model, inputs)
+    cycles = float(vector_cycles(model, engine, sample.x, sample.h).cycles.mean())
+    per_second = routed.clock_mhz * 1e6 / cycles
+    dense, effective = _operations(model, geometry, sample)
+    return Report(
+        board=board.name,
+        model=name,
+        lanes=geometry.lanes,
+        banks=engine.banks,
+        groups=geometry.groups,
+        sampler_ways=engine.sampler_ways,
+        lut4=routed.used.lut4,
+        ff=routed.used.ff,
+        block_ram=routed.used.block_ram,
+        dsp=routed.used.dsp,
+        spram=routed.used.spram,
+        fmax_mhz=round(routed.fmax_mhz, 2),
+        clock_mhz=float(routed.clock_mhz),
+        margin=routed.margin,
+        highest_clock_mhz=routed.highest_clock_mhz,
+        cycles_per_token=round(cycles, 3),
+        tokens_per_s=round(per_second),
+        rom_ports_used=rom_ports_used(geometry, board),
+        rom_ports=board.rom_ports,
+        dense_gops=round(dense * per_second / 1e9, 2),
+        effective_gops=round(effective * per_second / 1e9, 2),
+        seed=routed.seed,
+        seeds={str(seed): mhz and round(mhz, 2) for seed, mhz in routed.seeds.items()},
+        tools=routed.tools,
+        text=text,
+        command=command,
+    )
+
+
+def _text(model: Model) -> tuple[npt.NDArray[np.integer], str]:
+    """Tokens, or vectors of a model without an embedding, to measure with, and a word on what they are."""
+    dataset = model.training.get("data_set")
+    if model.embedding_weight is None:
+        return sample_tokens(model, _TEXT_TOKENS), f"{_TEXT_TOKENS} vectors of evenly random trits"
+    if dataset and model.vocabulary:
+        try:
+            if END in model.vocabulary:
+                tokens = model.encode(load_text(dataset, "test"))[:_WORD_TOKENS]
+                return tokens, f"the first {len(tokens)} words of {dataset}'s test split"
+            tokens = model.encode(load_text(dataset, "valid")[:_TEXT_TOKENS])
+            return tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
+        except TrineError:
+            pass  # no data and no network: the model's own text is as near as one gets
+    tokens = sample_tokens(model, _TEXT_TOKENS)
+    if model.head_scale is not None:
+        return tokens, f"{_TEXT_TOKENS} symbols that the model wrote itself at temperature 1, seed 1"
+    return tokens, f"{_TEXT_TOKENS} random symbols"
+
+
+def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float, float]:
+    """Operations in a token, two a weight: of all weights, and of those in active columns."""
+    config = model.config
+    gates, head = geometry.cell_trits * config.hidden, geometry.head_rows
+    columns = sum(config.of_layer(number).columns for number in range(config.layers))
+    dense = 2 * (gates * columns + head * config.hidden)
+    tokens = len(sample.x)
+    of_layers = np.count_nonzero(sample.h.reshape(tokens, config.layers, -1), axis=(0, 2)) / tokens
+    active_h = of_layers[-1]
+    active_x = np.count_nonzero(sample.x) / tokens
+    # Each layer reads its own h, and but for the last is read by the one above.
+    active = active_x + of_layers.sum() + of_layers[:-1].sum()
+    return dense, float(2 * (gates * active + head * active_h))
+
+
+def report_paths(folder: Path, board: Board, model: str) -> tuple[Path, Path]:
+    """Where :func:`write_report` writes the report of a model of this name."""
+    return folder / f"{board.name}-{model}.json", folder / f"{board.name}-{model}.md"
+
+
+def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
+    """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
+    template = jinja2.Template(
+        Path(__file__).with_name("report.md.j2").read_text(encoding="utf-8"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    written = []
+    texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report), chip=board)
+    for path, text in zip(report_paths(folder, board, report.model), texts, strict=True):
+        with replacing(path) as file:
+            file.write(text.encode())
+        written.append(path)
+    return written[0], written[1]

@@ -1,0 +1,1 @@
+"""The engine's core: from tokens to states, logits and choices."""

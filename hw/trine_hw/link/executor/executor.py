@@ -1,0 +1,129 @@
+"""Applies each command once: sessions, sequence numbers, checks, and what the core is asked to do."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from trine_hw.core.core import Core
+from trine_hw.link.executor.cells import load_states, read_states, write_states
+from trine_hw.link.executor.checks import argument_states, cell_check_states, item_check_states, value_states
+from trine_hw.link.executor.reply import body_states, header_states
+from trine_hw.link.executor.session import closing_states, frame_states
+from trine_hw.link.executor.state import ExecutorState
+from trine_hw.link.executor.tokens import token_states
+from trine_hw.link.frame_receiver import FrameEnd
+from trine_hw.link.input_unpacker import Item
+from trine_hw.link.payload_reader import FrameByte
+from trine_hw.link.result_packer import KeptCell, WantFlags
+from trine_sw.golden.sampler import TAU_BITS
+from trine_sw.link.protocol import Command, LinkConfig
+from trine_sw.link.records import Codec
+
+__all__ = ["Executor"]
+
+
+class Executor(wiring.Component):
+    """Takes frames one after the other and makes the replies.
+
+    Contract: as :class:`trine_sw.link.board_model.BoardModel`, frame for frame. A frame is looked through
+    to its end before anything is done, and a reply is complete before the next frame is looked at, so that
+    what is applied, answered and counted never differs. One state machine, whose states stand in the order in
+    which a frame meets them: :mod:`.session_states`, :mod:`.request_checks`, :mod:`.reply_states`,
+    :mod:`.token_states`, :mod:`.cell_states`, and :mod:`.session_states` again.
+
+    Area (synth_ecp5, of shakespeare, its memories in logic counted): about 1,670 LUT4 and 460 FF.
+
+    Parameters
+    ----------
+    core : :class:`trine_hw.core.core.Core`, ``loadable``
+    codec : :class:`trine_sw.link.records.Codec`
+    link : :class:`trine_sw.link.protocol.LinkConfig`
+
+    Members
+    -------
+    frames : from :class:`trine_hw.link.frame_receiver.FrameReceiver`
+    read_start, read_stop, read_at, read_length, bytes : :class:`trine_hw.link.payload_reader.PayloadReader`
+    item_bytes, items, items_clear : to and from :class:`trine_hw.link.input_unpacker.ItemReader`
+    slot, slot_start, slot_finish, slot_send, slot_free, slot_done, reply : to and from
+        :class:`trine_hw.link.reply_cache.ReplySlots`
+    record_start, record_head, record_keep, record_want, record_done, record : to and from
+        :class:`trine_hw.link.result_packer.RecordWriter`, with store_addr, store_data, store_en, last_choice
+    core_i, core_counts, tau, seed, generator, load : to and from the core
+    lost, framing_error, lock_lost : In(1)
+        For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was
+        stopped.
+    busy : Out(1)
+        A command is under way.
+    """
+
+    def __init__(self, core: Core, codec: Codec, link: LinkConfig) -> None:
+        self.core, self.codec, self.link = core, codec, link
+        slots, kept = range(link.window + 1), KeptCell(core)
+        cells = range(core.model.config.cells)
+        members: dict[str, object] = {
+            "frames": In(stream.Signature(FrameEnd(link))),
+            "read_start": Out(1),
+            "read_stop": Out(1),
+            "read_at": Out(range(link.slot_bytes)),
+            "read_length": Out(range(link.max_payload + 1)),
+            "bytes": In(stream.Signature(FrameByte())),
+            "item_bytes": Out(stream.Signature(FrameByte())),
+            "items": In(stream.Signature(Item(codec))),
+            "items_clear": Out(1),
+            "slot": Out(slots),
+            "slot_start": Out(1),
+            "slot_finish": Out(1),
+            "slot_send": Out(1),
+            "slot_free": In(1),
+            "slot_done": In(1),
+            "reply": Out(stream.Signature(8)),
+            "record_start": Out(1),
+            "record_head": Out(1),
+            "record_keep": Out(1),
+            "record_want": Out(WantFlags()),
+            "record_done": In(1),
+            "record": In(stream.Signature(8)),
+            "store_addr": In(cells),
+            "store_data": In(kept),
+            "store_en": In(1),
+            "last_choice": In(8 * codec.token_bytes),
+            "core_i": Out(stream.Signature(core.i.payload.shape())),
+            "counts": In(32 * 3),
+            "tau": Out(TAU_BITS),
+            "seed": Out(32),
+            "generator": In(32),
+            "load": Out(core.load.shape()),
+            "lost": In(1),
+            "framing_error": In(1),
+            "lock_lost": In(1),
+            "busy": Out(1),
+        }
+        super().__init__(members)  # pyright: ignore[reportArgumentType]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        s = ExecutorState(m, self, self.core, self.codec, self.link)
+        m.d.comb += [
+            self.read_length.eq(s.length),
+            self.slot.eq(s.slot),
+            self.record_want.eq(s.want),
+            self.busy.eq(self.frames.valid),
+            self.tau.eq(Mux(s.code == Command.GENERATE, s.tau, 0)),
+            self.seed.eq(s.seed),
+        ]
+        with m.FSM():
+            frame_states(m, s)
+            argument_states(m, s)
+            value_states(m, s)
+            item_check_states(m, s)
+            cell_check_states(m, s)
+            header_states(m, s)
+            body_states(m, s)
+            token_states(m, s)
+            read_states(m, s)
+            write_states(m, s)
+            load_states(m, s)
+            closing_states(m, s)
+        return m

@@ -1,0 +1,293 @@
+"""A token's answers, from the core's streams to the bytes of its record; its state, to where it is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from trine_hw.core.cells.base import CellState, level_bits
+from trine_hw.core.core import Core
+from trine_sw.link.board_info import level_values
+from trine_sw.link.protocol import Want
+from trine_sw.link.records import Codec
+from trine_sw.model.trits import TRITS_PER_BYTE, pack
+
+__all__ = ["KeptCell", "RecordWriter", "WantFlags"]
+
+_ZEROS = sum(3**k for k in range(TRITS_PER_BYTE))  # the byte of five trits that are 0
+
+
+class WantFlags(data.StructLayout):
+    """:class:`trine_sw.link.protocol.Want`, bit by bit."""
+
+    def __init__(self) -> None:
+        super().__init__({str(flag.name).lower(): 1 for flag in Want})
+
+
+class KeptCell(data.StructLayout):
+    """A cell of the state that is kept: c and h."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__({"c": CellState(core.model.config)["c"].shape, "h": signed(2)})
+
+
+class RecordWriter(wiring.Component):
+    """Takes what the core gives for one token.
+
+    Contract: after ``start``, the token's state, and with ``head`` its logits and choice, are taken from
+    the core. The parts in ``want`` go to ``o`` as :class:`trine_sw.link.records.Codec` says, h and u of the
+    last layer, and with ``keep`` the cells of all layers to the store. ``done`` is 1 in the cycle in which
+    all is taken.
+
+    Two cycles a cell where cells are looked at, a cycle a bit of u; otherwise as fast as the core gives.
+
+    Area: 150 LUT4, and one a cell and bit of (h, u, c) in the core's state queue, whose cells it shifts.
+
+    Parameters
+    ----------
+    core : :class:`trine_hw.core.core.Core`
+    codec : :class:`trine_sw.link.records.Codec`
+
+    Members
+    -------
+    start, head, keep : :py:`In(1)`
+    want : :py:`In(WantFlags())`
+    done : :py:`Out(1)`
+    state, logits, choice : the core's streams
+    state_shift : :py:`Out(1)`
+        To the core.
+    o : :py:`Out(stream.Signature(8))`
+    store_addr, store_data, store_en : Out
+        A cell of the state.
+    last_choice : Out
+        The choice of the last token that had one.
+    """
+
+    def __init__(self, core: Core, codec: Codec) -> None:
+        self.core = core
+        self.codec = codec
+        members: dict[str, object] = {
+            "start": In(1),
+            "head": In(1),
+            "keep": In(1),
+            "want": In(WantFlags()),
+            "done": Out(1),
+            "state": In(core.signature.members["state"].signature),
+            "state_shift": Out(1),
+            "o": Out(stream.Signature(8)),
+            "store_addr": Out(range(core.model.config.cells)),
+            "store_data": Out(KeptCell(core)),
+            "store_en": Out(1),
+            "last_choice": Out(8 * codec.token_bytes),
+        }
+        if core.geometry.head_lanes:
+            members |= {name: In(core.signature.members[name].signature) for name in ("logits", "choice")}
+        super().__init__(members)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def model(
+        codec: Codec,
+        levels: tuple[int, ...],
+        want: Want,
+        *,
+        h: npt.NDArray[np.int8],
+        u: npt.NDArray[np.int16],
+        cycles: int,
+        logits: npt.NDArray[np.int32] | None = None,
+        choice: int = 0,
+    ) -> bytes:
+        """The record of a token: h and u (H,) of the last layer, its cycles, its logits (V,) and choice."""
+        rows = np.zeros((1, 0), np.int32) if logits is None else logits[None]
+        parts = {
+            Want.H: lambda: pack(h[None]).tobytes(),
+            Want.U: lambda: codec.pack_u(u[None], levels).tobytes(),
+            Want.CYCLES: lambda: cycles.to_bytes(4, "little"),
+            Want.LOGITS: lambda: codec.pack_logits(rows).tobytes(),
+            Want.CHOICE: lambda: choice.to_bytes(codec.token_bytes, "little"),
+        }
+        return b"".join(part() for flag, part in parts.items() if flag in want)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, geometry = self.core, self.core.geometry
+        has_head = geometry.head_lanes > 0
+        want, keep, head = Signal(WantFlags()), Signal(), Signal()
+        cycles = Signal(32)
+        config = core.model.config
+        number = Signal(range(max(2, config.cells)))  # the cell's
+        unit = Signal(range(max(2, geometry.units)))
+        cell = self.state.payload.cells[0]  # the others follow it there
+        looked_at = want.h | want.u | keep
+        final = number == config.cells - 1  # what follows it is padding
+        # Of the last layer, whose h and u go into the record.
+        shown = number >= config.cells - config.hidden if config.layers > 1 else Const(1)
+        m.d.comb += [
+            self.store_addr.eq(number),
+            self.store_data.c.eq(cell.c),
+            self.store_data.h.eq(cell.h),
+        ]
+        part = Signal(2)  # of the cycles
+        # The trits' byte so far and the weight of the next; u's bits likewise.
+        byte = Signal(8)
+        place = Signal(range(TRITS_PER_BYTE))
+        weight = Array([3**k for k in range(TRITS_PER_BYTE)])[place]
+        with_trits = want.h | (want.u if not self.codec.info.u_bits else 0)
+        code = self._code(m, cell)
+        bit = Signal(range(max(2, len(code))))
+        fill = Signal(3)
+
+        def next_cell():
+            m.d.sync += [number.eq(number + 1), unit.eq(unit + 1)]
+            with m.If(final | (unit == geometry.units - 1)):
+                m.next = "Beat taken"
+            with m.Else():
+                m.d.sync += self.state_shift.eq(1)
+                m.next = "Shift"
+
+        m.d.sync += self.state_shift.eq(0)  # a register: it goes to where the cells are
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.sync += [
+                    *(want.eq(self.want), keep.eq(self.keep), head.eq(self.head)),
+                    *(signal.eq(0) for signal in (number, unit, place, bit, fill)),
+                    byte.eq(_ZEROS),
+                ]
+                with m.If(self.start):
+                    m.next = "Beat"
+            with m.State("Beat"):
+                with m.If(self.state.valid):
+                    m.next = "Beat taken"
+                    with m.If(looked_at):
+                        m.next = "Cell"
+            with m.State("Shift"):
+                m.next = "Shifted"
+            with m.State("Shifted"):
+                m.next = "Cell"
+            with m.State("Cell"):
+                m.d.comb += self.store_en.eq(keep)
+                with m.If(with_trits & shown):
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(cell.h == 1):
+                        m.d.sync += byte.eq(byte + weight)
+                    with m.Elif(cell.h == -1):
+                        m.d.sync += byte.eq(byte - weight)
+                    with m.If(final | (place == TRITS_PER_BYTE - 1)):
+                        m.next = "Trits"
+                    with m.Else():
+                        next_cell()
+                if len(code):
+                    with m.Elif(want.u & shown):
+                        m.d.sync += [bit.eq(0)]
+                        m.next = "Level"
+                with m.Else():
+                    next_cell()
+            with m.State("Trits"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
+                with m.If(self.o.ready):
+                    m.d.sync += [byte.eq(_ZEROS), place.eq(0)]
+                    next_cell()
+            if len(code):
+                ended = Signal()  # all bits of this cell are in
+                m.d.comb += ended.eq(bit == len(code) - 1)
+                with m.State("Level"):
+                    m.d.sync += [
+                        byte.eq(Cat(byte[1:], code.as_unsigned().bit_select(bit, 1))),
+                        fill.eq(fill + 1),
+                        bit.eq(bit + 1),
+                    ]
+                    with m.If(fill == 7):
+                        m.d.sync += bit.eq(bit)
+                        m.next = "Levels"
+                    with m.Elif(ended):
+                        m.d.sync += bit.eq(bit)
+                        with m.If(final):
+                            m.next = "Fill"
+                        with m.Else():
+                            next_cell()
+                with m.State("Fill"):
+                    m.d.sync += [byte.eq(byte >> 1), fill.eq(fill + 1)]
+                    with m.If(fill == 7):
+                        m.next = "Levels"
+                with m.State("Levels"):
+                    m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
+                    with m.If(self.o.ready):
+                        with m.If(ended):
+                            next_cell()
+                        with m.Else():
+                            m.d.sync += bit.eq(bit + 1)
+                            m.next = "Level"
+            with m.State("Beat taken"):
+                m.d.comb += self.state.ready.eq(1)
+                m.d.sync += [unit.eq(0), cycles.eq(self.state.payload.cycles)]
+                m.next = "Beat"
+                with m.If(self.state.payload.last):
+                    m.d.sync += number.eq(0)
+                    m.next = "Cycles"
+            with m.State("Cycles"):
+                m.d.comb += self.o.payload.eq(cycles.word_select(part, 8))
+                with m.If(want.cycles):
+                    m.d.comb += self.o.valid.eq(1)
+                    with m.If(self.o.ready):
+                        m.d.sync += part.eq(part + 1)
+                with m.If(~want.cycles | (self.o.ready & (part == 3))):
+                    with m.If(head):
+                        m.next = "Logits" if has_head else "Idle"
+                    with m.Else():
+                        m.d.comb += self.done.eq(1)
+                        m.next = "Idle"
+            if has_head:
+                self._head(m, want)
+        return m
+
+    def _code(self, m: Module, cell) -> Signal:
+        """What travels for u: a signed position among the levels; no bits where u is h's trit."""
+        config = self.core.model.config
+        bits = self.codec.info.u_bits
+        code = Signal(signed(bits) if bits else 0)
+        if self.codec.info.u_bits:
+            position = Signal(self.codec.info.u_bits)
+            # Without levels the cell has no u; with them the levels' values are all that u can be.
+            assert level_bits(config)
+            with m.Switch(cell.u):
+                for index, level in enumerate(level_values(config)):
+                    with m.Case(level):
+                        m.d.comb += position.eq(index + 1)
+            m.d.comb += code.eq(Mux(cell.h < 0, -position, position))
+        return code
+
+    def _head(self, m: Module, want: Signal) -> None:
+        logits, choice, codec = self.logits, self.choice, self.codec
+        ways, width = self.core.engine.sampler_ways, codec.info.logit_bits
+        way = Signal(range(max(2, ways)))
+        part = Signal(range(max(2, codec.logit_bytes, codec.token_bytes)))
+        logit = Signal(signed(8 * codec.logit_bytes))
+        m.d.comb += logit.eq(Array(logits.payload.logit[n] for n in range(ways))[way])
+        masked = (logits.payload.mask >> way + 1)[0] if ways > 1 else 0
+        assert len(logits.payload.logit[0]) == width
+        with m.State("Logits"):
+            with m.If(~want.logits):
+                m.d.comb += logits.ready.eq(1)
+            with m.Elif(logits.valid):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(logit.as_unsigned().word_select(part, 8))]
+                with m.If(self.o.ready):
+                    m.d.sync += part.eq(part + 1)
+                    with m.If(part == codec.logit_bytes - 1):
+                        m.d.sync += [part.eq(0), way.eq(way + 1)]
+                        with m.If(~masked if ways > 1 else 1):
+                            m.d.comb += logits.ready.eq(1)
+                            m.d.sync += way.eq(0)
+            with m.If(logits.valid & logits.ready & logits.payload.last):
+                m.d.sync += part.eq(0)
+                m.next = "Choice"
+        with m.State("Choice"):
+            with m.If(choice.valid):
+                m.d.comb += [self.o.valid.eq(want.choice), self.o.payload.eq(choice.payload >> (part << 3))]
+                with m.If(self.o.ready):
+                    m.d.sync += part.eq(part + 1)
+                with m.If(~want.choice | (self.o.ready & (part == codec.token_bytes - 1))):
+                    m.d.comb += [choice.ready.eq(1), self.done.eq(1)]
+                    m.d.sync += [self.last_choice.eq(choice.payload), part.eq(0)]
+                    m.next = "Idle"

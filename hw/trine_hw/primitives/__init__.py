@@ -1,0 +1,1 @@
+"""Primitives of the gateware: ROMs, fan-out registers, skid buffer and byte FIFO."""

@@ -1,0 +1,1 @@
+"""Simulations of the gateware, and measurements of it."""

@@ -1,0 +1,1 @@
+"""Measurements: ``python -m sim.measure.NAME``, each documented in its module."""

@@ -1,0 +1,147 @@
+"""What ``trine fit`` expects of random designs, and what synthesis makes of them.
+
+    python -m sim.measure.fit_sweep                  # memories of the cores of 104 shapes: a few seconds each
+    python -m sim.measure.fit_sweep --count 8        # the same of the first 8 that fit
+    python -m sim.measure.fit_sweep --whole 20       # all that a board's chip holds, of 20 shapes: half a
+    minute each
+
+Each prints a row a design, and writes all of them to ``docs/results/fit-sweep-*.json`` with ``--results``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment
+
+from sim.measure.fit_shapes import Shape, board_gateware, built_memories, shapes
+from sim.netlist.synthesis import run_tool
+from trine.cli.hardware import fitted
+from trine_boards import BOARDS
+from trine_boards.board_spec import Board
+from trine_boards.build.families import FAMILIES
+from trine_hw.core.core import Core
+from trine_sw.fit import Fit
+from trine_sw.support.errors import TrineError
+from trine_sw.support.toolchain import require
+
+__all__ = ["COUNT", "core_memories", "whole_design"]
+
+COUNT = 104
+RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
+_BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K")
+
+
+def core_memories(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
+    """Memories of a shape's core: expected, and after Yosys has mapped memories, where it stops.
+
+    ``alike`` counts the block RAMs that are not there since all their words are the same.
+    """
+    core = Core(shape.model(), found.engine, loadable=True)
+    blocks, single_port, alike = built_memories(Fragment.get(core, None), board)
+    again = Core(shape.model(), found.engine, loadable=True)
+    mapped = _yosys(rtlil.convert(again, name="top", emit_src=False), board, memories_only=True)
+    return {
+        "block_ram": blocks,
+        "alike": alike,
+        "synthesised": sum(mapped[cell] for cell in _BLOCK_RAMS),
+        "spram": single_port,
+        "spram_synthesised": mapped["SB_SPRAM256KA"],
+    }
+
+
+def whole_design(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
+    """All of a board's gateware but clock and pins: expected, and as synthesised and packed by nextpnr."""
+    model = shape.model()
+    _, _, alike = built_memories(Fragment.get(board_gateware(model, found.engine, board), None), board)
+    text = rtlil.convert(board_gateware(model, found.engine, board), name="top", emit_src=False)
+    made = _yosys(text, board, memories_only=False)
+    return {
+        "block_ram": found.cost.block_ram,
+        "alike": alike,
+        "synthesised": sum(made[cell] for cell in _BLOCK_RAMS),
+        "spram": found.cost.spram,
+        "spram_synthesised": made["SB_SPRAM256KA"],
+        "lut4": found.cost.lut4,
+        "lut4_packed": made["packed"],
+        "ff": found.cost.ff,
+        "ff_synthesised": sum(n for cell, n in made.items() if cell == "TRELLIS_FF" or "SB_DFF" in cell),
+    }
+
+
+def _yosys(text: str, board: Board, *, memories_only: bool) -> Counter[str]:
+    """Cells by type, and what nextpnr packs them into."""
+    family = FAMILIES[board.family]
+    script = family.synthesis.format(name="top")
+    if memories_only:
+        first = script[: script.index(" -run begin:map_luts")]
+        script = f"{first} -run begin:map_ffram\n"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "top.il").write_text(text, encoding="utf-8")
+        script = f"read_rtlil top.il\n{script}tee -q -o cells.json stat -json\n"
+        (folder / "top.ys").write_text(
+            script + ("" if memories_only else "write_json top.json\n"), encoding="utf-8"
+        )
+        run_tool(require("yosys"), ["-q", "top.ys"], folder)
+        cells = Counter(
+            json.loads((folder / "cells.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+        )
+        if not memories_only:
+            options = ("--json", "top.json", "--pack-only", "--log", "pack.text")
+            run_tool(require(family.router), [*family.chip_options(board.platform()), *options], folder)
+            packed = re.search(
+                r"(?:ICESTORM_LC|TRELLIS_COMB): +(\d+)/",
+                (folder / "pack.text").read_text(errors="replace", encoding="utf-8"),
+            )
+            assert packed
+            cells["packed"] = int(packed[1])
+        return cells
+
+
+def rows(count: int, *, whole: bool) -> Iterator[dict[str, Any]]:
+    """A row for each shape: what it is and, if it fits, the figures; else why it does not."""
+    for shape in shapes(COUNT):
+        board = BOARDS[shape.board]
+        row = {"number": shape.number, "board": shape.board, "model": asdict(shape.config)}
+        try:
+            found = fitted(shape.model(), board, shape.lanes, shape.banks, shape.balance)
+        except TrineError as error:
+            if not whole:
+                yield row | {"refused": str(error)}
+            continue
+        engine = {name: value for name, value in asdict(found.engine).items() if name != "assignment"}
+        yield row | {"engine": engine} | (whole_design if whole else core_memories)(shape, found, board)
+        count -= 1
+        if not count:
+            return
+
+
+def main() -> None:
+    """Print the table, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--whole", type=int, default=0, metavar="N", help="synthesise N whole designs")
+    parser.add_argument("--count", type=int, default=COUNT, metavar="N", help="cores, at most")
+    parser.add_argument("--results", action="store_true", help="write docs/results/fit-sweep-*.json")
+    options = parser.parse_args()
+    found = []
+    for row in rows(options.whole or options.count, whole=bool(options.whole)):
+        found.append(row)
+        print(json.dumps(row), flush=True)
+        if options.results:
+            name = "fit-sweep-whole.json" if options.whole else "fit-sweep-memories.json"
+            text = ",\n".join(json.dumps(each) for each in found)
+            (RESULTS / name).write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

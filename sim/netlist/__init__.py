@@ -1,0 +1,1 @@
+"""Synthesised netlists in simulation."""

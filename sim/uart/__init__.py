@@ -1,0 +1,1 @@
+"""The UART and a board's start at its pins, in simulation."""

@@ -1,0 +1,73 @@
+"""A board as a backend of the command line, with a progress bar where streams are long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from trine.backends import Result
+from trine_sw.driver.board import Board
+from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
+
+__all__ = ["BoardBackend", "with_progress"]
+
+T = TypeVar("T")
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} tokens/s")
+
+
+def _bar() -> Progress:
+    """A bar on standard error, if that is a terminal."""
+    columns = (TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), BarColumn(), _Speed())
+    console = Console(stderr=True)
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    )
+
+
+def with_progress(steps: Iterable[T], count: int) -> Iterator[T]:
+    """The same steps, with a bar and the tokens a second."""
+    with _bar() as progress:
+        yield from progress.track(steps, count)
+
+
+class BoardBackend:
+    """The board at ``url``, which must hold ``model``; it is opened for each run."""
+
+    def __init__(self, url: str, model: Model) -> None:
+        self.url, self.model = url, model
+
+    def run(self, tokens: npt.ArrayLike) -> Result:
+        """Run tokens (T,)."""
+        ids = np.asarray(tokens)
+        want = ["h", "u", "cycles"]
+        if self.model.head_weight is not None:
+            want.append("logits")
+        with Board.open(self.url, self.model) as board:
+            steps = list(with_progress(board.stream(ids, want), len(ids)))
+        if not steps:
+            raise TrineError("there are no tokens to run; give at least one")
+        h, u, cycles, logits = (
+            np.array([getattr(step, name) for step in steps]) for name in ("h", "u", "cycles", "logits")
+        )
+        return Result(h, None, u, logits if "logits" in want else None, cycles)
+
+    def generate(
+        self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
+    ) -> npt.NDArray[np.int64]:
+        """The ``count`` tokens that follow the prompt (P,)."""
+        with Board.open(self.url, self.model) as board, _bar() as progress:
+            task = progress.add_task("", total=count)
+            return board.generate(
+                prompt, count, temperature, seed, on_choice=lambda choice: progress.advance(task)
+            )

@@ -1,0 +1,144 @@
+"""The command that makes a bitstream: build."""
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from trine.cli.hardware import (
+    balance_option,
+    banks_option,
+    board_named,
+    board_option,
+    fitted,
+    lanes_option,
+)
+from trine.cli.model import json_option, model_argument, print_json, print_pairs
+from trine.cli.outputs import OutputFolder
+from trine_sw.support.atomic_file import check_writable
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
+from trine_sw.support.file_lock import exclusive
+from trine_sw.support.interruption import Interrupted
+
+__all__ = ["COMMANDS"]
+
+#: Placements of a day or more.
+_MOST_SEEDS = 1000
+
+
+@click.command()
+@model_argument
+@board_option
+@click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
+@click.option(
+    "--margin",
+    type=float,
+    default=5,
+    show_default=True,
+    help="By how many % the routed clock must exceed the engine's.",
+)
+@lanes_option
+@banks_option
+@balance_option
+@click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
+@click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
+@click.option(
+    "--check/--no-check", default=True, help="Run the netlist against the model before it is placed."
+)
+@click.option("-o", "--output", type=OutputFolder(), help="Folder.  [default: build/BOARD-MODEL]")
+@click.option("--results", type=OutputFolder(), help="Folder for a copy of the report.")
+@json_option
+def build(
+    model_path: Path,
+    board_name: str,
+    clock: float | None,
+    margin: float,
+    lanes: int | None,
+    banks: int | None,
+    balance: bool,
+    floorplan: bool,
+    seeds: int,
+    check: bool,
+    output: Path | None,
+    results: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    from trine_boards.board_spec import MARGIN
+    from trine_boards.build.bitstream import build_bitstream
+    from trine_boards.build.record import RECORD_NAME, BuildRecord
+    from trine_boards.clock.choice import board_clock
+    from trine_boards.report.report import make_report, report_paths, write_report
+    from trine_boards.top import BoardTop
+    from trine_boards.verify.check_step import check_step
+    from trine_sw.model import Model
+
+    integer(seeds, "--seeds", 1, _MOST_SEEDS)
+    board = board_named(board_name)
+    clock = board_clock(board, board.clock_mhz if clock is None else clock)
+    if not 0 <= margin < 100:
+        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
+    margin /= 100
+    model = Model.load(model_path)
+    engine = fitted(model, board, lanes, banks, balance).engine
+    name = model_path.stem
+    folder = output or Path("build") / f"{board.name}-{name}"
+    for where in filter(None, (folder, results)):
+        for path in report_paths(where, board, name):  # better now than after the build
+            check_writable(path)
+    # Released when the command ends.
+    lock = exclusive(folder / ".lock", f"the folder {folder}")
+    click.get_current_context().with_resource(lock)
+    # Until the build is complete the folder's bitstream is not of the netlists beside it.
+    (folder / RECORD_NAME).unlink(missing_ok=True)
+    try:
+        top = BoardTop(model, engine, board, clock, margin)
+        console = Console(stderr=True)
+        with console.status("elaboration") as status:
+            running: dict[str, float] = {}
+
+            def progress(step: str, what: str, seconds: float) -> None:
+                if what in ("done", "kept"):
+                    running.pop(step, None)
+                    console.print(f"{step}: {what}")
+                else:
+                    running[step] = seconds
+                shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
+                status.update(f"{shown}; logs in {folder}")
+
+            routed = build_bitstream(
+                top,
+                board,
+                clock,
+                folder,
+                margin=margin,
+                seeds=range(1, seeds + 1),
+                placement=floorplan,
+                check=(lambda tick: check_step(top, folder, tick)) if check else None,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
+        ) from None
+    BuildRecord.of(top, routed.bitstream, routed.seed, name).save(folder, model)
+    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
+    if margin != MARGIN:
+        words += ["--margin", f"{100 * margin:g}"]
+    if lanes is not None:
+        words += ["--lanes", str(lanes), "--banks", str(banks)]
+    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
+    report = make_report(model, name, engine, board, routed, shlex.join(words))
+    for where in filter(None, (folder, results)):
+        write_report(report, board, where)
+    facts = {"bitstream": str(routed.bitstream)} | asdict(report)
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts)
+
+
+COMMANDS = (build,)

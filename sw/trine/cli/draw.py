@@ -1,0 +1,83 @@
+"""The command draw and what it draws."""
+
+from pathlib import Path
+
+import click
+
+from trine.cli.model import model_argument
+from trine.cli.outputs import OutputFile
+from trine_sw.support.errors import TrineError
+
+__all__ = ["COMMANDS"]
+
+output_option = click.option("-o", "--output", type=OutputFile(), required=True, help="SVG to write.")
+folder_argument = click.argument("folder", metavar="BUILD", type=click.Path(path_type=Path))
+
+
+@click.group()
+def draw() -> None:
+    """Draw a picture, as SVG, of a build, of reports or of a model."""
+
+
+@draw.command()
+@folder_argument
+@output_option
+def floorplan(folder: Path, output: Path) -> None:
+    """Where the components of a design built with --floorplan lie on the chip."""
+    from trine_boards.report.pictures import draw_floorplan
+
+    placements = sorted(folder.glob("route-*.placed.json"))
+    if not placements:
+        raise TrineError(f"{folder} holds no placement: make it with trine build --floorplan")
+    draw_floorplan(placements[0], output, folder.name)
+    click.echo(f"wrote {output}")
+
+
+@draw.command()
+@folder_argument
+@output_option
+def resources(folder: Path, output: Path) -> None:
+    """What the components of a built design take of LUT4, flip-flops and block RAMs."""
+    from trine_boards.report.pictures import draw_resources
+
+    draw_resources(folder / "top.json", output, f"{folder.name}, after synthesis")
+    click.echo(f"wrote {output}")
+
+
+@draw.command()
+@click.argument("reports", metavar="REPORTS", type=click.Path(path_type=Path), default="docs/results")
+@output_option
+def roofline(reports: Path, output: Path) -> None:
+    """What the routed engines in a folder of reports reach of their chips' memory ports."""
+    from trine.reports.engine_figures import draw_roofline, read_reports
+    from trine_boards import BOARDS
+
+    found = read_reports(reports)
+    draw_roofline(found, {name: board.block_ram_bits for name, board in BOARDS.items()}, output)
+    click.echo(f"wrote {output}")
+
+
+@draw.command()
+@model_argument
+@click.option("--dataset", required=True, help="Text to run, such as shakespeare or ptb.")
+@click.option("--split", default="valid", show_default=True)
+@click.option("--count", default=2000, show_default=True, help="Tokens of it.")
+@output_option
+def activity(model_path: Path, dataset: str, split: str, count: int, output: Path) -> None:
+    """Columns that each token of a text activates, and the cycles it takes on three banks."""
+    from trine.reports.engine_figures import draw_activity
+    from trine_sw.data import load_text
+    from trine_sw.engine import EngineConfig
+    from trine_sw.model import Model
+
+    if count < 1:
+        raise TrineError(f"--count must be at least 1, not {count}")
+    model = Model.load(model_path)
+    tokens = model.encode(load_text(dataset, split)[: 64 * count])[:count]
+    engine = EngineConfig(4 * model.config.hidden, 3, embedding="host", head="host")
+    draw_activity(model, engine, tokens, output, f"{dataset}, {split}")
+    click.echo(f"wrote {output}")
+
+
+COMMANDS = (draw,)
+"""What :mod:`trine.cli` adds."""

@@ -1,0 +1,204 @@
+"""Commands that choose hardware: tools, boards, fit, verilog."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trine.cli.model import json_option, model_argument, print_json, print_pairs
+from trine.cli.outputs import OutputFolder
+from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.errors import TrineError
+
+if TYPE_CHECKING:
+    from trine_boards.board_spec import Board
+    from trine_sw.engine import EngineConfig
+    from trine_sw.fit import Fit
+    from trine_sw.model import Model
+
+__all__ = [
+    "COMMANDS",
+    "balance_option",
+    "banks_option",
+    "board_named",
+    "board_option",
+    "fitted",
+    "lanes_option",
+]
+
+board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
+lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
+banks_option = click.option("--banks", type=int, help="Column ROMs read at once.  [default: chosen by fit]")
+
+balance_option = click.option(
+    "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
+)
+
+
+def board_named(name: str) -> "Board":
+    """The board of that name; :class:`TrineError` lists the names where there is none."""
+    from trine_boards import BOARDS
+
+    if name not in BOARDS:
+        raise TrineError(f"there is no board {name!r}; there are: {', '.join(sorted(BOARDS))}")
+    return BOARDS[name]
+
+
+def fitted(
+    model: "Model",
+    board: "Board",
+    lanes: int | None = None,
+    banks: int | None = None,
+    balance: bool = False,
+) -> "Fit":
+    """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
+    from trine_boards import BOARDS
+    from trine_sw.fit import DoesNotFit, balance_banks, configure, estimate, fit, shortage
+    from trine_sw.fit.advice import advice
+
+    if (lanes is None) != (banks is None):
+        raise TrineError("give --lanes and --banks together, or neither")
+    if lanes is None or banks is None:
+        try:
+            chosen = fit(model, board)
+        except DoesNotFit as error:
+            raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
+        return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
+    engine = configure(model, lanes, banks, chip=board)
+    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
+    short = shortage(chosen.cost, chosen.geometry, board)
+    if short is not None:
+        remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
+        raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
+    return chosen
+
+
+@click.command()
+@json_option
+def tools(as_json: bool) -> None:
+    """Show which tools are used, their versions, and what to install where one is missing."""
+    from trine_sw.support import toolchain
+
+    found = {name: toolchain.find(name) for name in toolchain.TOOLS}
+    if as_json:
+        print_json(
+            {
+                name: {"found": tool is not None, "needed_for": toolchain.TOOLS[name].purpose}
+                | (
+                    {"version": tool.version, "source": tool.source, "command": list(tool.command)}
+                    if tool
+                    else {"install": toolchain.TOOLS[name].install}
+                )
+                for name, tool in found.items()
+            }
+        )
+        return
+    table = Table("tool", "for", "version", "from")
+    for name, tool in found.items():
+        spec = toolchain.TOOLS[name]
+        if tool:
+            table.add_row(name, spec.purpose, tool.version, tool.source)
+        else:
+            table.add_row(name, spec.purpose, "[red]missing[/]", f"[red]{escape(spec.install)}[/]")
+    Console().print(table)
+
+
+@click.command()
+@json_option
+def boards(as_json: bool) -> None:
+    """Show the boards that Trine knows."""
+    from trine_boards import BOARDS
+
+    columns = ("chip", "lut4", "block_ram", "dsp", "clock_mhz", "baud")
+    if as_json:
+        print_json({name: {c: getattr(board, c) for c in columns} for name, board in BOARDS.items()})
+        return
+    table = Table("board", *BOARDS)  # a column a board: names of chips are long
+    for row in ("title", *columns):
+        values = (getattr(board, row) for board in BOARDS.values())
+        table.add_row(row, *(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
+    Console().print(table)
+
+
+@click.command()
+@model_argument
+@board_option
+@lanes_option
+@banks_option
+@balance_option
+@json_option
+def fit(
+    model_path: Path, board_name: str, lanes: int | None, banks: int | None, balance: bool, as_json: bool
+) -> None:
+    """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
+    from trine_sw.model import Model
+
+    board = board_named(board_name)
+    facts = _facts(fitted(Model.load(model_path), board, lanes, banks, balance), board)
+    if as_json:
+        print_json(facts)
+    else:
+        print_pairs(facts, f"{model_path} on {board.title}, expected")
+
+
+def _engine_facts(engine: "EngineConfig") -> dict[str, Any]:
+    """An engine's configuration for people to read."""
+    assigned = engine.assignment is not None
+    return asdict(engine) | {"assignment": "by activity" if assigned else "in turn"}
+
+
+def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
+    cycles = chosen.cycles_per_token
+    return _engine_facts(chosen.engine) | {
+        "lanes": chosen.geometry.lanes,
+        "groups": chosen.geometry.groups,
+        "lut4": chosen.lut4,
+        "ff": chosen.cost.ff,
+        "block_ram": chosen.block_ram,
+        "spram": chosen.cost.spram,
+        "cycles_per_token": round(cycles, 2),
+        "clock_mhz": board.clock_mhz,
+        "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
+    }
+
+
+@click.command()
+@model_argument
+@click.option("--board", "board_name", metavar="NAME", help="Choose the engine for this board.")
+@lanes_option
+@banks_option
+@click.option("-o", "--output", type=OutputFolder(), required=True, help="Folder to write to.")
+def verilog(
+    model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
+) -> None:
+    """Write a model's engine as Verilog, for a design of your own, and a testbench that drives it."""
+    from trine_sw.fit import configure
+    from trine_sw.model import Model
+
+    path = output / "trine_core.v"
+    check_writable(path)
+    model = Model.load(model_path)
+    if board_name is not None:
+        engine = fitted(model, board_named(board_name), lanes, banks).engine
+    elif lanes is not None and banks is not None:
+        engine = configure(model, lanes, banks)
+    else:
+        raise click.UsageError("give --board, or --lanes and --banks")
+    from trine_hw.core.core import Core
+    from trine_hw.simulation.build import to_verilog
+    from trine_hw.simulation.export import NAME, example_testbench
+
+    core = Core(model, engine)
+    files = {f"{NAME}.v": to_verilog(core, NAME), f"{NAME}_tb.v": example_testbench(core)}
+    for name, text in files.items():
+        with replacing(path.with_name(name)) as file:
+            file.write(text.encode())
+    wrote = {"wrote": path, "module": NAME, "testbench": path.with_name(f"{NAME}_tb.v")}
+    print_pairs(wrote | _engine_facts(engine))
+
+
+COMMANDS = (tools, boards, fit, verilog)

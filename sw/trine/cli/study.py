@@ -1,0 +1,110 @@
+"""Commands about what training gives: study, report, speed."""
+
+from pathlib import Path
+
+import click
+
+from trine.cli.model import device_option, json_option, print_json, print_pairs, threads_option
+from trine_sw.support.atomic_file import check_writable
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
+
+__all__ = ["COMMANDS"]
+
+_RESULTS = Path("docs/results/hitnet")
+#: Steps that take hours.
+_MOST_STEPS = 1_000_000
+
+
+def _needs(error: ModuleNotFoundError, module: str, extra: str) -> TrineError:
+    """What is to be said where an extra is not installed."""
+    if error.name is None or error.name.split(".")[0] != module:
+        raise error
+    return TrineError(f"this needs {module}, which is missing: pip install 'trine[{extra}]'")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--row", help="Only this row.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted row.")
+@click.option("--epochs", type=int, help="Passes over the text.  [default: the study's]")
+@click.option("--words", type=int, help="10000, or 2000, to which it is cut.  [default: the study's]")
+@threads_option("CPU threads.")
+@device_option
+@click.option("--list", "only_list", is_flag=True, help="Show the rows, and train nothing.")
+def study(
+    name: str,
+    row: str | None,
+    resume: bool,
+    epochs: int | None,
+    words: int | None,
+    threads: int,
+    device: str | None,
+    only_list: bool,
+) -> None:
+    """Train the rows of study NAME that are not recorded yet; `trine report hitnet` shows them.
+
+    Studies: ladder, quantisers, slope, activity.
+    """
+    try:
+        from trine_sw.studies.catalogue import study as study_of
+        from trine_sw.studies.run import record_path, run_study
+    except ModuleNotFoundError as error:
+        raise _needs(error, "torch", "train") from None
+    chosen = study_of(name)
+    if only_list:
+        for entry in chosen.at(words, epochs):
+            there = "recorded" if record_path(_RESULTS, name, entry).exists() else "not run"
+            click.echo(f"{entry.name:24} {there:10} {entry.what}")
+        return
+    run_study(
+        chosen,
+        row=row,
+        words=words,
+        epochs=epochs,
+        resume=resume,
+        threads=threads,
+        device=device,
+        results=_RESULTS,
+    )
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["hitnet"]))
+def report(name: str) -> None:
+    """Render what is recorded: tables as docs/results/hitnet.md, figures as SVG beside the records."""
+    try:
+        from trine_sw.studies.report import write_report
+    except ModuleNotFoundError as error:
+        raise _needs(error, "matplotlib" if error.name != "torch" else "torch", "train") from None
+    for path in write_report(_RESULTS):
+        click.echo(str(path))
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--steps", default=20, show_default=True, help="Steps of each to time, in turn.")
+@threads_option("CPU threads.")
+@device_option
+@click.option("--record", is_flag=True, help="Keep the figures for the report.")
+@json_option
+def speed(recipe: str, steps: int, threads: int, device: str | None, record: bool, as_json: bool) -> None:
+    """Time a training step of RECIPE's ternary model beside that of its float baseline."""
+    from dataclasses import asdict
+
+    try:
+        from trine_sw.training.loop.speed import step_times, step_times_path, write_step_times
+        from trine_sw.training.recipes import recipe as recipe_of
+    except ModuleNotFoundError as error:
+        raise _needs(error, "torch", "train") from None
+    integer(steps, "--steps", 1, _MOST_STEPS)
+    chosen = recipe_of(recipe)
+    for kind in ("cpu", "cuda") if record else ():
+        check_writable(step_times_path(_RESULTS, chosen.name, kind))
+    times = step_times(chosen, steps, threads, device)
+    if record:
+        write_step_times(times, _RESULTS)
+    (print_json if as_json else print_pairs)(asdict(times))
+
+
+COMMANDS = (study, report, speed)

@@ -1,0 +1,1 @@
+"""Reports that combine models, engines and simulations."""

@@ -1,0 +1,111 @@
+"""Pictures of figures that need no build: the roofline of routed engines, and the activity of a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.timing import token_cycles
+from trine_sw.golden import Golden
+from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
+from trine_sw.support.plotting import pyplot, save_svg
+
+__all__ = ["draw_activity", "draw_roofline", "read_reports"]
+
+_TRIT_BITS = 2
+
+
+def read_reports(folder: Path) -> dict[str, dict[str, Any]]:
+    """The reports of ``trine build`` in a folder, by their names.
+
+    Raises
+    ------
+    TrineError
+        If there is none.
+    """
+    reports = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():
+            reports[path.stem] = report
+    if not reports:
+        raise TrineError(f"{folder} holds no report of trine build")
+    return reports
+
+
+def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[str, int], path: Path) -> None:
+    """Write an SVG: operations a second over operations a ROM bit read.
+
+    A bit read is half a weight, so that a weight that counts gives one operation a bit, and the roof is what
+    the chip's block RAMs can read in a second. Skipping moves a point to the right: the columns that are not
+    read count as done.
+
+    Parameters
+    ----------
+    reports : by name
+    port_bits : bits that a block RAM of each board reads in a cycle
+    """
+    plt = pyplot()
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for index, (name, report) in enumerate(reports.items()):
+        colour = f"C{index}"
+        bits = report["rom_ports"] * port_bits[report["board"]]
+        roof = bits * report["clock_mhz"] * 1e6 / 1e9  # thousands of millions of bits a second
+        used = report["rom_ports_used"] * port_bits[report["board"]]
+        read = used * report["clock_mhz"] * 1e6 / 1e9
+        intensity = np.array([0.1, 10.0])
+        axes.plot(intensity, roof * intensity, "--", color=colour, lw=1)
+        axes.text(
+            0.12, roof * 0.13, f"{report['board']} at {report['clock_mhz']:g} MHz", color=colour, fontsize=7
+        )
+        for what, gops, mark in (
+            ("effective", report["effective_gops"], "o"),
+            ("dense", report["dense_gops"], "s"),
+        ):
+            axes.plot(gops / read, gops, mark, color=colour, label=f"{name}, {what}: {gops:,.0f} GOp/s")
+    axes.axvline(2 / _TRIT_BITS, color="gray", lw=0.8)
+    note = "right of here, more weights\ncount than are read"
+    axes.text(1.05, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=7, color="gray")
+    axes.set(xscale="log", yscale="log", xlabel="operations a bit read from column ROM", ylabel="GOp/s")
+    axes.legend(fontsize=8)
+    save_svg(figure, path)
+
+
+def draw_activity(
+    model: Model, engine: EngineConfig, tokens: npt.NDArray[np.int64], path: Path, text: str
+) -> None:
+    """Write an SVG: columns of x and h that each token's step reads, and the cycles it takes."""
+    if model.embedding_weight is None:
+        raise TrineError("the model has no embedding: it reads no text")
+    plt = pyplot()
+    h = Golden(model).run(tokens, logits=False).h
+    before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
+    x, active_h = np.count_nonzero(model.embedding_weight[tokens], 1), np.count_nonzero(before, 1)
+    changed = np.count_nonzero(np.diff(before, axis=0, prepend=0), 1)
+    cycles = token_cycles(model, engine, tokens, h=h).cycles
+    figure, (over, spread) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained", width_ratios=(2, 1))
+    shown = slice(0, 120)
+    at = np.arange(len(tokens))[shown]
+    over.stackplot(at, x[shown], active_h[shown], step="mid", labels=("x", "h"), colors=("C0", "C1"))
+    over.plot(at, changed[shown], "k.", ms=3, label="h changed")
+    over.plot(at, cycles[shown], color="C3", lw=1.2, label=f"cycles, {engine.banks} banks")
+    over.set(xlabel="token", ylabel="columns; cycles", title=f"{text}, from its beginning")
+    over.legend(fontsize=8, ncols=4)
+    columns = model.config.embedding + model.config.hidden
+    for values, label, colour in ((x + active_h, "active columns", "C0"), (cycles, "cycles", "C3")):
+        spread.hist(values, bins=40, alpha=0.6, label=f"{label}, mean {values.mean():.1f}", color=colour)
+    ports = Geometry(model.config, engine).engine.banks
+    spread.axvline(columns / ports, color="gray", ls="--", lw=1, label=f"all columns / {ports} banks")
+    spread.set(xlabel="a token", ylabel="tokens", title=f"{len(tokens):,} tokens")
+    spread.legend(fontsize=8)
+    save_svg(figure, path)

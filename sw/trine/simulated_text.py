@@ -1,0 +1,248 @@
+"""A whole text through the simulated engine, in segments that run side by side.
+
+A segment starts from the golden model's state before its first token, which is put in place in the core, and
+must end in the golden model's state after its last one: the state that the next segment starts from. So all
+segments together show what one run over the whole text would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from trine.backends import engine_inputs
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.timing import TimingModel, token_cycles
+from trine_sw.golden import Golden, State, Trace
+from trine_sw.model import Model
+from trine_sw.support.atomic_file import check_folder, make_folder, replacing
+from trine_sw.support.checks import integer, token_array
+from trine_sw.support.errors import TrineError
+from trine_sw.support.file_lock import exclusive
+from trine_sw.support.interruption import Interrupted
+
+if TYPE_CHECKING:
+    from trine_hw.core.core import Core
+    from trine_hw.simulation.run import Run
+
+__all__ = ["SEGMENT", "SimulatedText", "simulate_text"]
+
+#: Tokens of a segment: enough that its simulator's start does not count, few enough to lose little by Ctrl-C.
+SEGMENT = 2048
+
+Int8 = npt.NDArray[np.int8]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SimulatedText:
+    """What the engine made of T tokens. All of it equals the golden and the timing model, or there is none.
+
+    Members
+    -------
+    u : int8 (T, H), what the head sees
+    cycles : int64 (T,), each segment's first token on an idle engine
+    cycles_uncut : int64 (T,), predicted for one run of all tokens
+    columns : issued in all
+    segments : how many there were
+    cpu_s : seconds of processor time in simulators
+    """
+
+    u: Int8
+    cycles: Int64
+    cycles_uncut: Int64
+    columns: int
+    segments: int
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Tokens ``start`` to ``stop`` of a text, and the golden model's state before them."""
+
+    start: int
+    stop: int
+    before: State
+
+
+def simulate_text(
+    model: Model,
+    tokens: Int64,
+    engine: EngineConfig,
+    simulator: str,
+    *,
+    processes: int = 1,
+    segment: int = SEGMENT,
+    runs: Path = Path("runs"),
+    progress: Callable[[int], object] = lambda tokens: None,
+) -> SimulatedText:
+    """Run tokens (T,), from the zero state, and compare every h, c, u, logit, cycle count and counter.
+
+    Parameters
+    ----------
+    processes : simulators that run at a time.
+    segment : tokens of a segment.
+    runs : the folder in which finished segments are kept until all are: the same call goes on from there.
+    progress : called with the number of tokens of each finished segment.
+
+    Raises
+    ------
+    TrineError
+        Where anything differs: names the first token. Where a tool is missing or fails.
+    """
+    from trine_hw.core.core import Core
+    from trine_hw.simulation.build import build
+
+    processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
+    tokens = token_array(tokens, model.config.vocab_size)
+    if not tokens.size:
+        raise TrineError("there are no tokens to simulate; give at least one")
+    check_folder(runs)  # better now than after the compilation
+    core = Core(model, replace(engine, block_ram="inferred"), loadable=True)
+    trace = Golden(model).run(tokens, logits=False)
+    compiled = build([core], simulator)  # once, before there are several processes
+    key = hashlib.sha256(f"{compiled.name} {segment} ".encode() + np.ascontiguousarray(tokens).tobytes())
+    folder = runs / f"simulated-{key.hexdigest()[:24]}"
+    bounds = [(start, min(start + segment, len(tokens))) for start in range(0, len(tokens), segment)]
+    parts: dict[int, Path] = {}
+    todo: list[_Segment] = []
+
+    cancelled = threading.Event()
+
+    def run(part: _Segment) -> int:
+        _save(parts[part.start], _simulate(core, tokens, trace, part, simulator, cancelled))
+        return part.stop - part.start
+
+    with exclusive(folder.with_name(f".{folder.name}.lock"), f"the folder {folder}"):
+        make_folder(folder)
+        for start, stop in bounds:
+            parts[start] = folder / f"{start:09}.npz"
+            if parts[start].exists():
+                progress(stop - start)
+            else:
+                todo.append(_Segment(start, stop, _state_before(trace, start)))
+        # No more threads than segments: a count may be of any size.
+        side_by_side = max(1, min(processes, len(todo)))
+        with ThreadPoolExecutor(side_by_side) as pool:
+            try:
+                for count in _each_as_it_comes(pool, run, iter(todo), side_by_side):
+                    progress(count)
+            except KeyboardInterrupt:
+                cancelled.set()
+                pool.shutdown()  # what is just being written is kept
+                raise Interrupted(_left(folder, list(parts.values()))) from None
+        uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
+        text = _joined([parts[start] for start, _ in bounds], uncut)
+        shutil.rmtree(folder, ignore_errors=True)
+    return text
+
+
+def _left(folder: Path, parts: list[Path]) -> str:
+    """What an interrupted command says; a folder without a finished segment is removed."""
+    finished = sum(part.exists() for part in parts)
+    if not finished:
+        shutil.rmtree(folder, ignore_errors=True)
+        return "interrupted before the first segment was finished: nothing is kept"
+    return (
+        f"interrupted; {finished} of {len(parts)} segments are finished and kept in {folder}, and the same "
+        "command goes on from them"
+    )
+
+
+def _each_as_it_comes(
+    pool: ThreadPoolExecutor, run: Callable[[_Segment], int], todo: Iterator[_Segment], processes: int
+) -> Iterator[int]:
+    """Results as they are completed; after a failure, what is under way ends and nothing else begins."""
+    running: set[Future[int]] = {pool.submit(run, part) for part in islice(todo, processes)}
+    while running:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+            running |= {pool.submit(run, part) for part in islice(todo, 1)}
+
+
+def _state_before(trace: Trace, start: int) -> State:
+    """The state before token ``start``, of one stream."""
+    if start == 0:
+        return State(np.zeros_like(trace.h[:1]), np.zeros_like(trace.c[:1]))
+    return State(trace.h[start - 1 : start], trace.c[start - 1 : start])
+
+
+def _simulate(
+    core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str, cancelled: threading.Event
+) -> Run:
+    """Run one segment and check it."""
+    from trine_hw.simulation.job import Job, TokenRequest
+    from trine_hw.simulation.run import simulate
+
+    model, engine = core.model, core.engine
+    ids = tokens[part.start : part.stop]
+    head, final = engine.head == "board", len(ids) - 1
+    requests = [
+        TokenRequest(given, head=head, reset=part.start + n == 0, last=n == final)
+        for n, given in enumerate(engine_inputs(model, engine, ids))
+    ]
+    state = part.before if part.start else None
+    (run,) = simulate([Job(core, requests, state=state)], simulator, cancelled=cancelled)
+    expected = slice(part.start, part.stop)
+    for name, found, golden in (
+        ("h", run.h, trace.h[expected]),
+        ("c", run.c, trace.c[expected]),
+        ("u", run.u, trace.u[expected]),
+    ):
+        _same(name, found, golden, part.start)
+    if head:
+        _same("the logits", run.logits, Golden(model).logits(trace.u[expected]), part.start)
+    cycles, columns = _predicted(core, ids, part.before, trace.h[expected], head=head)
+    _same("the cycles", run.cycles, cycles, part.start)
+    if (run.column_count, run.cycle_count, run.token_count) != (columns, int(cycles.sum()), len(ids)):
+        raise TrineError(f"the engine's counters are wrong after token {part.stop - 1}")
+    return run
+
+
+def _same(name: str, found: npt.NDArray, expected: npt.NDArray, start: int) -> None:
+    if np.array_equal(found, expected):
+        return
+    differs = (found != expected).reshape(len(expected), -1).any(axis=1)
+    raise TrineError(
+        f"token {start + int(differs.argmax())}: {name} of the simulated engine is not the model's"
+    )
+
+
+def _predicted(core: Core, tokens: Int64, before: State, h: Int8, *, head: bool) -> tuple[Int64, int]:
+    """Cycles (T,) of tokens given in advance to an idle engine in this state, and columns issued."""
+    assert core.model.embedding_weight is not None
+    timing = TimingModel(Geometry(core.model.config, core.engine))
+    x = timing.x_counts(core.model.embedding_weight[tokens]).tolist()
+    states = timing.h_counts(np.concatenate([before.h, h])).tolist()
+    final = len(tokens) - 1
+    cycles = [timing.step(x[t], states[t], states[t + 1], head=head, last=t == final) for t in range(len(x))]
+    return np.array(cycles, np.int64), timing.columns
+
+
+def _save(path: Path, run: Run) -> None:
+    with replacing(path) as file:
+        np.savez_compressed(
+            file, u=run.u.astype(np.int8), cycles=run.cycles, columns=run.column_count, cpu_s=run.cpu_s
+        )
+
+
+def _joined(paths: list[Path], uncut: Int64) -> SimulatedText:
+    u, cycles, columns, cpu_s = [], [], 0, 0.0
+    for path in paths:
+        with np.load(path) as part:
+            u.append(part["u"])
+            cycles.append(part["cycles"])
+            columns += int(part["columns"])
+            cpu_s += float(part["cpu_s"])
+    return SimulatedText(np.concatenate(u), np.concatenate(cycles), uncut, columns, len(paths), cpu_s)

@@ -1,0 +1,27 @@
+"""The choice of an engine for a model on a chip, and what it costs."""
+
+from trine_sw.fit.solver import (
+    DoesNotFit,
+    Fit,
+    balance_banks,
+    configure,
+    estimate,
+    fit,
+    fits,
+    sample_text,
+    sample_tokens,
+    shortage,
+)
+
+__all__ = [
+    "DoesNotFit",
+    "Fit",
+    "balance_banks",
+    "configure",
+    "estimate",
+    "fit",
+    "fits",
+    "sample_text",
+    "sample_tokens",
+    "shortage",
+]

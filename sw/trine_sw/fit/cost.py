@@ -1,0 +1,193 @@
+"""What an engine is expected to take of a chip: memories, LUT4 or logic cells, and flip-flops.
+
+Memories are counted as they are built (:mod:`trine_sw.engine.memories`). The rest was fitted to synthesis
+results (docs/engine.md shows them, and how far off they are); place and route has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
+from trine_sw.engine.memory_layout import Placement, place
+from trine_sw.link.memories import memories
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.model import Model
+
+__all__ = ["Chip", "Cost", "ceil_div", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep"]
+
+#: LUT4 of a gate's lane for its products, by banks; a bank beyond these costs about the last step again.
+_PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
+_FURTHER = 15
+#: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there.
+_SMALL_LINK = 2810
+
+
+class Chip(Protocol):
+    """What the solver needs to know of a chip."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lut4(self) -> int: ...
+    @property
+    def ff(self) -> int: ...
+    @property
+    def block_ram(self) -> int: ...
+    @property
+    def spram(self) -> int: ...
+    @property
+    def block_ram_bits(self) -> int:
+        """Bits of a block RAM's word where it holds ``block_ram_depth`` words."""
+        ...
+
+    @property
+    def block_ram_depth(self) -> int: ...
+    @property
+    def block_ram_kind(self) -> str:
+        """``EngineConfig.block_ram`` for this chip."""
+        ...
+
+    @property
+    def lut_share(self) -> float:
+        """Share of the LUTs that a design may be expected to take and still route at speed."""
+        ...
+
+    @property
+    def link(self) -> LinkConfig:
+        """Its link's buffers, before they are made to fit the model."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an engine and its link take of a chip.
+
+    Members
+    -------
+    lut4 : LUT4, or logic cells where a LUT4 shares one with a flip-flop
+    ff : flip-flops
+    block_ram : block RAMs
+    rom_blocks : of them, those that hold columns
+    spram : single-port RAMs
+    """
+
+    lut4: int
+    ff: int
+    block_ram: int
+    rom_blocks: int
+    spram: int
+
+
+def ceil_div(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+def forms(chip: Chip) -> Sequence[Form]:
+    """Words and bits that the chip's block RAMs can have."""
+    halved = ((chip.block_ram_depth * k, chip.block_ram_bits // k) for k in (1, 2, 4, 8))
+    return FORMS.get(chip.block_ram_kind) or tuple(halved)
+
+
+def too_deep(chip: Chip, geometry: Geometry) -> Memory | None:
+    """The memory whose words no form of the chip's block RAM holds, where it must be a single one."""
+    if geometry.engine.block_ram != "ecp5":
+        return None
+    most = max(words for words, _ in forms(chip))
+    found = (memory for memory in memories(geometry, chip.link) if memory.sliced and memory.depth > most)
+    return next(found, None)
+
+
+def cost(model: Model, engine: EngineConfig, chip: Chip, link: LinkConfig) -> Cost:
+    """What ``engine`` is expected to take, with a link of these buffers
+    (:func:`trine_sw.link.records.link_for`); clocking included."""
+    placement = place(model, engine)
+    return Cost(*logic(model, placement), *memory_cost(placement.geometry, chip, link))
+
+
+def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
+    """Block RAMs, those of them that hold columns, and single-port RAMs."""
+    built, there = memories(geometry, link), forms(chip)
+    blocks = sum(block_rams(memory, there) for memory in built)
+    columns = block_rams(column_memory(geometry), there)
+    return blocks, columns, sum(single_port_rams(memory) for memory in built)
+
+
+def logic(model: Model, placement: Placement) -> tuple[int, int]:
+    """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
+    ff = _flip_flops(model, placement)
+    if placement.geometry.engine.block_ram == "ice40":
+        cells = _logic_cells(placement)
+        return cells, min(ff, cells)
+    return _luts(model, placement), ff
+
+
+def link_lut4(model: Model, geometry: Geometry) -> int:
+    """LUT4 of the link on an ECP5, and of what the core has for its sake."""
+    return round(2300 + 2.7 * model.config.cells + (1200 if geometry.head_lanes else 0))
+
+
+def _flip_flops(model: Model, placement: Placement) -> int:
+    """Of ROM words, sums, cells, the states that wait, scanners and what has come of the next token."""
+    geometry = placement.geometry
+    config, engine = geometry.model, geometry.engine
+    state, units = 2 + config.level_bits, geometry.units
+    rom = 2 * engine.banks * geometry.word_trits
+    lanes = float(placement.width.sum()) + 5 * geometry.lanes
+    cells = units * (8 + (4 + geometry.state_buffer) * config.cell_bits + (1 + geometry.state_buffer) * state)
+    held = config.cells * (state + (config.cell_bits if geometry.groups > 1 else 0))
+    scanners = (3 + config.level_bits / 2) * geometry.columns
+    source = config.embedding * (2 if engine.embedding == "board" else 6)
+    head = geometry.head_lanes * float(placement.logit_width) + 390 * engine.sampler_ways
+    return round(1500 + rom + lanes + cells + held + scanners + source + (head if geometry.head_lanes else 0))
+
+
+def _logic_cells(placement: Placement) -> int:
+    """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
+    geometry = placement.geometry
+    config, engine = geometry.model, geometry.engine
+    groups, units, folded = geometry.groups, geometry.units, geometry.groups > 1
+    c_bits, state_bits = config.cell_bits, 2 + config.level_bits
+    lanes = geometry.lanes * (3 + 4.7 * engine.banks)
+    lanes += float(placement.width.sum()) * (2.85 if folded else 1.55)
+    cells = units * (14 + 13 * c_bits + 3.7 * state_bits)
+    if geometry.state_in_memory:
+        cells += 162 + 10 * groups
+    else:  # h in flip-flops and in front of a scanner, c in flip-flops behind a multiplexer
+        cells += config.cells * (4.8 * state_bits + ((1.3 * c_bits + 2.8) if folded else 0))
+        cells += config.hidden * 8.6 * (1 + config.level_bits / 2)
+    scanners = 4.7 * geometry.slot_a + 0.7 * (config.layers - 1) * geometry.columns + 154 * engine.banks
+    source = config.embedding * (0.9 if engine.embedding == "board" else 4)
+    head = 0.0
+    if geometry.head_lanes:
+        head = 76 + 560 * engine.sampler_ways
+        head += geometry.head_lanes * (0.74 * placement.logit_width + 10 * config.level_bits)
+    return round(_SMALL_LINK + lanes + cells + scanners + source + head)
+
+
+def _luts(model: Model, placement: Placement) -> int:
+    geometry = placement.geometry
+    config, engine, groups = geometry.model, geometry.engine, geometry.groups
+    width = placement.width
+    gates = 4 * geometry.units
+    products, of_head = (
+        _PRODUCTS[kind][min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
+        for kind in (config.cell, "lstm")
+    )
+    folded = 0.7 * float(width.mean()) if groups > 1 else 0
+    c_bits = config.cell_bits
+    levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
+    lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
+    head = geometry.head_lanes * (3 * of_head + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
+    gated = 15 if config.cell == "lstm" else 0  # an LSTM's saturation and output gate
+    cells = geometry.units * (gated + 6 * c_bits + levels + (5 * (groups > 1)))
+    # In a stack, one more multiplexer in front of each trit of a scanner, an input of it for each layer.
+    chosen = (config.layers - 1) * geometry.columns
+    scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen
+    sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
+    core = round(lanes + head + cells + scanners + sampler + 400)
+    return core + link_lut4(model, geometry)

@@ -1,0 +1,294 @@
+"""Which engine a model gets on a chip: lanes, banks and ways, and what they are expected to reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.bank_balance import active_columns, balanced
+from trine_sw.engine.timing import vector_cycles
+from trine_sw.fit.cost import Chip, Cost, ceil_div, cost, memory_cost, too_deep
+from trine_sw.fit.sample import Sample, sample_text, sample_tokens
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import link_for
+from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
+
+__all__ = [
+    "DoesNotFit",
+    "Fit",
+    "balance_banks",
+    "configure",
+    "estimate",
+    "fit",
+    "fits",
+    "sample_text",
+    "sample_tokens",
+    "shortage",
+]
+
+_MAX_BANKS = 8
+_WAYS = (1, 2, 4, 8)
+#: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
+_ABOUT = 1.02
+_BALANCE_SAMPLE = 4000
+#: Relays are for ROMs of at least this share of a chip's block RAMs, where they cost at most this factor: a
+#: GRU of 300 units without them lost a fifth of its clock (docs/engine.md).
+_WIDE = 0.5
+_RELAYS = 1.02
+
+#: Where embedding and head are.
+_Places = tuple[str, str]
+
+
+class DoesNotFit(TrineError):
+    """A chip holds no engine for a model."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An engine, and what it is expected to cost and to do.
+
+    Members
+    -------
+    engine, geometry : the engine
+    cost : expected on the chip, link included
+    cycles_per_token : mean over a sample of text, from the timing model
+    """
+
+    engine: EngineConfig
+    geometry: Geometry
+    cost: Cost
+    cycles_per_token: float
+
+    @property
+    def lut4(self) -> int:
+        """LUT4, or logic cells where a LUT4 shares one with a flip-flop."""
+        return self.cost.lut4
+
+    @property
+    def block_ram(self) -> int:
+        """Block RAMs."""
+        return self.cost.block_ram
+
+
+def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None = None) -> Fit:
+    """What ``engine`` is expected to take of ``chip`` and how fast it runs ``text`` (default: a sample).
+
+    Raises
+    ------
+    TrineError
+        If the link's frames cannot hold all that a token may be asked for.
+    """
+    taken = cost(model, engine, chip, link_for(model, engine, chip.link))
+    cycles = _mean_cycles(model, engine, text or sample_text(model))
+    return Fit(engine, Geometry(model.config, engine), taken, cycles)
+
+
+def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:
+    """Of all tokens but the first, which waits for the engine, or of that one alone."""
+    cycles = vector_cycles(model, engine, text.x, text.h, head=engine.head == "board").cycles
+    return float(cycles[1 if len(cycles) > 1 else 0 :].mean())
+
+
+def shortage(taken: Cost, geometry: Geometry, chip: Chip, *, share: float = 1.0) -> str | None:
+    """What ``chip`` has too little of for an engine, and by how much; None where it holds it.
+
+    Parameters
+    ----------
+    share : the part of LUTs and flip-flops that may be taken
+    """
+    deep = too_deep(chip, geometry)
+    if deep is not None:
+        return f"{deep.name} has {deep.depth} words, more than a block RAM"
+    usable = " usable" if share < 1 else ""
+    for what, needed, there in (
+        ("block RAMs", taken.block_ram, f"{chip.block_ram}"),
+        ("single-port RAMs", taken.spram, f"{chip.spram}"),
+        ("LUT4", taken.lut4, f"{math.floor(share * chip.lut4)}{usable}"),
+        ("flip-flops", taken.ff, f"{math.floor(share * chip.ff)}{usable}"),
+    ):
+        missing = needed - int(there.split()[0])
+        if missing > 0:
+            return f"{missing} {what} short ({needed} of {there})"
+    return None
+
+
+def _placements(model: Model) -> list[_Places]:
+    """Places of embedding and head, most on the board first; what the model file lacks is the host's."""
+    embedding = ("board", "host") if model.embedding_weight is not None else ("host",)
+    head = ("board", "host") if model.head_weight is not None else ("host",)
+    return sorted(((e, h) for e in embedding for h in head), key=lambda places: places.count("host"))
+
+
+def _linked(model: Model, chip: Chip) -> Iterator[tuple[_Places, LinkConfig]]:
+    """Each of :func:`_placements` that the link's frames suffice for, and its buffers.
+
+    Nothing else of an engine decides them: a logit is as wide however the rows are folded.
+
+    Raises :exc:`DoesNotFit` if there is none.
+    """
+    refused: TrineError | None = None
+    for places in _placements(model):
+        lanes = 4 * model.config.hidden + model.config.vocab_size
+        engine = EngineConfig(lanes, 1, *places, block_ram=chip.block_ram_kind)
+        try:
+            link = link_for(model, engine, chip.link)
+        except TrineError as error:
+            refused = error
+        else:
+            refused = None
+            yield places, link
+    if refused is not None:  # not even with both on the host
+        raise DoesNotFit(f"the model does not fit {chip.name}: {refused}")
+
+
+def configure(
+    model: Model, lanes: int, banks: int, *, chip: Chip | None = None, relays: int | None = None
+) -> EngineConfig:
+    """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
+
+    On the board is what the model file holds or, for a ``chip``, as much of it as that has memory for.
+    ``relays`` are as :func:`fit` chooses them where they are not given.
+
+    Raises
+    ------
+    TrineError
+        If there are too few lanes or banks for any engine.
+    """
+    block_ram = chip.block_ram_kind if chip else "inferred"
+    engine = EngineConfig(lanes, banks, *_placements(model)[0], block_ram=block_ram, relays=relays or 0)
+    text = sample_text(model)
+    link: LinkConfig | None = None
+    if chip is not None:
+        for places, link in _linked(model, chip):
+            engine = replace(engine, embedding=places[0], head=places[1])
+            if _has_memory(Geometry(model.config, engine), chip, link):
+                break
+    groups = Geometry(model.config, engine).layer_groups
+    engines = [engine]
+    if engine.head == "board":
+        engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
+    # The head's lanes are a multiple of the ways, which must not cost another group.
+    engines = [each for each in engines if Geometry(model.config, each).layer_groups == groups]
+    if chip is not None and link is not None:
+
+        def held(each: EngineConfig) -> bool:
+            return shortage(cost(model, each, chip, link), Geometry(model.config, each), chip) is None
+
+        engines = list(takewhile(held, engines)) or engines[:1]
+    chosen = _fewest_ways(model, engines, text)[0]
+    return _relayed(model, chosen, chip, text) if chip and relays is None else chosen
+
+
+def _has_memory(geometry: Geometry, chip: Chip, link: LinkConfig) -> bool:
+    """Whether a chip has the memories of an engine and its link."""
+    if too_deep(chip, geometry) is not None:
+        return False
+    blocks, _, single_port = memory_cost(geometry, chip, link)
+    return blocks <= chip.block_ram and single_port <= chip.spram
+
+
+def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
+    """``engine`` with its columns assigned to banks by what a sample of text activates."""
+    if model.embedding_weight is None:
+        raise TrineError("the model has no embedding: nothing says which columns are active together")
+    sample = active_columns(model, sample_tokens(model, _BALANCE_SAMPLE))
+    return replace(engine, assignment=balanced(sample, engine.banks))
+
+
+def _relayed(model: Model, engine: EngineConfig, chip: Chip, text: Sample) -> EngineConfig:
+    """With relays where the ROM covers much of the chip and they cost little."""
+    _, columns, _ = memory_cost(Geometry(model.config, engine), chip, chip.link)
+    if engine.block_ram == "ice40" or columns < _WIDE * chip.block_ram:
+        return engine
+    relayed = replace(engine, relays=1)
+    faster = _mean_cycles(model, relayed, text) <= _RELAYS * _mean_cycles(model, engine, text)
+    return relayed if faster else engine
+
+
+def _fewest_ways(model: Model, engines: Sequence[EngineConfig], text: Sample) -> tuple[EngineConfig, float]:
+    """Of engines that differ in their ways, fewest first, the first about as fast as the last; its cycles."""
+    cycles = [_mean_cycles(model, engine, text) for engine in engines]
+    first = next(n for n, mean in enumerate(cycles) if mean <= _ABOUT * cycles[-1])
+    return engines[first], cycles[first]
+
+
+def _candidates(
+    model: Model, chip: Chip, banks: int, places: _Places, *, ways: Sequence[int] = _WAYS
+) -> Iterator[list[EngineConfig]]:
+    """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
+    head = model.config.vocab_size if places[1] == "board" else 0
+    for groups in range(1, model.config.hidden + 1):
+        engines = []
+        for way in ways if head else ways[:1]:
+            lanes = 4 * ceil_div(model.config.hidden, groups) + way * ceil_div(ceil_div(head, groups), way)
+            engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=way)
+            if Geometry(model.config, engine).layer_groups == groups:
+                engines.append(engine)
+        if engines:
+            yield engines
+
+
+def fits(model: Model, chip: Chip) -> bool:
+    """Whether ``chip`` is expected to hold any engine for ``model``."""
+    try:
+        for places, link in _linked(model, chip):
+            for banks in range(1, _MAX_BANKS + 1):
+                for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
+                    geometry = Geometry(model.config, smallest)
+                    if not _has_memory(geometry, chip, link):
+                        continue
+                    taken = cost(model, smallest, chip, link)
+                    if shortage(taken, geometry, chip, share=chip.lut_share) is None:
+                        return True
+    except DoesNotFit:
+        pass
+    return False
+
+
+def fit(model: Model, chip: Chip) -> Fit:
+    """The engine with the fewest cycles a token that ``chip`` is expected to hold; of equals the smallest.
+
+    Embedding and head are on the board if it holds them beside the layer, and on the host otherwise.
+
+    Raises
+    ------
+    DoesNotFit
+        If none fits: says what is short, and by how much.
+    """
+    text = sample_text(model)
+    fitting: list[tuple[float, int, EngineConfig]] = []
+    # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
+    nearest = (math.inf, math.inf, "")
+    for places, link in _linked(model, chip):
+        for banks in range(1, _MAX_BANKS + 1):
+            for engines in _candidates(model, chip, banks, places):
+                held: list[tuple[EngineConfig, int]] = []
+                for engine in engines:
+                    geometry = Geometry(model.config, engine)
+                    if not _has_memory(geometry, chip, link):
+                        blocks, _, single_port = memory_cost(geometry, chip, link)
+                        taken = Cost(0, 0, blocks, 0, single_port)
+                        lacks = (blocks, 0.0)
+                    else:
+                        taken = cost(model, engine, chip, link)
+                        lacks = (0.0, taken.lut4)
+                    short = shortage(taken, geometry, chip, share=chip.lut_share)
+                    if short is not None:
+                        nearest = min(nearest, (*lacks, short))
+                        break  # more ways only take more room
+                    held.append((engine, taken.lut4))
+                if held:
+                    engine, cycles = _fewest_ways(model, [each for each, _ in held], text)
+                    fitting.append((cycles, dict(held)[engine], engine))
+                    break  # more groups only take more cycles
+        if fitting:
+            break
+    if not fitting:
+        raise DoesNotFit(f"the model does not fit {chip.name}: {nearest[-1]}")
+    _, _, engine = min(fitting, key=lambda found: found[:2])
+    return estimate(model, _relayed(model, engine, chip, text), chip, text)

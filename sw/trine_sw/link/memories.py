@@ -1,0 +1,64 @@
+"""Memories of the link, and with them all those of a board's gateware."""
+
+from __future__ import annotations
+
+from trine_sw.engine.geometry import Geometry
+from trine_sw.engine.memories import (
+    Memory,
+    cell_memory,
+    column_memory,
+    embedding_memory,
+    noise_memory,
+    state_memory,
+)
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import COUNTERS
+from trine_sw.model import ModelConfig
+
+__all__ = ["counter_memory", "kept_memory", "link_memories", "memories"]
+
+#: States of so many cells are kept in the LUTs of an ECP5, those of more in a block RAM.
+_KEPT_IN_LUTS = 128
+#: Of the counters, the first are the core's and lie in flip-flops.
+_OF_CORE = 3
+
+
+def kept_memory(model: ModelConfig, kind: str) -> Memory:
+    """The state after the last frame, a cell's c and h a word, which the link keeps.
+
+    Like the counters it has one port and nothing in it at first, as an iCE40UP's single-port RAM.
+    """
+    styles = {"ice40": "huge", "ecp5": "distributed" if model.cells <= _KEPT_IN_LUTS else "block"}
+    return Memory("kept state", model.cell_bits + 2, max(2, model.cells), styles.get(kind, "auto"))
+
+
+def counter_memory(kinds: int, kind: str) -> Memory:
+    """The link's counters of ``kinds`` events, two words each."""
+    styles = {"ice40": "huge", "ecp5": "distributed"}
+    return Memory("counters", 16, 2 * kinds, styles.get(kind, "auto"))
+
+
+def link_memories(link: LinkConfig) -> tuple[Memory, Memory, Memory]:
+    """Bytes received, the frame at hand, and the replies kept."""
+    replies = (link.window + 1) * link.slot_bytes
+    return (
+        Memory("received", 8, link.receive_bytes),
+        Memory("frame", 8, link.slot_bytes),
+        Memory("replies", 8, replies),
+    )
+
+
+def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:
+    """All memories of an engine and its link."""
+    model, engine = geometry.model, geometry.engine
+    kind = engine.block_ram
+    found = [column_memory(geometry)]
+    if engine.embedding == "board":
+        found.append(embedding_memory(model, engine))
+    if geometry.head_lanes:
+        found.append(noise_memory(engine.sampler_ways, kind))
+    if geometry.state_in_memory:
+        found.append(state_memory(geometry.units, geometry.groups, 2 + model.level_bits))
+        found.append(cell_memory(geometry.units, geometry.groups, model.cell_bits))
+    found += link_memories(link)
+    return [*found, kept_memory(model, kind), counter_memory(len(COUNTERS) - _OF_CORE, kind)]

@@ -1,0 +1,7 @@
+"""The ternary model: its configuration, its layers, and the file that holds it."""
+
+from trine_sw.model.config import GATES, ModelConfig
+from trine_sw.model.layer import Layer
+from trine_sw.model.model import FORMAT, HeadKind, Model
+
+__all__ = ["FORMAT", "GATES", "HeadKind", "Layer", "Model", "ModelConfig"]

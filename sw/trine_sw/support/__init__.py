@@ -1,0 +1,1 @@
+"""Support for everything above: errors, files, processes, signals, tools and plotting."""

@@ -1,0 +1,1 @@
+"""The training loop: run, update, optimizer, checkpoint, validation and distributed training."""

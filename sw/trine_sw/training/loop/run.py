@@ -1,0 +1,345 @@
+"""One training run: truncated back-propagation through time, the same loop for every kind of model."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from trine_sw.data import END, load_tokens, symbols
+from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted, Interruption, deferred
+from trine_sw.training.loop.checkpoint import (
+    check_figures,
+    check_like,
+    check_optimizer,
+    load_checkpoint,
+    save_checkpoint,
+)
+from trine_sw.training.loop.distributed import Ranks
+from trine_sw.training.loop.log import TrainingLog, check_run_files
+from trine_sw.training.loop.objective import Objective
+from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
+from trine_sw.training.loop.update import Carried, Update
+from trine_sw.training.loop.validation import validate
+from trine_sw.training.models.head_rounding import round_head
+from trine_sw.training.models.language_model import State
+from trine_sw.training.models.roles import AnyModel, new_model, teacher_of
+from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.sampled_softmax import CandidateSampler
+from trine_sw.training.recipes import Kind, Recipe
+
+__all__ = ["Run"]
+
+#: What a checkpoint has of a run, beside its model, its optimizer, and what belongs to a process.
+_CARRIED = ("epoch", "update", "loss_sum", "seconds", "log")
+#: What belongs to the first process alone; that of others is under ``"others"``.
+_OF_A_PROCESS = ("state", "teacher_state", "random")
+
+
+class Run:
+    """One model in training, of any kind that a recipe has.
+
+    Parameters
+    ----------
+    path : of the checkpoint. Logs are written beside it.
+    ready : trained models of the kinds that this one needs.
+    numerics, device : how and where it computes. Validation is exact on a CPU, whatever they are.
+    ranks : the processes that train together. Only the first one writes and shows anything.
+
+    Members
+    -------
+    epoch, update : epochs finished, and updates made in the present one.
+    log : one row of figures per epoch.
+    best : figures and weights of the epoch with the lowest validation loss.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        kind: Kind,
+        path: Path,
+        console: Console | None = None,
+        ready: Mapping[Kind, AnyModel] | None = None,
+        numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
+        device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
+        ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.recipe, self.path = recipe, path
+        if ranks.first:  # better now than at the end of an epoch
+            check_run_files(path)
+        self.kind: Kind = kind
+        self.device, self.ranks = device, ranks
+        self.schedule = recipe.schedule_of(kind)
+        self.console = (console or Console()) if ranks.first else Console(quiet=True)
+        self.vocabulary = list(symbols(recipe.dataset))
+        if len(self.vocabulary) != recipe.config.vocab_size:
+            found = f"{recipe.dataset} has {len(self.vocabulary)} symbols"
+            raise TrineError(f"{found}, and the recipe's model {recipe.config.vocab_size}")
+        self.tokens, self.valid = load_tokens(recipe.dataset, "train"), self.text("valid")
+        batch, steps = self.schedule.batch, self.schedule.steps
+        if len(self.tokens) // batch <= steps:
+            raise TrineError(f"{recipe.dataset} is too short for {batch} streams of {steps} steps")
+        if batch % ranks.size:
+            raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
+        self.streams = batch // ranks.size
+        self.model: AnyModel = new_model(recipe, kind, ready or {}).to(device)
+        if ranks.rank:  # the first process draws what a single one would
+            torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
+        self.model.compute_by(numerics)
+        counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
+        if recipe.unigram and kind != "head":  # whose bias is that of the finished model
+            self.model.fix_bias(counts)
+        self.sampler: CandidateSampler | None = None
+        if self.schedule.sampled:
+            sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
+            self.sampler = sampler.to(device)
+        teacher, share = teacher_of(recipe, kind, ready or {})
+        self.teacher = teacher and teacher.to(device)
+        cost = recipe.activity_cost if kind == "ternary" else 0.0
+        self.optimizer = new_optimizer(self.model, self.schedule)
+        self._update = Update(
+            Objective(self.model, self.teacher, share, cost),
+            self.model,
+            self.teacher,
+            self.optimizer,
+            self.schedule.clip,
+            captured=device.type == "cuda" and ranks.size == 1,
+        )
+        self.epoch = self.update = 0
+        self.loss_sum = self.seconds = 0.0
+        self.carried = self._begin()
+        self.log: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {"valid_nats": math.inf}
+        self._files = TrainingLog(path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.epoch == self.schedule.epochs
+
+    @property
+    def updates(self) -> int:
+        """Updates in an epoch."""
+        return (len(self.tokens) // self.schedule.batch - 1) // self.schedule.steps
+
+    def text(self, split: str) -> NDArray[np.integer]:
+        """Tokens (T,) of a text to be measured, as ``evaluate.text_tokens`` gives them."""
+        tokens = load_tokens(self.recipe.dataset, split)
+        if END not in self.vocabulary:
+            return tokens
+        return np.concatenate([[self.vocabulary.index(END)], tokens])
+
+    def save(self) -> None:
+        """Write the checkpoint: all that the rest of the run depends on, of all processes.
+
+        It is there when any of them returns.
+        """
+        first, *others = self.ranks.gathered(self._of_this_process())
+        content = {name: getattr(self, name) for name in _CARRIED} | first
+        content |= {
+            "recipe": self.recipe.fingerprint(self.kind),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "others": others,
+        }
+        self.ranks.of_first(lambda: save_checkpoint(self.path, content))
+
+    def resume(self) -> None:
+        """Take up the checkpoint; the run then equals one that was never interrupted, to the last bit.
+
+        Raises :class:`TrineError` where it is of another recipe or another number of processes, or damaged.
+        """
+        names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind), names)
+        try:
+            self._resume(content)
+        # What torch says of states and of generators that are none is of these kinds.
+        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise TrineError(f"{self.path} is altered: {reason[:200]}; remove it to train anew") from None
+
+    def _resume(self, content: dict[str, Any]) -> None:
+        """Take up what a checkpoint holds, once it was looked at; ``ValueError`` where it does not fit."""
+        others = content.get("others", [])
+        if not isinstance(others, list):
+            raise ValueError("others must be a list")
+        processes = [content, *others]
+        # A finished run is only read, which any number of processes can.
+        done = content["epoch"] == self.schedule.epochs
+        if len(processes) != self.ranks.size and not done:
+            raise TrineError(
+                f"{self.path} is of {len(processes)} processes, and there are {self.ranks.size}; "
+                "go on with as many, or remove it to train anew"
+            )
+        check_figures(content, self.schedule.epochs, self.updates)
+        check_like("model", content["model"], self.model.state_dict())
+        if content["epoch"]:
+            check_like("best.model", content["best"]["model"], self.model.state_dict())
+        own = processes[self.ranks.rank] if not done else {}
+        if not done:
+            check_like("state", tuple(own["state"]), self.carried.model)
+            check_like("teacher_state", tuple(own["teacher_state"]), self.carried.teacher)
+            check_like("random", own["random"], torch.get_rng_state())
+        self.optimizer.load_state_dict(content["optimizer"])
+        check_optimizer(self.optimizer)
+        self.model.load_state_dict(content["model"])
+        for name in (*_CARRIED, "best"):
+            setattr(self, name, content[name])
+        if not done:
+            self._take_up(own)
+
+    def _of_this_process(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {
+            "state": _moved(self.carried.model, torch.device("cpu")),
+            "teacher_state": _moved(self.carried.teacher, torch.device("cpu")),
+            "random": torch.get_rng_state(),
+            "random_cuda": cuda,
+        }
+
+    def _take_up(self, kept: dict[str, Any]) -> None:
+        states = (_moved(kept[name], self.device) for name in ("state", "teacher_state"))
+        self.carried = Carried(*states)
+        torch.set_rng_state(kept["random"])
+        if self.device.type == "cuda" and kept.get("random_cuda") is not None:
+            torch.cuda.set_rng_state(kept["random_cuda"], self.device)
+
+    def fit(self) -> None:
+        """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
+        if self.kind == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
+            self._round_head()
+        own = self._update.objective
+        self._update.objective = self.ranks.averaging(own)
+        try:
+            self._fit()
+        except Interruption:  # told a second time, or while the last epoch ended
+            there = self.path.exists()
+            kept = f"{self.path} is saved, go on with --resume" if there else "nothing is saved yet"
+            raise Interrupted(f"interrupted; {kept}") from None
+        finally:
+            self._update.objective = own  # what averages holds on to the other processes
+
+    def _round_head(self) -> None:
+        """In the first process alone: where there are others, ``Ranks.averaging`` gives them its weights."""
+        if self.ranks.first:
+            assert isinstance(self.model, TernaryLanguageModel) and self.teacher is not None
+            start = time.monotonic()
+            round_head(self.model, self.teacher, self.tokens, self.recipe.rounded_rows, self.console)
+            self.seconds += time.monotonic() - start
+
+    def _fit(self) -> None:
+        with deferred() as interrupted, self._progress() as progress:
+            total = self.schedule.epochs * self.updates
+            bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
+            while self.epoch < self.schedule.epochs:
+                self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
+                exact = self.epoch >= self.schedule.epochs - self.schedule.exact
+                self.model.sampler = None if exact else self.sampler
+                inputs, targets = self._streams()
+                start, first = time.monotonic(), self.update
+                while self.update < self.updates:
+                    window = slice(self.update * self.schedule.steps, (self.update + 1) * self.schedule.steps)
+                    self.loss_sum += self._step(inputs[window], targets[window])
+                    self.update += 1
+                    done = self.update - first
+                    speed = done * self.schedule.batch * self.schedule.steps / (time.monotonic() - start)
+                    progress.update(
+                        bar,
+                        completed=self.epoch * self.updates + self.update,
+                        speed=f"{speed:,.0f} tokens/s",
+                        loss=f"loss {self.loss_sum / self.update:.3f}",
+                    )
+                    if self.ranks.mean(interrupted()):
+                        self.seconds += time.monotonic() - start
+                        self.save()
+                        raise Interrupted(f"interrupted; {self.path} is saved, go on with --resume")
+                self.seconds += time.monotonic() - start
+                self._end_epoch()
+            self._files.close()
+
+    def best_model(self) -> AnyModel:
+        """The model with the weights of its best epoch, in evaluation mode."""
+        self.model.load_state_dict(self.best["model"])
+        return self.model.eval()
+
+    def _streams(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams.
+
+        With several processes, this one's share of the streams.
+        """
+        batch = self.schedule.batch
+        start = np.random.default_rng([self.recipe.seed, self.epoch]).integers(len(self.tokens))
+        length = len(self.tokens) // batch
+        turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
+        tokens = self.ranks.share(torch.from_numpy(np.ascontiguousarray(turned))).to(self.device)
+        return tokens[:-1], tokens[1:]
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
+        position = self.epoch * self.updates + self.update
+        earlier = [row["valid_nats"] for row in self.log]
+        set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, earlier))
+        self.model.harden(position / (self.schedule.epochs * self.updates))
+        nats, norm, self.carried = self._update(inputs, targets, self.carried)
+        nats = self.ranks.mean(nats)
+        if not (math.isfinite(nats) and math.isfinite(norm)):
+            raise TrineError(
+                f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
+                f"{self.path}, is whole. Lower the recipe's learning rate."
+            )
+        return nats
+
+    def _begin(self) -> Carried:
+        """The states before the first token of an epoch."""
+        teacher = () if self.teacher is None else self.teacher.initial_state(self.streams)
+        return Carried(self.model.initial_state(self.streams), teacher)
+
+    def _end_epoch(self) -> None:
+        nats, activity = self.ranks.of_first(lambda: validate(self.model, self.valid))
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "train_nats": self.loss_sum / self.updates,
+            "valid_nats": nats,
+            "seconds": round(self.seconds, 1),
+        } | activity
+        self.log.append(row)
+        if nats < self.best["valid_nats"]:
+            weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}
+            self.best = row | {"model": weights}
+        self.update, self.loss_sum = 0, 0.0
+        self.carried = self._begin()
+        self.save()
+        if self.ranks.first:
+            self._files.write(self.log)
+        figures = "  ".join(
+            f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
+        )
+        line = f"{self.recipe.name} {self.kind} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
+        self.console.print(line, soft_wrap=True)
+
+    def _progress(self) -> Progress:
+        columns = (BarColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+        speed, loss = TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[loss]}")
+        return Progress(
+            TextColumn("{task.description}"),
+            *columns,
+            speed,
+            loss,
+            console=self.console,
+            disable=not self.ranks.first,
+        )
+
+
+def _moved(state: State, device: torch.device) -> State:
+    return tuple(part.to(device) for part in state)

@@ -1,0 +1,95 @@
+"""From a trained model to integers: every real number folds into a threshold."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trine_sw.model import Layer, Model
+from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.nn.gates import GATE_KINDS
+from trine_sw.training.nn.layers import TernaryLayer
+
+__all__ = ["export", "fold_thresholds"]
+
+
+@torch.no_grad()
+def export(
+    model: TernaryLanguageModel,
+    vocabulary: list[str],
+    training: dict[str, Any],
+    second: TernaryLanguageModel | None = None,
+) -> Model:
+    """The model whose golden run equals ``model`` in evaluation mode, in every h, c and integer logit.
+
+    A float head is rounded to float16. ``second`` has the same cell, and a head of the other kind, which
+    goes into the file too. What is folded is what the CPU computes, wherever the model was trained.
+    """
+    if model.head_bias.device.type != "cpu":
+        model = copy.deepcopy(model).cpu()
+    heads = _head(model)
+    if second is not None:
+        heads |= _head(second if second.head_bias.device.type == "cpu" else copy.deepcopy(second).cpu())
+    return Model(
+        config=model.config,
+        layers=[_layer(layer) for layer in model.stack],
+        embedding_weight=_integers(model.embedding_trits(), np.int8),
+        **heads,
+        vocabulary=vocabulary,
+        training=training,
+    )
+
+
+def _layer(layer: TernaryLayer) -> Layer:
+    trits, scale = layer.quantised()
+    threshold, reset = fold_thresholds(layer, scale.squeeze(1))
+    return Layer(_integers(trits, np.int8), threshold, reset)
+
+
+def _head(model: TernaryLanguageModel) -> dict[str, Any]:
+    if model.head_kind == "float":
+        weight, bias = model.head_in_nats()
+        return {"host_head_weight": weight.half().numpy(), "host_head_bias": bias.half().numpy()}
+    weight, bias, scale = model.head_integers()
+    return {
+        "head_weight": _integers(weight, np.int8),
+        "head_bias": _integers(bias, np.int32),
+        "head_scale": float(scale),
+    }
+
+
+@torch.no_grad()
+def fold_thresholds(layer: TernaryLayer, scale: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+    """Integer thresholds int32 (4H, 2) of a layer whose rows have the real scales (4H,); a GRU's for reset.
+
+    Exact, because nothing is solved: z of every sum that a row can reach is computed in the very
+    floating-point operations of evaluation, and since z never falls as the sum grows, the number of sums
+    below z's threshold is the place of the integer one.
+    """
+    bounds = _folded(layer, scale, layer.folding_bias(reset=False))
+    if layer.config.cell == "lstm":
+        return bounds.flatten(0, 1).numpy(), None
+    reset = _folded(layer, scale, layer.folding_bias(reset=True))[2]
+    return bounds.flatten(0, 1).numpy(), reset.numpy()
+
+
+def _folded(layer: TernaryLayer, scale: Tensor, bias: Tensor) -> Tensor:
+    """Thresholds (4, H, 2) of all gates."""
+    kinds, reach = GATE_KINDS[layer.config.cell], layer.config.columns
+    sums = torch.arange(-reach, reach + 1, dtype=scale.dtype).unsqueeze(1)  # (2 reach + 1, 1)
+    z = layer.preactivation(sums, scale, bias).unflatten(1, (4, -1))
+    high = (z < layer.high.unflatten(0, (4, -1))).sum(dim=0) - reach  # the lowest sum with z >= high
+    low = high.clone()
+    keep, trit = kinds.index("keep"), kinds.index("trit")
+    low_keep, low_trit = layer.low.chunk(2)
+    low[keep] = (z[:, keep] < low_keep).sum(dim=0) - reach
+    low[trit] = (z[:, trit] <= low_trit).sum(dim=0) - reach - 1  # the highest sum with z <= low
+    bounds = torch.stack([low, high], dim=-1).to(torch.int32)
+    bounds[[kind == "none" for kind in kinds]] = 0
+    return bounds
+
+
+def _integers(values: Tensor, dtype: type) -> np.ndarray:
+    return values.detach().numpy().astype(dtype)

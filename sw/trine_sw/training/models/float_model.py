@@ -1,0 +1,88 @@
+"""The float language model, which the ternary one is measured against."""
+
+from torch import Tensor, nn
+
+from trine_sw.model.config import ModelConfig
+from trine_sw.support.errors import TrineError
+from trine_sw.training.models.language_model import LanguageModel, State
+from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.soft_cell import Quantisers, SoftLSTM, quantise_weight
+
+__all__ = ["FloatLanguageModel"]
+
+_MANY = 1000  # symbols, most of them too rare to be moved far from where they started
+
+
+class FloatLanguageModel(LanguageModel):
+    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layers are float32.
+
+    Between its layers entries are dropped one by one, even if ``locked``.
+
+    With ``quantisers`` its layer is :class:`trine_sw.training.nn.soft_cell.SoftLSTM`, and the embedding is
+    quantised as the weights are: the paper's cell, for comparisons.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        dropout: float = 0.0,
+        head_dropout: float | None = None,
+        locked: bool = False,
+        tied: bool = False,
+        quantisers: Quantisers | None = None,
+    ) -> None:
+        super().__init__(config, dropout, head_dropout, locked)
+        self.quantisers = quantisers
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding)
+        if quantisers is None:
+            kind = nn.LSTM if config.cell == "lstm" else nn.GRU
+            between = dropout if config.layers > 1 else 0.0
+            layer = kind(config.embedding, config.hidden, config.layers, dropout=between)
+        elif config.layers > 1:
+            raise TrineError(f"the paper's cell with quantisers is one layer, not {config.layers}")
+        else:
+            layer = SoftLSTM(config, quantisers)
+        self.add_module(config.cell, layer)
+        self.head = nn.Linear(config.hidden, config.vocab_size)
+        if tied or config.vocab_size >= _MANY:
+            nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        if tied:
+            self.head.weight = self.embedding.weight
+
+    def anneal(self, share: float) -> None:
+        if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
+            layer.slope.fill_(layer.quantisers.slope_of(share))
+
+    def compute_by(self, numerics: Numerics) -> None:
+        super().compute_by(numerics)
+        if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
+            layer.compiled = numerics.compiled
+
+    def initial_state(self, streams: int) -> State:
+        zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)
+        return (zero, zero) if self.config.cell == "lstm" else (zero,)
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        return list(self.head.parameters())
+
+    def head_in_nats(self, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        weight, bias = self.head.weight, self.head.bias
+        return (weight, bias) if words is None else (weight[words], bias[words])
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        table = self.embedding.weight
+        if self.quantisers is not None:
+            table = quantise_weight(table, self.quantisers.weights, self.training)
+        x = self.dropped(nn.functional.embedding(tokens, table), self.dropout)
+        layer: nn.Module = getattr(self, self.config.cell)
+        if self.config.cell == "lstm":
+            h, last = layer(x, state)
+        else:
+            h, *last = layer(x, *state)
+        return self.dropped(h, self.head_dropout), tuple(part.detach() for part in last), h
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        """Run tokens (T, B). Returns logits (T, B, V) in nats, the state after them, and h (T, B, H)."""
+        u, state, h = self.features(tokens, state)
+        return self.head(u), state, h

@@ -1,0 +1,1 @@
+"""Building blocks of training in PyTorch: quantisers, ternary layers, recurrence and losses."""

