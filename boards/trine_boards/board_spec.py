@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from trine_sw.link.protocol import LinkConfig
 
-__all__ = ["MARGIN", "Board", "ClockDomainMaker", "HeldPin"]
+__all__ = ["MARGIN", "BoardSpec", "ClockDomainMaker", "HeldPin"]
 
 #: By which the routed clock must exceed the one that the engine runs at, where nothing else is asked for: for
 #: the PLL's jitter, and for what static timing analysis of a chip may have wrong.
@@ -37,7 +37,7 @@ class HeldPin:
 
 
 @dataclass(frozen=True)
-class Board:
+class BoardSpec:
     """A board that Trine runs on.
 
     Resource counts are the chip's, from its data sheet. A block RAM's read port yields `block_ram_bits` in a

@@ -2,13 +2,13 @@
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.ice40 import ICE40ClockDomain
 from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["ICEBREAKER"]
 
-ICEBREAKER = Board(
+ICEBREAKER = BoardSpec(
     name="icebreaker",
     title="1BitSquared iCEBreaker",
     chip="iCE40UP5K-SG48",

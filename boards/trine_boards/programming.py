@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.build.families import FAMILIES
 from trine_sw.link.board_info import Info
 from trine_sw.support import toolchain
@@ -23,7 +23,7 @@ _LAST_LINES = 3
 _LIBRARIES = "libusb-1.0-0 and libftdi1-2 on Debian"
 
 
-def program(bitstream: Path, board: Board, *, flash: bool = False) -> None:
+def program(bitstream: Path, board: BoardSpec, *, flash: bool = False) -> None:
     """Load ``bitstream`` into the chip's configuration memory, or with ``flash`` into the flash beside it.
 
     The memory is always named: without that, openFPGALoader writes to flash on boards whose chip is

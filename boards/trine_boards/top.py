@@ -5,7 +5,7 @@ from dataclasses import asdict
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import io
 
-from trine_boards.board_spec import MARGIN, Board, HeldPin
+from trine_boards.board_spec import MARGIN, BoardSpec, HeldPin
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
@@ -25,7 +25,7 @@ class BoardTop(Elaboratable):
     ----------
     model : :class:`trine_sw.model.Model`
     engine : :class:`trine_sw.engine.EngineConfig`
-    board : :class:`Board`
+    board : :class:`BoardSpec`
     clock_mhz : :class:`float`
         Clock of the core.
     margin : :class:`float`
@@ -38,7 +38,7 @@ class BoardTop(Elaboratable):
     """
 
     def __init__(
-        self, model: Model, engine: EngineConfig, board: Board, clock_mhz: float, margin: float = MARGIN
+        self, model: Model, engine: EngineConfig, board: BoardSpec, clock_mhz: float, margin: float = MARGIN
     ):
         self.board = board
         self.clock_mhz = clock_mhz

@@ -2,12 +2,12 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from trine_boards.board_spec import Board, HeldPin
+from trine_boards.board_spec import BoardSpec, HeldPin
 from trine_boards.clock.ecp5 import ECP5ClockDomain
 
 __all__ = ["ULX3S"]
 
-ULX3S = Board(
+ULX3S = BoardSpec(
     name="ulx3s",
     title="Radiona ULX3S-85F",
     chip="LFE5U-85F-6BG381C",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Assert, Assume, Module, Signal
 
 from sim.formal.prove import Property
-from trine_hw.primitives.byte_fifo import ByteQueue
+from trine_hw.primitives.byte_fifo import ByteFIFO
 
 __all__ = ["BytesInOrder"]
 
@@ -13,7 +13,7 @@ __all__ = ["BytesInOrder"]
 class BytesInOrder(Property):
     """Each byte that comes is its own number, and so must be each that leaves; none leaves before it came."""
 
-    def __init__(self, queue: ByteQueue) -> None:
+    def __init__(self, queue: ByteFIFO) -> None:
         super().__init__(queue)
 
     def state(self, m: Module) -> None:

@@ -12,7 +12,7 @@ from sim.formal.prove import prove
 from trine_hw.core.column_issue import ColumnIssue
 from trine_hw.core.scanner import Scanner
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.primitives.byte_fifo import ByteQueue
+from trine_hw.primitives.byte_fifo import ByteFIFO
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import ModelConfig
@@ -97,7 +97,7 @@ def queue_keeps_order(kind) -> bool:
 
 def test_queue_neither_loses_nor_repeats() -> None:
     """From reset, for so many cycles, in which a queue of two is full and empty again."""
-    assert queue_keeps_order(ByteQueue)
+    assert queue_keeps_order(ByteFIFO)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_queue_neither_loses_nor_repeats() -> None:
     ids=["loses", "repeats"],
 )
 def test_queue_s_proof_finds_a_fault(right: str, wrong: str) -> None:
-    assert not queue_keeps_order(broken(ByteQueue, right, wrong))
+    assert not queue_keeps_order(broken(ByteFIFO, right, wrong))
 
 
 def decoder_returns(kind) -> bool:

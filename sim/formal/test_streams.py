@@ -23,13 +23,13 @@ from trine_hw.core.token_source import TokenSource
 from trine_hw.link.executor import tokens as token_states
 from trine_hw.link.executor.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.link.input_unpacker import ItemReader
+from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.link.payload_reader import PayloadReader
-from trine_hw.link.reply_cache import ReplySlots
-from trine_hw.link.result_packer import RecordWriter
+from trine_hw.link.reply_cache import ReplyCache
+from trine_hw.link.result_packer import ResultPacker
 from trine_hw.link.uart import UARTReceiver
-from trine_hw.primitives.byte_fifo import ByteQueue
-from trine_hw.primitives.skid_buffer import StreamRegister
+from trine_hw.primitives.byte_fifo import ByteFIFO
+from trine_hw.primitives.skid_buffer import SkidBuffer
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
@@ -115,7 +115,7 @@ CASES = {
         UARTReceiver, lambda kind: kind(4), ("with m.If(line & room):", "with m.If(line):"), 2
     ),
     "byte queue": Case(
-        ByteQueue, lambda kind: kind(4), ("fetch.eq(some & ~self.o.valid)", "fetch.eq(some)"), 3
+        ByteFIFO, lambda kind: kind(4), ("fetch.eq(some & ~self.o.valid)", "fetch.eq(some)"), 3
     ),
     "frame receiver": Case(
         FrameReceiver, lambda kind: kind(LINK), ("~byte_valid & ~self.o.valid", "~byte_valid"), 3
@@ -128,14 +128,14 @@ CASES = {
         contract={"withdrawn": {"o": lambda m, c: was(m, c.start | c.stop)}, "environment": of_frame},
     ),
     "item reader, tokens": Case(
-        ItemReader,
+        InputUnpacker,
         lambda kind: kind(codec(ENGINE)),
         ("self.i.ready.eq(~self.o.valid),", "self.i.ready.eq(1),"),
         3,
         contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
     ),
     "item reader, vectors": Case(
-        ItemReader,
+        InputUnpacker,
         lambda kind: kind(codec(HOST)),
         ("m.d.comb += self.i.ready.eq(~self.o.valid)", "m.d.comb += self.i.ready.eq(1)"),
         48,  # a byte of trits takes 13 to 33 cycles
@@ -143,7 +143,7 @@ CASES = {
         contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
     ),
     "record writer": Case(
-        RecordWriter,
+        ResultPacker,
         lambda kind: kind(Core(MODEL, ENGINE, loadable=True), codec(ENGINE)),
         (
             "with m.If(self.o.ready):\n                    m.d.sync += [byte",
@@ -152,7 +152,7 @@ CASES = {
         3,
     ),
     "reply slots": Case(
-        ReplySlots,
+        ReplyCache,
         lambda kind: kind(LINK),
         ("with m.If(self.tx.ready):", "if 1:"),
         24,
@@ -217,7 +217,7 @@ CASES = {
         2,
     ),
     "stream register": Case(
-        StreamRegister,
+        SkidBuffer,
         lambda kind: kind(unsigned(3)),
         ("with m.If(self.o.ready | ~self.o.valid):", "with m.If(self.o.ready | ~self.o.valid | waits):"),
         2,

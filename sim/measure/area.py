@@ -38,7 +38,7 @@ from trine_hw.link.uart import UARTLink
 from trine_hw.primitives.column_rom import ColumnROM
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memories import block_rams
-from trine_sw.engine.memory_layout import Placement, place
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.fit import estimate, fit
 from trine_sw.fit.cost import forms, link_lut4
 from trine_sw.fit.sample import sample_text
@@ -70,7 +70,7 @@ def _many(count: int, thing: str) -> str:
     return f"{count} {thing}{'s' if count > 1 else ''}"
 
 
-def _placed(lanes: int, banks: int, *, head: str = "host", cell: str = "lstm") -> Placement:
+def _placed(lanes: int, banks: int, *, head: str = "host", cell: str = "lstm") -> MemoryLayout:
     model = random_model(replace(SMALL, cell=cell), seed=1)
     return place(model, EngineConfig(lanes, banks, head=head, sampler_ways=4))
 

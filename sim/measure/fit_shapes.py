@@ -11,7 +11,7 @@ from amaranth.hdl import Fragment, Instance
 from amaranth.hdl._mem import MemoryInstance
 
 from trine_boards import BOARDS
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
 from trine_sw.engine import EngineConfig
@@ -98,13 +98,13 @@ def shapes(count: int, *, seed: int = 1, largest: int = 12) -> Iterator[Shape]:
         )
 
 
-def board_gateware(model: Model, engine: EngineConfig, board: Board) -> UARTLink:
+def board_gateware(model: Model, engine: EngineConfig, board: BoardSpec) -> UARTLink:
     """All of a board's gateware but its clock and its pins."""
     design = BoardDesign(model, engine, board.link, clock_hz=1e6 * board.clock_mhz, baud=board.baud)
     return UARTLink(Link(**design.parts), 16)
 
 
-def built_memories(fragment: Fragment, board: Board) -> tuple[int, int, int]:
+def built_memories(fragment: Fragment, board: BoardSpec) -> tuple[int, int, int]:
     """Block RAMs and single-port RAMs of an elaborated design, and how many of the former synthesis leaves
     out, since all their words are alike."""
     blocks = single_port = alike = 0

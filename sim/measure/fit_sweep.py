@@ -27,7 +27,7 @@ from sim.measure.fit_shapes import Shape, board_gateware, built_memories, shapes
 from sim.netlist.synthesis import run_tool
 from trine.cli.hardware import fitted
 from trine_boards import BOARDS
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.build.families import FAMILIES
 from trine_hw.core.core import Core
 from trine_sw.fit import Fit
@@ -41,7 +41,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
 _BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K")
 
 
-def core_memories(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
+def core_memories(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
     """Memories of a shape's core: expected, and after Yosys has mapped memories, where it stops.
 
     ``alike`` counts the block RAMs that are not there since all their words are the same.
@@ -59,7 +59,7 @@ def core_memories(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
     }
 
 
-def whole_design(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
+def whole_design(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
     """All of a board's gateware but clock and pins: expected, and as synthesised and packed by nextpnr."""
     model = shape.model()
     _, _, alike = built_memories(Fragment.get(board_gateware(model, found.engine, board), None), board)
@@ -78,7 +78,7 @@ def whole_design(shape: Shape, found: Fit, board: Board) -> dict[str, int]:
     }
 
 
-def _yosys(text: str, board: Board, *, memories_only: bool) -> Counter[str]:
+def _yosys(text: str, board: BoardSpec, *, memories_only: bool) -> Counter[str]:
     """Cells by type, and what nextpnr packs them into."""
     family = FAMILIES[board.family]
     script = family.synthesis.format(name="top")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.top import BoardTop
 from trine_hw.simulation.build import kept
 from trine_sw.engine import EngineConfig
@@ -53,7 +53,7 @@ class StartUp:
     :meth:`noise` and :meth:`lock` make, in the order in which they happen.
     """
 
-    def __init__(self, model: Model, engine: EngineConfig, board: Board) -> None:
+    def __init__(self, model: Model, engine: EngineConfig, board: BoardSpec) -> None:
         self.board = board
         self.divisor = round(board.clock_mhz * 1e6 / board.baud)
         self._top = BoardTop(model, engine, board, board.clock_mhz)

@@ -25,7 +25,7 @@ from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.timing import TimingModel, token_cycles
 from trine_sw.golden import Golden, State, Trace
 from trine_sw.model import Model
-from trine_sw.support.atomic_file import check_folder, make_folder, replacing
+from trine_sw.support.atomic_file import atomic_write, check_folder, make_folder
 from trine_sw.support.checks import integer, token_array
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
@@ -231,7 +231,7 @@ def _predicted(core: Core, tokens: Int64, before: State, h: Int8, *, head: bool)
 
 
 def _save(path: Path, run: Run) -> None:
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(
             file, u=run.u.astype(np.int8), cycles=run.cycles, columns=run.column_count, cpu_s=run.cpu_s
         )

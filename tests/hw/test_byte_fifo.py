@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from trine_hw.primitives.byte_fifo import ByteQueue
+from trine_hw.primitives.byte_fifo import ByteFIFO
 
 
 def _run(dut, drive, cycles):
@@ -45,7 +45,7 @@ def test_bytes_leave_in_their_order(depth, often, wanted):
             offered = given[-1]
         return offered, cycle >= 3000 or rng.random() < wanted
 
-    taken, left = _run(ByteQueue(depth), drive, 3500)
+    taken, left = _run(ByteFIFO(depth), drive, 3500)
     assert left is None and taken == given and len(given) > 40
 
 
@@ -57,16 +57,16 @@ def test_it_holds_what_it_promises(depth):
     def drive(cycle, offered):
         return (next(given) if offered is None else offered), cycle >= 200
 
-    taken, _ = _run(ByteQueue(depth), lambda cycle, offered: (drive(cycle, offered)[0], False), 200)
+    taken, _ = _run(ByteFIFO(depth), lambda cycle, offered: (drive(cycle, offered)[0], False), 200)
     assert taken == []
     assert next(given) == depth + 2  # those, and the one that waits at the input
     given = iter(range(100))
-    taken, _ = _run(ByteQueue(depth), drive, 200 + 3 * depth)
+    taken, _ = _run(ByteFIFO(depth), drive, 200 + 3 * depth)
     assert taken[: depth + 1] == list(range(depth + 1))
 
 
 def test_latency():
-    dut, seen = ByteQueue(4), []
+    dut, seen = ByteFIFO(4), []
 
     async def bench(ctx):
         for cycle in range(20):
@@ -79,13 +79,13 @@ def test_latency():
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen.index(1) == 5 + ByteQueue.latency
+    assert seen.index(1) == 5 + ByteFIFO.latency
 
 
 def test_a_byte_every_third_cycle():
     given = iter(range(256))
     taken, _ = _run(
-        ByteQueue(16), lambda cycle, offered: (next(given) if offered is None else offered, True), 90
+        ByteFIFO(16), lambda cycle, offered: (next(given) if offered is None else offered, True), 90
     )
     assert len(taken) >= 27 and taken == list(range(len(taken)))
 
@@ -93,4 +93,4 @@ def test_a_byte_every_third_cycle():
 @pytest.mark.parametrize("depth", [0, 1, 3, 100])
 def test_depth_is_a_power_of_two(depth):
     with pytest.raises(ValueError, match=f"depth must be a power of two, at least 2, not {depth}"):
-        ByteQueue(depth)
+        ByteFIFO(depth)

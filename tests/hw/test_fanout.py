@@ -8,7 +8,7 @@ from amaranth.sim import Simulator
 
 from tests.helpers.primitives import instance
 from trine_hw.primitives import fanout as copies_module
-from trine_hw.primitives.fanout import copies
+from trine_hw.primitives.fanout import fanout
 
 WIDTH, COUNT = 5, 3
 
@@ -24,7 +24,7 @@ class Copied(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         options = dict(name="copy", block_ram=self.block_ram, init=self.init)
-        self.each = copies(m, self.value, COUNT, **options)
+        self.each = fanout(m, self.value, COUNT, **options)
         return m
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from trine_hw.link.input_unpacker import ItemReader
+from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
@@ -56,7 +56,7 @@ def payloads(codec: Codec, rng: random.Random, count: int) -> list[bytes]:
 
 def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[str, int]]]:
     """The items of each payload. Between payloads the reader is cleared, sometimes within an item."""
-    dut = ItemReader(codec)
+    dut = InputUnpacker(codec)
     found: list[list[dict[str, int]]] = []
     cycle, taken = 0, []
 
@@ -78,7 +78,7 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
             if rng.random() < 0.3:  # something before it that is given up: its first bytes
                 for byte in payload[: rng.randint(0, codec.item_bytes - 1)]:
                     await put(ctx, byte, 0)
-                    await ctx.tick().repeat(1 + rng.randrange(ItemReader.most_cycles))
+                    await ctx.tick().repeat(1 + rng.randrange(InputUnpacker.most_cycles))
                 ctx.set(dut.clear, 1)
                 # A byte of trits that is being put away cannot be stopped, nor does the executor do so.
                 await ctx.tick().repeat(4)
@@ -103,7 +103,7 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
             ctx.set(dut.o.ready, 0)
 
     streams = {"bytes": dut.i, "items": dut.o}
-    run_watched(dut, send, background=[count, take], progress=streams, patience=3 * ItemReader.most_cycles)
+    run_watched(dut, send, background=[count, take], progress=streams, patience=3 * InputUnpacker.most_cycles)
     return found
 
 
@@ -111,7 +111,7 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
 def test_items_equal_model(case):
     codec, rng = codec_of(case), random.Random(case)
     sent = payloads(codec, rng, 24)
-    expected = [ItemReader.model(codec, payload) for payload in sent]
+    expected = [InputUnpacker.model(codec, payload) for payload in sent]
     found = rtl(codec, sent, rng)
     found = [
         [{name: item[name] for name in known} for item, known in zip(*pair, strict=True)]
@@ -128,10 +128,10 @@ def test_model_is_what_the_board_model_reads(case):
     codec, rng = codec_of(case), random.Random(case)
     wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
     for payload in payloads(codec, rng, 100):
-        bad = [item for item in ItemReader.model(codec, payload) if item["wrong"] or item["partial"]]
+        bad = [item for item in InputUnpacker.model(codec, payload) if item["wrong"] or item["partial"]]
         if not bad:
             tokens, vectors = read_items(payload, codec, 0)
-            values = [item["value"] for item in ItemReader.model(codec, payload)]
+            values = [item["value"] for item in InputUnpacker.model(codec, payload)]
             if tokens is not None:
                 assert values == tokens.tolist()
             else:
@@ -145,15 +145,15 @@ def test_model_is_what_the_board_model_reads(case):
 
 def test_a_byte_of_trits_takes_the_cycles_that_are_promised():
     codec = codec_of("vectors of a byte")
-    dut, taken = ItemReader(codec), []
+    dut, taken = InputUnpacker(codec), []
 
     async def send(ctx):
         ctx.set(dut.o.ready, 1)
         ctx.set(dut.i.payload.byte, 242)  # five trits that are +1: three trials each
         ctx.set(dut.i.valid, 1)
-        for cycle in range(3 * ItemReader.most_cycles):
+        for cycle in range(3 * InputUnpacker.most_cycles):
             *_, moves = await ctx.tick().sample(dut.i.valid & dut.i.ready)
             taken.extend([cycle] * moves)
 
-    run_watched(dut, send, progress={"bytes": dut.i}, patience=2 * ItemReader.most_cycles)
-    assert taken[1] - taken[0] == ItemReader.most_cycles + 1  # and one that the item takes to leave
+    run_watched(dut, send, progress={"bytes": dut.i}, patience=2 * InputUnpacker.most_cycles)
+    assert taken[1] - taken[0] == InputUnpacker.most_cycles + 1  # and one that the item takes to leave

@@ -18,9 +18,9 @@ from trine_sw.model.random_model import random_model
 @pytest.mark.parametrize("threshold", ["typical", "extreme"])
 def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], threshold: str, cell: str) -> None:
     config = ModelConfig(cell=cell, hidden=5, embedding=9, vocab_size=7, cell_max=7, head_levels=levels)
-    placement = place(random_model(config, seed=lanes, threshold=threshold), EngineConfig(lanes, banks))
-    geometry, bits = placement.geometry, level_bits(config)
-    dut = Lanes(placement, bits)
+    layout = place(random_model(config, seed=lanes, threshold=threshold), EngineConfig(lanes, banks))
+    geometry, bits = layout.geometry, level_bits(config)
+    dut = Lanes(layout, bits)
     rng = np.random.default_rng(lanes)
     groups = geometry.groups
     checked = 0
@@ -40,7 +40,7 @@ def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], thres
                     if trits[bank]:
                         continue
                     fed[bank] = j < config.embedding
-                    words[bank] = placement.banks[bank, group * geometry.bank_columns + j // banks]
+                    words[bank] = layout.banks[bank, group * geometry.bank_columns + j // banks]
                     trits[bank] = rng.choice([-1, 1]) * (
                         1 if j < config.embedding else rng.choice(levels[1:])
                     )
@@ -64,7 +64,7 @@ def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], thres
             ctx.set(dut.marker, {})
             assert ctx.get(dut.marker_o).gates
             given = np.array(sums_words, int).reshape(-1, geometry.word_trits), np.array(sums_trits, int)
-            decisions, logits = Lanes.model(placement, group, *given, np.array(sums_fed, bool))
+            decisions, logits = Lanes.model(layout, group, *given, np.array(sums_fed, bool))
             found = [{name: d[name] for name in decisions[0]} for d in ctx.get(dut.decisions)]
             assert found == [{name: int(v) for name, v in d.items()} for d in decisions]
             assert list(ctx.get(dut.logits)) == logits

@@ -7,7 +7,7 @@ import pytest
 
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.payload_reader import PayloadReader
-from trine_hw.link.reply_cache import ReplySlots
+from trine_hw.link.reply_cache import ReplyCache
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, Frame, LinkConfig, decode, encode
 
@@ -125,7 +125,7 @@ def test_replies_are_encoded_kept_and_sent_again(link):
     rng = random.Random(3)
     bodies = [b"\0\0\0\0\0" + p for p in payloads(link, rng, 10)]
     bodies += [b"\1" * min(254 - CRC_BYTES, link.max_frame - CRC_BYTES), b"\1" * (link.max_frame - CRC_BYTES)]
-    dut = ReplySlots(link)
+    dut = ReplyCache(link)
     sent = bytearray()
     expected = []
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trine_hw.core.core import Core
-from trine_hw.link.result_packer import RecordWriter
+from trine_hw.link.result_packer import ResultPacker
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info, level_values
@@ -65,12 +65,12 @@ class Token:
         hidden = core.model.config.hidden
         levels = level_values(core.model.config)
         values = dict(cycles=self.cycles, logits=self.logits, choice=self.choice)
-        return RecordWriter.model(codec, levels, self.want, h=self.h[-hidden:], u=self.u[-hidden:], **values)
+        return ResultPacker.model(codec, levels, self.want, h=self.h[-hidden:], u=self.u[-hidden:], **values)
 
 
 def rtl(core: Core, codec: Codec, tokens: list[Token], steady: float):
     """The records of tokens; the cells stored with each, by address; the last choice after each."""
-    dut, geometry = RecordWriter(core, codec), core.geometry
+    dut, geometry = ResultPacker(core, codec), core.geometry
     ways = geometry.engine.sampler_ways
     records = [bytearray() for _ in tokens]
     stored: list[dict[int, tuple[int, int]]] = [{} for _ in tokens]

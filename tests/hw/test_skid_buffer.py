@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from trine_hw.primitives.skid_buffer import StreamRegister
+from trine_hw.primitives.skid_buffer import SkidBuffer
 from trine_hw.simulation.watchdog import run_watched
 
 
 def rtl(count: int, offered: float, ready: float, seed: int) -> tuple[list[int], list[int], list[int]]:
     """What leaves, and the cycles in which each entered and left."""
-    dut, rng = StreamRegister(8), random.Random(seed)
+    dut, rng = SkidBuffer(8), random.Random(seed)
     given = [rng.randrange(256) for _ in range(count)]
     found: list[int] = []
     entered: list[int] = []
@@ -44,8 +44,8 @@ def rtl(count: int, offered: float, ready: float, seed: int) -> tuple[list[int],
 @pytest.mark.parametrize(("offered", "ready"), [(1.0, 1.0), (1.0, 0.4), (0.4, 1.0), (0.5, 0.5), (0.9, 0.9)])
 def test_order_and_latency(offered: float, ready: float) -> None:
     _, entered, left = rtl(200, offered, ready, seed=1)
-    assert all(after - before >= StreamRegister.latency for before, after in zip(entered, left, strict=True))
+    assert all(after - before >= SkidBuffer.latency for before, after in zip(entered, left, strict=True))
     if ready == 1:
-        assert left == [cycle + StreamRegister.latency for cycle in entered]
+        assert left == [cycle + SkidBuffer.latency for cycle in entered]
     if offered == ready == 1:
         assert entered == list(range(200))

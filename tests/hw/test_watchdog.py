@@ -12,7 +12,7 @@ from trine_hw.core.core import Core
 from trine_hw.link import link as link_module
 from trine_hw.link.executor import session as session_states
 from trine_hw.link.executor.executor import Executor
-from trine_hw.link.reply_cache import ReplySlots
+from trine_hw.link.reply_cache import ReplyCache
 from trine_hw.simulation.watchdog import Watchdog, core_patience, link_patience, run_watched
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_info import board_info
@@ -99,7 +99,7 @@ def test_an_engine_that_hangs_is_found():
         # The frame is answered for ever.
         (Executor, "ports.frames.ready.eq(1)", "ports.frames.ready.eq(0)", session_states, "does not end"),
         # The reply is sent for ever.
-        (ReplySlots, "waiting[slot].eq(0),", "waiting[slot].eq(1),", None, "does not end"),
+        (ReplyCache, "waiting[slot].eq(0),", "waiting[slot].eq(1),", None, "does not end"),
     ],
     ids=["executor", "frame", "replies"],
 )

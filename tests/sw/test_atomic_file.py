@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from trine_sw.support.atomic_file import check_folder, check_writable, make_folder, replacing
+from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable, make_folder
 from trine_sw.support.errors import TrineError
 
 OLD, NEW = b"what was there", b"what comes"
 
 
 def write(path, data=NEW):
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(data)
 
 
@@ -39,7 +39,7 @@ def test_new_and_old_files_are_written(path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failure_keeps_the_old_file(path, error):
-    with pytest.raises(error), replacing(path) as file:
+    with pytest.raises(error), atomic_write(path) as file:
         file.write(NEW)
         raise error
     assert path.read_bytes() == OLD and alone(path)

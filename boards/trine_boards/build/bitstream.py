@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trine_boards.board_spec import MARGIN, Board
+from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.clock.choice import highest_clock
 from trine_boards.build.families import FAMILIES, Family, Resources, explained
 from trine_boards.netlist_file import read_json
@@ -19,7 +19,7 @@ from trine_boards.build.cached_step import Step, record_step, recorded, run_step
 from trine_sw.support import toolchain
 from trine_sw.support.errors import TrineError
 from trine_sw.support.checks import finite_real, integer, shown
-from trine_sw.support.atomic_file import make_folder, replacing
+from trine_sw.support.atomic_file import make_folder, atomic_write
 
 __all__ = ["Routed", "build_bitstream", "read_report"]
 
@@ -51,17 +51,17 @@ class Routed:
 
 def build_bitstream(
     top: Any,
-    board: Board,
+    board: BoardSpec,
     clock_mhz: float,
     folder: Path,
     *,
     margin: float = MARGIN,
     seeds: Sequence[int] = (1,),
-    placement: bool = False,
+    floorplan: bool = False,
     check: Callable[[Callable[[float], None]], bool] | None = None,
     progress: Progress = lambda step, what, seconds: None,
 ) -> Routed:
-    """Make the bitstream of `top` in `folder`, from the best of placements with these seeds.
+    """Make the bitstream of `top` in `folder`, from the best of a sweep of seeds.
 
     Placements run side by side on the processors there are. Steps whose inputs have not changed are taken
     over from an earlier build in the same folder, and so is a placement that an earlier build finished. The
@@ -105,7 +105,7 @@ def build_bitstream(
         ran = check(lambda seconds: progress("check", "running", seconds))
         progress("check", "done" if ran else "kept", 0)
 
-    placement = placement or family.keeps_placed
+    floorplan = floorplan or family.keeps_placed
 
     def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
         route, constraints = f"route-{seed}", f"top.{family.constraints}"
@@ -113,13 +113,13 @@ def build_bitstream(
         arguments = (
             *family.chip_options(platform),
             *family.file_options(routed),
-            *family.placement,
+            *family.placer_options,
             *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
-            *(("--write", f"{route}.placed.json") if placement else ()),
+            *(("--write", f"{route}.placed.json") if floorplan else ()),
         )
-        outputs = (routed, report, log, *((f"{route}.placed.json",) if placement else ()))
+        outputs = (routed, report, log, *((f"{route}.placed.json",) if floorplan else ()))
         run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
         return read_report(folder / report, folder / log)
 
@@ -161,7 +161,7 @@ def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
     plan = platform.prepare(top, "top", emit_src=False)  # a moved line of source is no change
     for name in names:
         contents = script if name == "top.ys" else plan.files[name]
-        with replacing(folder / name) as file:
+        with atomic_write(folder / name) as file:
             file.write(contents if isinstance(contents, bytes) else contents.encode())
     record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
     return True

@@ -59,7 +59,7 @@ class Family(ABC):
     router, packer : names in :data:`trine_sw.support.toolchain.TOOLS`
     constraints, routed, bitstream : suffixes of the files of pins and clocks, of a routed design, and of its
         bitstream
-    placement : nextpnr's options for how it places
+    placer_options : nextpnr's options for how it places
     keeps_placed : whether the netlist that nextpnr has placed is always kept, since ``trine verify`` needs it
     """
 
@@ -69,7 +69,7 @@ class Family(ABC):
     constraints: str
     routed: str
     bitstream: str
-    placement: tuple[str, ...] = ()
+    placer_options: tuple[str, ...] = ()
     keeps_placed: bool = False
 
     @abstractmethod
@@ -94,7 +94,7 @@ class _ECP5(Family):
     router, packer = "nextpnr-ecp5", "ecppack"
     constraints, routed, bitstream = "lpf", "config", "bit"
     # Half the wire of the default placer for lanes that fill the chip (docs/engine.md).
-    placement = ("--placer", "static")
+    placer_options = ("--placer", "static")
     keeps_placed = True
 
     # By the platform's names.

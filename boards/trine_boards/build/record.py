@@ -17,7 +17,7 @@ from trine_sw.support.json_text import json_text
 from trine_sw.link.board_info import Info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 
 __all__ = ["RECORD_NAME", "BuildRecord"]
 
@@ -75,7 +75,7 @@ class BuildRecord:
     def save(self, folder: Path, model: Model) -> None:
         """Write the record, and a copy of the model beside it, so that the folder can be checked alone."""
         model.save(folder / _MODEL_NAME)
-        with replacing(folder / RECORD_NAME) as file:
+        with atomic_write(folder / RECORD_NAME) as file:
             file.write((json_text(asdict(self) | {"info": self.info.hex()}, indent=2) + "\n").encode())
 
     @classmethod

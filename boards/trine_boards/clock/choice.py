@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.pll import NAMED_MHZ, nearest
 from trine_hw.link.uart import uart_divisor
 from trine_sw.support.checks import finite_real, shown
@@ -11,7 +11,7 @@ from trine_sw.support.errors import ClockError, TrineError
 __all__ = ["board_clock", "board_clocks", "highest_clock"]
 
 
-def board_clocks(board: Board) -> tuple[float, ...]:
+def board_clocks(board: BoardSpec) -> tuple[float, ...]:
     """All clocks in MHz, rising, that the PLL of `board` can make and that give its baud rate."""
     return _clocks(board.clock_domain, board.platform().default_clk_frequency / 1e6, board.baud)
 
@@ -28,7 +28,7 @@ def _clocks(clock_domain, input_mhz: float, baud: int) -> tuple[float, ...]:
     return tuple(found)
 
 
-def board_clock(board: Board, mhz: float) -> float:
+def board_clock(board: BoardSpec, mhz: float) -> float:
     """The clock in MHz that is meant by `mhz`: the one of :func:`board_clocks` that lies within 1 kHz.
 
     Raises
@@ -52,7 +52,7 @@ def board_clock(board: Board, mhz: float) -> float:
     return clock
 
 
-def highest_clock(board: Board, fmax_mhz: float, margin: float = 0) -> float | None:
+def highest_clock(board: BoardSpec, fmax_mhz: float, margin: float = 0) -> float | None:
     """The highest of :func:`board_clocks` that a design routed at `fmax_mhz` exceeds by `margin`, a fraction
     of the clock; None where even the lowest is too high."""
     return max((mhz for mhz in board_clocks(board) if mhz * (1 + margin) <= fmax_mhz), default=None)

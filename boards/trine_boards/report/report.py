@@ -7,7 +7,7 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.build.bitstream import Routed
 from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
@@ -15,7 +15,7 @@ from trine_sw.engine.memories import column_memory, slices
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.sample import Sample, sample_tokens
 from trine_sw.model import Model
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 
@@ -57,7 +57,7 @@ class Report:
     command: str
 
 
-def rom_ports_used(geometry: Geometry, board: Board) -> int:
+def rom_ports_used(geometry: Geometry, board: BoardSpec) -> int:
     """Block-RAM read ports that deliver column ROM words in each cycle: one a bank and as many bits as a
     block RAM gives at the banks' depth."""
     columns = column_memory(geometry)
@@ -65,7 +65,7 @@ def rom_ports_used(geometry: Geometry, board: Board) -> int:
 
 
 def make_report(
-    model: Model, name: str, engine: EngineConfig, board: Board, routed: Routed, command: str
+    model: Model, name: str, engine: EngineConfig, board: BoardSpec, routed: Routed, command: str
 ) -> Report:
     """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
     geometry = Geometry(model.config, engine)
@@ -139,12 +139,12 @@ def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float
     return dense, float(2 * (gates * active + head * active_h))
 
 
-def report_paths(folder: Path, board: Board, model: str) -> tuple[Path, Path]:
+def report_paths(folder: Path, board: BoardSpec, model: str) -> tuple[Path, Path]:
     """Where :func:`write_report` writes the report of a model of this name."""
     return folder / f"{board.name}-{model}.json", folder / f"{board.name}-{model}.md"
 
 
-def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path]:
+def write_report(report: Report, board: BoardSpec, folder: Path) -> tuple[Path, Path]:
     """Write ``<board>-<model>.json`` and ``.md`` to `folder`, at once or not at all; returns their paths."""
     template = jinja2.Template(
         Path(__file__).with_name("report.md.j2").read_text(encoding="utf-8"),
@@ -156,7 +156,7 @@ def write_report(report: Report, board: Board, folder: Path) -> tuple[Path, Path
     written = []
     texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report), chip=board)
     for path, text in zip(report_paths(folder, board, report.model), texts, strict=True):
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
         written.append(path)
     return written[0], written[1]

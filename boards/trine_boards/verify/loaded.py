@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trine_boards import BOARDS
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.build.record import BuildRecord
 from trine_boards.verify.cell_models import CELLS
 from trine_boards.verify.netlist_pins import PinNetlist
@@ -22,25 +22,25 @@ __all__ = ["LEVELS", "loaded_netlist", "recorded_board"]
 LEVELS = {"ecp5": "routed netlist", "ice40": "packed bitstream"}
 
 
-def recorded_board(record: BuildRecord) -> Board:
+def recorded_board(record: BuildRecord) -> BoardSpec:
     """The board that a build is for. Raises :exc:`TrineError` for one that is not known."""
     if record.board not in BOARDS:
         raise TrineError(f"the build is for {shown(record.board)}; known boards are {', '.join(BOARDS)}")
     return BOARDS[record.board]
 
 
-def _packed(board: Board, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
+def _packed(board: BoardSpec, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
     package = board.platform().package.lower()
     text = packed_verilog(folder / record.bitstream, folder / "top.pcf", package, work)
     return text, [str(toolchain.require(name)) for name in ("iceunpack", "icebox_vlog")]
 
 
-def _routed(board: Board, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
+def _routed(board: BoardSpec, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:
     return routed_verilog(folder / f"route-{record.seed}.placed.json"), []
 
 
 _SOURCES: dict[
-    str, tuple[Callable[[Board, BuildRecord, Path, Path], tuple[str, list[str]]], tuple[str, ...]]
+    str, tuple[Callable[[BoardSpec, BuildRecord, Path, Path], tuple[str, list[str]]], tuple[str, ...]]
 ] = {
     "ecp5": (_routed, ("ecp5_block_ram.v", "ecp5_clock_and_pads.v")),
     "ice40": (_packed, ("ice40_memories.v", "ice40_clock_and_pads.v")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trine_boards.board_spec import Board
+from trine_boards.board_spec import BoardSpec
 from trine_boards.verify.cell_models import cell_models
 from trine_boards.verify.synthesised_netlist import netlist_verilog
 
@@ -36,7 +36,7 @@ class PinNetlist:
     input_mhz: float
 
 
-def synthesised(board: Board, netlist: Path, models: Path, *, top: str = "top") -> PinNetlist:
+def synthesised(board: BoardSpec, netlist: Path, models: Path, *, top: str = "top") -> PinNetlist:
     """The netlist of `board` that Yosys' ``write_json`` left in `netlist`; its Verilog and models of its
     cells are put into the folder `models`."""
     platform = board.platform()

@@ -24,7 +24,7 @@ from trine_sw.link.board_info import Info, board_info
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 from trine_sw.support import toolchain
-from trine_sw.support.atomic_file import make_folder, replacing
+from trine_sw.support.atomic_file import atomic_write, make_folder
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
@@ -246,7 +246,7 @@ def write_verification(verification: Verification, title: str, folder: Path) -> 
         (".md", template.render(asdict(verification), title=title)),
     ):
         path = folder / f"{verification.board}-{verification.model}-verification{suffix}"
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
         written.append(path)
     return written[0], written[1]

@@ -18,10 +18,10 @@ from trine_hw.core.state_queue import StateBeat, StateQueue
 from trine_hw.core.state_scanner import StateScanner
 from trine_hw.core.token_source import Request, TokenSource
 from trine_hw.primitives.column_rom import ColumnROM
-from trine_hw.primitives.fanout import copies
+from trine_hw.primitives.fanout import fanout
 from trine_sw.engine import ROM_LATENCY, EngineConfig
 from trine_sw.engine.memories import form_bits
-from trine_sw.engine.memory_layout import Placement, place
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.golden.sampler import STATE_BITS, TAU_BITS
 from trine_sw.model import Model
 
@@ -100,8 +100,8 @@ class Core(wiring.Component):
         self.model = model
         self.engine = engine
         self.loadable = loadable
-        self.placement: Placement = place(model, engine)
-        self.geometry = geometry = self.placement.geometry
+        self.layout: MemoryLayout = place(model, engine)
+        self.geometry = geometry = self.layout.geometry
         members: dict[str, object] = {
             "i": In(stream.Signature(Request(model.config, engine))),
             "state": Out(stream.Signature(StateOutput(StateBeat(geometry)))),
@@ -112,7 +112,7 @@ class Core(wiring.Component):
         if geometry.head_lanes:
             token = unsigned(max(1, (model.config.vocab_size - 1).bit_length()))
             members |= {
-                "logits": Out(stream.Signature(LogitBeat(engine.sampler_ways, self.placement.logit_width))),
+                "logits": Out(stream.Signature(LogitBeat(engine.sampler_ways, self.layout.logit_width))),
                 "choice": Out(stream.Signature(token)),
                 "tau": In(TAU_BITS),
                 "seed": In(STATE_BITS),
@@ -124,7 +124,7 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        model, engine, geometry, placement = self.model, self.engine, self.geometry, self.placement
+        model, engine, geometry, layout = self.model, self.engine, self.geometry, self.layout
         banks = engine.banks
         bits = level_bits(model.config)
 
@@ -132,7 +132,7 @@ class Core(wiring.Component):
         m.submodules.source = source = TokenSource(model.config, engine, table)
         m.submodules.sequencer = sequencer = Sequencer(geometry)
         m.submodules.issue = issue = ColumnIssue(geometry, bits)
-        m.submodules.lanes = lanes = Lanes(placement, bits)
+        m.submodules.lanes = lanes = Lanes(layout, bits)
         m.submodules.cells = cells = CellBlocks(geometry, loadable=self.loadable)
         m.submodules.queue = queue = StateQueue(geometry, shiftable=self.loadable)
         connect(m, flipped(self.i), source.i)
@@ -226,7 +226,7 @@ class Core(wiring.Component):
 
     def _roms(self, m: Module, bank: int, addr: Value, words: Value) -> None:
         """A bank's column ROM; with relays in parts, each with the address in a register of its own."""
-        engine, contents = self.engine, self.placement.banks[bank]
+        engine, contents = self.engine, self.layout.banks[bank]
         trits = contents.shape[1]
         block = form_bits("ecp5", self.geometry.depth)  # block RAMs are counted as an ECP5's
         size = _PART * block // 2 if engine.relays else trits
@@ -234,7 +234,7 @@ class Core(wiring.Component):
         addresses = [addr]
         if engine.relays:
             options = dict(name=f"addr_{bank}", block_ram=engine.block_ram, init=self.geometry.zero_address)
-            addresses = copies(m, addr, len(starts), **options)
+            addresses = fanout(m, addr, len(starts), **options)
         for part, (start, address) in enumerate(zip(starts, addresses, strict=True)):
             rom = ColumnROM(contents[:, start : start + size], block_ram=engine.block_ram)
             m.submodules[f"rom_{bank}_{part}" if engine.relays else f"rom_{bank}"] = rom
@@ -297,7 +297,7 @@ class Core(wiring.Component):
     def _head(
         self, m: Module, source: TokenSource, sequencer: Sequencer, lanes: Lanes, reseed: Signal
     ) -> None:
-        width = self.placement.logit_width
+        width = self.layout.logit_width
         m.submodules.head = head = LogitStream(self.geometry, width)
         m.submodules.sampler = sampler = Sampler(
             self.model.config.vocab_size,

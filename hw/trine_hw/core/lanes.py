@@ -11,9 +11,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.scanner import trit_layout
-from trine_hw.primitives.fanout import copies
+from trine_hw.primitives.fanout import fanout
 from trine_sw.engine.cell_lanes import FED_ALONE, LANE_KINDS
-from trine_sw.engine.memory_layout import Placement, signed_width
+from trine_sw.engine.memory_layout import MemoryLayout, signed_width
 
 __all__ = ["Decisions", "Lanes", "Marker", "sign_select"]
 
@@ -85,7 +85,7 @@ class Lanes(wiring.Component):
     Contract: words and trits given in cycle ``n`` are in the sums of cycle ``n + 2``. A marker goes with a
     cycle that brings no trits (all words zero); in the cycle after it was given (``latency``), ``marker_o``
     shows it beside the sums of all earlier cycles: ``decisions``, as the comparisons of these sums with the
-    rows' thresholds, and ``logits``. Sums start from ``Placement.start``, minus the upper threshold, so
+    rows' thresholds, and ``logits``. Sums start from ``MemoryLayout.start``, minus the upper threshold, so
     that this comparison is the sum's sign. With ``EngineConfig.relays``, trits and markers are given a cycle
     before their words, and every block of lanes has its own copy of them.
 
@@ -98,7 +98,7 @@ class Lanes(wiring.Component):
 
     Parameters
     ----------
-    placement : :class:`trine_sw.engine.memory_layout.Placement`
+    layout : :class:`trine_sw.engine.memory_layout.MemoryLayout`
         Starts, thresholds and widths.
     magnitude_bits : :class:`int`
         Bits of an activation's magnitude that the head lanes multiply by (by selection); 0 for trits.
@@ -123,10 +123,10 @@ class Lanes(wiring.Component):
 
     latency = 1
 
-    def __init__(self, placement: Placement, magnitude_bits: int = 0) -> None:
-        self.placement = placement
+    def __init__(self, layout: MemoryLayout, magnitude_bits: int = 0) -> None:
+        self.layout = layout
         self.magnitude_bits = magnitude_bits
-        geometry = placement.geometry
+        geometry = layout.geometry
         banks = geometry.engine.banks
         super().__init__(
             ({"fed": In(banks)} if geometry.shares_trits else {})
@@ -137,13 +137,13 @@ class Lanes(wiring.Component):
                 "marker_o": Out(Marker(geometry.groups)),
                 "markers_o": Out(data.ArrayLayout(Marker(geometry.groups), len(geometry.blocks))),
                 "decisions": Out(data.ArrayLayout(Decisions(geometry.model.cell), geometry.units)),
-                "logits": Out(data.ArrayLayout(signed(max(1, placement.logit_width)), geometry.head_lanes)),
+                "logits": Out(data.ArrayLayout(signed(max(1, layout.logit_width)), geometry.head_lanes)),
             }
         )
 
     @staticmethod
     def model(
-        placement: Placement,
+        layout: MemoryLayout,
         group: int,
         words: npt.NDArray[np.int64],
         trits: npt.NDArray[np.int64],
@@ -151,16 +151,16 @@ class Lanes(wiring.Component):
     ) -> tuple[list[dict[str, int]], list[int]]:
         """Decisions of each unit and logits of each head lane, from words (N, word_trits) and, (N,) each,
         their activations and whether they are of what the layer is fed with."""
-        geometry = placement.geometry
+        geometry = layout.geometry
         units, cell = geometry.units, geometry.model.cell
         gates = 4 * units
         weights = words[:, [geometry.word_trit(lane) for lane in range(geometry.lanes)]]
         for gate in FED_ALONE[cell]:
             weights[~fed, gate:gates:4] = 0
-        sums = placement.start[group].copy()
+        sums = layout.start[group].copy()
         sums[:gates] += np.sign(trits) @ weights[:, :gates]
         sums[gates:] += trits @ weights[:, gates:]
-        lower = placement.lower[group]
+        lower = layout.lower[group]
         decisions = []
         for unit in range(units):
             found: dict[str, int] = {}
@@ -174,7 +174,7 @@ class Lanes(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        geometry, engine = self.placement.geometry, self.placement.geometry.engine
+        geometry, engine = self.layout.geometry, self.layout.geometry.engine
         gates = 4 * geometry.units
         blocks = [range(4 * units.start, 4 * units.stop) for units in geometry.blocks]
         blocks += [range(gates + lanes.start, gates + lanes.stop) for lanes in geometry.head_blocks]
@@ -183,8 +183,8 @@ class Lanes(wiring.Component):
             columns = Cat(columns, self.fed)
         if engine.relays:
             options = dict(count=len(blocks), block_ram=engine.block_ram)
-            each = copies(m, columns, name="trits", **options)
-            markers = copies(m, self.marker.as_value(), name="ahead", **options)
+            each = fanout(m, columns, name="trits", **options)
+            markers = fanout(m, self.marker.as_value(), name="ahead", **options)
         else:
             each = [columns] * len(blocks)
             markers = [self.marker.as_value()] * len(blocks)
@@ -200,7 +200,7 @@ class Lanes(wiring.Component):
         return m
 
     def _block(self, m: Module, lanes: range, columns: Value, ahead: data.View, marker: data.View) -> None:
-        placement, geometry = self.placement, self.placement.geometry
+        layout, geometry = self.layout, self.layout.geometry
         gates = 4 * geometry.units
         # From flip-flops of their own, since they reach every lane.
         restart_gates = Signal()
@@ -214,8 +214,8 @@ class Lanes(wiring.Component):
             most = len(products) * (max(1, 2**self.magnitude_bits - 1) if lane >= gates else 1)
             total = Signal(signed(signed_width(-most, most)), name=f"products_{lane}", reset_less=True)
             m.d.sync += total.eq(sum(products))
-            width = int(placement.width[lane])
-            starts = [int(v) for v in placement.start[:, lane]]
+            width = int(layout.width[lane])
+            starts = [int(v) for v in layout.start[:, lane]]
             lane_sum = Signal(signed(width), init=starts[0], name=f"sum_{lane}")
             restart = restart_head if lane >= gates else restart_gates
             m.d.sync += lane_sum.eq(
@@ -227,7 +227,7 @@ class Lanes(wiring.Component):
                 m.d.comb += self._decide(lane, lane_sum, marker.group)
 
     def _products(self, lane: int, columns: Value) -> Iterator[Value]:
-        geometry = self.placement.geometry
+        geometry = self.layout.geometry
         shape = self.trits.shape()
         trits, fed = data.View(shape, columns[: shape.size]), columns[shape.size :]
         head = lane >= 4 * geometry.units
@@ -247,13 +247,13 @@ class Lanes(wiring.Component):
 
     def _decide(self, lane: int, lane_sum: Signal, group: Value) -> list[object]:
         unit, gate = divmod(lane, 4)
-        cell = self.placement.geometry.model.cell
+        cell = self.layout.geometry.model.cell
         kind, names = LANE_KINDS[cell][gate], _DECISIONS[cell][gate]
         decisions = self.decisions[unit]
         reached = ~lane_sum[-1]
         if kind == "switch":
             return [decisions[names[0]].eq(reached)]
-        lowers = [int(v) for v in self.placement.lower[:, lane]]
+        lowers = [int(v) for v in self.layout.lower[:, lane]]
         lower_width = max(v.bit_length() for v in lowers) + 1
         lower = _by_group(group, lowers, lower_width)
         if kind == "trit":

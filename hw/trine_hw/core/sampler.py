@@ -1,4 +1,5 @@
-"""The choice of a token: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``."""
+"""The choice of a token: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.cells.base import CellState
-from trine_hw.primitives.fanout import copies
+from trine_hw.primitives.fanout import fanout
 from trine_sw.engine import Geometry
 
 __all__ = ["StateBeat", "StateQueue"]
@@ -60,7 +60,7 @@ class StateQueue(wiring.Component):
         shifts = [Const(0)] * len(blocks)
         if self.shiftable:
             kind = geometry.engine.block_ram
-            shifts = copies(m, self.shift, count=len(blocks), name="shift", block_ram=kind)
+            shifts = fanout(m, self.shift, count=len(blocks), name="shift", block_ram=kind)
         beat, given, put = self.o.payload, self.i, self.put[0]
         second = Signal(StateBeat(geometry))
         waits = Signal()  # a beat waits in ``second``

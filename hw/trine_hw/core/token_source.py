@@ -69,7 +69,7 @@ class TokenSource(wiring.Component):
     Parameters
     ----------
     model, engine
-        Sizes and placement.
+        Sizes and layout.
     embedding : int8 array (V, E) or None
         The table, if the engine keeps it.
 

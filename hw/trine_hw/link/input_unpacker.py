@@ -10,7 +10,7 @@ from trine_hw.link.payload_reader import FrameByte
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import TRITS_PER_BYTE
 
-__all__ = ["Item", "ItemReader"]
+__all__ = ["Item", "InputUnpacker"]
 
 _LARGEST = 3**TRITS_PER_BYTE - 1
 
@@ -32,7 +32,7 @@ class Item(data.StructLayout):
         super().__init__({"value": unsigned(width), "wrong": 1, "partial": 1, "last": 1})
 
 
-class ItemReader(wiring.Component):
+class InputUnpacker(wiring.Component):
     """Assembles items.
 
     Contract: the bytes at ``i``, up to the one with ``last``, give one :class:`Item` for each

@@ -9,12 +9,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from trine_hw.core.core import Core
 from trine_hw.link.executor.executor import Executor
 from trine_hw.link.frame_receiver import FrameReceiver
-from trine_hw.link.input_unpacker import ItemReader
+from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.link.payload_reader import PayloadReader
-from trine_hw.link.reply_cache import ReplySlots
-from trine_hw.link.result_packer import RecordWriter
-from trine_hw.primitives.byte_fifo import ByteQueue
-from trine_hw.primitives.skid_buffer import StreamRegister
+from trine_hw.link.reply_cache import ReplyCache
+from trine_hw.link.result_packer import ResultPacker
+from trine_hw.primitives.byte_fifo import ByteFIFO
+from trine_hw.primitives.skid_buffer import SkidBuffer
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
@@ -74,13 +74,13 @@ class Link(wiring.Component):
         m = Module()
         core, link, codec = self.core, self.link, Codec(self.info)
         m.submodules.core = core
-        m.submodules.received = received = ByteQueue(link.receive_bytes)
+        m.submodules.received = received = ByteFIFO(link.receive_bytes)
         m.submodules.receiver = receiver = FrameReceiver(link)
         m.submodules.reader = reader = PayloadReader(link)
-        m.submodules.items = items = ItemReader(codec)
-        m.submodules.records = records = RecordWriter(core, codec)
-        m.submodules.replies = replies = StreamRegister(8)
-        m.submodules.slots = slots = ReplySlots(link)
+        m.submodules.items = items = InputUnpacker(codec)
+        m.submodules.records = records = ResultPacker(core, codec)
+        m.submodules.replies = replies = SkidBuffer(8)
+        m.submodules.slots = slots = ReplyCache(link)
         m.submodules.executor = executor = Executor(core, codec, link)
 
         connect(m, flipped(self.rx), received.i)
@@ -134,7 +134,7 @@ class Link(wiring.Component):
         ]
         if core.geometry.head_lanes:
             # The writer is ready or not by what it sends: that must not reach the head in the same cycle.
-            m.submodules.logits = logits = StreamRegister(core.logits.payload.shape())
+            m.submodules.logits = logits = SkidBuffer(core.logits.payload.shape())
             connect(m, core.logits, logits.i)
             connect(m, logits.o, records.logits)
             connect(m, core.choice, records.choice)

@@ -11,12 +11,12 @@ from amaranth.lib.wiring import In, Out
 from trine_sw.link.memories import link_memories
 from trine_sw.link.protocol import CRC_BYTES, LinkConfig
 
-__all__ = ["ReplySlots"]
+__all__ = ["ReplyCache"]
 
 _LONGEST_BLOCK = 0xFF  # COBS: this code byte is followed by 254 bytes and no zero
 
 
-class ReplySlots(wiring.Component):
+class ReplyCache(wiring.Component):
     """A slot for each of the last ``window`` replies, and one more for those that need not be kept.
 
     Contract: after ``start``, the bytes taken at ``i`` and, after ``finish``, their check sum are put into

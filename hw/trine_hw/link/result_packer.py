@@ -15,7 +15,7 @@ from trine_sw.link.protocol import Want
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import TRITS_PER_BYTE, pack
 
-__all__ = ["KeptCell", "RecordWriter", "WantFlags"]
+__all__ = ["KeptCell", "ResultPacker", "WantFlags"]
 
 _ZEROS = sum(3**k for k in range(TRITS_PER_BYTE))  # the byte of five trits that are 0
 
@@ -34,7 +34,7 @@ class KeptCell(data.StructLayout):
         super().__init__({"c": CellState(core.model.config)["c"].shape, "h": signed(2)})
 
 
-class RecordWriter(wiring.Component):
+class ResultPacker(wiring.Component):
     """Takes what the core gives for one token.
 
     Contract: after ``start``, the token's state, and with ``head`` its logits and choice, are taken from

@@ -5,10 +5,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ByteQueue"]
+__all__ = ["ByteFIFO"]
 
 
-class ByteQueue(wiring.Component):
+class ByteFIFO(wiring.Component):
     """A first-in first-out queue that nothing in a large design has to wait for.
 
     Contract: bytes leave in the order in which they came; ``depth`` of them are taken without any being read.

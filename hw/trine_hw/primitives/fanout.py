@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import ClockSignal, Instance, Module, Signal, Value
 
-__all__ = ["copies"]
+__all__ = ["fanout"]
 
 
-def copies(m: Module, value: Value, count: int, *, name: str, block_ram: str, init: int = 0) -> list[Signal]:
+def fanout(m: Module, value: Value, count: int, *, name: str, block_ram: str, init: int = 0) -> list[Signal]:
     """``count`` registers of ``value``, ``init`` at the start: a wire that crosses the chip ends at each.
 
     Described as registers they would be one again after synthesis, which merges what is equal. So they are

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["StreamRegister"]
+__all__ = ["SkidBuffer"]
 
 
-class StreamRegister(wiring.Component):
+class SkidBuffer(wiring.Component):
     """A stream, a cycle later.
 
     Contract: what is taken at ``i`` comes at ``o`` in its order, a cycle later at the earliest, one in every

@@ -22,7 +22,7 @@ from trine_hw.simulation.job import Job, describe, patience
 from trine_hw.simulation.launch import run_cocotb
 from trine_hw.simulation.simulators import WAVE_FILES
 from trine_hw.simulation.waves import check_waves, view_path, write_view
-from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 from trine_sw.support.json_text import json_text
@@ -111,7 +111,7 @@ def simulate(
         with _Tail(work / "choices", on_choice):
             _run(folder, simulator, work, waves=waves is not None, cancelled=cancelled)
         if waves is not None:
-            with replacing(waves) as file, (work / WAVE_FILES[simulator]).open("rb") as made:
+            with atomic_write(waves) as file, (work / WAVE_FILES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
             write_view(waves, (folder / "top.v").read_text(encoding="utf-8"))
         with np.load(work / "results.npz") as results:

@@ -9,7 +9,7 @@ import numpy as np
 from amaranth.hdl import Cat, Value, ValueLike
 from amaranth.sim import Simulator
 
-from trine_hw.link.input_unpacker import ItemReader
+from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.link.payload_reader import PayloadReader
 from trine_sw.engine import CELL_LATENCY, Geometry
 from trine_sw.engine.timing import TimingModel
@@ -54,7 +54,7 @@ def link_patience(geometry: Geometry, codec: Codec) -> int:
     """
     info, payload = codec.info, codec.info.link.max_payload
     tokens = max(1, payload // min(codec.item_bytes, codec.token_bytes))
-    byte = PayloadReader.interval if info.embedding_on_board else ItemReader.most_cycles
+    byte = PayloadReader.interval if info.embedding_on_board else InputUnpacker.most_cycles
     frame = info.link.slot_bytes * 4  # in, out, and through the reply's encoder
     cells = info.cells * (4 + info.u_bits)
     load = geometry.groups * (4 * geometry.units + 2 * _SLACK)

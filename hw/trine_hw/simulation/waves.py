@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from trine_hw.simulation.simulators import WAVE_FILES
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 
 __all__ = ["DUMP", "SUFFIXES", "check_waves", "view_path", "view_signals", "write_view"]
@@ -106,6 +106,6 @@ def write_view(waves: Path, verilog: str) -> Path:
         for form, name in signals:
             lines += [form, name]
     path = view_path(waves)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(("\n".join(lines) + "\n").encode())
     return path

@@ -39,7 +39,7 @@ def bench(
     """Compare a model's routed engine with this CPU and with published engines, and count cycles."""
 
     from trine.bench.bench import run_bench
-    from trine_sw.support.atomic_file import replacing
+    from trine_sw.support.atomic_file import atomic_write
 
     if not 0 < seconds < float("inf"):
         raise TrineError(f"--seconds must be above 0, not {seconds:g}")
@@ -54,7 +54,7 @@ def bench(
 
         draw_bench(found, figure)
     if output is not None:
-        with replacing(output) as file:
+        with atomic_write(output) as file:
             file.write((json_text(found.as_json(), indent=2) + "\n").encode())
     if as_json:
         print_json(found.as_json())

@@ -15,7 +15,7 @@ from trine_sw.support.errors import TrineError
 if TYPE_CHECKING:
     from serial.tools.list_ports_common import ListPortInfo
 
-    from trine_boards.board_spec import Board
+    from trine_boards.board_spec import BoardSpec
 
 __all__ = ["COMMANDS", "known_ports"]
 
@@ -55,7 +55,7 @@ def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
         server.close()
 
 
-def _may_be(board: "Board", port: "ListPortInfo") -> bool:
+def _may_be(board: "BoardSpec", port: "ListPortInfo") -> bool:
     """Whether this is a serial port of such a board; of a chip with several channels, that of its UART."""
     if board.usb is None or board.usb != (port.vid, port.pid):
         return False

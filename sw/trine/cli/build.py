@@ -116,7 +116,7 @@ def build(
                 folder,
                 margin=margin,
                 seeds=range(1, seeds + 1),
-                placement=floorplan,
+                floorplan=floorplan,
                 check=(lambda tick: check_step(top, folder, tick)) if check else None,
                 progress=progress,
             )

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
-from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
-    from trine_boards.board_spec import Board
+    from trine_boards.board_spec import BoardSpec
     from trine_sw.engine import EngineConfig
     from trine_sw.fit import Fit
     from trine_sw.model import Model
@@ -39,7 +39,7 @@ balance_option = click.option(
 )
 
 
-def board_named(name: str) -> "Board":
+def board_named(name: str) -> "BoardSpec":
     """The board of that name; :class:`TrineError` lists the names where there is none."""
     from trine_boards import BOARDS
 
@@ -50,7 +50,7 @@ def board_named(name: str) -> "Board":
 
 def fitted(
     model: "Model",
-    board: "Board",
+    board: "BoardSpec",
     lanes: int | None = None,
     banks: int | None = None,
     balance: bool = False,
@@ -151,7 +151,7 @@ def _engine_facts(engine: "EngineConfig") -> dict[str, Any]:
     return asdict(engine) | {"assignment": "by activity" if assigned else "in turn"}
 
 
-def _facts(chosen: "Fit", board: "Board") -> dict[str, Any]:
+def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
     cycles = chosen.cycles_per_token
     return _engine_facts(chosen.engine) | {
         "lanes": chosen.geometry.lanes,
@@ -195,7 +195,7 @@ def verilog(
     core = Core(model, engine)
     files = {f"{NAME}.v": to_verilog(core, NAME), f"{NAME}_tb.v": example_testbench(core)}
     for name, text in files.items():
-        with replacing(path.with_name(name)) as file:
+        with atomic_write(path.with_name(name)) as file:
             file.write(text.encode())
     wrote = {"wrote": path, "module": NAME, "testbench": path.with_name(f"{NAME}_tb.v")}
     print_pairs(wrote | _engine_facts(engine))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from trine.cli.outputs import OutputFile
 from trine_hw.simulation.simulators import SIMULATORS
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
@@ -243,7 +243,7 @@ def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
         arrays["c"] = result.c
     if result.logits is not None:
         arrays["logits"] = result.logits
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 

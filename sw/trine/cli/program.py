@@ -13,7 +13,7 @@ from trine.cli.board import known_ports
 from trine.cli.hardware import board_named, board_option
 from trine.cli.model import json_option, print_json
 from trine.cli.outputs import OutputFile
-from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 
@@ -124,7 +124,7 @@ def doctor(
     facts: dict[str, Any] = {"checks": [asdict(check) for check in checks]}
     facts["self_test"] = None if test is None else asdict(test)
     if report is not None:
-        with replacing(report) as file:
+        with atomic_write(report) as file:
             file.write(_markdown(checks, facts).encode())
     if as_json:
         print_json(facts)

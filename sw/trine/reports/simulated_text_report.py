@@ -22,7 +22,7 @@ from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
 from trine_sw.golden.host_head import head_of
 from trine_sw.model import HeadKind, Model
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
@@ -179,7 +179,7 @@ def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, P
     written = []
     texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report))
     for path, text in zip(report_paths(folder, report.model), texts, strict=True):
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
         written.append(path)
     return written[0], written[1]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import decode_text, read_whole
@@ -330,5 +330,5 @@ def _download(name: str, file: TextFile, path: Path, tried: list[Path]) -> None:
     algorithm, digest = _digest(data, file)
     if digest != file.digest:
         raise TrineError(f"{file.url} gave a file that is not the text of {name}: its {algorithm} differs")
-    with replacing(path) as written:
+    with atomic_write(path) as written:
         written.write(data)

@@ -15,7 +15,7 @@ from trine_sw.engine.cell_lanes import LANE_KINDS, gate_lanes
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Placement", "place", "signed_width"]
+__all__ = ["MemoryLayout", "place", "signed_width"]
 
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def signed_width(low: int, high: int) -> int:
 
 
 @dataclass(frozen=True)
-class Placement:
+class MemoryLayout:
     """A model, laid out on an engine.
 
     Attributes
@@ -62,7 +62,7 @@ class Placement:
         return int(self.width[-1]) if self.geometry.head_lanes else 0
 
 
-def place(model: Model, engine: EngineConfig) -> Placement:
+def place(model: Model, engine: EngineConfig) -> MemoryLayout:
     """Lay ``model`` out on ``engine``.
 
     Raises
@@ -86,7 +86,7 @@ def place(model: Model, engine: EngineConfig) -> Placement:
         for group in range(geometry.groups):
             first = group * geometry.bank_columns
             contents[bank, first : first + len(columns)] = rows[group][holders][:, columns].T
-    return Placement(geometry, contents, start, lower, width)
+    return MemoryLayout(geometry, contents, start, lower, width)
 
 
 def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
-from trine_sw.engine.memory_layout import Placement, place
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.link.memories import memories
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
@@ -105,8 +105,8 @@ def too_deep(chip: Chip, geometry: Geometry) -> Memory | None:
 def cost(model: Model, engine: EngineConfig, chip: Chip, link: LinkConfig) -> Cost:
     """What ``engine`` is expected to take, with a link of these buffers
     (:func:`trine_sw.link.records.link_for`); clocking included."""
-    placement = place(model, engine)
-    return Cost(*logic(model, placement), *memory_cost(placement.geometry, chip, link))
+    layout = place(model, engine)
+    return Cost(*logic(model, layout), *memory_cost(layout.geometry, chip, link))
 
 
 def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
@@ -117,13 +117,13 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
     return blocks, columns, sum(single_port_rams(memory) for memory in built)
 
 
-def logic(model: Model, placement: Placement) -> tuple[int, int]:
+def logic(model: Model, layout: MemoryLayout) -> tuple[int, int]:
     """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
-    ff = _flip_flops(model, placement)
-    if placement.geometry.engine.block_ram == "ice40":
-        cells = _logic_cells(placement)
+    ff = _flip_flops(model, layout)
+    if layout.geometry.engine.block_ram == "ice40":
+        cells = _logic_cells(layout)
         return cells, min(ff, cells)
-    return _luts(model, placement), ff
+    return _luts(model, layout), ff
 
 
 def link_lut4(model: Model, geometry: Geometry) -> int:
@@ -131,29 +131,29 @@ def link_lut4(model: Model, geometry: Geometry) -> int:
     return round(2300 + 2.7 * model.config.cells + (1200 if geometry.head_lanes else 0))
 
 
-def _flip_flops(model: Model, placement: Placement) -> int:
+def _flip_flops(model: Model, layout: MemoryLayout) -> int:
     """Of ROM words, sums, cells, the states that wait, scanners and what has come of the next token."""
-    geometry = placement.geometry
+    geometry = layout.geometry
     config, engine = geometry.model, geometry.engine
     state, units = 2 + config.level_bits, geometry.units
     rom = 2 * engine.banks * geometry.word_trits
-    lanes = float(placement.width.sum()) + 5 * geometry.lanes
+    lanes = float(layout.width.sum()) + 5 * geometry.lanes
     cells = units * (8 + (4 + geometry.state_buffer) * config.cell_bits + (1 + geometry.state_buffer) * state)
     held = config.cells * (state + (config.cell_bits if geometry.groups > 1 else 0))
     scanners = (3 + config.level_bits / 2) * geometry.columns
     source = config.embedding * (2 if engine.embedding == "board" else 6)
-    head = geometry.head_lanes * float(placement.logit_width) + 390 * engine.sampler_ways
+    head = geometry.head_lanes * float(layout.logit_width) + 390 * engine.sampler_ways
     return round(1500 + rom + lanes + cells + held + scanners + source + (head if geometry.head_lanes else 0))
 
 
-def _logic_cells(placement: Placement) -> int:
+def _logic_cells(layout: MemoryLayout) -> int:
     """iCE40: what nextpnr packs, in which a LUT4, its carry and its flip-flop share a cell."""
-    geometry = placement.geometry
+    geometry = layout.geometry
     config, engine = geometry.model, geometry.engine
     groups, units, folded = geometry.groups, geometry.units, geometry.groups > 1
     c_bits, state_bits = config.cell_bits, 2 + config.level_bits
     lanes = geometry.lanes * (3 + 4.7 * engine.banks)
-    lanes += float(placement.width.sum()) * (2.85 if folded else 1.55)
+    lanes += float(layout.width.sum()) * (2.85 if folded else 1.55)
     cells = units * (14 + 13 * c_bits + 3.7 * state_bits)
     if geometry.state_in_memory:
         cells += 162 + 10 * groups
@@ -165,14 +165,14 @@ def _logic_cells(placement: Placement) -> int:
     head = 0.0
     if geometry.head_lanes:
         head = 76 + 560 * engine.sampler_ways
-        head += geometry.head_lanes * (0.74 * placement.logit_width + 10 * config.level_bits)
+        head += geometry.head_lanes * (0.74 * layout.logit_width + 10 * config.level_bits)
     return round(_SMALL_LINK + lanes + cells + scanners + source + head)
 
 
-def _luts(model: Model, placement: Placement) -> int:
-    geometry = placement.geometry
+def _luts(model: Model, layout: MemoryLayout) -> int:
+    geometry = layout.geometry
     config, engine, groups = geometry.model, geometry.engine, geometry.groups
-    width = placement.width
+    width = layout.width
     gates = 4 * geometry.units
     products, of_head = (
         _PRODUCTS[kind][min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)

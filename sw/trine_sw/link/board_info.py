@@ -113,8 +113,8 @@ def board_info(
     model: Model, engine: EngineConfig, link: LinkConfig, *, clock_hz: float = 0, baud: float = 0
 ) -> Info:
     """What a board with this model, engine and link says of itself."""
-    placement = place(model, engine)
-    geometry = placement.geometry
+    layout = place(model, engine)
+    geometry = layout.geometry
     config = model.config
     return Info(
         version=PROTOCOL_VERSION,
@@ -132,7 +132,7 @@ def board_info(
         cell_max=config.cell_max,
         output_shift=config.output_shift,
         u_bits=u_bits(config),
-        logit_bits=placement.logit_width,
+        logit_bits=layout.logit_width,
         window=link.window,
         slot_bytes=link.slot_bytes,
         receive_bytes=link.receive_bytes,

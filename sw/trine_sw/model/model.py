@@ -15,7 +15,7 @@ from trine_sw.model.container import container_bytes, metadata_value, read_conta
 from trine_sw.model.layer import Layer, check_layer, check_shape, check_trits
 from trine_sw.model.trits import pack, packed_size, unpack
 from trine_sw.model.vocabulary import Vocabulary
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import finite_real, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
@@ -165,7 +165,7 @@ class Model:
         metadata = {key: _dump(value) for key, value in self._metadata().items()}
         metadata |= {"training": json_text(self.training, sort_keys=True), "digest": self.digest().hex()}
         data = container_bytes(self._tensors(), metadata)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(data)
 
     def _symbols(self) -> Vocabulary:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from trine_sw.studies.catalogue import SLOPES
 from trine_sw.studies.memory import Memory
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 
 __all__ = ["draw_figures"]
 
@@ -59,7 +59,7 @@ def draw_figures(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as file, matplotlib.rc_context({"svg.hashsalt": "trine"}):
+    with atomic_write(path) as file, matplotlib.rc_context({"svg.hashsalt": "trine"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
 
 

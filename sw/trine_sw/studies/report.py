@@ -13,7 +13,7 @@ from trine_sw.studies.catalogue import DATA_SETS, STUDIES, Row, Study
 from trine_sw.studies.figures import draw_figures
 from trine_sw.studies.memory import Memory, deployed
 from trine_sw.studies.run import record_path
-from trine_sw.support.atomic_file import check_folder, check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.training.recipes import RECIPES
 
@@ -51,7 +51,7 @@ def write_report(results: Path) -> list[Path]:
         figures=drawn,
         folder=results.name,
     )  # fmt: skip
-    with replacing(page) as file:
+    with atomic_write(page) as file:
         file.write(text.encode())
     return [page, *(results / f"{name}.svg" for name in drawn)]
 

@@ -18,7 +18,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model, ModelConfig
 from trine_sw.studies.catalogue import Row, Study
 from trine_sw.studies.distributions import distributions
-from trine_sw.support.atomic_file import check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
@@ -79,7 +79,7 @@ def run_study(
             console.print(f"{path} is there already", highlight=False, soft_wrap=True)
             continue
         record = _record(chosen, entry, runs, resume, where, console)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write((json_text(record, indent=1) + "\n").encode())
         test = record["test"]["perplexity"]
         line = f"{path}: {entry.what}; test perplexity {test:.2f} after {record['epochs']} epochs"

@@ -9,14 +9,14 @@ from typing import BinaryIO
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["check_folder", "check_writable", "make_folder", "replacing"]
+__all__ = ["check_folder", "check_writable", "make_folder", "atomic_write"]
 
 #: Bytes that are written to see whether a disk has room at all: more than a file system keeps in an inode.
 _PROBE = b"\0" * (1 << 16)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of ``path`` when the block ends well.
 
     Otherwise, whether by an error or an interruption, what stood at ``path`` stays and nothing else is left.

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 
 __all__ = ["pyplot", "save_svg"]
@@ -42,5 +42,5 @@ def save_svg(figure: Any, path: Path) -> None:
     figure.savefig(contents, format="svg", metadata={"Date": None})
     matplotlib.pyplot.close(figure)
     lines = (line.rstrip() for line in contents.getvalue().splitlines())
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(("\n".join(lines) + "\n").encode())

@@ -16,7 +16,7 @@ from trine_sw import __version__
 from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
 from trine_sw.data.evaluation import evaluate, quality_of
 from trine_sw.model import HeadKind, Model
-from trine_sw.support.atomic_file import check_folder, check_writable, replacing
+from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
@@ -159,11 +159,11 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     if "head" in finished and not chosen.keep_float_head:
         model = replace(model, host_head_weight=None, host_head_bias=None)
     model.save(out)
-    with replacing(results / f"{chosen.name}-training.json") as file:
+    with atomic_write(results / f"{chosen.name}-training.json") as file:
         file.write((json_text(record, indent=2) + "\n").encode())
     rows = [{"kind": kind} | row for kind, run in finished.items() for row in run.log]
     names_of_all = dict.fromkeys(name for row in rows for name in row)
-    with replacing(results / f"{chosen.name}-training.csv") as file:
+    with atomic_write(results / f"{chosen.name}-training.csv") as file:
         file.write(csv_of([dict.fromkeys(names_of_all, "") | row for row in rows]))
     unit = "word" if DATA_SETS[chosen.dataset].words else "character"
     nats = record["ternary"]["valid_nats"]

@@ -12,7 +12,7 @@ from trine_hw.core.cells.base import Cells, CellState, LoadCells
 from trine_hw.core.cells.gru import GruCells
 from trine_hw.core.cells.lstm import LstmCells
 from trine_hw.core.lanes import Decisions, Marker
-from trine_hw.primitives.fanout import copies
+from trine_hw.primitives.fanout import fanout
 from trine_sw.engine import Geometry
 from trine_sw.model import ModelConfig
 
@@ -95,7 +95,7 @@ class CellBlocks(wiring.Component):
             given = Signal(len(asked))
             m.d.sync += given.eq(asked)
             kind = geometry.engine.block_ram
-            each = copies(m, given, count=len(blocks), name="load", block_ram=kind)
+            each = fanout(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]
         # One-hot, a bit near each block: which of them is shifted into, the last first.
         turn = Signal(len(blocks), init=1 << (len(blocks) - 1))

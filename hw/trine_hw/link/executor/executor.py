@@ -45,11 +45,11 @@ class Executor(wiring.Component):
     -------
     frames : from :class:`trine_hw.link.frame_receiver.FrameReceiver`
     read_start, read_stop, read_at, read_length, bytes : :class:`trine_hw.link.payload_reader.PayloadReader`
-    item_bytes, items, items_clear : to and from :class:`trine_hw.link.input_unpacker.ItemReader`
+    item_bytes, items, items_clear : to and from :class:`trine_hw.link.input_unpacker.InputUnpacker`
     slot, slot_start, slot_finish, slot_send, slot_free, slot_done, reply : to and from
-        :class:`trine_hw.link.reply_cache.ReplySlots`
+        :class:`trine_hw.link.reply_cache.ReplyCache`
     record_start, record_head, record_keep, record_want, record_done, record : to and from
-        :class:`trine_hw.link.result_packer.RecordWriter`, with store_addr, store_data, store_en, last_choice
+        :class:`trine_hw.link.result_packer.ResultPacker`, with store_addr, store_data, store_en, last_choice
     core_i, core_counts, tau, seed, generator, load : to and from the core
     lost, framing_error, lock_lost : In(1)
         For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_whole
 
@@ -20,7 +20,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint, atomically: an interruption or a full disk leaves the old one."""
     made = io.BytesIO()  # a full disk under torch.save itself would be a RuntimeError that does not say so
     torch.save(content, made)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(made.getbuffer())
 
 

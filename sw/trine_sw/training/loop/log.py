@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trine_sw.support.atomic_file import check_folder, check_writable, make_folder, replacing
+from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable, make_folder
 
 __all__ = ["TrainingLog", "check_run_files", "csv_of"]
 
@@ -42,7 +42,7 @@ class TrainingLog:
 
     def write(self, rows: list[dict[str, float]]) -> None:
         """Write all epochs' rows, of which the last is new. Raises :class:`TrineError` on a full disk."""
-        with replacing(self._csv) as file:
+        with atomic_write(self._csv) as file:
             file.write(csv_of(rows))
         row = rows[-1]
         if self._writer is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from trine_sw.support.atomic_file import replacing
+from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 from trine_sw.training.loop.distributed import training_device
@@ -110,7 +110,7 @@ def step_times_path(results: Path, recipe: str, device: str) -> Path:
 def write_step_times(times: StepTimes, results: Path) -> Path:
     """Record the times for the report; where they are."""
     path = step_times_path(results, times.recipe, "cpu" if times.device == "cpu" else "cuda")
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write((json_text(asdict(times), indent=1) + "\n").encode())
     return path
 
