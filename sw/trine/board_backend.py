@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from trine.backends import Result
+from trine.backend_results import Result
 from trine_sw.driver.board import Board
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
