@@ -1,6 +1,7 @@
 # make demo       text over a simulated board's UART, every token and cycle checked
 # make test       what every change must pass; make lint: ruff and pyright
 # make test-all   everything: also the proofs that take minutes and the checks marked nightly
+# make docs       the pages and the API reference as a site in build/site, warnings as errors
 # make bitstream  the ULX3S bitstream of shakespeare and its report (about 20 minutes with the tools from PyPI)
 PYTHON ?= python3
 VENV   := .venv
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 # One thread: results and times do not depend on how many cores there are.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-all lint bitstream clean
+.PHONY: demo test test-all lint docs bitstream clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/trine demo
@@ -23,6 +24,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-cache . build/site
+
 bitstream: $(VENV)/.runtime
 	$(BIN)/trine build models/shakespeare.trine --board ulx3s --floorplan --results docs/results
 
@@ -34,8 +38,12 @@ $(VENV)/.runtime: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[train,tools]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools,docs]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --editable '.[train,tools,figures,bench,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools,figures,bench,docs,dev]'
 	@touch $@
 
 clean:

@@ -38,8 +38,8 @@ _OPTIONAL = {"embedding.weight", "head.weight", "head.bias", "host_head.weight",
 class Model:
     """A ternary model. Parts that are ``None`` are not in the file: the host has them, or nobody.
 
-    Members
-    -------
+    Attributes
+    ----------
     config : :class:`ModelConfig`
     layers : list of :class:`Layer`
     embedding_weight : int8 trits (V, E)

@@ -6,15 +6,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
+import trine_sw
 from tests.helpers.paths import ROOT
 from trine.cli.commands import cli
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 #: What docs/adding-a-board.md adds, and what commands make.
 NOT_HERE = {"boards/trine_boards/ecpix5.py"}
@@ -149,6 +151,13 @@ def test_perplexities_are_those_of_the_records():
     for found in zip(lstm, gru, strict=True):
         assert f"| {' | '.join(found)} |" in text
     assert all(figure in text for figure in words)
+
+
+def test_version_is_the_newest_of_the_changelog():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d[\d.]*)\] - \d{4}-\d\d-\d\d$", changes, re.MULTILINE)
+    assert newest and newest[1] == project["version"] == trine_sw.__version__
 
 
 def test_integers_need_neither_torch_nor_amaranth():
