@@ -19,7 +19,14 @@ import trine  # noqa: E402  found by the line above
 
 #: The pages of the site under the captions of its side bar, by their paths without suffix.
 NAVIGATION = {
-    "Use": ["docs/driver", "docs/training", "docs/hardware-checklist", "docs/api", "docs/glossary"],
+    "Use": [
+        "docs/commands",
+        "docs/driver",
+        "docs/training",
+        "docs/hardware-checklist",
+        "docs/api",
+        "docs/glossary",
+    ],
     "How it works": ["docs/design", "docs/engine", "docs/verification", "docs/power"],
     "Extend": ["CONTRIBUTING", "docs/adding-a-board", "docs/adding-a-cell", "docs/README", "CHANGELOG"],
     "Results": ["docs/results/README", "docs/results/hitnet", "docs/results/mutation"],

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import trine_sw
 from tests.helpers.paths import ROOT
 from trine.cli.commands import cli
+from trine_sw.model import Model
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -101,26 +103,63 @@ def test_examples_give_what_they_show(page):
     assert result.attempted and not result.failed
 
 
-def test_figures_are_those_of_the_results():
+def record(name: str) -> dict:
+    """A record of docs/results."""
+    return json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+
+
+def results_table() -> dict[str, list[str]]:
+    """Cells of the README's table of results, by the model of each row."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    results = ROOT / "docs" / "results"
-    built = json.loads((results / "ulx3s-shakespeare.json").read_text(encoding="utf-8"))
-    trained = json.loads((results / "shakespeare-training.json").read_text(encoding="utf-8"))
-    for figure in (
-        f"{built['fmax_mhz']:.2f} / {built['clock_mhz']:g} MHz",
-        f"{built['cycles_per_token']:.2f}",
-        f"{built['tokens_per_s']:,}",
-        f"{trained['ternary']['valid_nats']:.3f} / {trained['float']['valid_nats']:.3f}",
-    ):
-        assert f"| {figure}" in text, f"README.md lacks {figure}"
-    small = json.loads((results / "icebreaker-shakespeare-small.json").read_text(encoding="utf-8"))
-    assert small["dsp"] == 0
-    for figure in (
-        f"{small['lut4']:,} / 5,280",
-        f"{small['fmax_mhz']:.2f} / {small['clock_mhz']:g} MHz",
-        f"{small['tokens_per_s']:,}",
-    ):
-        assert f"| {figure} |" in text, f"README.md lacks {figure}"
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return {row[0].split("`")[1]: row for row in rows}
+
+
+def test_the_table_of_results_has_a_row_for_each_routed_engine():
+    boards = {path.name.partition("-")[0] for path in (ROOT / "docs/results").glob("*-shakespeare*.md")}
+    routed = {
+        path.stem.partition("-")[2]
+        for path in (ROOT / "docs/results").glob("*.md")
+        if path.stem.partition("-")[0] in boards and not path.stem.endswith(("-verification", "-random"))
+    }
+    assert set(results_table()) == routed
+
+
+@pytest.mark.parametrize("model", results_table())
+def test_figures_of_the_table_of_results_are_those_of_the_records(model):
+    name, _, quality, board, clock, engine, choice, state = results_table()[model]
+    link = re.search(r"\(docs/results/(.+)\.md\)", board)
+    assert link, board
+    built, trained = record(link[1]), record(f"{model}-training")
+    rates = record("link-rates")["engines"][link[1]]
+    config = Model.load(ROOT / f"models/{model}.trine").config
+    assert name == f"`{model}`, {config.cell.upper()}, {config.hidden} units"
+    if "test" in trained["ternary"]:
+        found = [f"{trained[role]['test']['perplexity']:.2f}" for role in ("ternary", "float")]
+        assert quality == f"perplexity {found[0]} ({found[1]})"
+    else:
+        found = [f"{trained[role]['valid_nats']:.3f}" for role in ("ternary", "float")]
+        assert quality == f"{found[0]} ({found[1]}) nats/character"
+    assert (built["model"], built["dsp"]) == (model, 0)
+    assert clock == f"{built['clock_mhz']:g} MHz"
+    assert built["fmax_mhz"] >= 1.05 * built["clock_mhz"]
+    assert engine == f"{built['tokens_per_s']:,} tokens/s"
+    assert choice == f"{rates['choice_tokens_per_s']:,} tokens/s"
+    assert state == f"{rates['h_tokens_per_s']:,} tokens/s"
+    assert f"{rates['baud']:,} baud" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_text_that_the_readme_shows_is_what_the_command_writes():
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"^ {4}\$ \.venv/bin/trine (generate .+)\n((?: {4}.*\n|\n)+?)\n*(?=^\S)", page, re.MULTILINE
+    )
+    assert found
+    result = CliRunner().invoke(
+        cli, [word.replace("models/", f"{ROOT}/models/") for word in shlex.split(found[1])]
+    )
+    assert result.exit_code == 0, result.output
+    assert result.output.split() == found[2].split()
 
 
 def test_examples_of_power_are_of_the_reports():
@@ -137,20 +176,12 @@ def test_examples_of_power_are_of_the_reports():
         assert int(clock) == report["clock_mhz"], name
 
 
-def test_perplexities_are_those_of_the_records():
-    text, page = (
-        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results/hitnet.md")
-    )
-    records = {}
+def test_perplexities_of_the_page_are_those_of_the_records():
+    page = (ROOT / "docs/results/hitnet.md").read_text(encoding="utf-8")
     for name in ("ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512"):
-        record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text(encoding="utf-8"))
-        kinds = ("float", "ternary", "ternary_head")
-        records[name] = [f"{record[kind]['test']['perplexity']:.2f}" for kind in kinds]
-        assert f"| {name} | {' | '.join(records[name])} |" in page
-    lstm, gru, words = records.values()
-    for found in zip(lstm, gru, strict=True):
-        assert f"| {' | '.join(found)} |" in text
-    assert all(figure in text for figure in words)
+        trained, roles = record(f"{name}-training"), ("float", "ternary", "ternary_head")
+        found = [f"{trained[role]['test']['perplexity']:.2f}" for role in roles]
+        assert f"| {name} | {' | '.join(found)} |" in page
 
 
 def test_version_is_the_newest_of_the_changelog():
