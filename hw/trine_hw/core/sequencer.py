@@ -29,6 +29,27 @@ class TokenFlags:
     feeds_back: bool = False
 
 
+class _Shared:
+    """Signals between the parts of a :class:`Sequencer`."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        # Tokens: one in its step (``token``), one behind it, its x in the scanners already (``following``).
+        self.token = Signal(Flags())
+        self.following = Signal(Flags())
+        self.token_valid = Signal()
+        self.following_valid = Signal()
+        self.release = Signal()  # the token's step ends
+        # The token whose h the lanes sum: what its head still wants.
+        self.head_wanted = Signal()  # in the next step, or in this head pass
+        self.head_reseed = Signal()  # the sampler is to be seeded before the next logits
+        self.head_generate = Signal()
+        self.in_head = Signal()  # a head pass
+        self.h_summed = Signal()  # this step's h is in the lanes already
+        self.group = Signal(range(max(2, geometry.groups)))
+        self.h_head = Signal()  # the columns of the head pass are not yet scanned
+        self.h_skip = Signal()  # the step will find h summed by the head pass
+
+
 class Sequencer(wiring.Component):
     """Leads each token through its passes.
 
@@ -158,26 +179,25 @@ class Sequencer(wiring.Component):
         return markers, loads
 
     def elaborate(self, platform: object) -> Module:
+        """Three machines run side by side and meet in a few signals (:class:`_Shared`).
+
+        *x* takes tokens and loads slot A's scanners, up to a token ahead of the sums, so that the columns of
+        the next token's x are scanned while those of this one are added. *h* loads slot B's scanners as soon
+        as a layer's new h is there: for the layer above, for the next token, or before that for a head
+        pass, in which the head's lanes sum the last layer's h once more. *Markers* count groups: when the
+        banks have issued a group's columns, a marker goes after them to the lanes, which then hand over the
+        group's sums; it waits for room in the state queue and for the logits of the head pass before.
+        """
         m = Module()
-        geometry = self.geometry
-        groups, head_groups = geometry.groups, geometry.head_groups
-        layers, replays = geometry.model.layers, geometry.layer_groups - 1
+        s = _Shared(self.geometry)
+        self._scan_x(m, s)
+        self._scan_h(m, s)
+        self._mark(m, s)
+        return m
 
-        # Tokens: one in its step (``token``), one behind it, its x in the scanners already (``following``).
-        token, following = Signal(Flags()), Signal(Flags())
-        token_valid, following_valid = Signal(), Signal()
-        release = Signal()  # the token's step ends
-
-        # The token whose h the lanes sum: what its head still wants.
-        head_wanted = Signal()  # in the next step, or in this head pass
-        head_reseed = Signal()  # the sampler is to be seeded before the next logits
-        head_generate = Signal()
-
-        in_head = Signal()  # a head pass
-        h_summed = Signal()  # this step's h is in the lanes already
-        group = Signal(range(max(2, groups)))
-
-        # Scanners of x. Above the first layer they take the h of the step before, of the token at hand.
+    def _scan_x(self, m: Module, s: _Shared) -> None:
+        """Scanners of x. Above the first layer they take the h of the step before, of the token at hand."""
+        layers, replays = self.geometry.model.layers, self.geometry.layer_groups - 1
         x_left = Signal(range(max(2, replays + 1)))
         x_layer = Signal(range(layers))
         x_kept, x_start = Signal(), Signal()
@@ -185,70 +205,81 @@ class Sequencer(wiring.Component):
             x_ahead = Signal(range(layers + 2))  # loads of layers that are not yet summed
             m.d.sync += x_ahead.eq(x_ahead + x_start - self.committed)
             known = x_ahead - self.committed < layers
-            m.d.comb += x_kept.eq((x_layer != 0) & token_valid & ~following_valid & known)
+            m.d.comb += x_kept.eq((x_layer != 0) & s.token_valid & ~s.following_valid & known)
             with m.If(x_start):
                 m.d.sync += x_layer.eq(Mux(x_layer == layers - 1, 0, x_layer + 1))
         with m.If(self.x_idle):
             m.d.comb += [
                 self.x_again.eq(x_left != 0),
-                self.take.eq((x_left == 0) & (x_layer == 0) & self.token_valid & ~following_valid),
-                self.x_clear.eq((x_left == 0) & x_kept & token.reset),
-                self.x_load.eq(self.take | ((x_left == 0) & x_kept & ~token.reset)),
+                self.take.eq((x_left == 0) & (x_layer == 0) & self.token_valid & ~s.following_valid),
+                self.x_clear.eq((x_left == 0) & x_kept & s.token.reset),
+                self.x_load.eq(self.take | ((x_left == 0) & x_kept & ~s.token.reset)),
             ]
         m.d.comb += [self.x_layer.eq(x_layer), x_start.eq(self.x_load | self.x_clear)]
         with m.If(self.x_again):
             m.d.sync += x_left.eq(x_left - 1)
         with m.If(x_start):
             m.d.sync += x_left.eq(replays)
-        with m.If(release):
-            m.d.sync += [token.eq(following), token_valid.eq(following_valid), following_valid.eq(0)]
+        with m.If(s.release):
+            m.d.sync += [
+                s.token.eq(s.following),
+                s.token_valid.eq(s.following_valid),
+                s.following_valid.eq(0),
+            ]
         with m.If(self.take):
-            with m.If(token_valid & ~release):
-                m.d.sync += [following.eq(self.token_flags), following_valid.eq(1)]
+            with m.If(s.token_valid & ~s.release):
+                m.d.sync += [s.following.eq(self.token_flags), s.following_valid.eq(1)]
             with m.Else():
-                m.d.sync += [token.eq(self.token_flags), token_valid.eq(1)]
+                m.d.sync += [s.token.eq(self.token_flags), s.token_valid.eq(1)]
 
-        # Scanners of h: of the step's layers, with a head pass between that of a token and the next one's.
+    def _scan_h(self, m: Module, s: _Shared) -> None:
+        """Scanners of h: of the step's layers, and of a head pass between two tokens."""
+        geometry = self.geometry
+        groups, head_groups = geometry.groups, geometry.head_groups
+        layers, replays = geometry.model.layers, geometry.layer_groups - 1
         h_left = Signal(range(max(2, replays + 1)))
         h_ahead = Signal(range(layers + 1))  # loads of layers that are not yet summed
-        h_head = Signal()  # the columns of the head pass are not yet scanned
-        h_skip = Signal()  # the step will find h summed by the head pass
         unsummed = h_ahead - self.committed
         summed, kept = unsummed == 0, unsummed < layers
-        keep = head_generate & self.feeds_back if groups == 1 else 0
+        keep = s.head_generate & self.feeds_back if groups == 1 else 0
         h_layer = Signal(range(layers + 1))  # whose turn it is; none's: all of this token's are loaded
         started = Signal()
         m.d.sync += h_ahead.eq(unsummed + started)
         if layers > 1:
             with m.If(started):
                 m.d.sync += h_layer.eq(h_layer + 1)
-            with m.If(release):
+            with m.If(s.release):
                 m.d.sync += h_layer.eq(0)
             first, ready = h_layer == 0, Mux(h_layer == 0, kept, summed & (h_layer != layers))
-            m.d.comb += self.h_layer.eq(Mux(h_head, layers - 1, Mux(first, 0, h_layer - 1)))
+            m.d.comb += self.h_layer.eq(Mux(s.h_head, layers - 1, Mux(first, 0, h_layer - 1)))
         else:
             first, ready = Const(1), summed
         with m.If(self.h_idle):
             with m.If(h_left != 0):
                 m.d.comb += self.h_again.eq(1)
                 m.d.sync += h_left.eq(h_left - 1)
-            with m.Elif(h_head):
+            with m.Elif(s.h_head):
                 with m.If(summed):
                     m.d.comb += [self.h_load.eq(1), started.eq(keep)]
-                    m.d.sync += [h_left.eq(max(head_groups, 1) - 1), h_head.eq(0), h_skip.eq(keep)]
-            with m.Elif(ready & token_valid):
-                clear = token.reset & first
+                    m.d.sync += [h_left.eq(max(head_groups, 1) - 1), s.h_head.eq(0), s.h_skip.eq(keep)]
+            with m.Elif(ready & s.token_valid):
+                clear = s.token.reset & first
                 m.d.comb += [self.h_load.eq(~clear), self.h_clear.eq(clear), started.eq(1)]
                 m.d.sync += h_left.eq(replays)
 
-        # Markers.
+    def _mark(self, m: Module, s: _Shared) -> None:
+        """Markers, and what the last of a step decides: the next token, and whether a head pass comes first.
+        """
+        geometry = self.geometry
+        groups, head_groups = geometry.groups, geometry.head_groups
+        layers, replays = geometry.model.layers, geometry.layer_groups - 1
         state_room = Signal(range(geometry.state_buffer + 1), init=geometry.state_buffer)
         logits_busy = Signal()
         has_head = Signal()
         mark, gates = Signal(), Signal()
         m.d.comb += [
-            has_head.eq(head_wanted & (group < head_groups)),
-            gates.eq(~in_head),
+            has_head.eq(s.head_wanted & (s.group < head_groups)),
+            gates.eq(~s.in_head),
             mark.eq(self.issue_done & ~(gates & (state_room == 0)) & ~(has_head & logits_busy)),
         ]
         m.d.sync += state_room.eq(state_room - (mark & gates) + self.state_taken)
@@ -258,19 +289,19 @@ class Sequencer(wiring.Component):
             m.d.sync += logits_busy.eq(1)
 
         last = Signal()
-        ends = Array([g % (replays + 1) == replays for g in range(groups)])[group]  # a layer
-        head_pass = token.head & (token.last | Const(layers > 1))
+        ends = Array([g % (replays + 1) == replays for g in range(groups)])[s.group]  # a layer
+        head_pass = s.token.head & (s.token.last | Const(layers > 1))
         m.d.comb += [
-            last.eq(group == Mux(in_head, max(head_groups, 1) - 1, groups - 1)),
-            release.eq(mark & gates & last),
+            last.eq(s.group == Mux(s.in_head, max(head_groups, 1) - 1, groups - 1)),
+            s.release.eq(mark & gates & last),
         ]
-        next_group = Signal.like(group)
+        next_group = Signal.like(s.group)
         next_head = Signal()
         next_summed = Signal()
         m.d.comb += [
-            next_group.eq(Mux(last, 0, group + 1)),
-            next_head.eq(Mux(last, gates & head_pass, in_head)),
-            next_summed.eq(in_head & last & h_skip),
+            next_group.eq(Mux(last, 0, s.group + 1)),
+            next_head.eq(Mux(last, gates & head_pass, s.in_head)),
+            next_summed.eq(s.in_head & last & s.h_skip),
             self.begin.eq(mark),
             self.with_x.eq(~next_head),
         ]
@@ -280,32 +311,31 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 marker.gates.eq(gates),
                 marker.head.eq(has_head),
-                marker.drop.eq(in_head & ~h_skip),
-                marker.group.eq(group),
+                marker.drop.eq(s.in_head & ~s.h_skip),
+                marker.group.eq(s.group),
                 marker.next_group.eq(next_group),
                 marker.last.eq(gates & ends),
-                marker.fresh.eq(token.reset),
-                self.reseed.eq(has_head & head_reseed & (group == 0)),
-                group.eq(next_group),
-                in_head.eq(next_head),
-                h_summed.eq(next_summed),
+                marker.fresh.eq(s.token.reset),
+                self.reseed.eq(has_head & s.head_reseed & (s.group == 0)),
+                s.group.eq(next_group),
+                s.in_head.eq(next_head),
+                s.h_summed.eq(next_summed),
                 self.base.eq(Array([g * geometry.bank_columns for g in range(groups)])[next_group]),
             ]
             if layers > 1 and geometry.shares_trits:
                 m.d.sync += self.above.eq(next_group >= geometry.layer_groups)
-        with m.If(mark & has_head & (group == 0)):
-            m.d.sync += head_reseed.eq(0)
+        with m.If(mark & has_head & (s.group == 0)):
+            m.d.sync += s.head_reseed.eq(0)
         with m.If(mark & last):
-            m.d.sync += head_wanted.eq(0)
-        with m.If(release):
+            m.d.sync += s.head_wanted.eq(0)
+        with m.If(s.release):
             m.d.sync += [
-                head_wanted.eq(token.head),
-                head_generate.eq(token.generate),
-                h_head.eq(head_pass),
-                h_skip.eq(0),
+                s.head_wanted.eq(s.token.head),
+                s.head_generate.eq(s.token.generate),
+                s.h_head.eq(head_pass),
+                s.h_skip.eq(0),
             ]
-            with m.If(token.reseed):
-                m.d.sync += head_reseed.eq(1)
+            with m.If(s.token.reseed):
+                m.d.sync += s.head_reseed.eq(1)
         # Banks look at ``with_h`` when x's last entry is taken, in the group itself.
-        m.d.comb += self.with_h.eq(~h_summed)
-        return m
+        m.d.comb += self.with_h.eq(~s.h_summed)

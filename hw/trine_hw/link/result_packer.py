@@ -34,6 +34,36 @@ class KeptCell(data.StructLayout):
         super().__init__({"c": CellState(core.model.config)["c"].shape, "h": signed(2)})
 
 
+class _Packing:
+    """Registers of a token's record that the states of a :class:`ResultPacker` share."""
+
+    def __init__(self, core: Core, code: Signal) -> None:
+        config = core.model.config
+        self.want = Signal(WantFlags())
+        self.keep = Signal()
+        self.head = Signal()
+        self.cycles = Signal(32)
+        self.part = Signal(2)  # of the cycles
+        self.number = Signal(range(max(2, config.cells)))  # the cell's
+        self.unit = Signal(range(max(2, core.geometry.units)))
+        #: Whether what follows the cell is padding.
+        self.final = self.number == config.cells - 1
+        #: Whether the cell is of the last layer, whose h and u go into the record.
+        self.shown = self.number >= config.cells - config.hidden if config.layers > 1 else Const(1)
+        # The trits' byte so far and the weight of the next; u's bits likewise.
+        self.byte = Signal(8)
+        self.place = Signal(range(TRITS_PER_BYTE))
+        self.weight = Array([3**k for k in range(TRITS_PER_BYTE)])[self.place]
+        self.code = code
+        self.bit = Signal(range(max(2, len(code))))
+        self.fill = Signal(3)
+
+    @staticmethod
+    def cell_of(state):
+        """The cell at hand, the first of a beat; the others follow it there."""
+        return state.payload.cells[0]
+
+
 class ResultPacker(wiring.Component):
     """Takes what the core gives for one token.
 
@@ -111,136 +141,137 @@ class ResultPacker(wiring.Component):
         return b"".join(part() for flag, part in parts.items() if flag in want)
 
     def elaborate(self, platform: object) -> Module:
+        """One state machine takes a token's beats in the order of its record.
+
+        *Beat* waits for a group of cells from the core. *Cell* looks at the first of them, stores it, and
+        adds its h to the byte of five trits or its u to a byte of bits; *Shift* moves the next cell to the
+        first place. Full bytes leave in *Trits* and *Levels*, and a byte of bits that the last cell leaves
+        unfinished is completed in *Fill*. *Cycles*, *Logits* and *Choice* follow the last group. States that
+        no engine of this kind needs are not built.
+        """
         m = Module()
-        core, geometry = self.core, self.core.geometry
-        has_head = geometry.head_lanes > 0
-        want, keep, head = Signal(WantFlags()), Signal(), Signal()
-        cycles = Signal(32)
-        config = core.model.config
-        number = Signal(range(max(2, config.cells)))  # the cell's
-        unit = Signal(range(max(2, geometry.units)))
-        cell = self.state.payload.cells[0]  # the others follow it there
-        looked_at = want.h | want.u | keep
-        final = number == config.cells - 1  # what follows it is padding
-        # Of the last layer, whose h and u go into the record.
-        shown = number >= config.cells - config.hidden if config.layers > 1 else Const(1)
+        p = _Packing(self.core, self._code(m, self.state.payload.cells[0]))
         m.d.comb += [
-            self.store_addr.eq(number),
-            self.store_data.c.eq(cell.c),
-            self.store_data.h.eq(cell.h),
+            self.store_addr.eq(p.number),
+            self.store_data.c.eq(p.cell_of(self.state).c),
+            self.store_data.h.eq(p.cell_of(self.state).h),
         ]
-        part = Signal(2)  # of the cycles
-        # The trits' byte so far and the weight of the next; u's bits likewise.
-        byte = Signal(8)
-        place = Signal(range(TRITS_PER_BYTE))
-        weight = Array([3**k for k in range(TRITS_PER_BYTE)])[place]
-        with_trits = want.h | (want.u if not self.codec.info.u_bits else 0)
-        code = self._code(m, cell)
-        bit = Signal(range(max(2, len(code))))
-        fill = Signal(3)
-
-        def next_cell():
-            m.d.sync += [number.eq(number + 1), unit.eq(unit + 1)]
-            with m.If(final | (unit == geometry.units - 1)):
-                m.next = "Beat taken"
-            with m.Else():
-                m.d.sync += self.state_shift.eq(1)
-                m.next = "Shift"
-
         m.d.sync += self.state_shift.eq(0)  # a register: it goes to where the cells are
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [
-                    *(want.eq(self.want), keep.eq(self.keep), head.eq(self.head)),
-                    *(signal.eq(0) for signal in (number, unit, place, bit, fill)),
-                    byte.eq(_ZEROS),
+                    *(p.want.eq(self.want), p.keep.eq(self.keep), p.head.eq(self.head)),
+                    *(signal.eq(0) for signal in (p.number, p.unit, p.place, p.bit, p.fill)),
+                    p.byte.eq(_ZEROS),
                 ]
                 with m.If(self.start):
                     m.next = "Beat"
-            with m.State("Beat"):
-                with m.If(self.state.valid):
-                    m.next = "Beat taken"
-                    with m.If(looked_at):
-                        m.next = "Cell"
-            with m.State("Shift"):
-                m.next = "Shifted"
-            with m.State("Shifted"):
-                m.next = "Cell"
-            with m.State("Cell"):
-                m.d.comb += self.store_en.eq(keep)
-                with m.If(with_trits & shown):
-                    m.d.sync += place.eq(place + 1)
-                    with m.If(cell.h == 1):
-                        m.d.sync += byte.eq(byte + weight)
-                    with m.Elif(cell.h == -1):
-                        m.d.sync += byte.eq(byte - weight)
-                    with m.If(final | (place == TRITS_PER_BYTE - 1)):
-                        m.next = "Trits"
-                    with m.Else():
-                        next_cell()
-                if len(code):
-                    with m.Elif(want.u & shown):
-                        m.d.sync += [bit.eq(0)]
-                        m.next = "Level"
-                with m.Else():
-                    next_cell()
-            with m.State("Trits"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
-                with m.If(self.o.ready):
-                    m.d.sync += [byte.eq(_ZEROS), place.eq(0)]
-                    next_cell()
-            if len(code):
-                ended = Signal()  # all bits of this cell are in
-                m.d.comb += ended.eq(bit == len(code) - 1)
-                with m.State("Level"):
-                    m.d.sync += [
-                        byte.eq(Cat(byte[1:], code.as_unsigned().bit_select(bit, 1))),
-                        fill.eq(fill + 1),
-                        bit.eq(bit + 1),
-                    ]
-                    with m.If(fill == 7):
-                        m.d.sync += bit.eq(bit)
-                        m.next = "Levels"
-                    with m.Elif(ended):
-                        m.d.sync += bit.eq(bit)
-                        with m.If(final):
-                            m.next = "Fill"
-                        with m.Else():
-                            next_cell()
-                with m.State("Fill"):
-                    m.d.sync += [byte.eq(byte >> 1), fill.eq(fill + 1)]
-                    with m.If(fill == 7):
-                        m.next = "Levels"
-                with m.State("Levels"):
-                    m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
-                    with m.If(self.o.ready):
-                        with m.If(ended):
-                            next_cell()
-                        with m.Else():
-                            m.d.sync += bit.eq(bit + 1)
-                            m.next = "Level"
-            with m.State("Beat taken"):
-                m.d.comb += self.state.ready.eq(1)
-                m.d.sync += [unit.eq(0), cycles.eq(self.state.payload.cycles)]
-                m.next = "Beat"
-                with m.If(self.state.payload.last):
-                    m.d.sync += number.eq(0)
-                    m.next = "Cycles"
-            with m.State("Cycles"):
-                m.d.comb += self.o.payload.eq(cycles.word_select(part, 8))
-                with m.If(want.cycles):
-                    m.d.comb += self.o.valid.eq(1)
-                    with m.If(self.o.ready):
-                        m.d.sync += part.eq(part + 1)
-                with m.If(~want.cycles | (self.o.ready & (part == 3))):
-                    with m.If(head):
-                        m.next = "Logits" if has_head else "Idle"
-                    with m.Else():
-                        m.d.comb += self.done.eq(1)
-                        m.next = "Idle"
-            if has_head:
-                self._head(m, want)
+            self._cell_states(m, p)
+            if len(p.code):
+                self._level_states(m, p)
+            self._beat_end_states(m, p)
+            if self.core.geometry.head_lanes:
+                self._head_states(m, p.want)
         return m
+
+    def _next_cell(self, m: Module, p: _Packing) -> None:
+        """Go on to the next cell of the beat, or end the beat."""
+        m.d.sync += [p.number.eq(p.number + 1), p.unit.eq(p.unit + 1)]
+        with m.If(p.final | (p.unit == self.core.geometry.units - 1)):
+            m.next = "Beat taken"
+        with m.Else():
+            m.d.sync += self.state_shift.eq(1)
+            m.next = "Shift"
+
+    def _cell_states(self, m: Module, p: _Packing) -> None:
+        """Cells of a beat, one after the other, and their trits."""
+        cell = p.cell_of(self.state)
+        with m.State("Beat"):
+            with m.If(self.state.valid):
+                m.next = "Beat taken"
+                with m.If(p.want.h | p.want.u | p.keep):
+                    m.next = "Cell"
+        with m.State("Shift"):
+            m.next = "Shifted"
+        with m.State("Shifted"):
+            m.next = "Cell"
+        with m.State("Cell"):
+            m.d.comb += self.store_en.eq(p.keep)
+            with m.If((p.want.h | (p.want.u if not len(p.code) else 0)) & p.shown):
+                m.d.sync += p.place.eq(p.place + 1)
+                with m.If(cell.h == 1):
+                    m.d.sync += p.byte.eq(p.byte + p.weight)
+                with m.Elif(cell.h == -1):
+                    m.d.sync += p.byte.eq(p.byte - p.weight)
+                with m.If(p.final | (p.place == TRITS_PER_BYTE - 1)):
+                    m.next = "Trits"
+                with m.Else():
+                    self._next_cell(m, p)
+            if len(p.code):
+                with m.Elif(p.want.u & p.shown):
+                    m.d.sync += [p.bit.eq(0)]
+                    m.next = "Level"
+            with m.Else():
+                self._next_cell(m, p)
+        with m.State("Trits"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(p.byte)]
+            with m.If(self.o.ready):
+                m.d.sync += [p.byte.eq(_ZEROS), p.place.eq(0)]
+                self._next_cell(m, p)
+
+    def _level_states(self, m: Module, p: _Packing) -> None:
+        """Bits of u, eight a byte."""
+        ended = Signal()  # all bits of this cell are in
+        m.d.comb += ended.eq(p.bit == len(p.code) - 1)
+        with m.State("Level"):
+            m.d.sync += [
+                p.byte.eq(Cat(p.byte[1:], p.code.as_unsigned().bit_select(p.bit, 1))),
+                p.fill.eq(p.fill + 1),
+                p.bit.eq(p.bit + 1),
+            ]
+            with m.If(p.fill == 7):
+                m.d.sync += p.bit.eq(p.bit)
+                m.next = "Levels"
+            with m.Elif(ended):
+                m.d.sync += p.bit.eq(p.bit)
+                with m.If(p.final):
+                    m.next = "Fill"
+                with m.Else():
+                    self._next_cell(m, p)
+        with m.State("Fill"):
+            m.d.sync += [p.byte.eq(p.byte >> 1), p.fill.eq(p.fill + 1)]
+            with m.If(p.fill == 7):
+                m.next = "Levels"
+        with m.State("Levels"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(p.byte)]
+            with m.If(self.o.ready):
+                with m.If(ended):
+                    self._next_cell(m, p)
+                with m.Else():
+                    m.d.sync += p.bit.eq(p.bit + 1)
+                    m.next = "Level"
+
+    def _beat_end_states(self, m: Module, p: _Packing) -> None:
+        """The end of a beat and, after the last, the token's cycles."""
+        with m.State("Beat taken"):
+            m.d.comb += self.state.ready.eq(1)
+            m.d.sync += [p.unit.eq(0), p.cycles.eq(self.state.payload.cycles)]
+            m.next = "Beat"
+            with m.If(self.state.payload.last):
+                m.d.sync += p.number.eq(0)
+                m.next = "Cycles"
+        with m.State("Cycles"):
+            m.d.comb += self.o.payload.eq(p.cycles.word_select(p.part, 8))
+            with m.If(p.want.cycles):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.sync += p.part.eq(p.part + 1)
+            with m.If(~p.want.cycles | (self.o.ready & (p.part == 3))):
+                with m.If(p.head):
+                    m.next = "Logits" if self.core.geometry.head_lanes else "Idle"
+                with m.Else():
+                    m.d.comb += self.done.eq(1)
+                    m.next = "Idle"
 
     def _code(self, m: Module, cell) -> Signal:
         """What travels for u: a signed position among the levels; no bits where u is h's trit."""
@@ -258,7 +289,8 @@ class ResultPacker(wiring.Component):
             m.d.comb += code.eq(Mux(cell.h < 0, -position, position))
         return code
 
-    def _head(self, m: Module, want: Signal) -> None:
+    def _head_states(self, m: Module, want: Signal) -> None:
+        """Logits, byte by byte, and the choice."""
         logits, choice, codec = self.logits, self.choice, self.codec
         ways, width = self.core.engine.sampler_ways, codec.info.logit_bits
         way = Signal(range(max(2, ways)))
