@@ -187,14 +187,14 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_HW}/core/sequencer.py",
         (
-            "marker.drop.eq(in_head & ~h_skip)",
-            "marker.drop.eq(in_head)",
+            "marker.drop.eq(s.in_head & ~s.h_skip)",
+            "marker.drop.eq(s.in_head)",
             "h summed by the head pass is dropped",
         ),
         ("~(has_head & logits_busy)", "1", "logits are overwritten before they have left"),
         (
-            "head_pass = token.head & (token.last | Const(layers > 1))",
-            "head_pass = token.head & token.last",
+            "head_pass = s.token.head & (s.token.last | Const(layers > 1))",
+            "head_pass = s.token.head & s.token.last",
             "a stack leaves logits for the next step",
         ),
         (
@@ -470,12 +470,12 @@ MUTANTS: list[Mutant] = [
         ),
         ("Mux(cell.h < 0, -position, position)", "position", "levels lose their sign"),
         (
-            "byte.eq(Cat(byte[1:], code.as_unsigned().bit_select(bit, 1)))",
-            "byte.eq(Cat(code.as_unsigned().bit_select(bit, 1), byte[1:]))",
+            "p.byte.eq(Cat(p.byte[1:], p.code.as_unsigned().bit_select(p.bit, 1)))",
+            "p.byte.eq(Cat(p.code.as_unsigned().bit_select(p.bit, 1), p.byte[1:]))",
             "bits of a level are in another order",
         ),
         (
-            "m.d.comb += self.store_en.eq(keep)",
+            "m.d.comb += self.store_en.eq(p.keep)",
             "m.d.comb += self.store_en.eq(1)",
             "cells are kept that are not the last token's",
         ),
