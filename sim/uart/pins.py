@@ -51,7 +51,7 @@ class UARTPins(wiring.Component):
 
 
 def run_uart_tests(simulator: str, work: Path) -> tuple[int, int]:
-    """Runs every test of ``sim.uart.testbench`` in ``simulator``: how many there were, and how many failed."""
+    """Run every test of ``sim.uart.testbench`` in ``simulator``; return how many ran and how many failed."""
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
     text = build.to_verilog(UARTPins())
 

@@ -123,6 +123,16 @@ class Core(wiring.Component):
         super().__init__(members)  # pyright: ignore[reportArgumentType]
 
     def elaborate(self, platform: object) -> Module:
+        """Connects the parts in the order in which a token passes them.
+
+        The token source gives x; the state vector gives the h that is fed back. One scanner for each bank and
+        slot turns them into active columns, column issue addresses the banks' ROMs with these, and the lanes
+        add the words that are read. Cells make the new state of the sums; it leaves through the state queue,
+        and returns to the scanners of h. The head's sums leave as logits, and through the sampler as a choice
+        that the token source may take as the next token. The sequencer tells the scanners when to load, and
+        sends a marker behind the last column of each group: signs and markers are delayed here by as many
+        cycles as a ROM needs for its word, so that all three reach the lanes together.
+        """
         m = Module()
         model, engine, geometry, layout = self.model, self.engine, self.geometry, self.layout
         banks = engine.banks

@@ -132,6 +132,13 @@ class Scanner(wiring.Component):
         return [(i, values[i], i == columns[-1]) for i in columns] or [(0, 0, True)]
 
     def elaborate(self, platform: object) -> Module:
+        """The vector is scanned in words of a few trits, in two steps that overlap.
+
+        One bit a word says whether it has an active trit. The first such word is fetched; its active trits
+        leave one a cycle, lowest first; the next word is fetched in the cycle in which the last trit of this
+        one leaves, so that no cycle is lost between words. Every choice is one-hot, and is made a cycle
+        before it is used, since ``load`` and the room at ``o`` come late in a cycle.
+        """
         m = Module()
         trit = Shape.cast(trit_layout(self.magnitude_bits)).width
         words = max(1, -(-self.size // _WORD))

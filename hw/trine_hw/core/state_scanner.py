@@ -68,6 +68,12 @@ class StateScanner(wiring.Component):
         return [(i, values[i], i == columns[-1]) for i in columns] or [(0, 0, True)]
 
     def elaborate(self, platform: object) -> Module:
+        """The memory has two halves: groups are put into one while the other is scanned.
+
+        One bit a group says whether it has an active trit, for each half. Groups with one are fetched in
+        order, and their active trits leave one a cycle; the next group is fetched in the cycle in which the
+        last trit of this one leaves. ``load`` exchanges the halves if something was put since the last one.
+        """
         m = Module()
         groups, units = self.groups, self.units
         trit = Shape.cast(trit_layout(self.magnitude_bits)).width

@@ -110,6 +110,13 @@ class TokenSource(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Holds one token, from its acceptance until the scanners take its x.
+
+        A token is accepted from ``i`` or, while a request generates, from the choice that has just left: only
+        the choice that is the last one owed is fed back (``owed`` counts those on their way). ``age`` counts
+        the cycles of the embedding's ROM; after them ``valid`` shows that x is there. What is offered is
+        captured in each cycle in which no token is held, so that the handshake reaches one flip-flop alone.
+        """
         m = Module()
         on_board = self.engine.embedding == "board"
         request = self.i.payload
