@@ -4,9 +4,9 @@ import random
 import struct
 
 import pytest
-from test_executor_states import CASES, LINK, TINY, Requests
 
 from tests.helpers.link_run import check
+from tests.hw.test_executor_states import CASES, LINK, TINY, Requests
 from trine_sw.link.protocol import DONE, Command, Frame, Reason, Want
 from trine_sw.model.random_model import random_model
 

@@ -22,7 +22,7 @@ from trine_sw.training.loop.run import Run  # noqa: E402
 #: What both begin with.
 HEAD = """
 import sys, torch
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {root!r})
 from tests.conftest import SEA
 from pathlib import Path
 from trine_sw.data import text as data
@@ -31,7 +31,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.training.loop.distributed import Ranks, training_device
 from trine_sw.training.loop.run import Run
 import hashlib, os, signal
-from test_ranks import recipe_of
+from tests.sw.test_distributed import recipe_of
 file = TextFile("sea/input.txt", "https://example.org/sea", hashlib.sha256(SEA.encode()).hexdigest())
 data.DATA_SETS["sea"] = DataSet({{"train": Part(file, 0, 90), "valid": Part(file, 90)}})
 torch.set_num_threads(1)
@@ -113,13 +113,12 @@ def test_two_processes(sea, tmp_path):
     One process with all streams computes the same updates, but for the order in which float32 sums of
     gradients are made.
     """
-    root = ROOT
-    paths = [str(root / name) for name in ("sw", "hw", "boards", "tests")]
+    paths = [str(ROOT / name) for name in ("sw", "hw", "boards")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     told = ""
     for part in (WORKER, TRAINER):
-        (tmp_path / "worker.py").write_text((HEAD + part).format(tests=str(root / "tests")), encoding="utf-8")
+        (tmp_path / "worker.py").write_text((HEAD + part).format(root=str(ROOT)), encoding="utf-8")
         ended = subprocess.run(
             [*command, "worker.py"],
             cwd=tmp_path,

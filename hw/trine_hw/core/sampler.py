@@ -1,5 +1,4 @@
-"""The choice of a token: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``.
-"""
+"""Choice of a token: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``."""
 
 from __future__ import annotations
 

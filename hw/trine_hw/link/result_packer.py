@@ -37,7 +37,7 @@ class KeptCell(data.StructLayout):
 class _Packing:
     """Registers of a token's record that the states of a :class:`ResultPacker` share."""
 
-    def __init__(self, core: Core, code: Signal) -> None:
+    def __init__(self, core: Core, code_bits: int) -> None:
         config = core.model.config
         self.want = Signal(WantFlags())
         self.keep = Signal()
@@ -54,8 +54,9 @@ class _Packing:
         self.byte = Signal(8)
         self.place = Signal(range(TRITS_PER_BYTE))
         self.weight = Array([3**k for k in range(TRITS_PER_BYTE)])[self.place]
-        self.code = code
-        self.bit = Signal(range(max(2, len(code))))
+        #: What travels for u: a signed position among the levels; no bits where u is h's trit.
+        self.code = Signal(signed(code_bits) if code_bits else 0)
+        self.bit = Signal(range(max(2, code_bits)))
         self.fill = Signal(3)
 
     @staticmethod
@@ -150,12 +151,14 @@ class ResultPacker(wiring.Component):
         no engine of this kind needs are not built.
         """
         m = Module()
-        p = _Packing(self.core, self._code(m, self.state.payload.cells[0]))
+        p = _Packing(self.core, self.codec.info.u_bits)
         m.d.comb += [
             self.store_addr.eq(p.number),
             self.store_data.c.eq(p.cell_of(self.state).c),
             self.store_data.h.eq(p.cell_of(self.state).h),
         ]
+        if len(p.code):
+            self._encode_u(m, p)
         m.d.sync += self.state_shift.eq(0)  # a register: it goes to where the cells are
         with m.FSM():
             with m.State("Idle"):
@@ -273,21 +276,17 @@ class ResultPacker(wiring.Component):
                     m.d.comb += self.done.eq(1)
                     m.next = "Idle"
 
-    def _code(self, m: Module, cell) -> Signal:
-        """What travels for u: a signed position among the levels; no bits where u is h's trit."""
-        config = self.core.model.config
-        bits = self.codec.info.u_bits
-        code = Signal(signed(bits) if bits else 0)
-        if self.codec.info.u_bits:
-            position = Signal(self.codec.info.u_bits)
-            # Without levels the cell has no u; with them the levels' values are all that u can be.
-            assert level_bits(config)
-            with m.Switch(cell.u):
-                for index, level in enumerate(level_values(config)):
-                    with m.Case(level):
-                        m.d.comb += position.eq(index + 1)
-            m.d.comb += code.eq(Mux(cell.h < 0, -position, position))
-        return code
+    def _encode_u(self, m: Module, p: _Packing) -> None:
+        """Find the position of the cell's u among the levels, with h's sign."""
+        config, cell = self.core.model.config, p.cell_of(self.state)
+        position = Signal(len(p.code))
+        # Without levels the cell has no u; with them the levels' values are all that u can be.
+        assert level_bits(config)
+        with m.Switch(cell.u):
+            for index, level in enumerate(level_values(config)):
+                with m.Case(level):
+                    m.d.comb += position.eq(index + 1)
+        m.d.comb += p.code.eq(Mux(cell.h < 0, -position, position))
 
     def _head_states(self, m: Module, want: Signal) -> None:
         """Logits, byte by byte, and the choice."""

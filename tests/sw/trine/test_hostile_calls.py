@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from test_hostile_values import HOSTILE, MANY, tried
 
 from tests.helpers.altered_file import CONFIG
+from tests.sw.trine.test_hostile_values import HOSTILE, MANY, tried
 from trine.backends import BACKENDS, open_backend, open_tracing_backend
 from trine.reports.simulated_text_report import measure_gateware
 from trine.simulated_text import simulate_text
