@@ -268,7 +268,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += h_left.eq(replays)
 
     def _mark(self, m: Module, s: _Shared) -> None:
-        """Markers, and what a step's last one decides: the next token, and whether a head pass comes first."""
+        """Markers, and what a step's last one decides: the next token, and whether it has a head pass."""
         geometry = self.geometry
         groups, head_groups = geometry.groups, geometry.head_groups
         layers, replays = geometry.model.layers, geometry.layer_groups - 1
