@@ -57,7 +57,7 @@ def test_all_figures_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert estimate(model, balanced, ULX3S).cycles_per_token >= 1
             if number % 3 == 0:
                 assert fits(model, ULX3S)
-                report = make_report(model, "small", found.engine, ULX3S, routed, "trine build")
+                report = make_report(model, "small", found.engine, ULX3S, routed, "trine build", "0" * 64)
                 figures = [value for value in asdict(report).values() if isinstance(value, float)]
                 assert len(figures) >= 5 and all(map(math.isfinite, figures))
                 assert report.tokens_per_s > 0

@@ -55,6 +55,7 @@ class Report:
     tools: list[str]
     text: str
     command: str
+    netlist_sha256: str
 
 
 def rom_ports_used(geometry: Geometry, board: BoardSpec) -> int:
@@ -65,9 +66,19 @@ def rom_ports_used(geometry: Geometry, board: BoardSpec) -> int:
 
 
 def make_report(
-    model: Model, name: str, engine: EngineConfig, board: BoardSpec, routed: Routed, command: str
+    model: Model,
+    name: str,
+    engine: EngineConfig,
+    board: BoardSpec,
+    routed: Routed,
+    command: str,
+    netlist_sha256: str,
 ) -> Report:
-    """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`."""
+    """The report of `model`, called `name`, on `engine`, as it was routed for `board` by `command`.
+
+    `netlist_sha256` is the digest of the elaborated netlist
+    (:func:`trine_boards.build.netlist_digest.netlist_digest`).
+    """
     geometry = Geometry(model.config, engine)
     inputs, text = _text(model)
     sample = Sample.of(model, inputs)
@@ -101,6 +112,7 @@ def make_report(
         tools=routed.tools,
         text=text,
         command=command,
+        netlist_sha256=netlist_sha256,
     )
 
 

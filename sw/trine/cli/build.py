@@ -1,8 +1,10 @@
 """The command that makes a bitstream: build."""
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -23,10 +25,62 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.interruption import Interrupted
 
-__all__ = ["COMMANDS"]
+if TYPE_CHECKING:
+    from trine_boards.board_spec import BoardSpec
+    from trine_boards.top import BoardTop
+    from trine_sw.engine import EngineConfig
+    from trine_sw.model import Model
+
+__all__ = ["COMMANDS", "Design", "build", "prepared"]
 
 #: Placements of a day or more.
 _MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the options of ``trine build`` ask for. `margin` is a fraction of the clock."""
+
+    model: "Model"
+    engine: "EngineConfig"
+    board: "BoardSpec"
+    clock_mhz: float
+    margin: float
+
+    @cached_property
+    def top(self) -> "BoardTop":
+        """The board's gateware."""
+        from trine_boards.top import BoardTop
+
+        return BoardTop(self.model, self.engine, self.board, self.clock_mhz, self.margin)
+
+
+def prepared(
+    model_path: Path,
+    board_name: str,
+    clock: float | None,
+    margin: float,
+    lanes: int | None,
+    banks: int | None,
+    balance: bool,
+) -> Design:
+    """The design that the options ask for; `margin` is in %.
+
+    Raises
+    ------
+    TrineError
+        If the model cannot be read, or the board does not hold it at that clock.
+    """
+    from trine_boards.clock.choice import board_clock
+    from trine_sw.model import Model
+
+    board = board_named(board_name)
+    clock = board_clock(board, board.clock_mhz if clock is None else clock)
+    if not 0 <= margin < 100:
+        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
+    model = Model.load(model_path)
+    engine = fitted(model, board, lanes, banks, balance).engine
+    return Design(model, engine, board, clock, margin / 100)
 
 
 @click.command()
@@ -69,21 +123,14 @@ def build(
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
     from trine_boards.board_spec import MARGIN
     from trine_boards.build.bitstream import build_bitstream
+    from trine_boards.build.netlist_digest import netlist_digest
     from trine_boards.build.record import RECORD_NAME, BuildRecord
-    from trine_boards.clock.choice import board_clock
     from trine_boards.report.report import make_report, report_paths, write_report
-    from trine_boards.top import BoardTop
     from trine_boards.verify.check_step import check_step
-    from trine_sw.model import Model
 
     integer(seeds, "--seeds", 1, _MOST_SEEDS)
-    board = board_named(board_name)
-    clock = board_clock(board, board.clock_mhz if clock is None else clock)
-    if not 0 <= margin < 100:
-        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
-    margin /= 100
-    model = Model.load(model_path)
-    engine = fitted(model, board, lanes, banks, balance).engine
+    design = prepared(model_path, board_name, clock, margin, lanes, banks, balance)
+    board, clock, margin, model = design.board, design.clock_mhz, design.margin, design.model
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
     for where in filter(None, (folder, results)):
@@ -95,7 +142,7 @@ def build(
     # Until the build is complete the folder's bitstream is not of the netlists beside it.
     (folder / RECORD_NAME).unlink(missing_ok=True)
     try:
-        top = BoardTop(model, engine, board, clock, margin)
+        top = design.top
         console = Console(stderr=True)
         with console.status("elaboration") as status:
             running: dict[str, float] = {}
@@ -131,7 +178,8 @@ def build(
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
     words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
-    report = make_report(model, name, engine, board, routed, shlex.join(words))
+    netlist = netlist_digest((folder / "top.il").read_text(encoding="utf-8"))
+    report = make_report(model, name, design.engine, board, routed, shlex.join(words), netlist)
     for where in filter(None, (folder, results)):
         write_report(report, board, where)
     facts = {"bitstream": str(routed.bitstream)} | asdict(report)

@@ -22,6 +22,7 @@ from trine.cli import (
     model,
     program,
     random,
+    reports,
     study,
     verify,
 )
@@ -100,6 +101,7 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-for _module in (model, eval, random, study, hardware, build, verify, program, board, bench, draw, demo):
+_MODULES = (model, eval, random, study, hardware, build, reports, verify, program, board, bench, draw, demo)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)

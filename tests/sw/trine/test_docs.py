@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import trine_sw
 from tests.helpers.paths import ROOT
 from trine.cli.commands import cli
+from trine.reports.engine_figures import read_reports
 from trine_sw.model import Model
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -147,6 +148,23 @@ def test_figures_of_the_table_of_results_are_those_of_the_records(model):
     assert choice == f"{rates['choice_tokens_per_s']:,} tokens/s"
     assert state == f"{rates['h_tokens_per_s']:,} tokens/s"
     assert f"{rates['baud']:,} baud" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_routed_engines_is_that_of_their_reports():
+    text = (ROOT / "docs/results/README.md").read_text(encoding="utf-8")
+    for name, built in read_reports(ROOT / "docs/results").items():
+        row = f"{built['clock_mhz']:g} | {built['fmax_mhz']:.2f} | {built['cycles_per_token']}"
+        row += f" | {built['tokens_per_s']:,} |"
+        link = rf"^\| \[{built['model']}\]\({name}\.md\)"
+        assert re.search(rf"{link}.* \| {re.escape(row)}$", text, re.MULTILINE), name
+
+
+def test_the_rates_of_the_driver_s_page_are_those_of_the_record():
+    text = (ROOT / "docs/driver.md").read_text(encoding="utf-8")
+    for name, rates in record("link-rates")["engines"].items():
+        choice, state = (f"{rates[want]:,}" for want in ("choice_tokens_per_s", "h_tokens_per_s"))
+        row = rf"`{name.partition('-')[2]}`.* \| {choice} \| {state} \|$"
+        assert re.search(row, text, re.MULTILINE), name
 
 
 def test_the_text_that_the_readme_shows_is_what_the_command_writes():

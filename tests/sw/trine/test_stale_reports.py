@@ -1,0 +1,120 @@
+"""Reports of routed boards: which are stale, and that pages and tables say so."""
+
+import json
+import re
+
+import pytest
+
+from tests.helpers.paths import ROOT
+from trine.reports.engine_figures import read_reports
+from trine.reports.stale_reports import PAGE_MARK, TABLE_MARK, marked_page, marked_tables
+from trine_boards import BOARDS
+from trine_boards.build.netlist_digest import elaborated_digest, netlist_digest
+from trine_boards.top import BoardTop
+from trine_sw.fit import configure
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+
+MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
+DIGEST = "1" * 64
+PAGE = "# tiny\n\nMade by `trine build`. The fields are defined in [README.md](README.md).\n\n| a |\n"
+
+
+def test_the_digest_is_of_the_hardware_alone():
+    lines = ['attribute \\src "a.py:3"', "module \\top", '  attribute \\src "a.py:4"', "  wire \\a"]
+    moved = [line.replace("a.py:", "b.py:1") for line in lines]
+    assert netlist_digest("\n".join([*lines, ""])) == netlist_digest("\n".join([*moved, ""]))
+    assert netlist_digest("\n".join(lines)) != netlist_digest("\n".join([*lines, "  wire \\b"]))
+    kept = [line.replace("src", "keep") for line in lines]
+    assert netlist_digest("\n".join(lines)) != netlist_digest("\n".join(kept))
+
+
+def test_marks_are_set_and_removed():
+    marked = marked_page(PAGE, True)
+    assert marked.count(PAGE_MARK) == 1 and marked_page(marked, True) == marked
+    assert marked_page(marked, False) == PAGE == marked_page(PAGE, False)
+    with pytest.raises(TrineError, match="no place for its mark"):
+        marked_page("# another\n", True)
+    table = "| [a](x/one.md) | 1 |\n| [b](two.md), [c](other.md) |\n[a](one.md)\n"
+    marked = marked_tables(table, {"one": True, "two": True})
+    expected = table.replace("x/one.md)", f"x/one.md){TABLE_MARK}").replace("two.md)", f"two.md){TABLE_MARK}")
+    assert marked == expected == marked_tables(marked, {"one": True, "two": True})
+    assert marked_tables(marked, {"one": False, "two": False}) == table
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a model, its report, and a table that quotes it; the working folder."""
+    monkeypatch.chdir(tmp_path)
+    MODEL.save(tmp_path / "tiny.trine")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/ulx3s-tiny.md").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "README.md").write_text("| [tiny](results/ulx3s-tiny.md) |\n", encoding="utf-8")
+    return tmp_path
+
+
+def write_report(folder, **changed):
+    report = {"rom_ports_used": 1, "dense_gops": 1.0, "clock_mhz": 75.0, "netlist_sha256": DIGEST}
+    report["command"] = "trine build tiny.trine --board ulx3s --clock 75 --lanes 40 --banks 2 --seeds 1"
+    (folder / "results/ulx3s-tiny.json").write_text(json.dumps(report | changed), encoding="utf-8")
+
+
+def test_a_report_of_the_netlist_of_now_is_current(trine, folder):
+    board = BOARDS["ulx3s"]
+    top = BoardTop(MODEL, configure(MODEL, 40, 2, chip=board), board, 75)
+    write_report(folder, netlist_sha256=elaborated_digest(top, board))
+    result = trine("reports", "results", "--check")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "ulx3s-tiny: current, the source elaborates to its netlist\n"
+    assert (folder / "results/ulx3s-tiny.md").read_text(encoding="utf-8") == PAGE
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"netlist_sha256": "0" * 64}, "the source elaborates to another netlist"),
+        ({"netlist_sha256": None}, "it records no digest of its netlist"),
+        ({"command": "trine build none.trine --board ulx3s"}, "its command fails: .*none.trine"),
+        ({"command": "trine build tiny.trine --bored ulx3s"}, "its command fails: No such option"),
+        ({"command": "make"}, "its command fails: 'make' is no command of trine build"),
+    ],
+)
+def test_a_report_that_is_stale_is_marked(trine, folder, monkeypatch, changed, reason):
+    """Elaboration, which takes seconds, is left out: its digest is given."""
+    monkeypatch.setattr("trine_boards.build.netlist_digest.elaborated_digest", lambda top, board: DIGEST)
+    write_report(folder, **changed)
+    page, readme = folder / "results/ulx3s-tiny.md", folder / "README.md"
+    result = trine("reports", "results", "--check")
+    assert result.exit_code == 1 and "trine reports --mark corrects them" in result.stderr
+    assert PAGE_MARK not in page.read_text(encoding="utf-8")
+    result = trine("reports", "results", "--mark", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["reports"][0]["stale"] and len(found["marks"]) == 2
+    assert re.match(reason, found["reports"][0]["reason"])
+    assert PAGE_MARK in page.read_text(encoding="utf-8")
+    assert readme.read_text(encoding="utf-8") == f"| [tiny](results/ulx3s-tiny.md){TABLE_MARK} |\n"
+    assert trine("reports", "results", "--check").exit_code == 0
+    write_report(folder)
+    assert trine("reports", "results", "--check").exit_code == 1
+    assert trine("reports", "results", "--mark").exit_code == 0
+    assert page.read_text(encoding="utf-8") == PAGE and TABLE_MARK not in readme.read_text(encoding="utf-8")
+
+
+def test_reports_without_a_digest_are_marked_here():
+    results = ROOT / "docs/results"
+    stale = {name: "netlist_sha256" not in report for name, report in read_reports(results).items()}
+    assert any(stale.values()) or TABLE_MARK not in (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in (name for name, old in stale.items() if old):
+        assert PAGE_MARK in (results / f"{name}.md").read_text(encoding="utf-8"), name
+        for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), results / "README.md"):
+            text = page.read_text(encoding="utf-8")
+            assert marked_tables(text, {name: True}) == text, f"{page} quotes {name} without its mark"
+
+
+@pytest.mark.nightly
+def test_the_marks_here_are_those_of_the_source(trine, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = trine("reports", "--check")
+    assert result.exit_code == 0, result.output
