@@ -129,7 +129,7 @@ def test_a_wrong_answer_is_told(built):
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", DESIGNS)
 def test_signed_selections_are_seen(name, tmp_path, monkeypatch):
-    """With the selections of the record writer signed, and nothing that refuses them, as boards once were."""
+    """With the selections of the result packer signed, and nothing that refuses them, as boards once were."""
     unsigned = Signal.as_unsigned
     signed = {"logit", "code"}
     monkeypatch.setattr(

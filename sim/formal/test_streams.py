@@ -127,14 +127,14 @@ CASES = {
         4,
         contract={"withdrawn": {"o": lambda m, c: was(m, c.start | c.stop)}, "environment": of_frame},
     ),
-    "item reader, tokens": Case(
+    "input unpacker, tokens": Case(
         InputUnpacker,
         lambda kind: kind(codec(ENGINE)),
         ("self.i.ready.eq(~self.o.valid),", "self.i.ready.eq(1),"),
         3,
         contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
     ),
-    "item reader, vectors": Case(
+    "input unpacker, vectors": Case(
         InputUnpacker,
         lambda kind: kind(codec(HOST)),
         ("m.d.comb += self.i.ready.eq(~self.o.valid)", "m.d.comb += self.i.ready.eq(1)"),
@@ -142,7 +142,7 @@ CASES = {
         induction=False,
         contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
     ),
-    "record writer": Case(
+    "result packer": Case(
         ResultPacker,
         lambda kind: kind(Core(MODEL, ENGINE, loadable=True), codec(ENGINE)),
         (
@@ -151,7 +151,7 @@ CASES = {
         ),
         3,
     ),
-    "reply slots": Case(
+    "reply cache": Case(
         ReplyCache,
         lambda kind: kind(LINK),
         ("with m.If(self.tx.ready):", "if 1:"),
@@ -216,7 +216,7 @@ CASES = {
         ("room.eq(~self.o.valid | self.o.ready)", "room.eq(1)"),
         2,
     ),
-    "stream register": Case(
+    "skid buffer": Case(
         SkidBuffer,
         lambda kind: kind(unsigned(3)),
         ("with m.If(self.o.ready | ~self.o.valid):", "with m.If(self.o.ready | ~self.o.valid | waits):"),

@@ -97,7 +97,7 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
     console.print(table)
     ahead = float(token_cycles(model, engine, tokens, h=trace.h).cycles.mean())
     alone = float(read[0][1] / read[0][0])
-    _speeds(console, root, model, {"each after the one before": alone, "given in advance": ahead}, tokens)
+    _speeds(console, root, model, {"sent one by one": alone, "pipelined": ahead}, tokens)
 
 
 def _opened(model: Model, engine: EngineConfig, simulator: str) -> Board:

@@ -220,7 +220,7 @@ def _same(name: str, found: npt.NDArray, expected: npt.NDArray, start: int) -> N
 
 
 def _predicted(core: Core, tokens: Int64, before: State, h: Int8, *, head: bool) -> tuple[Int64, int]:
-    """Cycles (T,) of tokens given in advance to an idle engine in this state, and columns issued."""
+    """Cycles (T,) of pipelined tokens given to an idle engine in this state, and columns issued."""
     assert core.model.embedding_weight is not None
     timing = TimingModel(Geometry(core.model.config, core.engine))
     x = timing.x_counts(core.model.embedding_weight[tokens]).tolist()

@@ -113,7 +113,7 @@ class DCCA(Elaboratable):
 
 
 class _Instance:
-    """In the place of :class:`amaranth.hdl.Instance`: the primitive's model. ``made`` has those of late."""
+    """Stands for :class:`amaranth.hdl.Instance`: the primitive's model. ``made`` has those of late."""
 
     _MODELS = {"TRELLIS_FF": TrellisFF, "EHXPLLL": EHXPLLL, "SB_PLL40_PAD": SBPLL40, "DCCA": DCCA}
 

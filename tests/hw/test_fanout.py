@@ -1,4 +1,4 @@
-"""Copies of a register: each is the value of the cycle before, and has the same value at the start."""
+"""Fan-out registers: each is the value of the cycle before, and has the same value at the start."""
 
 import random
 
@@ -14,7 +14,7 @@ WIDTH, COUNT = 5, 3
 
 
 class Copied(Elaboratable):
-    """``value`` and its copies."""
+    """``value`` and its fan-out registers."""
 
     def __init__(self, block_ram: str, init: int) -> None:
         self.block_ram, self.init = block_ram, init

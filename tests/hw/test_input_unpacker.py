@@ -1,4 +1,4 @@
-"""The item reader against its model: every item of random payloads, cut anywhere, values out of range."""
+"""The input unpacker against its model: every item of random payloads, cut anywhere, values out of range."""
 
 import random
 

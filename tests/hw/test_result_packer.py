@@ -1,4 +1,4 @@
-"""The record writer against its model: random tokens, everything that may be wanted, streams that stall."""
+"""The result packer against its model: random tokens, everything that may be wanted, streams that stall."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The stream register: everything in its order, a cycle later, one in every cycle if it is taken."""
+"""The skid buffer: everything in its order, a cycle later, one in every cycle if it is taken."""
 
 import random
 

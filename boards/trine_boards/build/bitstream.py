@@ -1,4 +1,4 @@
-"""From a board's top to a bitstream: Amaranth's files, synthesis, placements, packing, each step kept."""
+"""Build of a bitstream from a board's top: elaboration, synthesis, seed sweep, packing; each step is kept."""
 
 import hashlib
 import importlib.metadata
@@ -33,7 +33,7 @@ class Routed:
     """A placed and routed design that exceeds its clock by the margin, and the files that came of it.
 
     `margin` is what was asked for, a fraction of the clock; `highest_clock_mhz` the highest clock that the
-    PLL can make and that the design exceeds by it. `seeds` has the clock that each placement reached, and
+    PLL can make and that the design exceeds by it. `seeds` has the clock that each seed reached, and
     None for one that nextpnr could not finish; `seed` is the best of them, the one in the bitstream. `tools`
     says which programs made it.
     """
@@ -63,8 +63,8 @@ def build_bitstream(
 ) -> Routed:
     """Make the bitstream of `top` in `folder`, from the best of a sweep of seeds.
 
-    Placements run side by side on the processors there are. Steps whose inputs have not changed are taken
-    over from an earlier build in the same folder, and so is a placement that an earlier build finished. The
+    The seeds run in parallel on the processors there are. Steps whose inputs have not changed are taken
+    over from an earlier build in the same folder, and so is a seed that an earlier build finished. The
     bitstream of an earlier build stays until the new one is complete. The routed clock must exceed
     `clock_mhz` by the fraction `margin`.
 

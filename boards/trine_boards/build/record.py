@@ -38,7 +38,7 @@ class BuildRecord:
     baud : of the line
     engine, link : as the gateware was made
     info : what the board says of itself, :meth:`trine_sw.link.board_info.Info.pack`
-    seed : of the placement that is in the bitstream
+    seed : of place and route of the bitstream
     bitstream : name of the bitstream's file, in the folder
     sha256 : of that file, hexadecimal
     """
@@ -56,8 +56,8 @@ class BuildRecord:
 
     @classmethod
     def of(cls, top: BoardTop, bitstream: Path, seed: int, name: str = "model") -> BuildRecord:
-        """The record of ``bitstream``, made from ``top``, the engine of the model ``name``, by a placement
-        with ``seed``."""
+        """The record of ``bitstream``, made from ``top``, the engine of the model ``name``, by place and
+        route with ``seed``."""
         link = top.uart.link
         return cls(
             name=name,

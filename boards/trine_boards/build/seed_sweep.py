@@ -1,4 +1,4 @@
-"""Placements of one netlist with several seeds, side by side on the processors there are."""
+"""Seed sweep: place and route of one netlist with several seeds, in parallel on the processors there are."""
 
 import os
 import threading

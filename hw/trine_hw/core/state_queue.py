@@ -32,8 +32,8 @@ class StateQueue(wiring.Component):
 
     Contract: a beat given with ``put`` in cycle ``n`` is at ``o`` in cycle ``n + 1``, or behind those
     before it. Whoever puts keeps account of the room: ``put`` into a full queue is not allowed. ``taken``
-    is 1 in the cycle in which a beat leaves. ``put`` comes in copies, one for the units of each block, all
-    the same. With ``shiftable``, ``shift`` moves the front beat's cells down by one, two cycles later, so
+    is 1 in the cycle in which a beat leaves. ``put`` has equal fan-out registers, one for the units of each
+    block. With ``shiftable``, ``shift`` moves the front beat's cells down by one, two cycles later, so
     that whoever wants them one by one looks at the first alone; the beat must not leave meanwhile.
     """
 

@@ -129,7 +129,7 @@ class ColumnROM(wiring.Component):
         return m
 
     def _infer(self, m: Module, word: Signal) -> None:
-        """``word`` from a memory and a flip-flop in the place of its output register."""
+        """``word`` from a memory and a flip-flop instead of its output register."""
         register = Signal(2 * self.trits, reset_less=True)
         m.d.comb += word.eq(register)
         m.d.sync += register.eq(self._read(m, self.addr))

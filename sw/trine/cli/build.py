@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Design", "build", "prepared"]
 
-#: Placements of a day or more.
+#: Runs of place and route that take a day or more.
 _MOST_SEEDS = 1000
 
 
@@ -98,7 +98,7 @@ def prepared(
 @banks_option
 @balance_option
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
-@click.option("--seeds", default=1, show_default=True, help="Placements to make, of which the best is taken.")
+@click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")
 @click.option(
     "--check/--no-check", default=True, help="Run the netlist against the model before it is placed."
 )

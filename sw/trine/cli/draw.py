@@ -26,10 +26,10 @@ def floorplan(folder: Path, output: Path) -> None:
     """Where the components of a design built with --floorplan lie on the chip."""
     from trine_boards.report.pictures import draw_floorplan
 
-    placements = sorted(folder.glob("route-*.placed.json"))
-    if not placements:
-        raise TrineError(f"{folder} holds no placement: make it with trine build --floorplan")
-    draw_floorplan(placements[0], output, folder.name)
+    placed = sorted(folder.glob("route-*.placed.json"))
+    if not placed:
+        raise TrineError(f"{folder} holds no floorplan: make one with trine build --floorplan")
+    draw_floorplan(placed[0], output, folder.name)
     click.echo(f"wrote {output}")
 
 

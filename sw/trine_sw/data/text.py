@@ -258,7 +258,7 @@ def _part_text(name: str, split: str) -> str:
 
 
 def _with_unknown(text: str, kept: frozenset[str]) -> str:
-    """The text, with UNKNOWN in the place of all other words; its lines stay."""
+    """The text, with UNKNOWN instead of all other words; its lines stay."""
     lines = (line.split() for line in text.splitlines())
     return "".join(" ".join(w if w in kept else UNKNOWN for w in line) + "\n" for line in lines)
 

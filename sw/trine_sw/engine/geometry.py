@@ -35,8 +35,8 @@ SCAN_LATENCY = 4
 #: Cycles from the acceptance of a token to its trits: address register and column ROM.
 EMBEDDING_LATENCY = 1 + ROM_LATENCY
 
-#: Cells, each with its four lanes, that share the copy of a signal in an engine with relays: about as many as
-#: stand round two block RAMs of each bank, or of a GRU one and a half.
+#: Units that share a fan-out register of a signal in an engine with relays: about as many as stand round two
+#: block RAMs of each bank, or of a GRU one and a half.
 _UNITS_TOGETHER = 9
 
 
@@ -193,7 +193,7 @@ class Geometry:
 
     @property
     def blocks(self) -> list[range]:
-        """Units of a group, those together that share copies of a signal; all without relays."""
+        """Units of a group, those together that share fan-out registers; all without relays."""
         size = _UNITS_TOGETHER if self.engine.relays else self.units
         return [range(at, min(at + size, self.units)) for at in range(0, self.units, size)]
 

@@ -246,7 +246,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
     assert facts["seeds"] == {"1": 101.5, "2": 104.5, "3": 105.5, "4": 104.5}
     page = (folder / "ulx3s-small.md").read_text(encoding="utf-8")
     assert "| 3 | 105.5 |" in page and "| 4 | 104.5 |" in page
-    # A placement that fails says nothing of the others.
+    # A seed that fails says nothing of the others.
     (tools / "trouble-5").touch()
     facts, placed = build(5)
     assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None

@@ -139,7 +139,7 @@ def test_two_trainings_in_one_folder(fails, succeeds, tmp_path):
     + ["runs/tiny/ternary.pt", "runs/tiny/ternary.csv", "runs", "runs/tiny/tensorboard", "docs", "models"],
 )
 def test_what_train_writes_is_looked_at_first(fails, tmp_path, monkeypatch, place):
-    """A folder where a file is to be, and a full device in the place of either."""
+    """A folder where a file is to be, and a full device instead of either."""
     monkeypatch.setattr(Run, "fit", None)
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ class ExecutorState:
         self._count_events(m)
 
     def _keep_cells(self, m: Module) -> None:
-        """Memory of the state after the last frame, written by the record writer and by WRITE."""
+        """Memory of the state after the last frame, written by the result packer and by WRITE."""
         shape, ports = KeptCell(self.core), self.ports
         built = kept_memory(self.core.model.config, self.core.engine.block_ram)
         m.submodules.store_spram = store = Memory(shape=shape, depth=built.depth, init=[], attrs=built.attrs)
@@ -142,7 +142,7 @@ class ExecutorState:
         return self.ports.reply.ready
 
     def items_from_bytes(self, m: Module) -> None:
-        """The payload's bytes go to the item reader."""
+        """The payload's bytes go to the input unpacker."""
         ports = self.ports
         m.d.comb += [
             ports.item_bytes.valid.eq(ports.bytes.valid),

@@ -1,4 +1,4 @@
-"""What moves the weights of a model, and how fast."""
+"""Optimizer of a model and its learning-rate schedule."""
 
 import math
 from collections.abc import Sequence

@@ -93,8 +93,7 @@ def round_rows(
 ) -> tuple[Tensor, Tensor]:
     """Trits (R, H) and bias (R,) that stand, times the scale, for rows (R, H) and bias (R,) of a float head.
 
-    ``u`` (N, H) is what the head sees of a text, and ``total`` (N,) the logarithm of the sum of the powers of
-    all its logits there.
+    ``u`` (N, H) is what the head sees of a text, and ``total`` (N,) the logsumexp of all its logits there.
     """
     seen = torch.cat([u, torch.ones_like(u[:, :1])], dim=1)  # the bias is the last weight of a row
     curvature = _curvature(seen, (u @ weight.T + bias - total.unsqueeze(1)).exp())

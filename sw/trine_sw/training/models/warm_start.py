@@ -15,7 +15,7 @@ __all__ = ["warm_start"]
 
 @torch.no_grad()
 def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None:
-    """Put the weights of ``trained``, of the same shape, in the place of those of ``model``.
+    """Put the weights of ``trained``, of the same shape, into ``model``.
 
     Every row keeps its size: an embedding's trit stands for a number as large as those that it replaces, so
     the first layer's columns of x grow by that, and the gain of a row of ``scale="norm"`` makes its trits as

@@ -1,7 +1,7 @@
 """Ternary recurrent layers in PyTorch: hard ternary gates and the integer cell, trained through.
 
-The forward pass computes what the hardware computes. The backward pass puts the derivatives of the sloped
-sigmoid and tanh in the place of the steps' (straight-through estimators): training sees a smooth cell.
+The forward pass computes what the hardware computes. The backward pass uses the derivatives of the sloped
+sigmoid and tanh instead of the steps' (straight-through estimators): training sees a smooth cell.
 """
 
 import math
