@@ -21,13 +21,71 @@ DIGEST = "1" * 64
 PAGE = "# tiny\n\nMade by `trine build`. The fields are defined in [README.md](README.md).\n\n| a |\n"
 
 
-def test_the_digest_is_of_the_hardware_alone():
-    lines = ['attribute \\src "a.py:3"', "module \\top", '  attribute \\src "a.py:4"', "  wire \\a"]
-    moved = [line.replace("a.py:", "b.py:1") for line in lines]
-    assert netlist_digest("\n".join([*lines, ""])) == netlist_digest("\n".join([*moved, ""]))
-    assert netlist_digest("\n".join(lines)) != netlist_digest("\n".join([*lines, "  wire \\b"]))
-    kept = [line.replace("src", "keep") for line in lines]
-    assert netlist_digest("\n".join(lines)) != netlist_digest("\n".join(kept))
+NETLIST = r"""
+attribute \src "a.py:3"
+module \part
+  wire width 1 input 0 \first
+  wire width 1 input 1 \second
+  attribute \init 1'0
+  wire width 1 output 2 \sum
+  cell $and $1
+    parameter \A_SIGNED 0
+    connect \A \first
+    connect \B \second
+    connect \Y \sum
+  end
+end
+attribute \top 1
+module \top
+  wire width 1 input 0 \pin
+  wire width 1 output 1 \led
+  wire width 2 \left
+  cell \part \one
+    connect \first \pin
+    connect \second \left [0]
+    connect \sum \left [1]
+  end
+  cell $mem $2
+    parameter \MEMID "\\store"
+    connect \Y \led
+  end
+end
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("first", "early"),
+        ("part", "piece"),
+        ("one", "two"),
+        ("left", "right"),
+        ("store", "kept"),
+        ("a.py", "b.py"),
+    ],
+)
+def test_the_digest_is_the_same_under_other_names_inside(names):
+    assert names[0] in NETLIST
+    assert netlist_digest(NETLIST) == netlist_digest(NETLIST.replace(*names))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("\\A \\first", "\\A \\second"),
+        ("\\first \\pin", "\\first \\led"),
+        ("\\left [0]", "\\left [1]"),
+        ("\\pin", "\\knob"),
+        ("$and", "$or"),
+        ("SIGNED 0", "SIGNED 1"),
+        ("1'0", "1'1"),
+        ("width 2", "width 3"),
+        ("input 1", "input 7"),
+    ],
+)
+def test_the_digest_changes_with_the_hardware(change):
+    assert change[0] in NETLIST
+    assert netlist_digest(NETLIST) != netlist_digest(NETLIST.replace(*change))
 
 
 def test_marks_are_set_and_removed():
