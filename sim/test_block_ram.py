@@ -11,6 +11,7 @@ from trine_sw.engine.memory_layout import place
 from trine_sw.golden.sampler import gumbel_table
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.arithmetic import ceil_div
 
 
 def random_trits(depth: int, lanes: int) -> np.ndarray:
@@ -75,7 +76,7 @@ def test_a_corrupted_initial_value_is_found(tmp_path):
 def test_costs_what_it_says(tmp_path, depth, lanes):
     """One block RAM for 18 lanes with its output register, a flip-flop behind each bit, and nothing else."""
     netlist = rom(tmp_path, random_trits(depth, lanes), "ecp5")
-    assert netlist.cells == {"PDPW16KD": -(-lanes // 18), "TRELLIS_FF": 2 * lanes}
+    assert netlist.cells == {"PDPW16KD": ceil_div(lanes, 18), "TRELLIS_FF": 2 * lanes}
     assert all(block.parameters["REGMODE"] == "OUTREG" for block in netlist.block_rams)
 
 

@@ -22,6 +22,7 @@ from trine_sw.golden import Golden
 from trine_sw.golden.sampler import sampler_latency, seed_state, tau_code
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.arithmetic import ceil_div
 
 on_each_simulator = pytest.mark.parametrize("simulator", SIMULATORS)
 
@@ -32,7 +33,7 @@ def test_column_rom(tmp_path, depth, lanes):
     contents = np.random.default_rng(0).integers(-1, 2, (depth, lanes), dtype=np.int8)
     words = rom_words(contents)
     addresses = [
-        *range(0, depth, -(-depth // 200)),
+        *range(0, depth, ceil_div(depth, 200)),
         *np.random.default_rng(1).integers(0, depth, 100).tolist(),
     ]
     for form in ("ecp5", "inferred"):

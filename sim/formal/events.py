@@ -104,7 +104,7 @@ class IssueEvents(Property):
             column = Mux(takes_x, x.payload.column, h.payload.column + offset)
             active = (takes_x & x.payload.trit.active) | (takes_h & h.payload.trit.active)
             negative = Mux(takes_x, x.payload.trit.negative, h.payload.trit.negative)
-            if geometry.shares_trits:
+            if geometry.model.spec.shares_trits:
                 of_a = takes_x ^ issue.above if geometry.model.layers > 1 else takes_x
                 m.d.comb += Assert(~was(m, active) | (issue.fed[bank] == was(m, of_a)))
             before = was(m, active)

@@ -24,8 +24,7 @@ from sim.netlist.synthesis import run_tool, synthesise
 from trine_boards import BOARDS
 from trine_boards.build.families import ICE40
 from trine_hw.core.cells.base import level_bits
-from trine_hw.core.cells.gru import GruCells
-from trine_hw.core.cells.lstm import LstmCells
+from trine_hw.core.cells.blocks import KINDS
 from trine_hw.core.column_issue import ColumnIssue
 from trine_hw.core.core import Core
 from trine_hw.core.lanes import Lanes
@@ -52,7 +51,7 @@ __all__ = ["components", "cost", "engines", "small_board"]
 
 SMALL = ModelConfig(hidden=64, embedding=200, vocab_size=64, cell_max=15, head_levels=(0, 1, 2, 3))
 LARGE = ModelConfig(hidden=256, embedding=128, vocab_size=65, cell_max=15, head_levels=(0, 1, 2, 3))
-SMALL_GATES = 4 * SMALL.hidden
+SMALL_GATES = len(SMALL.spec.lanes) * SMALL.hidden
 
 #: LUT4, flip-flops and block RAMs.
 Cost = tuple[int, int, int]
@@ -94,7 +93,7 @@ def components() -> Iterator[tuple[str, Cost, int]]:
     yield "gate lane, 3 banks, 4 groups", cost(Lanes(_placed(SMALL_GATES // 4, 3))), SMALL_GATES // 4
     placed = _placed(SMALL_GATES + SMALL.vocab_size, 3, head="board")
     geometry = placed.geometry
-    for kind in (LstmCells, GruCells):
+    for kind in KINDS.values():
         for cell_max, levels in ((7, 2), (15, 4), (127, 8)):
             for groups in (1, 4):
                 config = replace(SMALL, cell=kind.kind, cell_max=cell_max, head_levels=tuple(range(levels)))

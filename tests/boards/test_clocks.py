@@ -10,6 +10,7 @@ from trine_boards.clock.choice import board_clock, board_clocks, highest_clock
 from trine_boards.clock.ecp5 import ECP5ClockDomain, pll_dividers
 from trine_boards.clock.ice40 import ICE40ClockDomain, pll_settings
 from trine_hw.link.uart import uart_divisor
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import ClockError
 
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
@@ -35,7 +36,7 @@ def test_the_oscillator_is_as_near_to_its_middle_as_any_dividers_bring_it(mhz):
     made = pll_dividers(25, mhz)
     by_detector = {False: [], True: []}
     for reference in range(1, 9):
-        for factor in range(-(-440 * reference // 25), 760 * reference // 25 + 1):
+        for factor in range(ceil_div(440 * reference, 25), 760 * reference // 25 + 1):
             for output in range(1, 129):
                 vco = 25 * factor / reference
                 if abs(vco / output - mhz) < 1e-3 and 440 <= vco <= 760:

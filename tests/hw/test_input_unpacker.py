@@ -13,6 +13,7 @@ from trine_sw.link.protocol import LinkConfig, Reason
 from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.arithmetic import ceil_div
 
 LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 BOARD, HOST = EngineConfig(100, 1), EngineConfig(100, 1, embedding="host")
@@ -86,7 +87,7 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
             found.append([])
             for at, byte in enumerate(payload):
                 await put(ctx, byte, at == len(payload) - 1)
-            while len(found[-1]) < -(-len(payload) // codec.item_bytes):
+            while len(found[-1]) < ceil_div(len(payload), codec.item_bytes):
                 await ctx.tick()
 
     async def take(ctx):

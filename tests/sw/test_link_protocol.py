@@ -12,6 +12,7 @@ from trine_sw.link.protocol import Frame, LinkConfig, Splitter, decode, encode, 
 from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 NUMBER = st.integers(0, 0xFFFF)
@@ -88,7 +89,9 @@ def test_head_inputs_take_the_fewest_bits(levels):
     if len(distinct) == 1:
         assert packed.shape[1] == 3  # 13 trits, 5 in 8
     else:
-        assert 2 ** (bits - 1) < 2 * len(distinct) + 1 <= 2**bits and packed.shape[1] == -(-13 * bits // 8)
+        assert 2 ** (bits - 1) < 2 * len(distinct) + 1 <= 2**bits and packed.shape[1] == ceil_div(
+            13 * bits, 8
+        )
 
 
 @given(st.integers(2, 1 << 20), st.data())

@@ -139,7 +139,7 @@ def _text(model: Model) -> tuple[npt.NDArray[np.integer], str]:
 def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float, float]:
     """Operations in a token, two a weight: of all weights, and of those in active columns."""
     config = model.config
-    gates, head = geometry.cell_trits * config.hidden, geometry.head_rows
+    gates, head = config.spec.trits * config.hidden, geometry.head_rows
     columns = sum(config.of_layer(number).columns for number in range(config.layers))
     dense = 2 * (gates * columns + head * config.hidden)
     tokens = len(sample.x)

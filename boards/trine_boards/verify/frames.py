@@ -179,7 +179,7 @@ class Requests:
         for _ in range(min(most, self.board.info.cells)):
             c = rng.randint(-config.cell_max, config.cell_max)
             h = ((c > 0) - (c < 0)) * (abs(c) >> config.output_shift >= 1)
-            cells += [c, h if config.cell == "gru" or rng.randrange(2) else 0]
+            cells += [c, h if not config.spec.output_gate or rng.randrange(2) else 0]
         return b"\0\0" + np.array(cells, np.int8).tobytes()
 
 

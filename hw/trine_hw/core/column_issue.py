@@ -64,7 +64,7 @@ class ColumnIssue(wiring.Component):
             "trits": Out(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
             "events": Out(range(banks + 1)),
         }
-        if geometry.shares_trits:
+        if geometry.model.spec.shares_trits:
             members["fed"] = Out(banks)
             if geometry.model.layers > 1:
                 members["above"] = In(1)
@@ -103,7 +103,7 @@ class ColumnIssue(wiring.Component):
                         trit.negative.eq(entry.trit.negative),
                         trit.magnitude.eq(entry.trit.magnitude if queue is h else 0),
                     ]
-            if geometry.shares_trits:
+            if geometry.model.spec.shares_trits:
                 m.d.sync += self.fed[bank].eq(in_x ^ self.above if geometry.model.layers > 1 else in_x)
             with m.If(in_x & x.valid & x.payload.final):
                 m.d.sync += [in_x.eq(0), in_h.eq(self.with_h)]

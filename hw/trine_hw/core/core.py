@@ -187,13 +187,13 @@ class Core(wiring.Component):
             issue.base.eq(sequencer.base),
         ]
 
-        if geometry.shares_trits and model.config.layers > 1:
+        if geometry.model.spec.shares_trits and model.config.layers > 1:
             m.d.comb += issue.above.eq(sequencer.above)
 
         # Column ROMs; signs, magnitudes and markers keep step with their words. The lanes have the register
         # that is theirs with relays.
         delayed = [issue.trits.as_value(), Cat(sequencer.marker, sequencer.reseed)]
-        if geometry.shares_trits:
+        if geometry.model.spec.shares_trits:
             delayed.append(issue.fed)
         for stage in range(ROM_LATENCY):
             stages = [Signal(len(value), name=f"rom_stage_{stage}_{i}") for i, value in enumerate(delayed)]
@@ -202,7 +202,7 @@ class Core(wiring.Component):
         for bank in range(banks):
             self._roms(m, bank, issue.addr[bank], lanes.words[bank].as_value())
         m.d.comb += [lanes.trits.as_value().eq(delayed[0]), lanes.marker.as_value().eq(delayed[1][:-1])]
-        if geometry.shares_trits:
+        if geometry.model.spec.shares_trits:
             m.d.comb += lanes.fed.eq(delayed[2])
         reseed = delayed[1][-1]
         for stage in range(1 + engine.relays):

@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.scanner import trit_layout
 from trine_hw.primitives.fanout import fanout
-from trine_sw.engine.cell_lanes import FED_ALONE, LANE_KINDS
 from trine_sw.engine.memory_layout import MemoryLayout, signed_width
+from trine_sw.model import CELLS
 
 __all__ = ["Decisions", "Lanes", "Marker", "sign_select"]
 
@@ -48,23 +48,15 @@ class Marker(data.StructLayout):
         )
 
 
-#: What each lane of a cell says: that its sum has reached the upper threshold and, of lanes with two, how it
-#: compares with the lower one.
-_DECISIONS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "lstm": (("i",), ("f_full", "f_half"), ("g_up", "g_down"), ("o",)),
-    "gru": (("z_full", "z_half"), ("r",), ("n_up", "n_down"), ("x_up", "x_down")),
-}
-
-
 class Decisions(data.StructLayout):
-    """What the lanes of a cell of this kind decide, a bit each.
+    """What the lanes of a cell of this kind decide, a bit each: ``CellSpec.lanes`` has their names.
 
     LSTM: i and o; f2 = f_half + f_full; g = g_up - g_down. GRU: z2 = z_half + z_full; r; the candidate is
     n_up - n_down where r = 1, x_up - x_down where r = 0.
     """
 
     def __init__(self, cell: str) -> None:
-        super().__init__({name: 1 for lane in _DECISIONS[cell] for name in lane})
+        super().__init__({name: 1 for lane in CELLS[cell].lanes for name in lane.decisions})
 
 
 def sign_select(weight: Value, negative: Value) -> Value:
@@ -129,7 +121,7 @@ class Lanes(wiring.Component):
         geometry = layout.geometry
         banks = geometry.engine.banks
         super().__init__(
-            ({"fed": In(banks)} if geometry.shares_trits else {})
+            ({"fed": In(banks)} if geometry.model.spec.shares_trits else {})
             | {
                 "words": In(data.ArrayLayout(data.ArrayLayout(signed(2), geometry.word_trits), banks)),
                 "trits": In(data.ArrayLayout(trit_layout(magnitude_bits), banks)),
@@ -152,11 +144,12 @@ class Lanes(wiring.Component):
         """Decisions of each unit and logits of each head lane, from words (N, word_trits) and, (N,) each,
         their activations and whether they are of what the layer is fed with."""
         geometry = layout.geometry
-        units, cell = geometry.units, geometry.model.cell
-        gates = 4 * units
+        units, spec = geometry.units, geometry.model.spec
+        gates, each = geometry.gate_lanes, geometry.cell_lanes
         weights = words[:, [geometry.word_trit(lane) for lane in range(geometry.lanes)]]
-        for gate in FED_ALONE[cell]:
-            weights[~fed, gate:gates:4] = 0
+        for number, lane in enumerate(spec.lanes):
+            if lane.fed_alone:
+                weights[~fed, number:gates:each] = 0
         sums = layout.start[group].copy()
         sums[:gates] += np.sign(trits) @ weights[:, :gates]
         sums[gates:] += trits @ weights[:, gates:]
@@ -164,22 +157,23 @@ class Lanes(wiring.Component):
         decisions = []
         for unit in range(units):
             found: dict[str, int] = {}
-            for gate, (kind, names) in enumerate(zip(LANE_KINDS[cell], _DECISIONS[cell], strict=True)):
-                total, low = int(sums[4 * unit + gate]), int(lower[4 * unit + gate])
-                found[names[0]] = total >= 0
-                if kind != "switch":
-                    found[names[1]] = total >= low if kind == "keep" else total <= low
+            for number, lane in enumerate(spec.lanes):
+                total, low = int(sums[each * unit + number]), int(lower[each * unit + number])
+                found[lane.decisions[0]] = total >= 0
+                if lane.kind != "switch":
+                    found[lane.decisions[1]] = total >= low if lane.kind == "blend" else total <= low
             decisions.append(found)
         return decisions, [int(v) for v in sums[gates:]]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         geometry, engine = self.layout.geometry, self.layout.geometry.engine
-        gates = 4 * geometry.units
-        blocks = [range(4 * units.start, 4 * units.stop) for units in geometry.blocks]
+        gates = geometry.gate_lanes
+        each_cell = geometry.cell_lanes
+        blocks = [range(each_cell * units.start, each_cell * units.stop) for units in geometry.blocks]
         blocks += [range(gates + lanes.start, gates + lanes.stop) for lanes in geometry.head_blocks]
         columns = self.trits.as_value()
-        if geometry.shares_trits:
+        if geometry.model.spec.shares_trits:
             columns = Cat(columns, self.fed)
         if engine.relays:
             options = dict(count=len(blocks), block_ram=engine.block_ram)
@@ -201,7 +195,7 @@ class Lanes(wiring.Component):
 
     def _block(self, m: Module, lanes: range, columns: Value, ahead: data.View, marker: data.View) -> None:
         layout, geometry = self.layout, self.layout.geometry
-        gates = 4 * geometry.units
+        gates = geometry.gate_lanes
         # From flip-flops of their own, since they reach every lane.
         restart_gates = Signal()
         restart_head = Signal()
@@ -230,10 +224,12 @@ class Lanes(wiring.Component):
         geometry = self.layout.geometry
         shape = self.trits.shape()
         trits, fed = data.View(shape, columns[: shape.size]), columns[shape.size :]
-        head = lane >= 4 * geometry.units
+        head = lane >= geometry.gate_lanes
+        spec = geometry.model.spec
+        fed_alone = not head and spec.lanes[lane % geometry.cell_lanes].fed_alone
         for bank in range(geometry.engine.banks):
             weight = Value.cast(self.words[bank][geometry.word_trit(lane)])
-            if not head and lane % 4 in FED_ALONE[geometry.model.cell]:
+            if fed_alone:
                 weight = Cat(weight[0] & fed[bank], weight[1])
             product = sign_select(weight, trits[bank].negative)
             if head and self.magnitude_bits:
@@ -246,9 +242,9 @@ class Lanes(wiring.Component):
                 yield product
 
     def _decide(self, lane: int, lane_sum: Signal, group: Value) -> list[object]:
-        unit, gate = divmod(lane, 4)
-        cell = self.layout.geometry.model.cell
-        kind, names = LANE_KINDS[cell][gate], _DECISIONS[cell][gate]
+        unit, number = divmod(lane, self.layout.geometry.cell_lanes)
+        of_cell = self.layout.geometry.model.spec.lanes[number]
+        kind, names = of_cell.kind, of_cell.decisions
         decisions = self.decisions[unit]
         reached = ~lane_sum[-1]
         if kind == "switch":

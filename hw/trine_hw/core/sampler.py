@@ -27,6 +27,7 @@ from trine_sw.golden.sampler import (
     gumbel_table,
     sampler_latency,
 )
+from trine_sw.support.arithmetic import ceil_div
 
 __all__ = ["Sampler"]
 
@@ -100,7 +101,7 @@ class Sampler(wiring.Component):
         self.vocab_size, self.logit_width, self.ways = vocab_size, logit_width, ways
         self.block_ram = block_ram
         self.latency = sampler_latency(ways)
-        self._beats = -(-vocab_size // ways)
+        self._beats = ceil_div(vocab_size, ways)
         # One bit more than either addend: the scores never wrap.
         noise_bits = GUMBEL_BITS - GUMBEL_FRACTION + TAU_BITS - TAU_FRACTION
         self._score_width = 1 + SCORE_FRACTION + max(logit_width, 1 + noise_bits)
@@ -126,7 +127,7 @@ class Sampler(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # As many choices may be on their way or standing as keeps beats flowing when each is taken at once.
-        room = 1 + -(-self.latency // self._beats)
+        room = 1 + ceil_div(self.latency, self._beats)
         outstanding = Signal(range(room + 1))
         take = Signal()
         leave = Signal()
@@ -188,7 +189,7 @@ class Sampler(wiring.Component):
         words = gumbel_table().tolist()
         noise = [Signal(18, name=f"noise_{way}", reset_less=True) for way in range(self.ways)]
         tables = noise_memory(self.ways, self.block_ram).count
-        each = -(-self.ways // tables)  # ways that share a table
+        each = ceil_div(self.ways, tables)  # ways that share a table
         for way in range(0, self.ways, each):
             pairs = list(zip(draws, noise, strict=True))[way : way + each]
             name = f"table_{way}"

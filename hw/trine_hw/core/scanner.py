@@ -9,6 +9,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from trine_sw.support.arithmetic import ceil_div
+
 __all__ = ["Entry", "Scanner", "encode", "first", "select", "trit_layout"]
 
 #: Trits looked at together. Eight keep both halves of the search (word, trit) at three levels of LUT4.
@@ -141,7 +143,7 @@ class Scanner(wiring.Component):
         """
         m = Module()
         trit = Shape.cast(trit_layout(self.magnitude_bits)).width
-        words = max(1, -(-self.size // _WORD))
+        words = max(1, ceil_div(self.size, _WORD))
         padded = words * _WORD * trit
 
         held, offered = Signal(padded), Signal(padded)

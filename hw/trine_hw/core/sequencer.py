@@ -96,7 +96,7 @@ class Sequencer(wiring.Component):
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         super().__init__(
-            ({"above": Out(1)} if geometry.model.layers > 1 and geometry.shares_trits else {})
+            ({"above": Out(1)} if geometry.model.layers > 1 and geometry.model.spec.shares_trits else {})
             | {
                 "token_valid": In(1),
                 "token_flags": In(Flags()),
@@ -321,7 +321,7 @@ class Sequencer(wiring.Component):
                 s.h_summed.eq(next_summed),
                 self.base.eq(Array([g * geometry.bank_columns for g in range(groups)])[next_group]),
             ]
-            if layers > 1 and geometry.shares_trits:
+            if layers > 1 and geometry.model.spec.shares_trits:
                 m.d.sync += self.above.eq(next_group >= geometry.layer_groups)
         with m.If(mark & has_head & (s.group == 0)):
             m.d.sync += s.head_reseed.eq(0)

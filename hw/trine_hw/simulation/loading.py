@@ -29,7 +29,7 @@ def load_values(core: Core, state: State | None) -> list[str]:
         for cell in reversed(range(group * geometry.units, (group + 1) * geometry.units)):
             there = cell < len(c)
             shown = {"active": 1, "shift": 1, "c": int(c[cell]) if there else 0}
-            if core.model.config.cell == "lstm":
+            if core.model.config.spec.output_gate:
                 shown["open"] = int(there and h[cell] != 0)
             values.append(layout.const({"cells": shown, "group": group}).as_bits())
         # It is acted upon later and goes the way of a step's state; until then, nothing else may.

@@ -49,7 +49,7 @@ _VIEW: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
-        "lane: words of all banks, and the sums of the first cell's four",
+        "lane: words of all banks, and the sums of the first cell's lanes",
         (
             ("core0.lanes", "words", _HEX),
             *(("core0.lanes", f"sum_{lane}", _SIGNED) for lane in range(4)),

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from trine.bench.anchors import ANCHORS, Anchor
 from trine.bench.cpu import measure_cpu
 from trine.bench.sweeps import Point, sweep_engine, sweep_hidden
-from trine_sw.engine.cell_lanes import cell_trits
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
@@ -136,7 +135,7 @@ def run_bench(
         tokens = np.random.default_rng(1).integers(0, config.vocab_size, _TOKENS)
     active_x = float(np.count_nonzero(model.embedding_weight[tokens])) / len(tokens)
     active_h = float(np.count_nonzero(Golden(model).run(tokens, logits=False).h)) / len(tokens)
-    of_column = 2.0 * cell_trits(config.cell) * config.hidden
+    of_column = 2.0 * config.spec.trits * config.hidden
     dense, effective = of_column * config.columns, of_column * (active_x + active_h)
     rows = _engines(reports, path)
     tell("this CPU")

@@ -17,6 +17,9 @@ from trine_sw.support.errors import TrineError
 
 __all__ = ["Measured", "measure_cpu"]
 
+#: Of ONNX's operators: a GRU's r is applied behind the matrix, as by nn.GRU.
+_ONNX_OPTIONS: dict[str, dict[str, Any]] = {"lstm": {}, "gru": {"linear_before_reset": 1}}
+_ONNX_QUANTISES = ("lstm",)
 #: What fails where a library is missing, and what to install.
 _MISSING = "not installed: pip install '{}'"
 
@@ -98,11 +101,10 @@ def _torch_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
 
 
 def _torch_layer(model: Model):
-    """``nn.LSTM`` or ``nn.GRU`` of the model's size, with random weights."""
-    from torch import nn
+    """PyTorch's layer of the model's size, with random weights."""
+    from trine_sw.training.nn.float_cells import FLOAT_CELLS
 
-    kind = {"lstm": nn.LSTM, "gru": nn.GRU}[model.config.cell]
-    return kind(model.config.embedding, model.config.hidden).eval()
+    return FLOAT_CELLS[model.config.cell](model.config.embedding, model.config.hidden).eval()
 
 
 def _torch_run(layer, x: npt.NDArray[np.int8]) -> Callable[[], object]:
@@ -121,15 +123,16 @@ def _onnx_file(model: Model) -> bytes:
     """An LSTM or GRU operator with random weights, as a model."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
+    if model.config.cell not in _ONNX_OPTIONS:
+        raise TrineError(f"ONNX has no {model.config.spec.title}")
     size, inputs = model.config.hidden, model.config.embedding
     cell, rng = model.config.cell, np.random.default_rng(1)
-    rows = {"lstm": 4, "gru": 3}[cell] * size
+    rows = len(model.config.spec.float_gates) * size
     weights = [
         numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32) / size**0.5, name)
         for name, shape in (("w", (1, rows, inputs)), ("r", (1, rows, size)), ("b", (1, 2 * rows)))
     ]
-    # A GRU's r is applied behind the matrix, as by nn.GRU.
-    options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
+    options = _ONNX_OPTIONS[cell]
     node = helper.make_node(cell.upper(), ["x", "w", "r", "b"], ["y"], hidden_size=size, **options)
     graph = helper.make_graph(
         [node],
@@ -148,8 +151,8 @@ def _onnx(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
 
 
 def _onnx_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
-    if model.config.cell != "lstm":
-        raise TrineError("ONNX Runtime quantises no GRU")
+    if model.config.cell not in _ONNX_QUANTISES:
+        raise TrineError(f"ONNX Runtime quantises no {model.config.spec.title}")
     import logging
     import tempfile
     from pathlib import Path

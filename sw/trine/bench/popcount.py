@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_sw.model import Model
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.cache import cache_folder
 from trine_sw.support.environment import child_environment
 from trine_sw.support.errors import TrineError
@@ -69,9 +70,9 @@ class PopcountLstm:
         self._run = _library().trine_lstm
         self._run.restype = None
         self.config = config
-        self._words = 4 * -(-config.columns // (4 * _WORD))  # whole vectors of AVX2
-        # Gate-major rows to the four gates of a cell side by side.
-        order = np.arange(config.rows).reshape(4, -1).T.ravel()
+        self._words = 4 * ceil_div(config.columns, 4 * _WORD)  # whole vectors of AVX2
+        # Gate-major rows to the gates of a cell side by side.
+        order = np.arange(config.rows).reshape(config.spec.rows, -1).T.ravel()
         layer = model.layers[0]
         self._weight = _planes(layer.weight[order], self._words)
         self._low, self._high = (np.ascontiguousarray(layer.threshold[order, n]) for n in (0, 1))

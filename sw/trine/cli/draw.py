@@ -74,7 +74,9 @@ def activity(model_path: Path, dataset: str, split: str, count: int, output: Pat
         raise TrineError(f"--count must be at least 1, not {count}")
     model = Model.load(model_path)
     tokens = model.encode(load_text(dataset, split)[: 64 * count])[:count]
-    engine = EngineConfig(4 * model.config.hidden, 3, embedding="host", head="host")
+    engine = EngineConfig(
+        len(model.config.spec.lanes) * model.config.hidden, 3, embedding="host", head="host"
+    )
     draw_activity(model, engine, tokens, output, f"{dataset}, {split}")
     click.echo(f"wrote {output}")
 

@@ -7,6 +7,7 @@ import click
 
 from trine.cli.model import print_pairs
 from trine.cli.outputs import OutputFile
+from trine_sw.model.cells import CELLS
 from trine_sw.support.errors import TrineError
 
 __all__ = ["COMMANDS"]
@@ -15,7 +16,7 @@ __all__ = ["COMMANDS"]
 @click.command()
 @click.argument("output", metavar="MODEL", type=OutputFile())
 @click.option(
-    "--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True, help="Its kind of cell."
+    "--cell", type=click.Choice(list(CELLS)), default="lstm", show_default=True, help="Its kind of cell."
 )
 @click.option("--hidden", default=300, show_default=True, help="Units.")
 @click.option("--embedding", default=300, show_default=True, help="Trits of an input vector.")
@@ -39,7 +40,7 @@ def random(
         embedding=embedding,
         vocab_size=len(vocabulary),
         cell_shift=2,
-        output_shift=1 if cell == "lstm" else 2,  # with 1, nearly all of a GRU's states would be seen
+        output_shift=1 if CELLS[cell].output_gate else 2,  # without a gate nearly all states would be seen
         head_levels=(0, 1, 2, 3),
     )
     model = random_model(config, seed=seed, activity=activity)

@@ -282,8 +282,8 @@ class Requests:
             raise TrineError(f"a state of this board has {info.cells} cells, not {h.shape} and {c.shape}")
         if max(abs(int(bound)) for part in (h, c) for bound in (part.min(), part.max())) > info.cell_max:
             raise TrineError(f"this is no state of the board's model: its cells go to {info.cell_max}")
-        # Of an unknown model's cells, which may be an LSTM's, the board knows better.
-        gated = self.model is None or self.model.config.cell == "lstm"
+        # Of an unknown model's cells, which may have an output gate, the board knows better.
+        gated = self.model is None or self.model.config.spec.output_gate
         if impossible_cells(c, h, info.cell_max, info.output_shift, gated=gated).any():
             raise TrineError("this is no state of the board's model: a cell is out of range, or h against c")
         return self._writes(np.stack([c, h], axis=1).astype(np.int8))

@@ -19,7 +19,7 @@ def default_engine(model: Model) -> EngineConfig:
     small = model.config.vocab_size <= _ON_BOARD
     head = model.config.vocab_size if small and model.heads == ("ternary",) else 0
     return EngineConfig(
-        4 * model.config.hidden + ceil_div(head, _WAYS) * _WAYS,
+        len(model.config.spec.lanes) * model.config.hidden + ceil_div(head, _WAYS) * _WAYS,
         _BANKS,
         embedding="board" if small and model.embedding_weight is not None else "host",
         head="board" if head else "host",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from trine_sw.engine.cell_lanes import FED_ALONE, LANE_TRITS, cell_trits
 from trine_sw.engine.config import EngineConfig
 from trine_sw.model import ModelConfig
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 __all__ = [
@@ -40,20 +40,16 @@ EMBEDDING_LATENCY = 1 + ROM_LATENCY
 _UNITS_TOGETHER = 9
 
 
-def _ceil_div(a: int, b: int) -> int:
-    return -(-a // b)
-
-
 @dataclass(frozen=True)
 class Geometry:
     """Sizes that follow from a model and an engine configuration.
 
     Cell ``q`` of all layers' is unit ``q % units`` of group ``q // units``, so that a layer is
-    ``layer_groups`` groups; in a stack these have no padding. The four lanes of a cell
-    (:mod:`trine_sw.engine.cell_lanes`) are ``4 * unit`` to ``4 * unit + 3``. Head row ``v`` is lane ``4 *
-    units + v % head_lanes`` of group ``v // head_lanes``. A bank's columns of slot A, then those of slot B,
-    are its words from ``group * bank_columns`` on, in their order; the last word of each bank is all zero,
-    and is read when the bank has nothing to issue.
+    ``layer_groups`` groups; in a stack these have no padding. The lanes of a cell
+    (``CellSpec.lanes``, ``cell_lanes`` of them) are those from ``cell_lanes * unit`` on. Head row ``v`` is
+    lane ``gate_lanes + v % head_lanes`` of group ``v // head_lanes``. A bank's columns of slot A, then those
+    of slot B, are its words from ``group * bank_columns`` on, in their order; the last word of each bank is
+    all zero, and is read when the bank has nothing to issue.
 
     What is summed lies in two *slots*: A is the vector that is known early, B the one that comes last. The
     first layer's are x_t and its own h_(t-1), those of a layer above its own h_(t-1) and the h_t below it.
@@ -64,9 +60,9 @@ class Geometry:
     engine: EngineConfig
 
     def _split(self, groups: int) -> tuple[int, int]:
-        units = _ceil_div(self.model.hidden, groups)
+        units = ceil_div(self.model.hidden, groups)
         ways = self.engine.sampler_ways
-        return units, ways * _ceil_div(_ceil_div(self.head_rows, groups), ways)
+        return units, ways * ceil_div(ceil_div(self.head_rows, groups), ways)
 
     @property
     def head_rows(self) -> int:
@@ -75,8 +71,18 @@ class Geometry:
 
     @property
     def rows(self) -> int:
-        """Rows of a layer's W and of the on-board head."""
-        return 4 * self.model.hidden + self.head_rows
+        """Rows that a layer's cells sum, and those of the on-board head."""
+        return self.cell_lanes * self.model.hidden + self.head_rows
+
+    @property
+    def cell_lanes(self) -> int:
+        """Lanes of a cell."""
+        return len(self.model.spec.lanes)
+
+    @property
+    def gate_lanes(self) -> int:
+        """Lanes of a group's cells; those of the head follow."""
+        return self.cell_lanes * self.units
 
     @property
     def slot_a(self) -> int:
@@ -93,19 +99,20 @@ class Geometry:
     @cached_property
     def _fold(self) -> tuple[int, int, int]:
         hidden, stacked = self.model.hidden, self.model.layers > 1
-        groups = _ceil_div(self.rows, self.engine.lanes)  # no fewer can hold all rows
+        groups = ceil_div(self.rows, self.engine.lanes)  # no fewer can hold all rows
         while True:
             units, head = self._split(groups)
-            if 4 * units + head <= self.engine.lanes and not (stacked and hidden % groups):
+            if self.cell_lanes * units + head <= self.engine.lanes and not (stacked and hidden % groups):
                 break
             groups += 1
             if stacked and groups > hidden:
-                least = sum(self._split(hidden)) + 3
+                alone, head = self._split(hidden)
+                least = self.cell_lanes * alone + head
                 raise TrineError(
                     f"lanes must be at least {least} for a stack of layers of {hidden} units with "
                     f"{self.head_rows} rows of the head on the board, not {self.engine.lanes}"
                 )
-        groups = max(_ceil_div(hidden, units), _ceil_div(self.head_rows, head) if head else 1)
+        groups = max(ceil_div(hidden, units), ceil_div(self.head_rows, head) if head else 1)
         return groups, units, head
 
     @property
@@ -132,29 +139,20 @@ class Geometry:
     @property
     def head_groups(self) -> int:
         """Groups that hold rows of the output layer."""
-        return _ceil_div(self.head_rows, self.head_lanes) if self.head_lanes else 0
+        return ceil_div(self.head_rows, self.head_lanes) if self.head_lanes else 0
 
     @property
     def lanes(self) -> int:
         """Lanes built."""
-        return 4 * self.units + self.head_lanes
-
-    @property
-    def cell_trits(self) -> int:
-        """Trits of a cell in a column's word: :func:`trine_sw.engine.cell_lanes.cell_trits`."""
-        return cell_trits(self.model.cell)
+        return self.gate_lanes + self.head_lanes
 
     def word_trit(self, lane: int) -> int:
-        """The trit of a column's word that a lane adds; two lanes of a GRU's cell share one."""
-        unit, gate = divmod(lane, 4)
+        """The trit of a column's word that a lane adds; lanes of a cell may share one."""
+        spec = self.model.spec
+        unit, number = divmod(lane, self.cell_lanes)
         if unit < self.units:
-            return self.cell_trits * unit + LANE_TRITS[self.model.cell][gate]
-        return lane - (4 - self.cell_trits) * self.units
-
-    @property
-    def shares_trits(self) -> bool:
-        """Whether lanes of a cell share a trit, so that they must know which columns are of whose."""
-        return bool(FED_ALONE[self.model.cell])
+            return spec.trits * unit + spec.lanes[number].trit
+        return lane - (self.cell_lanes - spec.trits) * self.units
 
     @property
     def word_trits(self) -> int:
@@ -200,7 +198,7 @@ class Geometry:
     @property
     def head_blocks(self) -> list[range]:
         """Head lanes, likewise."""
-        size = 4 * _UNITS_TOGETHER if self.engine.relays else max(1, self.head_lanes)
+        size = self.cell_lanes * _UNITS_TOGETHER if self.engine.relays else max(1, self.head_lanes)
         return [range(at, min(at + size, self.head_lanes)) for at in range(0, self.head_lanes, size)]
 
     @property
@@ -219,7 +217,7 @@ class Geometry:
     def head_beats(self, group: int) -> int:
         """Beats of ``sampler_ways`` logits that a group of head lanes makes."""
         rows = min(self.head_lanes, self.head_rows - group * self.head_lanes)
-        return _ceil_div(rows, self.engine.sampler_ways)
+        return ceil_div(rows, self.engine.sampler_ways)
 
     def bank_x(self, bank: int) -> list[int]:
         """Elements of slot A whose columns lie in ``bank``, in order of their words."""

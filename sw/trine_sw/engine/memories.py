@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden.sampler import DRAW_BITS, GUMBEL_BITS
 from trine_sw.model import ModelConfig
+from trine_sw.support.arithmetic import ceil_div
 
 __all__ = [
     "FORMS",
@@ -106,12 +107,12 @@ def column_memory(geometry: Geometry) -> Memory:
 def embedding_memory(model: ModelConfig, engine: EngineConfig) -> Memory:
     """The embedding: a word a token, or on an iCE40 two words of half of it, read one after the other."""
     halves = 2 if engine.block_ram == "ice40" else 1
-    return Memory("embedding", 2 * -(-model.embedding // halves), halves * model.vocab_size, sliced=True)
+    return Memory("embedding", 2 * ceil_div(model.embedding, halves), halves * model.vocab_size, sliced=True)
 
 
 def noise_memory(ways: int, kind: str) -> Memory:
     """The sampler's tables. Two ways share one where a block RAM has two read ports: an iCE40's has one."""
-    count = ways if kind == "ice40" else -(-ways // 2)
+    count = ways if kind == "ice40" else ceil_div(ways, 2)
     return Memory("noise", GUMBEL_BITS, 1 << DRAW_BITS, count=count, sliced=True)
 
 
@@ -134,7 +135,7 @@ def block_rams(memory: Memory, forms: Sequence[Form]) -> int:
         return 0
 
     def rows_and_columns(words: int, bits: int) -> int:
-        return -(-memory.width // bits) * -(-memory.depth // words)
+        return ceil_div(memory.width, bits) * ceil_div(memory.depth, words)
 
     if memory.sliced:
         return memory.count * rows_and_columns(*_form(forms, memory.depth))
@@ -144,4 +145,4 @@ def block_rams(memory: Memory, forms: Sequence[Form]) -> int:
 def single_port_rams(memory: Memory) -> int:
     """Single-port RAMs of an iCE40UP that a memory takes; 0 if it lies elsewhere."""
     words, bits = _SINGLE_PORT
-    return -(-memory.width // bits) * -(-memory.depth // words) if memory.style == "huge" else 0
+    return ceil_div(memory.width, bits) * ceil_div(memory.depth, words) if memory.style == "huge" else 0

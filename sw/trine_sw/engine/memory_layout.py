@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.engine.cell_lanes import LANE_KINDS, gate_lanes
+from trine_sw.engine.cell_lanes import gate_lanes
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
@@ -92,25 +92,29 @@ def place(model: Model, engine: EngineConfig) -> MemoryLayout:
 def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]:
     """Weight rows (groups, lanes, columns), starts, lower thresholds (groups, lanes) and widths (lanes)."""
     groups, lanes, units = geometry.groups, geometry.lanes, geometry.units
+    gates = geometry.gate_lanes
     rows = np.zeros((groups, lanes, geometry.columns), np.int8)
     start = np.full((groups, lanes), -1, np.int64)  # an unused gate lane never reaches its threshold
     lower = np.zeros((groups, lanes), np.int64)
     spread = np.zeros((groups, lanes), np.int64)
     weights, thresholds = _all_gates(model, geometry)
-    for gate, kind in enumerate(LANE_KINDS[model.config.cell]):
+    for number, of_cell in enumerate(model.config.spec.lanes):
+        kind = of_cell.kind
         if kind == "trit":
-            lower[:, gate : 4 * units : 4] = -2  # nor does an unused one fall to its lower threshold
+            lower[
+                :, number : gates : geometry.cell_lanes
+            ] = -2  # nor does an unused one fall to its lower threshold
         for cell in range(model.config.cells):
             group, unit = divmod(cell, units)
-            lane = 4 * unit + gate
-            weight, (low, high) = weights[gate, cell], thresholds[gate, cell]
+            lane = geometry.cell_lanes * unit + number
+            weight, (low, high) = weights[number, cell], thresholds[number, cell]
             most = int(np.count_nonzero(weight))
             # Thresholds beyond the reach of the sum decide as those just out of it do.
             high = int(np.clip(high, -most, most + 1))
             rows[group, lane] = weight
             start[group, lane] = -high
             spread[group, lane] = most
-            if kind == "keep":
+            if kind == "blend":
                 lower[group, lane] = int(np.clip(low, -most, most + 1)) - high
             elif kind == "trit":
                 lower[group, lane] = int(np.clip(low, -most - 1, most)) - high
@@ -119,26 +123,27 @@ def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]
         top = max(model.config.head_levels)
         for v in range(model.config.vocab_size):
             group, lane = divmod(v, geometry.head_lanes)
-            lane += 4 * units
+            lane += gates
             rows[group, lane, geometry.slot_a :] = model.head_weight[v]
             start[group, lane] = int(model.head_bias[v])
             spread[group, lane] = top * int(np.count_nonzero(model.head_weight[v]))
         unused = np.arange(groups * geometry.head_lanes).reshape(groups, -1) >= model.config.vocab_size
-        start[:, 4 * units :][unused] = 0
+        start[:, gates:][unused] = 0
     low, high_ = (start - spread).min(0), (start + spread).max(0)
     width = np.array([signed_width(int(a), int(b)) for a, b in zip(low, high_, strict=True)], np.int64)
-    width[4 * units :] = width[4 * units :].max(initial=0)
+    width[gates:] = width[gates:].max(initial=0)
     return rows, start, lower, width
 
 
 def _all_gates(model: Model, geometry: Geometry) -> tuple[Int8, Int64]:
-    """Weights (4, L*H, columns) and thresholds (4, L*H, 2) of the cells' lanes, columns as in slots A and B.
+    """Weights (lanes, L*H, columns) and thresholds (lanes, L*H, 2), columns as in slots A and B.
 
     A layer above the first has its own h in slot A, which follows what is below it in the model file.
     """
     config, hidden = model.config, model.config.hidden
-    weights = np.zeros((4, config.cells, geometry.columns), np.int8)
-    thresholds = np.zeros((4, config.cells, 2), np.int64)
+    lanes = geometry.cell_lanes
+    weights = np.zeros((lanes, config.cells, geometry.columns), np.int8)
+    thresholds = np.zeros((lanes, config.cells, 2), np.int64)
     for number, layer in enumerate(model.layers):
         of_layer, cells = config.of_layer(number), slice(number * hidden, (number + 1) * hidden)
         weight, thresholds[:, cells] = gate_lanes(layer, of_layer)

@@ -17,11 +17,12 @@ from trine_sw.link.memories import memories
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 
-__all__ = ["Chip", "Cost", "ceil_div", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep"]
+__all__ = ["Chip", "Cost", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep"]
 
-#: LUT4 of a gate's lane for its products, by banks; a bank beyond these costs about the last step again.
-_PRODUCTS = {"lstm": (0, 5, 10, 11, 23), "gru": (0, 6, 11, 13, 20)}
+#: LUT4 of a lane's products for a bank beyond those of ``CellSpec.product_lut4``.
 _FURTHER = 15
+#: LUT4 of a head lane for its products, by banks, apart from the magnitudes.
+_HEAD_PRODUCTS = (0, 5, 10, 11, 23)
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there.
 _SMALL_LINK = 2810
 
@@ -80,11 +81,6 @@ class Cost:
     block_ram: int
     rom_blocks: int
     spram: int
-
-
-def ceil_div(a: int, b: int) -> int:
-    """a / b, rounded up."""
-    return -(-a // b)
 
 
 def forms(chip: Chip) -> Sequence[Form]:
@@ -173,18 +169,17 @@ def _luts(model: Model, layout: MemoryLayout) -> int:
     geometry = layout.geometry
     config, engine, groups = geometry.model, geometry.engine, geometry.groups
     width = layout.width
-    gates = 4 * geometry.units
+    gates = geometry.gate_lanes
     products, of_head = (
-        _PRODUCTS[kind][min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
-        for kind in (config.cell, "lstm")
+        figures[min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
+        for figures in (config.spec.product_lut4, _HEAD_PRODUCTS)
     )
     folded = 0.7 * float(width.mean()) if groups > 1 else 0
     c_bits = config.cell_bits
     levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
     lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
     head = geometry.head_lanes * (3 * of_head + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
-    gated = 15 if config.cell == "lstm" else 0  # an LSTM's saturation and output gate
-    cells = geometry.units * (gated + 6 * c_bits + levels + (5 * (groups > 1)))
+    cells = geometry.units * (config.spec.cell_lut4 + 6 * c_bits + levels + (5 * (groups > 1)))
     # In a stack, one more multiplexer in front of each trit of a scanner, an input of it for each layer.
     chosen = (config.layers - 1) * geometry.columns
     scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen

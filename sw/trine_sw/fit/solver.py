@@ -10,11 +10,12 @@ from itertools import takewhile
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.bank_balance import active_columns, balanced
 from trine_sw.engine.timing import vector_cycles
-from trine_sw.fit.cost import Chip, Cost, ceil_div, cost, memory_cost, too_deep
+from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
 from trine_sw.fit.sample import Sample, sample_text, sample_tokens
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 __all__ = [
@@ -133,7 +134,7 @@ def _linked(model: Model, chip: Chip) -> Iterator[tuple[_Places, LinkConfig]]:
     """
     refused: TrineError | None = None
     for places in _placements(model):
-        lanes = 4 * model.config.hidden + model.config.vocab_size
+        lanes = len(model.config.spec.lanes) * model.config.hidden + model.config.vocab_size
         engine = EngineConfig(lanes, 1, *places, block_ram=chip.block_ram_kind)
         try:
             link = link_for(model, engine, chip.link)
@@ -225,7 +226,8 @@ def _candidates(
     for groups in range(1, model.config.hidden + 1):
         engines = []
         for way in ways if head else ways[:1]:
-            lanes = 4 * ceil_div(model.config.hidden, groups) + way * ceil_div(ceil_div(head, groups), way)
+            lanes = len(model.config.spec.lanes) * ceil_div(model.config.hidden, groups)
+            lanes += way * ceil_div(ceil_div(head, groups), way)
             engine = EngineConfig(lanes, banks, *places, block_ram=chip.block_ram_kind, sampler_ways=way)
             if Geometry(model.config, engine).layer_groups == groups:
                 engines.append(engine)

@@ -1,5 +1,6 @@
 """One step of the cells in integers: from the sums of a token to the new h, c and u."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from trine_sw.model.layer import Layer
 
 __all__ = ["GoldenCell", "golden_cell"]
 
-_CELLS = np.arange(-128, 128)  # every int8, in the order of its table
+_STATES = np.arange(-128, 128)  # every int8, in the order of its table
 
 
 class GoldenCell(Protocol):
@@ -24,22 +25,22 @@ class GoldenCell(Protocol):
         c_out: NDArray[np.int8],
         u_out: NDArray[np.int8],
     ) -> None:
-        """One step: exact sums of all rows (N, 4, H) and c (N, H) make the new h, c and u (N, H)."""
+        """One step: exact sums of all rows (N, gates, H) and c (N, H) make the new h, c and u (N, H)."""
         ...
 
 
 def golden_cell(layer: Layer, config: ModelConfig) -> GoldenCell:
     """The cell of a layer, of the kind that ``config.cell`` names."""
-    return (_Lstm if config.cell == "lstm" else _Gru)(layer, config)
+    return _CELLS[config.cell](layer, config)
 
 
 class _Output:
     """h and u of every cell state, without an output gate, as tables."""
 
     def __init__(self, config: ModelConfig) -> None:
-        magnitude = np.minimum(np.abs(_CELLS) >> config.output_shift, len(config.head_levels) - 1)
-        self.h = (np.sign(_CELLS) * (magnitude >= 1)).astype(np.int8)
-        self.u = (np.sign(_CELLS) * np.array(config.head_levels)[magnitude]).astype(np.int8)
+        magnitude = np.minimum(np.abs(_STATES) >> config.output_shift, len(config.head_levels) - 1)
+        self.h = (np.sign(_STATES) * (magnitude >= 1)).astype(np.int8)
+        self.u = (np.sign(_STATES) * np.array(config.head_levels)[magnitude]).astype(np.int8)
 
 
 class _Lstm:
@@ -57,7 +58,7 @@ class _Lstm:
         u_out: NDArray[np.int8],
     ) -> None:
         config = self.config
-        a_i, a_f, a_g, a_o = (sums[:, gate] for gate in range(4))
+        a_i, a_f, a_g, a_o = sums.swapaxes(0, 1)
         i = (a_i >= self._high[0]).view(np.int8)
         o = (a_o >= self._high[3]).view(np.int8)
         g = (a_g >= self._high[2]).view(np.int8) - (a_g <= self._low[2]).view(np.int8)
@@ -89,7 +90,7 @@ class _Gru:
         c_out: NDArray[np.int8],
         u_out: NDArray[np.int8],
     ) -> None:
-        a_z, a_r, a_nx, a_nh = (sums[:, gate] for gate in range(4))
+        a_z, a_r, a_nx, a_nh = sums.swapaxes(0, 1)
         r = a_r >= self._high[1]
         a_n = a_nx + a_nh * r
         above = a_n >= np.where(r, self._high[2], self._high_reset)
@@ -113,3 +114,6 @@ def _thresholds(threshold: NDArray[np.int32], config: ModelConfig) -> NDArray[np
     reach = config.columns + 1
     near = np.clip(threshold, -reach, reach).astype(np.float32)
     return near.reshape(-1, config.hidden, 2).transpose(2, 0, 1).copy()
+
+
+_CELLS: dict[str, Callable[[Layer, ModelConfig], GoldenCell]] = {"lstm": _Lstm, "gru": _Gru}

@@ -225,7 +225,7 @@ class BoardModel:
         cells = np.frombuffer(payload[2:], np.int8).reshape(-1, CELL_BYTES)
         if first and first != self._written:
             raise Refusal(Reason.STATE)
-        info, gated = self.info, self.model.config.cell == "lstm"
+        info, gated = self.info, self.model.config.spec.output_gate
         wrong = impossible_cells(cells[:, 0], cells[:, 1], info.cell_max, info.output_shift, gated=gated)
         end = first + len(cells)
         if end > info.cells or wrong.any():

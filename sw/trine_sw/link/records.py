@@ -13,6 +13,7 @@ from trine_sw.link.board_info import INFO_BYTES, Info, board_info
 from trine_sw.link.protocol import MOST_SLOT_BYTES, LinkConfig, Want
 from trine_sw.model import Model
 from trine_sw.model.trits import pack, packed_size, unpack
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 __all__ = [
@@ -133,7 +134,7 @@ class Codec:
         h = packed_size(info.hidden)
         return {
             Want.H: h,
-            Want.U: -(-info.hidden * info.u_bits // 8) if info.u_bits else h,
+            Want.U: ceil_div(info.hidden * info.u_bits, 8) if info.u_bits else h,
             Want.CYCLES: 4,
             Want.LOGITS: self.logit_bytes * info.vocab_size,
             Want.CHOICE: self.token_bytes,

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from trine_sw.model.cells import CELLS, CellSpec
 from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["GATES", "ModelConfig"]
-
-GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "nx", "nh")}
-"""Rows of each kind of cell in their order: gate-major, H rows each."""
+__all__ = ["ModelConfig"]
 
 _LIMIT_CELL = 127  # a cell is an int8
 _LIMIT_SHIFT = 6
@@ -29,10 +27,10 @@ class ModelConfig:
     hidden : units H of a layer, at least 1.
     embedding : trits E of an input vector, at least 1.
     vocab_size : symbols V, at least 1.
-    cell : kind of cell: ``"lstm"`` or ``"gru"``.
+    cell : kind of cell, of :data:`trine_sw.model.cells.CELLS`.
     layers : number of layers, 1 to 16, all of the same size; each above the first sees the h below it.
     cell_max : C; a cell saturates at -C and +C. 1 to 127.
-    cell_shift : s; a step of the cell is 2**s. 0 to 6, and 2**s <= C for a GRU, whose cell does not saturate.
+    cell_shift : s; a step of the cell is 2**s. 0 to 6, and 2**s <= C for a cell that does not saturate.
     output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
     head_levels : ``level``; the head sees level[min(abs(c) >> r, P)], P = len(level) - 1.
         level[0] is 0, the others are 1 to 127 and do not fall. ``(0, 1)`` makes the head see h.
@@ -49,8 +47,8 @@ class ModelConfig:
     head_levels: tuple[int, ...] = (0, 1)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.cell, str) or self.cell not in GATES:
-            raise TrineError(f"cell must be {' or '.join(map(repr, GATES))}, not {shown(self.cell)}")
+        if not isinstance(self.cell, str) or self.cell not in CELLS:
+            raise TrineError(f"cell must be {' or '.join(map(repr, CELLS))}, not {shown(self.cell)}")
         object.__setattr__(self, "cell", str(self.cell))
         for name, low, high in (
             ("hidden", 1, 1 << 16),
@@ -68,16 +66,22 @@ class ModelConfig:
                 f"output_shift {self.output_shift} leaves no output: 2**output_shift must not "
                 f"exceed cell_max {self.cell_max}"
             )
-        if self.cell == "gru" and self.cell_max >> self.cell_shift == 0:
+        if not self.spec.saturates and self.cell_max >> self.cell_shift == 0:
             raise TrineError(
-                f"cell_shift {self.cell_shift} leads out of the cell's range: 2**cell_shift of a GRU must "
+                f"cell_shift {self.cell_shift} leads out of the cell's range: 2**cell_shift of "
+                f"{self.spec.article} {self.spec.title} must "
                 f"not exceed cell_max {self.cell_max}"
             )
 
     @property
+    def spec(self) -> CellSpec:
+        """What its kind of cell is made of."""
+        return CELLS[self.cell]
+
+    @property
     def rows(self) -> int:
-        """Rows of a layer's weight matrix, 4H."""
-        return len(GATES[self.cell]) * self.hidden
+        """Rows of a layer's weight matrix: H for each gate."""
+        return self.spec.rows * self.hidden
 
     @property
     def columns(self) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.model.config import GATES, ModelConfig
+from trine_sw.model.cells import CELLS, CellSpec
+from trine_sw.model.config import ModelConfig
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
@@ -15,15 +16,13 @@ __all__ = ["Layer", "check_layer", "check_shape", "check_trits"]
 
 @dataclass
 class Layer:
-    """One layer; rows i, f, g, o of an LSTM and z, r, nx, nh of a GRU, H each.
+    """One layer; H rows for each gate of the cell (:mod:`trine_sw.model.cells`), gate-major.
 
     Members
     -------
-    weight : int8 trits (4H, E+H), x's columns first. A GRU's nx rows are 0 in h's columns, its nh rows
-        in x's.
-    threshold : int32 (4H, 2) = [lo, hi]. A GRU's nx rows have the thresholds of n where r = 1; its nh rows
-        are 0.
-    threshold_reset : int32 (H, 2), of a GRU alone: the thresholds of n where r = 0.
+    weight : int8 trits (rows, E+H), x's columns first. Rows nx are 0 in h's columns, rows nh in x's.
+    threshold : int32 (rows, 2) = [lo, hi]. Rows nx have the thresholds of n with h; rows nh are 0.
+    threshold_reset : int32 (H, 2), of cells with nx and nh: the thresholds of n without h.
     """
 
     weight: NDArray[np.int8]
@@ -41,24 +40,30 @@ def check_layer(number: int, layer: Layer, config: ModelConfig) -> None:
         raise TrineError(f"{name} must be a Layer, not {shown(layer)}")
     check_trits(f"{name}.weight", layer.weight, (config.rows, config.columns))
     check_shape(f"{name}.threshold", layer.threshold, np.int32, (config.rows, 2))
-    by_gate = layer.threshold.reshape(4, config.hidden, 2)
-    if config.cell == "lstm":
+    spec = config.spec
+    by_gate = layer.threshold.reshape(spec.rows, config.hidden, 2)
+    _check_order(f"{name}.threshold", by_gate, spec)
+    if not spec.has_reset:
         if layer.threshold_reset is not None:
-            raise TrineError(f"{name}.threshold_reset is of a GRU, and the cell is an LSTM")
-        _check_order(f"{name}.threshold", by_gate, "lstm", single=(0, 3), rising=(1,))
+            others = " or ".join(each.title for each in CELLS.values() if each.has_reset)
+            cell = f"{spec.article} {spec.title}"
+            raise TrineError(f"{name}.threshold_reset is of a {others}, and the cell is {cell}")
         return
     if layer.threshold_reset is None:
-        raise TrineError(f"{name}.threshold_reset is missing: a GRU needs it")
+        raise TrineError(f"{name}.threshold_reset is missing: {spec.article} {spec.title} needs it")
     check_shape(f"{name}.threshold_reset", layer.threshold_reset, np.int32, (config.hidden, 2))
-    _check_order(f"{name}.threshold", by_gate, "gru", single=(1,), rising=(0,))
-    if by_gate[3].any():
-        unit = int(np.argmax(by_gate[3].any(axis=1)))
-        raise TrineError(f"{name}.threshold: out of range, row nh{unit} has none, so lo and hi must be 0")
-    rows, split = layer.weight.reshape(4, config.hidden, config.columns), config.embedding
-    for gate, part, owner in ((2, rows[2, :, split:], "h"), (3, rows[3, :, :split], "x")):
-        if part.any():
-            row = f"{GATES['gru'][gate]}{int(np.argmax(part.any(axis=1)))}"
-            raise TrineError(f"{name}.weight: row {row} must be 0 in the columns of {owner}")
+    rows = layer.weight.reshape(spec.rows, config.hidden, config.columns)
+    of_columns = {"x": slice(None, config.embedding), "h": slice(config.embedding, None)}
+    for number, gate in enumerate(spec.gates):
+        if gate.kind is None and by_gate[number].any():
+            unit = int(np.argmax(by_gate[number].any(axis=1)))
+            raise TrineError(
+                f"{name}.threshold: out of range, row {gate.name}{unit} has none, so lo and hi must be 0"
+            )
+        for owner, columns in of_columns.items():
+            if owner not in gate.columns and rows[number, :, columns].any():
+                row = f"{gate.name}{int(np.argmax(rows[number, :, columns].any(axis=1)))}"
+                raise TrineError(f"{name}.weight: row {row} must be 0 in the columns of {owner}")
 
 
 def check_shape(name: str, tensor: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
@@ -78,15 +83,12 @@ def check_trits(name: str, tensor: NDArray[Any], shape: tuple[int, ...]) -> None
         raise TrineError(f"{name} must hold -1, 0 and +1 only")
 
 
-def _check_order(
-    name: str, threshold: NDArray[np.int32], cell: str, *, single: tuple[int, ...], rising: tuple[int, ...]
-) -> None:
+def _check_order(name: str, threshold: NDArray[np.int32], spec: CellSpec) -> None:
     low, high = threshold.transpose(2, 0, 1)
-    for gate in single:
+    for gate in spec.of_kind("switch"):
         if (low[gate] != high[gate]).any():
-            row = f"{GATES[cell][gate]}{int(np.argmax(low[gate] != high[gate]))}"
+            row = f"{spec.gates[gate].name}{int(np.argmax(low[gate] != high[gate]))}"
             raise TrineError(f"{name}: out of range, row {row} has one threshold, so lo must equal hi")
-    for gate in rising:
-        if (low[gate] > high[gate]).any():
-            row = f"{GATES[cell][gate]}{int(np.argmax(low[gate] > high[gate]))}"
-            raise TrineError(f"{name}: out of range, row {row} has lo above hi")
+    if (low[spec.blend] > high[spec.blend]).any():
+        row = f"{spec.gates[spec.blend].name}{int(np.argmax(low[spec.blend] > high[spec.blend]))}"
+        raise TrineError(f"{name}: out of range, row {row} has lo above hi")

@@ -212,7 +212,7 @@ class Model:
         if unknown:
             raise TrineError(f"metadata {shown(unknown[0])} is unknown to format {FORMAT}")
         config = _read_config(metadata)
-        parts = ("weight", "threshold") + (("threshold_reset",) if config.cell == "gru" else ())
+        parts = ("weight", "threshold") + (("threshold_reset",) if config.spec.has_reset else ())
         names = {f"layer{number}.{part}" for number in range(config.layers) for part in parts}
         missing = sorted(names - tensors.keys())
         if missing:

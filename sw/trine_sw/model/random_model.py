@@ -54,8 +54,7 @@ def random_model(
         weight = _random_trits(rng, (of_layer.rows, of_layer.columns), density)
         if number == 0:
             embedding = _random_trits(rng, (config.vocab_size, config.embedding), activity)
-        thresholds = _lstm_thresholds if config.cell == "lstm" else _gru_thresholds
-        bounds = thresholds(rng, of_layer, density, activity)
+        bounds = _THRESHOLDS[config.cell](rng, of_layer, density, activity)
         if extreme:
             _make_extreme(rng, of_layer, weight, embedding if number == 0 else None, bounds)
         layers.append(_layer(of_layer, weight, bounds, three_state_forget))
@@ -75,17 +74,22 @@ def random_model(
 def _layer(
     config: ModelConfig, weight: NDArray[np.int8], bounds: NDArray[np.int64], three_state_forget: bool
 ) -> Layer:
-    """A layer with these thresholds (4, H, 2), where the model file has them, and zeros where it must."""
-    size, split = config.hidden, config.embedding
-    keep, single = (1, (0, 3)) if config.cell == "lstm" else (0, (1,))  # which gates have which thresholds
-    for gate in single if three_state_forget else (*single, keep):
+    """A layer with these thresholds (gates, H, 2), where the model file has them, and zeros where it must."""
+    spec, split = config.spec, config.embedding
+    single = spec.of_kind("switch")
+    for gate in single if three_state_forget else (*single, spec.blend):
         bounds[gate, :, 0] = bounds[gate, :, 1]
     reset = None
-    if config.cell == "gru":
-        weight[2 * size : 3 * size, split:] = 0
-        weight[3 * size :, :split] = 0
-        reset = bounds[3].astype(np.int32)
-        bounds[3] = 0
+    if spec.has_reset:
+        by_gate = weight.reshape(spec.rows, config.hidden, -1)
+        for number, gate in enumerate(spec.gates):
+            if gate.columns == "x":
+                by_gate[number, :, split:] = 0
+            elif gate.columns == "h":
+                by_gate[number, :, :split] = 0
+        (free,) = spec.of_kind(None)  # where those without h have been drawn
+        reset = bounds[free].astype(np.int32)
+        bounds[free] = 0
     return Layer(weight, bounds.reshape(config.rows, 2).astype(np.int32), reset)
 
 
@@ -96,8 +100,8 @@ def _make_extreme(
     embedding: NDArray[np.int8] | None,
     bounds: NDArray[np.int64],
 ) -> None:
-    """Empty rows, columns and vectors; thresholds (4, H, 2) at every edge; cells that step one way."""
-    reach, keep = config.columns, 1 if config.cell == "lstm" else 0
+    """Empty rows, columns and vectors; thresholds (gates, H, 2) at every edge; cells that step one way."""
+    spec, reach = config.spec, config.columns
     for axis in (0, 1):
         empty = rng.random(weight.shape[axis]) < 0.1
         empty[0] |= len(empty) > 4
@@ -107,13 +111,15 @@ def _make_extreme(
     ends, near = (1 << 31) - 1, (reach - 1, reach, reach + 1)
     edges = np.array([-ends - 1, *(-edge for edge in near), 0, *near, ends])
     bounds[...] = np.where(rng.random(bounds.shape) < 0.3, rng.choice(edges, bounds.shape), bounds)
-    bounds[keep].sort(axis=-1)
+    bounds[spec.blend].sort(axis=-1)
     steady = rng.random(config.hidden) < 0.1
     one_way = rng.choice([[-reach - 1, -reach], [reach, reach + 1]], int(steady.sum()))
-    if config.cell == "lstm":
-        bounds[0, steady], bounds[1, steady], bounds[2, steady] = -reach, -reach, one_way
-    else:
-        bounds[0, steady], bounds[2, steady], bounds[3, steady] = [-reach, reach + 1], one_way, one_way
+    if spec.saturates:  # the switches are on, all of the state is kept
+        bounds[[*spec.of_kind("switch")[:1], spec.blend], steady.nonzero()[0][:, None]] = -reach
+    else:  # half of the state is kept
+        bounds[spec.blend, steady] = [-reach, reach + 1]
+    for gate in (spec.candidate, *spec.of_kind(None)):
+        bounds[gate, steady] = one_way
 
 
 def _random_trits(rng: np.random.Generator, shape: tuple[int, ...], density: float) -> NDArray[np.int8]:
@@ -124,7 +130,7 @@ def _random_trits(rng: np.random.Generator, shape: tuple[int, ...], density: flo
 def _lstm_thresholds(
     rng: np.random.Generator, config: ModelConfig, density: float, activity: float
 ) -> NDArray[np.int64]:
-    """Thresholds (4, H, 2) at normal quantiles of the sums, scattered a little from row to row.
+    """Thresholds (gates, H, 2) at normal quantiles of the sums, scattered a little from row to row.
 
     A sum is above ``-sums.inv_cdf(share)`` in that share of the cases.
     """
@@ -155,7 +161,12 @@ def _normal(variance: float) -> NormalDist:
 def _scattered(
     rng: np.random.Generator, config: ModelConfig, centres: list[tuple[float, float]], deviation: float
 ) -> NDArray[np.int64]:
-    scatter = rng.normal(0, 0.3 * deviation, (4, config.hidden, 1))
+    scatter = rng.normal(0, 0.3 * deviation, (len(centres), config.hidden, 1))
     bounds = np.ceil(np.array(centres)[:, None, :] + scatter).astype(np.int64)
     bounds[..., 1] = np.maximum(bounds[..., 0], bounds[..., 1])
     return bounds
+
+
+#: What draws the thresholds of each kind of cell; of cells with ``threshold_reset``, that is in the place of
+#: the gate that has no thresholds.
+_THRESHOLDS = {"lstm": _lstm_thresholds, "gru": _gru_thresholds}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 __all__ = ["TRITS_PER_BYTE", "pack", "packed_size", "unpack"]
@@ -17,7 +18,7 @@ _DECODED = ((np.arange(_LARGEST + 1)[:, None] // _POWERS) % 3 - 1).astype(np.int
 
 def packed_size(trits: int) -> int:
     """Bytes that a row of ``trits`` trits takes."""
-    return -(-trits // TRITS_PER_BYTE)
+    return ceil_div(trits, TRITS_PER_BYTE)
 
 
 def pack(trits: NDArray[np.integer] | Sequence[Sequence[int]]) -> NDArray[np.uint8]:

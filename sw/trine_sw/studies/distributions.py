@@ -16,7 +16,6 @@ __all__ = ["distributions"]
 
 _BINS = 40
 _SPREAD = 4.0  # weights are shown up to this many times the mean magnitude of their row
-_GATES = ("i", "f", "g", "o")
 
 
 @torch.no_grad()
@@ -29,6 +28,7 @@ def distributions(model: TernaryLanguageModel | FloatLanguageModel, tokens: NDAr
     model.eval()
     ids = torch.from_numpy(np.asarray(tokens, np.int64))[:, None].to(model.head_in_nats()[0].device)
     layer: Any = getattr(model, model.config.cell)
+    names = model.config.spec.gate_names
     if isinstance(model, TernaryLanguageModel) and model.config.cell == "lstm":
         weight = layer.weight
         trits, scale = layer.quantised()
@@ -43,11 +43,11 @@ def distributions(model: TernaryLanguageModel | FloatLanguageModel, tokens: NDAr
         _, _, h = model(ids, model.initial_state(1))
         inputs = torch.cat([model.embedding.weight[ids], _before(h)], dim=-1)[:, 0]
         z = inputs @ weight.T + layer.bias_ih_l0 + layer.bias_hh_l0
-        values, quantised, slope = [None] * 4, None, 1.0
+        values, quantised, slope = [None] * len(names), None, 1.0
     else:
         return None
-    gates = {}
-    for name, part, value in zip(_GATES, z.chunk(4, dim=-1), values, strict=True):
+    gates: dict[str, Any] = {}
+    for name, part, value in zip(names, z.chunk(len(names), dim=-1), values, strict=True):
         soft = torch.tanh(slope * part) if name == "g" else torch.sigmoid(slope * part)
         gates[name] = _histogram(soft, -1.0 if name == "g" else 0.0, 1.0, value)
     relative = weight / weight.abs().mean(dim=1, keepdim=True).clamp_min(1e-12)

@@ -30,20 +30,20 @@ def deployed(config: ModelConfig, head: HeadKind | None) -> Memory:
     """Bytes of a ternary model as its file holds them, with that head; without one, of the float model.
 
     A trit takes 1.6 bits, five to a byte, rows padded; a threshold an int32, a cell a byte. A float model has
-    float32 throughout, and a GRU of it three gates where the ternary one has four rows of sums.
+    float32 throughout, and one gate n where the ternary model has rows nx and nh.
     """
     size, words = config.hidden, config.vocab_size
     columns = [config.of_layer(number).columns for number in range(config.layers)]
     if head is None:
-        gates = 4 if config.cell == "lstm" else 3
-        biases = 4 * size  # what two biases a gate come to, but for a GRU's n, whose r stands between them
+        gates = len(config.spec.float_gates)
+        biases = config.rows  # one a gate and unit, but for n, between whose two stands the reset
         return Memory(
             weights=sum(_FLOAT * (gates * size * count + biases) for count in columns),
-            state=_FLOAT * (2 if config.cell == "lstm" else 1) * config.cells,
+            state=_FLOAT * len(config.spec.float_state) * config.cells,
             embedding=_FLOAT * words * config.embedding,
             head=_FLOAT * (words * size + words),
         )
-    thresholds = 2 * config.rows + (2 * size if config.cell == "gru" else 0)
+    thresholds = 2 * config.rows + (2 * size if config.spec.has_reset else 0)
     of_head = words * packed_size(size) + 4 * words if head == "ternary" else _HALF * (words * size + words)
     return Memory(
         weights=sum(config.rows * packed_size(count) + _THRESHOLD * thresholds for count in columns),

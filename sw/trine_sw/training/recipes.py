@@ -158,9 +158,7 @@ def _is_later_default(value: Any, entry: Any) -> bool:
     return "later" in entry.metadata and getattr(value, entry.name) == entry.default
 
 
-def _config(
-    hidden: int, embedding: int, vocab_size: int, cell: Literal["lstm", "gru"] = "lstm", unit: int = 2
-) -> ModelConfig:
+def _config(hidden: int, embedding: int, vocab_size: int, cell: str = "lstm", unit: int = 2) -> ModelConfig:
     """A model whose cells count in ``2**unit`` to the trit; from half of one on h is active."""
     return ModelConfig(
         cell=cell,

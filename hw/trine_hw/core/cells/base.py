@@ -59,14 +59,14 @@ class CellState(data.StructLayout):
 class LoadCells(data.StructLayout):
     """Puts states in place of a step's, while no decisions are valid.
 
-    With ``active``, each ``shift`` moves a cell's c, and an LSTM's output gate, up by one unit and takes
-    ``c`` and ``open`` into unit 0. ``valid`` with the group then gives these states as a step does,
-    ``latency`` cycles later; ``active`` stays until then. Only an LSTM has ``open``.
+    With ``active``, each ``shift`` moves a cell's c, and its output gate if it has one, up by one unit and
+    takes ``c`` and ``open`` into unit 0. ``valid`` with the group then gives these states as a step does,
+    ``latency`` cycles later; ``active`` stays until then. Only cells with an output gate have ``open``.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         members = {"active": 1, "shift": 1, "c": CellState(config)["c"].shape}
-        super().__init__(members | ({"open": 1} if config.cell == "lstm" else {}))
+        super().__init__(members | ({"open": 1} if config.spec.output_gate else {}))
 
 
 class Cells(wiring.Component):
@@ -187,7 +187,7 @@ class Cells(wiring.Component):
         ]
         below: tuple[Value, ...] | None = None
         if self.loadable:
-            below = (self.load.c, self.load.open) if self.kind == "lstm" else (self.load.c,)
+            below = (self.load.c, self.load.open) if self.config.spec.output_gate else (self.load.c,)
         kept = self._memory(m, stages) if self.memory else self._registers(m, stages)
         for unit in range(self.units):
             below = self._cell(m, unit, stages, *kept(unit), below)

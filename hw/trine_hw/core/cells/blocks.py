@@ -16,12 +16,13 @@ from trine_hw.primitives.fanout import fanout
 from trine_sw.engine import Geometry
 from trine_sw.model import ModelConfig
 
-__all__ = ["LOAD_LATENCY", "CellBlocks"]
+__all__ = ["KINDS", "LOAD_LATENCY", "CellBlocks"]
 
 #: Cycles from a load's request to the cells: a register before the copies, and the copies.
 LOAD_LATENCY = 2
 
-_KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
+#: The component of each kind of cell.
+KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
 
 
 class CellBlocks(wiring.Component):
@@ -77,7 +78,7 @@ class CellBlocks(wiring.Component):
         config: ModelConfig, decisions: Sequence[Mapping[str, int]], c: Sequence[int]
     ) -> list[tuple[int, int, int]]:
         """``(h, u, c)`` of a group's cells after a step from their states ``c``."""
-        return [_KINDS[config.cell].model(config, *each) for each in zip(decisions, c, strict=True)]
+        return [KINDS[config.cell].model(config, *each) for each in zip(decisions, c, strict=True)]
 
     def valid_at(self, unit: int) -> Value:
         """``o_valid`` from the register of the unit's own block."""
@@ -101,7 +102,7 @@ class CellBlocks(wiring.Component):
         turn = Signal(len(blocks), init=1 << (len(blocks) - 1))
         shifted = Signal(range(max(len(units) for units in blocks) + 1))
         for index, units in enumerate(blocks):
-            m.submodules[f"block_{index}"] = cells = _KINDS[geometry.model.cell](
+            m.submodules[f"block_{index}"] = cells = KINDS[geometry.model.cell](
                 geometry.model,
                 units=len(units),
                 groups=geometry.groups,

@@ -74,7 +74,7 @@ def load_states(m: Module, s: ExecutorState) -> None:
         load.group.eq(group),
         load.cells.c.eq(Mux(there, s.stored.c, 0)),
     ]
-    if geometry.model.cell == "lstm":
+    if geometry.model.spec.output_gate:
         m.d.comb += load.cells.open.eq(there & (s.stored.h != 0))
     m.d.sync += there.eq(s.cell < geometry.model.cells)
     with m.State("Load"):

@@ -184,7 +184,7 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
     bad_c = s.settled(m, magnitude > info.cell_max, "bad_c")
     active = s.settled(m, (magnitude >> info.output_shift) != 0, "active_c")
     bad_h = h != Mux(active, Mux(c < 0, -1, 1), 0)
-    if s.core.model.config.cell == "lstm":
+    if s.core.model.config.spec.output_gate:
         bad_h &= h != 0
     bad_cell = s.settled(m, bad_c | bad_h, "bad_cell")
     with m.State("Check cells"):

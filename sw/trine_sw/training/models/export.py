@@ -9,7 +9,6 @@ from torch import Tensor
 
 from trine_sw.model import Layer, Model
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
-from trine_sw.training.nn.gates import GATE_KINDS
 from trine_sw.training.nn.layers import TernaryLayer
 
 __all__ = ["export", "fold_thresholds"]
@@ -62,32 +61,32 @@ def _head(model: TernaryLanguageModel) -> dict[str, Any]:
 
 @torch.no_grad()
 def fold_thresholds(layer: TernaryLayer, scale: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
-    """Integer thresholds int32 (4H, 2) of a layer whose rows have the real scales (4H,); a GRU's for reset.
+    """Integer thresholds int32 (rows, 2) of a layer whose rows have the real scales (rows,); n's without h.
 
     Exact, because nothing is solved: z of every sum that a row can reach is computed in the very
     floating-point operations of evaluation, and since z never falls as the sum grows, the number of sums
     below z's threshold is the place of the integer one.
     """
     bounds = _folded(layer, scale, layer.folding_bias(reset=False))
-    if layer.config.cell == "lstm":
+    if not layer.config.spec.has_reset:
         return bounds.flatten(0, 1).numpy(), None
-    reset = _folded(layer, scale, layer.folding_bias(reset=True))[2]
+    reset = _folded(layer, scale, layer.folding_bias(reset=True))[layer.config.spec.candidate]
     return bounds.flatten(0, 1).numpy(), reset.numpy()
 
 
 def _folded(layer: TernaryLayer, scale: Tensor, bias: Tensor) -> Tensor:
-    """Thresholds (4, H, 2) of all gates."""
-    kinds, reach = GATE_KINDS[layer.config.cell], layer.config.columns
+    """Thresholds (gates, H, 2) of all gates."""
+    spec, reach = layer.config.spec, layer.config.columns
     sums = torch.arange(-reach, reach + 1, dtype=scale.dtype).unsqueeze(1)  # (2 reach + 1, 1)
-    z = layer.preactivation(sums, scale, bias).unflatten(1, (4, -1))
-    high = (z < layer.high.unflatten(0, (4, -1))).sum(dim=0) - reach  # the lowest sum with z >= high
+    z = layer.preactivation(sums, scale, bias).unflatten(1, (spec.rows, -1))
+    high = (z < layer.high.unflatten(0, (spec.rows, -1))).sum(dim=0) - reach  # the lowest sum with z >= high
     low = high.clone()
-    keep, trit = kinds.index("keep"), kinds.index("trit")
-    low_keep, low_trit = layer.low.chunk(2)
-    low[keep] = (z[:, keep] < low_keep).sum(dim=0) - reach
+    blend, trit = spec.blend, spec.candidate
+    low_blend, low_trit = layer.low.chunk(2)
+    low[blend] = (z[:, blend] < low_blend).sum(dim=0) - reach
     low[trit] = (z[:, trit] <= low_trit).sum(dim=0) - reach - 1  # the highest sum with z <= low
     bounds = torch.stack([low, high], dim=-1).to(torch.int32)
-    bounds[[kind == "none" for kind in kinds]] = 0
+    bounds[[gate.kind is None for gate in spec.gates]] = 0
     return bounds
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from trine_sw.model.config import ModelConfig
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.language_model import LanguageModel, State
+from trine_sw.training.nn.float_cells import FLOAT_CELLS
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
@@ -14,7 +15,7 @@ _MANY = 1000  # symbols, most of them too rare to be moved far from where they s
 
 
 class FloatLanguageModel(LanguageModel):
-    """The same model in floating point, on ``nn.LSTM`` or ``nn.GRU``: the baseline. Its layers are float32.
+    """The same model in floating point, on the cell of PyTorch: the baseline. Its layers are float32.
 
     Between its layers entries are dropped one by one, even if ``locked``.
 
@@ -36,9 +37,8 @@ class FloatLanguageModel(LanguageModel):
         self.quantisers = quantisers
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
         if quantisers is None:
-            kind = nn.LSTM if config.cell == "lstm" else nn.GRU
             between = dropout if config.layers > 1 else 0.0
-            layer = kind(config.embedding, config.hidden, config.layers, dropout=between)
+            layer = FLOAT_CELLS[config.cell](config.embedding, config.hidden, config.layers, dropout=between)
         elif config.layers > 1:
             raise TrineError(f"the paper's cell with quantisers is one layer, not {config.layers}")
         else:
@@ -61,7 +61,7 @@ class FloatLanguageModel(LanguageModel):
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)
-        return (zero, zero) if self.config.cell == "lstm" else (zero,)
+        return (zero,) * len(self.config.spec.float_state)
 
     def head_parameters(self) -> list[nn.Parameter]:
         return list(self.head.parameters())
@@ -76,10 +76,10 @@ class FloatLanguageModel(LanguageModel):
             table = quantise_weight(table, self.quantisers.weights, self.training)
         x = self.dropped(nn.functional.embedding(tokens, table), self.dropout)
         layer: nn.Module = getattr(self, self.config.cell)
-        if self.config.cell == "lstm":
-            h, last = layer(x, state)
-        else:
+        if len(state) == 1:
             h, *last = layer(x, *state)
+        else:
+            h, last = layer(x, state)
         return self.dropped(h, self.head_dropout), tuple(part.detach() for part in last), h
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:

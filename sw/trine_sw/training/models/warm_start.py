@@ -3,12 +3,13 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.quantise import TTQ_FACTOR, mean_size, ttq
+from trine_sw.training.nn.soft_cell import SoftLSTM
 
 __all__ = ["warm_start"]
 
@@ -26,7 +27,7 @@ def warm_start(model: TernaryLanguageModel, trained: FloatLanguageModel) -> None
     shape, other = (
         (of.cell, of.layers, of.hidden, of.embedding, of.vocab_size) for of in (model.config, trained.config)
     )
-    if shape != other or type(given) not in (nn.LSTM, nn.GRU):
+    if shape != other or isinstance(given, SoftLSTM):
         raise TrineError("a warm start needs a plain float model of the same cell and sizes")
     model.embedding.copy_(trained.embedding.weight)
     sizes = [_size(trained.embedding.weight, model.embedding_factor), *[1.0] * (model.config.layers - 1)]
@@ -47,10 +48,15 @@ def _layer(model: TernaryLanguageModel, number: int, given: Any, size: float | T
         getattr(given, f"{part}_l{number}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
     weight = torch.cat([of_x * size, of_h], dim=1)
-    if model.config.cell == "gru":  # PyTorch's rows are r, z, n
-        weight, bias_x, bias_h = (_swapped(part) for part in (weight, bias_x, bias_h))
-        gates = 2 * model.config.hidden
-        layer.bias.copy_(torch.cat([bias_x[:gates] + bias_h[:gates], bias_x[gates:], bias_h[gates:]]))
+    spec = model.config.spec
+    # From the order of the float cell's rows to that of the ternary layer's.
+    order = [spec.float_gates.index(name) for name in spec.weight_gates]
+    weight, bias_x, bias_h = (
+        torch.cat([part.chunk(len(order))[n] for n in order]) for part in (weight, bias_x, bias_h)
+    )
+    if spec.has_reset:
+        split = -model.config.hidden  # n's come last, and stay apart
+        layer.bias.copy_(torch.cat([bias_x[:split] + bias_h[:split], bias_x[split:], bias_h[split:]]))
     else:
         layer.bias.copy_(bias_x + bias_h)
     layer.weight.copy_(weight)
@@ -63,8 +69,3 @@ def _layer(model: TernaryLanguageModel, number: int, given: Any, size: float | T
 def _size(weight: Tensor, factor: float = TTQ_FACTOR) -> Tensor:
     """Mean magnitude of the numbers that are quantised to +1 or -1."""
     return mean_size(weight, ttq(weight, factor))
-
-
-def _swapped(rows: Tensor) -> Tensor:
-    first, second, third = rows.chunk(3)
-    return torch.cat([second, first, third])

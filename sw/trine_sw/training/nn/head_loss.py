@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.training.nn.recurrence import Numerics
 
 __all__ = ["Taught", "head_loss"]
@@ -118,8 +119,8 @@ class _HeadLoss(torch.autograd.Function):
         loss = objective = u.new_zeros(())
         to_u, to_weight, to_bias = torch.empty_like(u), torch.zeros_like(weight), torch.zeros_like(bias)
         at_once = _LOGITS if u.device.type == "cpu" else _LOGITS_GPU
-        parts = -(-len(u) * len(weight) // at_once)
-        rows = -(-len(u) // parts)  # parts of one length, for which one loop is compiled
+        parts = ceil_div(len(u) * len(weight), at_once)
+        rows = ceil_div(len(u), parts)  # parts of one length, for which one loop is compiled
         ones = short_u.new_ones(1, rows)
         for start in range(0, len(u), rows):
             part = slice(start, start + rows)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
 from trine_sw.training.nn.cell_output import cell_output
-from trine_sw.training.nn.gates import GATE_KINDS, gate_thresholds, random_thresholds
+from trine_sw.training.nn.gates import gate_thresholds, random_thresholds
 from trine_sw.training.nn.gru_steps import GRUSteps
 from trine_sw.training.nn.lstm_steps import LSTMSteps
 from trine_sw.training.nn.quantise import Scale, row_scale, ttq
@@ -57,15 +57,15 @@ class TernaryLayer(nn.Module, ABC):
     exact in float32 on every machine, and that is what export folds. ``numerics`` is how training computes.
     """
 
-    weight_gates = 4  #: gates that ``weight`` has rows of; each of ``bias`` has 4
-    steps: type
+    steps: type  #: of training
 
     def __init__(self, config: ModelConfig, options: CellOptions) -> None:
         super().__init__()
         self.config, self.options = config, options
         self.numerics = Numerics()
         size = config.hidden
-        rows = self.weight_gates * size
+        spec = config.spec
+        rows = len(spec.weight_gates) * size  # n is one gate here, which the file has two rows of
         self.weight = nn.Parameter(torch.empty(rows, config.columns))
         self.bias = nn.Parameter(torch.zeros(config.rows))
         # With a quarter of the columns active, a row of trits of norm 1 has a sum of about 1/3. A gain that
@@ -74,9 +74,8 @@ class TernaryLayer(nn.Module, ABC):
         self.gain = gain if options.scale == "norm" else None
         bound = 1.5 / math.sqrt(size)
         nn.init.uniform_(self.weight, -bound, bound)
-        keep = GATE_KINDS[config.cell].index("keep")
         with torch.no_grad():
-            self.bias[keep * size : (keep + 1) * size] = 1.0  # remember at first
+            self.bias[spec.blend * size : (spec.blend + 1) * size] = spec.remember
         low, high = gate_thresholds(config, options.slope, options.three_state_forget)
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("high", high, persistent=False)
@@ -104,11 +103,11 @@ class TernaryLayer(nn.Module, ABC):
 
     @property
     def offset(self) -> Tensor:
-        """What is added to a row's scaled sum (4H,): the bias, at the present slope."""
+        """What is added to a row's scaled sum (rows,): the bias, at the present slope."""
         return self.bias if self.ratio is None else self.bias * self.ratio
 
     def quantised(self) -> tuple[Tensor, Tensor]:
-        """Trits (4H, E+H), with straight-through gradients, and the real scale (4H, 1) of each row.
+        """Trits (rows, E+H), with straight-through gradients, and the real scale (rows, 1) of each row.
 
         In training as hard as ``harden`` has set it: before that what is called trits is real.
         """
@@ -169,17 +168,17 @@ class TernaryLayer(nn.Module, ABC):
 
     @abstractmethod
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The new h and c (B, H) of the exact sums (B, 4H) of all rows of the model file."""
+        """The new h and c (B, H) of the exact sums (B, rows) of all rows of the model file."""
 
     @abstractmethod
     def folding_bias(self, reset: bool) -> Tensor:
-        """Bias (4H,) with which a row's sum makes its preactivation; of a GRU, where r is 0 or is 1."""
+        """Bias (rows,) with which a row's sum makes its preactivation; with ``reset``, of n without h."""
 
     def _switch(self, z: Tensor, gate: int) -> Tensor:
         """0 or 1 of preactivations (B, H) of that gate."""
-        return (z >= self.high.unflatten(0, (4, -1))[gate]).to(z.dtype)
+        return (z >= self.high.unflatten(0, (self.config.spec.rows, -1))[gate]).to(z.dtype)
 
-    def _keep(self, z: Tensor, gate: int) -> Tensor:
+    def _blend(self, z: Tensor, gate: int) -> Tensor:
         """0, 1/2 or 1."""
         return (self._switch(z, gate) + (z >= self.low.chunk(2)[0]).to(z.dtype)) / 2
 
@@ -202,7 +201,7 @@ class TernaryLSTM(TernaryLayer):
     def gate_values(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """i, f, g and o (B, H) of preactivations z (B, 4H)."""
         z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
-        return self._switch(z_i, 0), self._keep(z_f, 1), self._trit(z_g, 2), self._switch(z_o, 3)
+        return self._switch(z_i, 0), self._blend(z_f, 1), self._trit(z_g, 2), self._switch(z_o, 3)
 
     def folding_bias(self, reset: bool) -> Tensor:
         return self.offset
@@ -214,7 +213,6 @@ class TernaryGRU(TernaryLayer):
     ``bias`` is of z, r, nx and nh: n's is nx's where r = 0, and the sum of both where r = 1.
     """
 
-    weight_gates = 3
     steps = GRUSteps
 
     def quantised(self) -> tuple[Tensor, Tensor]:
@@ -232,7 +230,7 @@ class TernaryGRU(TernaryLayer):
         r = self._switch(self.preactivation(sums_r, scale_r, bias_r), 1)
         bias_n = torch.where(r.bool(), bias_x + bias_h, bias_x)
         m = self._trit(self.preactivation(sums_x + sums_h * r, scale_n, bias_n), 2)
-        keep = self._keep(self.preactivation(sums_z, scale_z, bias_z), 0)
+        keep = self._blend(self.preactivation(sums_z, scale_z, bias_z), 0)
         c = torch.trunc(c * keep + m * (1 - keep) * float(1 << self.config.cell_shift))
         return cell_output(c, self.config)[0], c
 
@@ -241,6 +239,9 @@ class TernaryGRU(TernaryLayer):
         return torch.cat([z, r, n_x if reset else n_x + n_h, n_h])
 
 
+_LAYERS: dict[str, type[TernaryLayer]] = {"lstm": TernaryLSTM, "gru": TernaryGRU}
+
+
 def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:
     """The layer of the kind that ``config.cell`` names."""
-    return (TernaryLSTM if config.cell == "lstm" else TernaryGRU)(config, options)
+    return _LAYERS[config.cell](config, options)
