@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from trine_hw.core.core import Core
+from trine_hw.simulation.comparison import run_difference
 from trine_hw.simulation.job import Job, Stalls, TokenRequest
 from trine_hw.simulation.run import Run
-from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.engine.timing import TimingModel
+from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 
@@ -33,32 +33,8 @@ def stream_job(model: Model, engine: EngineConfig, tokens: Int64, stalls: Stalls
 
 def check(model: Model, engine: EngineConfig, tokens: Int64, run: Run, *, cycles: bool = True) -> None:
     """Every h, c, u, logit, choice, cycle count and counter; cycles only where no output stalled."""
-    trace = Golden(model).run(tokens)
-    np.testing.assert_array_equal(run.h, trace.h)
-    np.testing.assert_array_equal(run.c, trace.c)
-    np.testing.assert_array_equal(run.u, trace.u)
-    if engine.head == "board":
-        assert trace.logits is not None
-        np.testing.assert_array_equal(run.logits, trace.logits)
-        np.testing.assert_array_equal(run.choices, trace.logits.argmax(1))
-    assert run.token_count == len(tokens)
-    timing = TimingModel(Geometry(model.config, engine))
-    assert model.embedding_weight is not None
-    x = timing.x_counts(model.embedding_weight[tokens]).tolist()
-    after = timing.h_counts(trace.h).tolist()
-    before = [[0] * len(after[0]), *after[:-1]]
-    final = len(tokens) - 1
-    predicted = [
-        timing.step(
-            x[t], before[t], after[t], head=True, last=t == final, reset=t == 0, offered=int(run.offered[t])
-        )
-        for t in range(len(tokens))
-    ]
-    assert run.column_count == timing.columns
-    if cycles:
-        assert run.cycles.tolist() == predicted
-    if cycles and not run.offered.any():
-        assert run.cycle_count == sum(predicted)
+    told = run_difference(model, engine, tokens, run, Golden(model).run(tokens), timed=cycles)
+    assert told is None, told
 
 
 def idle_at_boundaries(run: Run) -> Int64:

@@ -18,6 +18,7 @@ from trine_sw.driver.transports import ModelTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import token_cycles
 from trine_sw.golden import Golden
+from trine_sw.golden.difference import difference
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
@@ -66,12 +67,12 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
             on_choice=lambda token: console.out(model.decode([token]), end=""),
         )
         console.print("\n")
-        _check("token", found, expected)
-        _check("token", twin.generate(prompt, count, temperature, seed), expected)
+        _check("choice", found, expected)
+        _check("choice", twin.generate(prompt, count, temperature, seed), expected)
         written = _cycles(board, twin)
         state = board.state
-        _check("h", state.h, trace.h[-1])
-        _check("c", state.c, trace.c[-1])
+        _check("last h", state.h[None], trace.h[-1:])
+        _check("last c", state.c[None], trace.c[-1:])
 
         board.reset()
         twin.reset()
@@ -82,8 +83,8 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
         _check("likeliest token", np.array([step.choice for step in steps]), trace.logits.argmax(1))
         _check("cycle count", np.array([step.cycles for step in steps]), np.array(predicted))
         state = board.state
-        _check("h", state.h, trace.h[-1])
-        _check("c", state.c, trace.c[-1])
+        _check("last h", state.h[None], trace.h[-1:])
+        _check("last c", state.c[None], trace.c[-1:])
         whole = _cycles(board, twin)
 
     table = Table(title="The board's answers, checked against the golden and the timing model")
@@ -124,8 +125,9 @@ def _cycles(board: Board, twin: Board) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def _check(what: str, found: np.ndarray | None, expected: np.ndarray | None) -> None:
-    if found is None or expected is None or not np.array_equal(found, expected):
-        raise TrineError(f"the board's {what} differs from the golden model's: this is a bug in Trine")
+    told = difference(what, found, expected)
+    if told is not None:
+        raise TrineError(f"the board's {told}: this is a bug in Trine")
 
 
 def _speeds(console: Console, root: Path, model: Model, cycles: dict[str, float], tokens: np.ndarray) -> None:

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trine.backends import engine_inputs
-from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.engine.timing import TimingModel, token_cycles
+from trine_sw.engine import EngineConfig
+from trine_sw.engine.timing import token_cycles
 from trine_sw.golden import Golden, State, Trace
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write, check_folder, make_folder
@@ -182,6 +182,7 @@ def _simulate(
     core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str, cancelled: threading.Event
 ) -> Run:
     """Run one segment and check it."""
+    from trine_hw.simulation.comparison import run_difference
     from trine_hw.simulation.job import Job, TokenRequest
     from trine_hw.simulation.run import simulate
 
@@ -195,39 +196,13 @@ def _simulate(
     state = part.before if part.start else None
     (run,) = simulate([Job(core, requests, state=state)], simulator, cancelled=cancelled)
     expected = slice(part.start, part.stop)
-    for name, found, golden in (
-        ("h", run.h, trace.h[expected]),
-        ("c", run.c, trace.c[expected]),
-        ("u", run.u, trace.u[expected]),
-    ):
-        _same(name, found, golden, part.start)
-    if head:
-        _same("the logits", run.logits, Golden(model).logits(trace.u[expected]), part.start)
-    cycles, columns = _predicted(core, ids, part.before, trace.h[expected], head=head)
-    _same("the cycles", run.cycles, cycles, part.start)
-    if (run.column_count, run.cycle_count, run.token_count) != (columns, int(cycles.sum()), len(ids)):
-        raise TrineError(f"the engine's counters are wrong after token {part.stop - 1}")
+    u = trace.u[expected]
+    logits = Golden(model).logits(u) if head else None
+    golden = Trace(trace.h[expected], trace.c[expected], u, logits, _state_before(trace, part.stop))
+    told = run_difference(model, engine, ids, run, golden, before=part.before, first=part.start)
+    if told is not None:
+        raise TrineError(f"the simulated engine differs: {told}")
     return run
-
-
-def _same(name: str, found: npt.NDArray, expected: npt.NDArray, start: int) -> None:
-    if np.array_equal(found, expected):
-        return
-    differs = (found != expected).reshape(len(expected), -1).any(axis=1)
-    raise TrineError(
-        f"token {start + int(differs.argmax())}: {name} of the simulated engine is not the model's"
-    )
-
-
-def _predicted(core: Core, tokens: Int64, before: State, h: Int8, *, head: bool) -> tuple[Int64, int]:
-    """Cycles (T,) of pipelined tokens given to an idle engine in this state, and columns issued."""
-    assert core.model.embedding_weight is not None
-    timing = TimingModel(Geometry(core.model.config, core.engine))
-    x = timing.x_counts(core.model.embedding_weight[tokens]).tolist()
-    states = timing.h_counts(np.concatenate([before.h, h])).tolist()
-    final = len(tokens) - 1
-    cycles = [timing.step(x[t], states[t], states[t + 1], head=head, last=t == final) for t in range(len(x))]
-    return np.array(cycles, np.int64), timing.columns
 
 
 def _save(path: Path, run: Run) -> None:

@@ -21,7 +21,7 @@ from trine_boards.clock import ecp5 as ecp5_clock
 from trine_boards.clock import ice40 as ice40_clock
 from trine_boards.clock.pll import START_SECONDS
 from trine_boards.top import BoardTop
-from trine_sw.engine import EngineConfig
+from trine_sw.engine import EngineConfig, memory_layout
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import Command, Frame, encode
 from trine_sw.model import ModelConfig
@@ -211,3 +211,12 @@ def test_a_lock_that_is_lost_resets_an_ice40(monkeypatch) -> None:
 
     bench.run(drive)
     assert bytes(bench.answer) == model.exchange(request)
+
+
+def test_a_board_lays_its_model_out_once(monkeypatch) -> None:
+    """Core, link and description are made of one memory layout."""
+    laid, lanes = [], memory_layout._lanes
+    monkeypatch.setattr(memory_layout, "_lanes", lambda *given: laid.append(1) or lanes(*given))
+    board = BOARDS["ulx3s"]
+    BoardTop(MODEL, EngineConfig(100, 1), board, board.clock_mhz)
+    assert len(laid) == 1

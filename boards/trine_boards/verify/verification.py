@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import jinja2
-import numpy as np
+from numpy.typing import ArrayLike
 
 from trine_boards.build.record import BuildRecord
 from trine_boards.verify.compared import Compared, Mismatch
@@ -20,6 +20,7 @@ from trine_sw.driver.requests import Step
 from trine_sw.driver.transports import Transport
 from trine_sw.fit.sample import sample_tokens
 from trine_sw.golden import Golden
+from trine_sw.golden.difference import difference
 from trine_sw.link.board_info import Info, board_info
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
@@ -181,18 +182,19 @@ def drive(
     trace = golden.run(text) if reads_tokens else golden.run_vectors(text)
     done = {"whole": 0, "streamed": 0, "generated": 0}
 
+    def same(name: str, found: ArrayLike, expected: ArrayLike, first: int = 0) -> None:
+        told = difference(name, found, expected, first)
+        if told is not None:
+            raise Mismatch(f"the driver's {told}")
+
     def check(steps: list[Step], first: int) -> None:
         for at, step in enumerate(steps, first):
             for name in ("h", "u", "logits"):
                 value, right = getattr(step, name), getattr(trace, name)
-                if value is not None and not np.array_equal(value, right[at][-len(value) :]):
-                    raise Mismatch(f"token {at}: the driver's {name} is not the golden model's")
-            if (
-                step.choice is not None
-                and trace.logits is not None
-                and step.choice != trace.logits[at].argmax()
-            ):
-                raise Mismatch(f"token {at}: the driver's choice is not the golden model's")
+                if value is not None:
+                    same(name, value[None], right[at : at + 1, -len(value) :], at)
+            if step.choice is not None and trace.logits is not None:
+                same("choice", [step.choice], [trace.logits[at].argmax()], at)
 
     with Board.connected(lambda: compared, model, "the simulated board") as board:
         cycles = () if compared.folded else ("cycles",)
@@ -208,8 +210,9 @@ def drive(
             progress(f"tokens, streamed, {at + len(part):,} of {len(text):,}")
         state = board.state
         for name in ("h", "c"):
-            if not np.array_equal(np.ravel(getattr(state, name)), np.ravel(getattr(trace.state, name))):
-                raise Mismatch(f"the {name} that was read is not the golden model's")
+            same(
+                f"{name} that was read", getattr(state, name)[None], getattr(trace.state, name), len(text) - 1
+            )
         board.state = state
         list(board.stream(text[:1], everything))  # goes on from the state that was written
         done["whole"] += 1
@@ -219,8 +222,8 @@ def drive(
                 board.reset()
                 prompt = text[:1]
                 chosen = board.generate(prompt, generated // 2, temperature, seed)
-                if not np.array_equal(chosen, golden.generate(prompt, generated // 2, temperature, seed)):
-                    raise Mismatch(f"the text at temperature {temperature:g} is not the golden model's")
+                right = golden.generate(prompt, generated // 2, temperature, seed)
+                same(f"the choice at temperature {temperature:g}", chosen, right)
                 done["generated"] += generated // 2
         counters = board.counters
         if counters.overflows or counters.framing_errors:  # damaged frames were sent on purpose

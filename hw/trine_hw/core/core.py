@@ -74,6 +74,8 @@ class Core(wiring.Component):
     engine : :class:`trine_sw.engine.EngineConfig`
     loadable : :class:`bool`
         Whether states can be put in place, while no token is in the engine.
+    layout : :class:`trine_sw.engine.memory_layout.MemoryLayout`
+        The model's on the engine, where it is there already.
 
     Members
     -------
@@ -96,11 +98,18 @@ class Core(wiring.Component):
         Counters, modulo 2^32: steps ended; cycles in which a token was in the engine; columns issued.
     """
 
-    def __init__(self, model: Model, engine: EngineConfig, *, loadable: bool = False) -> None:
+    def __init__(
+        self,
+        model: Model,
+        engine: EngineConfig,
+        *,
+        loadable: bool = False,
+        layout: MemoryLayout | None = None,
+    ) -> None:
         self.model = model
         self.engine = engine
         self.loadable = loadable
-        self.layout: MemoryLayout = place(model, engine)
+        self.layout: MemoryLayout = layout or place(model, engine)
         self.geometry = geometry = self.layout.geometry
         members: dict[str, object] = {
             "i": In(stream.Signature(Request(model.config, engine))),

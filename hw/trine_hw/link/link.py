@@ -16,6 +16,7 @@ from trine_hw.link.result_packer import ResultPacker
 from trine_hw.primitives.byte_fifo import ByteFIFO
 from trine_hw.primitives.skid_buffer import SkidBuffer
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.memory_layout import MemoryLayout
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Codec
@@ -35,6 +36,7 @@ class Link(wiring.Component):
     model, engine : what the core computes, and how
     link : sizes of the buffers
     clock_hz, baud : what the board says of itself
+    layout : where the model lies on the engine, if it is there already
 
     Members
     -------
@@ -55,10 +57,11 @@ class Link(wiring.Component):
         *,
         clock_hz: float = 0,
         baud: float = 0,
+        layout: MemoryLayout | None = None,
     ) -> None:
-        self.core = Core(model, engine, loadable=True)
+        self.core = Core(model, engine, loadable=True, layout=layout)
         self.link = link
-        self.info = board_info(model, engine, link, clock_hz=clock_hz, baud=baud)
+        self.info = board_info(model, engine, link, clock_hz=clock_hz, baud=baud, layout=self.core.layout)
         super().__init__(
             {
                 "rx": In(stream.Signature(8)),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trine_sw.driver.board import Board
 from trine_sw.driver.requests import BoardState
 from trine_sw.golden import Golden, Trace
+from trine_sw.golden.difference import difference
 from trine_sw.golden.sampler import seed_state
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
@@ -143,15 +144,15 @@ def _stream(
 
 def _state(board: Board, inputs: NDArray[np.integer], trace: Trace, compared: list[str]) -> None:
     state = board.state
-    _equal("state h", state.h, trace.h[-1])
-    _equal("state c", state.c, trace.c[-1])
+    _equal("state h", state.h[None], trace.h[-1:])
+    _equal("state c", state.c[None], trace.c[-1:])
     board.reset()
     half = len(inputs) // 2
     if half:
         board.state = BoardState(trace.h[half - 1], trace.c[half - 1], state.generator)
     for _ in board.stream(inputs[half:], want=()):
         pass
-    _equal("state after it was written", board.state.c, trace.c[-1])
+    _equal("state after it was written", board.state.c[None], trace.c[-1:])
     compared.append("state")
 
 
@@ -176,13 +177,6 @@ def _generation(
 
 def _equal(name: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
     """Raise :exc:`_Differs` at the first value of ``found`` that is not that of ``expected``."""
-    if found.shape != expected.shape:
-        raise _Differs(f"{name} is of shape {found.shape}, and the golden model's of {expected.shape}")
-    wrong = np.argwhere(found != expected)
-    if len(wrong):
-        at = tuple(int(index) for index in wrong[0])
-        where = f"token {at[0]}" + (f", entry {at[1]}" if len(at) > 1 else "")
-        raise _Differs(
-            f"{name} of {where} is {found[at]}, and the golden model's is {expected[at]} "
-            f"({len(wrong)} of {found.size} differ)"
-        )
+    told = difference(name, found, expected)
+    if told is not None:
+        raise _Differs(told)

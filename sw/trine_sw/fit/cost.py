@@ -98,10 +98,12 @@ def too_deep(chip: Chip, geometry: Geometry) -> Memory | None:
     return next(found, None)
 
 
-def cost(model: Model, engine: EngineConfig, chip: Chip, link: LinkConfig) -> Cost:
+def cost(
+    model: Model, engine: EngineConfig, chip: Chip, link: LinkConfig, layout: MemoryLayout | None = None
+) -> Cost:
     """What ``engine`` is expected to take, with a link of these buffers
     (:func:`trine_sw.link.records.link_for`); clocking included."""
-    layout = place(model, engine)
+    layout = layout or place(model, engine)
     return Cost(*logic(model, layout), *memory_cost(layout.geometry, chip, link))
 
 

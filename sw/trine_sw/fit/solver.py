@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.bank_balance import active_columns, balanced
+from trine_sw.engine.memory_layout import place
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
 from trine_sw.fit.sample import Sample, sample_text, sample_tokens
@@ -84,7 +85,8 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
     TrineError
         If the link's frames cannot hold all that a token may be asked for.
     """
-    taken = cost(model, engine, chip, link_for(model, engine, chip.link))
+    layout = place(model, engine)
+    taken = cost(model, engine, chip, link_for(model, engine, chip.link, layout), layout)
     cycles = _mean_cycles(model, engine, text or sample_text(model))
     return Fit(engine, Geometry(model.config, engine), taken, cycles)
 
@@ -172,7 +174,8 @@ def configure(
     groups = Geometry(model.config, engine).layer_groups
     engines = [engine]
     if engine.head == "board":
-        engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= 4 + ways]
+        least = len(model.config.spec.lanes)
+        engines = [replace(engine, sampler_ways=ways) for ways in _WAYS if lanes >= least + ways]
     # The head's lanes are a multiple of the ways, which must not cost another group.
     engines = [each for each in engines if Geometry(model.config, each).layer_groups == groups]
     if chip is not None and link is not None:

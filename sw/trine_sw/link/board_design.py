@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypedDict
 
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.link.board_info import Info, board_info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
@@ -23,6 +24,7 @@ class LinkParts(TypedDict):
     link: LinkConfig
     clock_hz: float
     baud: float
+    layout: MemoryLayout
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class BoardDesign:
 
     Members
     -------
+    layout : where the model lies on the engine
     link : the buffers, with frames as long as one token needs for all that it can be asked for
     parts : keyword arguments of the board model and of the gateware's link
     info : what the board says of itself
@@ -49,8 +52,12 @@ class BoardDesign:
     baud: float = 0
 
     @cached_property
+    def layout(self) -> MemoryLayout:
+        return place(self.model, self.engine)
+
+    @cached_property
     def link(self) -> LinkConfig:
-        return link_for(self.model, self.engine, self.least)
+        return link_for(self.model, self.engine, self.least, self.layout)
 
     @property
     def parts(self) -> LinkParts:
@@ -60,8 +67,16 @@ class BoardDesign:
             "link": self.link,
             "clock_hz": self.clock_hz,
             "baud": self.baud,
+            "layout": self.layout,
         }
 
     @cached_property
     def info(self) -> Info:
-        return board_info(self.model, self.engine, self.link, clock_hz=self.clock_hz, baud=self.baud)
+        return board_info(
+            self.model,
+            self.engine,
+            self.link,
+            clock_hz=self.clock_hz,
+            baud=self.baud,
+            layout=self.layout,
+        )

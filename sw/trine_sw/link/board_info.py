@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, fields
 
 from trine_sw.engine import EngineConfig
-from trine_sw.engine.memory_layout import place
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.support.errors import TrineError
@@ -110,10 +110,19 @@ class Info:
 
 
 def board_info(
-    model: Model, engine: EngineConfig, link: LinkConfig, *, clock_hz: float = 0, baud: float = 0
+    model: Model,
+    engine: EngineConfig,
+    link: LinkConfig,
+    *,
+    clock_hz: float = 0,
+    baud: float = 0,
+    layout: MemoryLayout | None = None,
 ) -> Info:
-    """What a board with this model, engine and link says of itself."""
-    layout = place(model, engine)
+    """What a board with this model, engine and link says of itself.
+
+    ``layout`` is the model's on the engine, where it is there already.
+    """
+    layout = layout or place(model, engine)
     geometry = layout.geometry
     config = model.config
     return Info(

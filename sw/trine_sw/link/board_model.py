@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.engine.timing import TimingModel
 from trine_sw.golden import Golden, State
 from trine_sw.golden.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
-from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_info import board_info, level_values
 from trine_sw.link.board_session import BoardSession
 from trine_sw.link.items import Refusal, read_items
 from trine_sw.link.protocol import Command, Frame, LinkConfig, Reason, Splitter, Want
-from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells
+from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells, link_for
 from trine_sw.model import Model
 from trine_sw.model.trits import pack
 
@@ -39,6 +39,7 @@ class BoardModel:
     model, engine, link : what the board holds, the buffers exactly so; by default those of a
         :class:`trine_sw.link.board_design.BoardDesign`, whose ``parts`` these all are
     clock_hz, baud : what it says of itself
+    layout : where the model lies on the engine, if it is there already
 
     Members
     -------
@@ -54,10 +55,12 @@ class BoardModel:
         *,
         clock_hz: float = 0,
         baud: float = 0,
+        layout: MemoryLayout | None = None,
     ) -> None:
         self.model, self.engine = model, engine
-        self.link = link or BoardDesign(model, engine).link
-        self.info = board_info(model, engine, self.link, clock_hz=clock_hz, baud=baud)
+        layout = layout or place(model, engine)
+        self.link = link or link_for(model, engine, LinkConfig(), layout)
+        self.info = board_info(model, engine, self.link, clock_hz=clock_hz, baud=baud, layout=layout)
         self.codec = Codec(self.info)
         self._golden = Golden(model)
         self._levels = level_values(model.config)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.memory_layout import MemoryLayout
 from trine_sw.link.board_info import INFO_BYTES, Info, board_info
 from trine_sw.link.protocol import MOST_SLOT_BYTES, LinkConfig, Want
 from trine_sw.model import Model
@@ -83,8 +84,12 @@ def impossible_cells(
     return (magnitude > cell_max) | (wrong & (h != 0) if gated else wrong)
 
 
-def link_for(model: Model, engine: EngineConfig, least: LinkConfig) -> LinkConfig:
+def link_for(
+    model: Model, engine: EngineConfig, least: LinkConfig, layout: MemoryLayout | None = None
+) -> LinkConfig:
     """Buffers like ``least``, with frames as long as one token needs for all that it can be asked for.
+
+    ``layout`` is the model's on the engine, where it is there already.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def link_for(model: Model, engine: EngineConfig, least: LinkConfig) -> LinkConfi
         If no frame is so long.
     """
     link = least
-    codec = Codec(board_info(model, engine, link))
+    codec = Codec(board_info(model, engine, link, layout=layout))
     parts = Want.U | Want.CYCLES | Want.LOGITS | Want.CHOICE
     needed = max(codec.record_bytes(parts), codec.record_bytes(parts ^ Want.U | Want.H), 1 + codec.item_bytes)
     while link.max_payload < max(needed, INFO_BYTES):
