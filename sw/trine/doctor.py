@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from trine_sw.support import toolchain
+from trine_sw.support.installing import install_hint
 
 __all__ = ["Check", "Port", "check_machine", "check_ports", "check_rules"]
 
@@ -70,8 +71,8 @@ def check_machine(cache: Path | None) -> Iterator[Check]:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             extra = {"torch": "train", "cocotb": "tools"}.get(package)
-            what = f"'trine[{extra}]'" if extra else "trine"
-            yield Check(package, "note" if extra else "problem", "missing", f"pip install {what}")
+            remedy = install_hint(extra) if extra else f"pip install {package}"
+            yield Check(package, "note" if extra else "problem", "missing", remedy)
     for name, spec in toolchain.TOOLS.items():
         if tool := toolchain.find(name):
             yield Check(name, "ok", f"{tool.version} ({tool.source})")

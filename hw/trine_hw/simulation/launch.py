@@ -12,6 +12,7 @@ from trine_hw.simulation.compilation import telling_lines
 from trine_sw.support import toolchain
 from trine_sw.support.environment import child_environment
 from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import needed
 from trine_sw.support.processes import run_logged
 
 __all__ = ["TOP", "require_cocotb", "run_cocotb"]
@@ -21,13 +22,9 @@ TOP = "top"
 
 
 def require_cocotb() -> None:
-    """Raise :exc:`TrineError` where cocotb is not installed."""
-    try:
+    """Raise :exc:`MissingPackage` where cocotb is not installed."""
+    with needed("cocotb_tools", "tools", "a simulation, which cocotb drives,"):
         import cocotb_tools.config  # noqa: F401
-    except ImportError:
-        raise TrineError(
-            "cocotb, which drives the simulators, is missing: pip install 'trine[tools]'"
-        ) from None
 
 
 def run_cocotb(

@@ -14,6 +14,7 @@ from trine.bench.popcount import PopcountLstm
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import install_hint
 
 __all__ = ["Measured", "measure_cpu"]
 
@@ -21,7 +22,7 @@ __all__ = ["Measured", "measure_cpu"]
 _ONNX_OPTIONS: dict[str, dict[str, Any]] = {"lstm": {}, "gru": {"linear_before_reset": 1}}
 _ONNX_QUANTISES = ("lstm",)
 #: What fails where a library is missing, and what to install.
-_MISSING = "not installed: pip install '{}'"
+_MISSING = "not installed: {}"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def measure_cpu(model: Model, tokens: npt.NDArray[np.int64], seconds: float = 1.
             run = prepare(model, x)
         except (ModuleNotFoundError, TrineError) as error:
             missing = isinstance(error, ModuleNotFoundError)
-            extra = "trine[train]" if name.startswith("PyTorch") else "trine[bench]"
-            yield Measured(name, None, _MISSING.format(extra) if missing else str(error))
+            extra = "train" if name.startswith("PyTorch") else "bench"
+            yield Measured(name, None, _MISSING.format(install_hint(extra)) if missing else str(error))
             continue
         yield Measured(name, _best(run, seconds) / len(tokens))
 

@@ -15,6 +15,7 @@ from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import needed
 from trine_sw.support.json_text import json_text
 from trine_sw.support.reading import read_text
 
@@ -115,13 +116,9 @@ def train(
 
     With several processes or GPUs: torchrun --nproc-per-node N --no-python trine train RECIPE.
     """
-    try:
+    with needed("torch", "train", "training"):
         from trine_sw.training.recipes import recipe as recipe_of
         from trine_sw.training.train import train as train_recipe
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise TrineError("training needs torch, which is missing: pip install 'trine[train]'") from None
     train_recipe(
         recipe,
         resume=resume,

@@ -7,20 +7,13 @@ import click
 from trine.cli.model import device_option, json_option, print_json, print_pairs, threads_option
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.checks import integer
-from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import needed
 
 __all__ = ["COMMANDS"]
 
 _RESULTS = Path("docs/results/hitnet")
 #: Steps that take hours.
 _MOST_STEPS = 1_000_000
-
-
-def _needs(error: ModuleNotFoundError, module: str, extra: str) -> TrineError:
-    """What is to be said where an extra is not installed."""
-    if error.name is None or error.name.split(".")[0] != module:
-        raise error
-    return TrineError(f"this needs {module}, which is missing: pip install 'trine[{extra}]'")
 
 
 @click.command()
@@ -46,11 +39,9 @@ def study(
 
     Studies: ladder, quantisers, slope, activity.
     """
-    try:
+    with needed("torch", "train", "a study"):
         from trine_sw.studies.catalogue import study as study_of
         from trine_sw.studies.run import record_path, run_study
-    except ModuleNotFoundError as error:
-        raise _needs(error, "torch", "train") from None
     chosen = study_of(name)
     if only_list:
         for entry in chosen.at(words, epochs):
@@ -73,10 +64,8 @@ def study(
 @click.argument("name", type=click.Choice(["hitnet"]))
 def report(name: str) -> None:
     """Render what is recorded: tables as docs/results/hitnet.md, figures as SVG beside the records."""
-    try:
+    with needed("torch", "train", "the report"):
         from trine_sw.studies.report import write_report
-    except ModuleNotFoundError as error:
-        raise _needs(error, "matplotlib" if error.name != "torch" else "torch", "train") from None
     for path in write_report(_RESULTS):
         click.echo(str(path))
 
@@ -92,11 +81,9 @@ def speed(recipe: str, steps: int, threads: int, device: str | None, record: boo
     """Time a training step of RECIPE's ternary model beside that of its float baseline."""
     from dataclasses import asdict
 
-    try:
+    with needed("torch", "train", "timing a training step"):
         from trine_sw.training.loop.speed import step_times, step_times_path, write_step_times
         from trine_sw.training.recipes import recipe as recipe_of
-    except ModuleNotFoundError as error:
-        raise _needs(error, "torch", "train") from None
     integer(steps, "--steps", 1, _MOST_STEPS)
     chosen = recipe_of(recipe)
     for kind in ("cpu", "cuda") if record else ():

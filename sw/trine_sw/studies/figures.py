@@ -1,17 +1,20 @@
 """Figures of what is recorded, as SVG: the same records give the same bytes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trine_sw.studies.catalogue import SLOPES
 from trine_sw.studies.memory import Memory
-from trine_sw.support.atomic_file import atomic_write
+from trine_sw.support.plotting import panels, save_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_figures"]
 
@@ -36,7 +39,6 @@ def draw_figures(
 
     A figure is left out where nothing is recorded for it.
     """
-    matplotlib.use("svg")
     drawers: dict[str, tuple[Callable[[], Figure | None], str]] = {
         "activations": (_activations, "σ(λz) and tanh(λz), and what a gate is quantised to at λ = 1"),
         "memory": (
@@ -53,26 +55,13 @@ def draw_figures(
     for name, (drawer, title) in drawers.items():
         figure = drawer()
         if figure is not None:
-            _save(figure, folder / f"{name}.svg")
+            save_svg(figure, folder / f"{name}.svg")
             drawn[name] = title
     return drawn
 
 
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as file, matplotlib.rc_context({"svg.hashsalt": "trine"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-
-
-def _axes(columns: int = 1, width: float = 6.0) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, 3.2), layout="constrained")
-    axes = [figure.add_subplot(1, columns, number + 1) for number in range(columns)]
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
 def _activations() -> Figure:
-    figure, (sigma, tanh) = _axes(2, 8.0)
+    figure, (sigma, tanh) = panels(2, 8.0)
     z = np.linspace(-4, 4, 401)
     for slope in SLOPES:
         sigma.plot(z, 1 / (1 + np.exp(-slope * z)), label=f"λ = {slope:g}")
@@ -87,7 +76,7 @@ def _activations() -> Figure:
 
 
 def _memory(memory: dict[str, tuple[Memory, Memory]]) -> Figure:
-    figure, all_axes = _axes(len(memory), 10.0)
+    figure, all_axes = panels(len(memory), 10.0)
     place = np.arange(len(_PARTS))
     for axes, (name, pair) in zip(all_axes, memory.items(), strict=True):
         for shift, color, label, kept in zip(
@@ -133,7 +122,7 @@ def _weights(records: Sequence[Record]) -> Figure | None:
     pair = _pair(records)
     if pair is None:
         return None
-    figure, (axes,) = _axes()
+    figure, (axes,) = panels()
     _outline(axes, pair[0]["weight"], _FLOAT, "float")
     _outline(axes, pair[1]["weight"], _TERNARY, "behind the trits")
     axes.set(xlabel="weight over the mean size of its row", ylabel="density; bars: share of the trits")
@@ -146,7 +135,7 @@ def _gates(records: Sequence[Record]) -> Figure | None:
     pair = _pair(records)
     if pair is None:
         return None
-    figure, all_axes = _axes(4, 11.0)
+    figure, all_axes = panels(4, 11.0)
     for axes, gate in zip(all_axes, ("i", "f", "g", "o"), strict=True):
         _outline(axes, pair[0]["gates"][gate], _FLOAT, "float")
         _outline(axes, pair[1]["gates"][gate], _TERNARY, "before quantisation")
@@ -174,7 +163,7 @@ def _slope(records: Sequence[Record]) -> Figure | None:
     groups = _of(records, "slope")
     if not groups:
         return None
-    figure, (axes,) = _axes()
+    figure, (axes,) = panels()
     for group in groups:
         for kind, color in (("float", _FLOAT), ("ternary", _TERNARY)):
             points = sorted(
@@ -194,7 +183,7 @@ def _activity(records: Sequence[Record]) -> Figure | None:
     groups = _of(records, "activity")
     if not groups:
         return None
-    figure, (axes,) = _axes()
+    figure, (axes,) = panels()
     for group in groups:
         points = sorted((row["cycles_per_token"], row["test"]["perplexity"], row["row"]) for row in group)
         axes.plot([p[0] for p in points], [p[1] for p in points], "o-", label=_setting(group[0]))
@@ -208,7 +197,7 @@ def _activity(records: Sequence[Record]) -> Figure | None:
 def _curves(curves: dict[str, dict[str, list[tuple[int, float]]]]) -> Figure | None:
     if not curves:
         return None
-    figure, all_axes = _axes(len(curves), 5.0 * len(curves))
+    figure, all_axes = panels(len(curves), 5.0 * len(curves))
     for axes, (title, runs) in zip(all_axes, curves.items(), strict=True):
         for label, points in runs.items():
             axes.plot([epoch for epoch, _ in points], [value for _, value in points], "o-", label=label)

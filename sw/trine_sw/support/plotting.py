@@ -1,4 +1,7 @@
-"""matplotlib, where it is installed, and SVG files that are the same for the same data."""
+"""Figures: matplotlib, where it is installed, and SVG files that are the same for the same data.
+
+Every figure of the project is made here, so that all have one style and none needs a screen.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from trine_sw.support.atomic_file import atomic_write
-from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import needed
 
-__all__ = ["pyplot", "save_svg"]
+__all__ = ["panels", "pyplot", "save_svg"]
 
 
 def pyplot() -> Any:
@@ -18,29 +21,32 @@ def pyplot() -> Any:
 
     Raises
     ------
-    TrineError
+    MissingPackage
         Where matplotlib is missing; says what to install.
     """
     os.environ["MPLBACKEND"] = "svg"  # a notebook's, which is inherited, may not be there
-    try:
+    with needed("matplotlib", "figures", "drawing"):
         import matplotlib
-    except ModuleNotFoundError:
-        raise TrineError("drawing needs matplotlib, which is missing: pip install 'trine[figures]'") from None
+        import matplotlib.pyplot
     matplotlib.use("svg")
     # Names inside the file come from a hash with this salt, and not from a clock.
     matplotlib.rcParams.update({"svg.hashsalt": "trine", "svg.fonttype": "none", "font.size": 9})
-    import matplotlib.pyplot
-
     return matplotlib.pyplot
+
+
+def panels(columns: int = 1, width: float = 6.0) -> tuple[Any, list[Any]]:
+    """A figure, and its axes side by side, without a frame above and to the right. Width in inches."""
+    figure, axes = pyplot().subplots(1, columns, figsize=(width, 3.2), layout="constrained", squeeze=False)
+    for each in axes[0]:
+        each.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes[0])
 
 
 def save_svg(figure: Any, path: Path) -> None:
     """Write a figure at once or not at all, and close it."""
-    import matplotlib.pyplot
-
     contents = io.StringIO()
     figure.savefig(contents, format="svg", metadata={"Date": None})
-    matplotlib.pyplot.close(figure)
+    pyplot().close(figure)
     lines = (line.rstrip() for line in contents.getvalue().splitlines())
     with atomic_write(path) as file:
         file.write(("\n".join(lines) + "\n").encode())

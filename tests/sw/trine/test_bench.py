@@ -66,7 +66,7 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
     kernel = rows["popcount on bit planes, C"]
     assert kernel["dense_gops"] == pytest.approx(2 * 96 * 44 * kernel["tokens_per_s"] / 1e9)
     for name in ("ONNX Runtime LSTM, float32", "ONNX Runtime LSTM, int8 dynamic"):
-        assert rows[name]["us"] is None and "trine[bench]" in rows[name]["note"]
+        assert rows[name]["us"] is None and "[bench]" in rows[name]["note"]
     assert {each["name"] for each in found["anchors"]} >= {"Spartus", "EdgeDRNN", "ternfpga"}
 
 
@@ -97,4 +97,4 @@ def test_bench_refuses(fails, small, tmp_path, monkeypatch) -> None:
     fails("bench", small, "--seconds", 0, saying="--seconds must be above 0, not 0")
     fails("bench", small, "--reports", tmp_path, saying="no report of trine build")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    fails("bench", small, "--figure", tmp_path / "a.svg", saying="trine[figures]")
+    fails("bench", small, "--figure", tmp_path / "a.svg", saying="[figures]")

@@ -87,4 +87,4 @@ def test_draw(succeeds, fails, tmp_path, monkeypatch) -> None:
         assert words in first.read_text(encoding="utf-8") and first.read_bytes() == second.read_bytes()
     assert not list(tmp_path.glob("f.svg"))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    fails("draw", "resources", build, "-o", tmp_path / "f.svg", saying="trine[figures]")
+    fails("draw", "resources", build, "-o", tmp_path / "f.svg", saying="[figures]")
