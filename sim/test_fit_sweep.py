@@ -4,7 +4,7 @@ import pytest
 
 from sim.measure.fit_shapes import Shape, shapes
 from sim.measure.fit_sweep import COUNT, core_memories, whole_design
-from trine.cli.hardware import fitted
+from trine.fitting import fit
 from trine_boards import BOARDS
 from trine_sw.fit import Fit
 from trine_sw.support.errors import TrineError
@@ -18,9 +18,8 @@ def accepted(board: str, count: int) -> list[tuple[Shape, Fit]]:
     found = []
     for shape in (each for each in shapes(COUNT) if each.board == board):
         try:
-            found.append(
-                (shape, fitted(shape.model(), BOARDS[board], shape.lanes, shape.banks, shape.balance))
-            )
+            engine = fit(shape.model(), board, lanes=shape.lanes, banks=shape.banks, balance=shape.balance)
+            found.append((shape, engine))
         except TrineError:
             continue
         if len(found) == count:

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from tests.helpers.paths import ROOT
+from tests.helpers.stand_in_tools import write_tools
 from trine.cli.commands import cli
 from trine_sw.data import DataSet, Part, TextFile
 from trine_sw.data import text as data
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support import toolchain
 
 SEA = "what is it that you would say to me of the sea, and what of the trees? " * 60
 
@@ -107,3 +109,15 @@ def sea(monkeypatch, tmp_path):
     yield SEA
     data._read.cache_clear()
     data._symbols.cache_clear()
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """A folder of stand-ins for the tools of a build, first on PATH."""
+    folder = tmp_path / "tools"
+    write_tools(folder)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setenv("TEST_MHZ", "75")
+    toolchain.find.cache_clear()
+    yield folder
+    toolchain.find.cache_clear()

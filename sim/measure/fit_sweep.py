@@ -25,7 +25,7 @@ from amaranth.hdl import Fragment
 
 from sim.measure.fit_shapes import Shape, board_gateware, built_memories, shapes
 from sim.netlist.synthesis import run_tool
-from trine.cli.hardware import fitted
+from trine.fitting import fit
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
 from trine_boards.build.families import FAMILIES
@@ -114,7 +114,7 @@ def rows(count: int, *, whole: bool) -> Iterator[dict[str, Any]]:
         board = BOARDS[shape.board]
         row = {"number": shape.number, "board": shape.board, "model": asdict(shape.config)}
         try:
-            found = fitted(shape.model(), board, shape.lanes, shape.banks, shape.balance)
+            found = fit(shape.model(), board, lanes=shape.lanes, banks=shape.banks, balance=shape.balance)
         except TrineError as error:
             if not whole:
                 yield row | {"refused": str(error)}

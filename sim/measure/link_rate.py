@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trine.cli.hardware import fitted
+from trine.fitting import fit
 from trine_boards import BOARDS
 from trine_sw.driver import Board
 from trine_sw.driver.transports import ModelTransport
@@ -81,7 +81,7 @@ class TimedTransport(ModelTransport):
 def link_rate(report: dict, want: str, count: int = _TOKENS) -> float:
     """Tokens/s of a stream over the link of the engine of `report`, asking for `want` of each token."""
     board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
-    engine = fitted(model, board, report["lanes"], report["banks"]).engine
+    engine = fit(model, board, lanes=report["lanes"], banks=report["banks"]).engine
     clock_hz = report["clock_mhz"] * 1e6
     design = BoardDesign(model, engine, board.link, clock_hz=clock_hz, baud=board.baud)
     transport = TimedTransport(BoardModel(**design.parts), board.baud, report["cycles_per_token"] / clock_hz)

@@ -12,29 +12,22 @@ from rich.console import Console
 from trine.cli.hardware import (
     balance_option,
     banks_option,
-    board_named,
     board_option,
-    fitted,
     lanes_option,
 )
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
-from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
-from trine_sw.support.file_lock import exclusive
 from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
     from trine_boards.board_spec import BoardSpec
     from trine_boards.top import BoardTop
-    from trine_sw.engine import EngineConfig
+    from trine_sw.fit import Fit
     from trine_sw.model import Model
 
 __all__ = ["COMMANDS", "Design", "build", "prepared"]
-
-#: Runs of place and route that take a day or more.
-_MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Design:
     """What the options of ``trine build`` ask for. `margin` is a fraction of the clock."""
 
     model: "Model"
-    engine: "EngineConfig"
+    fit: "Fit"
     board: "BoardSpec"
     clock_mhz: float
     margin: float
@@ -52,7 +45,7 @@ class Design:
         """The board's gateware."""
         from trine_boards.top import BoardTop
 
-        return BoardTop(self.model, self.engine, self.board, self.clock_mhz, self.margin)
+        return BoardTop(self.model, self.fit.engine, self.board, self.clock_mhz, self.margin)
 
 
 def prepared(
@@ -71,16 +64,18 @@ def prepared(
     TrineError
         If the model cannot be read, or the board does not hold it at that clock.
     """
+    from trine.fitting import as_board
+    from trine.fitting import fit as choose
     from trine_boards.clock.choice import board_clock
     from trine_sw.model import Model
 
-    board = board_named(board_name)
+    board = as_board(board_name)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
     model = Model.load(model_path)
-    engine = fitted(model, board, lanes, banks, balance).engine
-    return Design(model, engine, board, clock, margin / 100)
+    fit = choose(model, board, lanes=lanes, banks=banks, balance=balance)
+    return Design(model, fit, board, clock, margin / 100)
 
 
 @click.command()
@@ -121,31 +116,25 @@ def build(
     as_json: bool,
 ) -> None:
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    from trine.building import MOST_SEEDS
+    from trine.building import build as make
     from trine_boards.board_spec import MARGIN
-    from trine_boards.build.bitstream import build_bitstream
-    from trine_boards.build.netlist_digest import netlist_digest
-    from trine_boards.build.record import RECORD_NAME, BuildRecord
-    from trine_boards.report.report import make_report, report_paths, write_report
-    from trine_boards.verify.check_step import check_step
 
-    integer(seeds, "--seeds", 1, _MOST_SEEDS)
+    integer(seeds, "--seeds", 1, MOST_SEEDS)
     design = prepared(model_path, board_name, clock, margin, lanes, banks, balance)
-    board, clock, margin, model = design.board, design.clock_mhz, design.margin, design.model
+    board, clock, margin = design.board, design.clock_mhz, design.margin
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
-    for where in filter(None, (folder, results)):
-        for path in report_paths(where, board, name):  # better now than after the build
-            check_writable(path)
-    # Released when the command ends.
-    lock = exclusive(folder / ".lock", f"the folder {folder}")
-    click.get_current_context().with_resource(lock)
-    # Until the build is complete the folder's bitstream is not of the netlists beside it.
-    (folder / RECORD_NAME).unlink(missing_ok=True)
+    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
+    if margin != MARGIN:
+        words += ["--margin", f"{100 * margin:g}"]
+    if lanes is not None:
+        words += ["--lanes", str(lanes), "--banks", str(banks)]
+    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
+    console = Console(stderr=True)
+    running: dict[str, float] = {}
     try:
-        top = design.top
-        console = Console(stderr=True)
         with console.status("elaboration") as status:
-            running: dict[str, float] = {}
 
             def progress(step: str, what: str, seconds: float) -> None:
                 if what in ("done", "kept"):
@@ -156,33 +145,25 @@ def build(
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; logs in {folder}")
 
-            routed = build_bitstream(
-                top,
-                board,
-                clock,
+            built = make(
+                design.model,
+                design.fit,
                 folder,
+                name=name,
+                clock=clock,
                 margin=margin,
-                seeds=range(1, seeds + 1),
+                seeds=seeds,
+                check=check,
                 floorplan=floorplan,
-                check=(lambda tick: check_step(top, folder, tick)) if check else None,
+                results=results,
+                command=shlex.join(words),
                 progress=progress,
             )
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
         ) from None
-    BuildRecord.of(top, routed.bitstream, routed.seed, name).save(folder, model)
-    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
-    if margin != MARGIN:
-        words += ["--margin", f"{100 * margin:g}"]
-    if lanes is not None:
-        words += ["--lanes", str(lanes), "--banks", str(banks)]
-    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
-    netlist = netlist_digest((folder / "top.il").read_text(encoding="utf-8"))
-    report = make_report(model, name, design.engine, board, routed, shlex.join(words), netlist)
-    for where in filter(None, (folder, results)):
-        write_report(report, board, where)
-    facts = {"bitstream": str(routed.bitstream)} | asdict(report)
+    facts = {"bitstream": str(built.bitstream)} | asdict(built.report)
     if as_json:
         print_json(facts)
     else:

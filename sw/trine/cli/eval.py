@@ -1,10 +1,9 @@
 """The command that measures how well a model predicts a text."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from trine.cli.model import backend_option, json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
@@ -13,9 +12,7 @@ from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trine_sw.model import HeadKind, Model
+    from trine_sw.model import HeadKind
 
 __all__ = ["COMMANDS"]
 
@@ -51,7 +48,8 @@ def evaluate(
 ) -> None:
     """Measure how well a model predicts a text. In a simulator, each state and cycle is checked too, and what
     was interrupted goes on where it stopped."""
-    from trine_sw.data.evaluation import evaluate as measure
+    from trine.evaluation import evaluate as measure
+    from trine_sw.data import load_text
     from trine_sw.golden.host_head import head_of
     from trine_sw.model import Model
 
@@ -80,9 +78,8 @@ def evaluate(
             "add --backend verilator"
         )
     else:
-        quality = dict(
-            measure(model, dataset, split, limit, head=head, backend=_board_logits(model, head, backend))
-        )
+        text = load_text(dataset, split)
+        quality = dict(measure(model, text, head=head, limit=limit, backend=backend))
     if as_json:
         print_json({"dataset": dataset, "split": split, "head": head, "backend": backend} | quality)
     else:
@@ -90,23 +87,6 @@ def evaluate(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
             f"{model_path} on {dataset}, {split}, {head} head",
         )
-
-
-def _board_logits(model: "Model", head: "HeadKind", backend: str) -> "Callable[[np.ndarray], Any] | None":
-    """What a board at a URL gives in the golden model's place, if that is the backend."""
-    if backend == "golden":
-        return None
-
-    def logits(tokens: np.ndarray) -> Any:
-        from trine.backends import open_backend
-        from trine_sw.data.evaluation import logits_of
-
-        result = open_backend(backend, model).run(tokens)
-        if head == "ternary" and result.logits is not None:
-            return result.logits  # as the board computes them
-        return logits_of(model, result.u, head)
-
-    return logits
 
 
 COMMANDS = (evaluate,)

@@ -12,21 +12,17 @@ from rich.table import Table
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine_sw.support.atomic_file import atomic_write, check_writable
-from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
     from trine_boards.board_spec import BoardSpec
     from trine_sw.engine import EngineConfig
     from trine_sw.fit import Fit
-    from trine_sw.model import Model
 
 __all__ = [
     "COMMANDS",
     "balance_option",
     "banks_option",
-    "board_named",
     "board_option",
-    "fitted",
     "lanes_option",
 ]
 
@@ -37,44 +33,6 @@ banks_option = click.option("--banks", type=int, help="Column ROMs read at once.
 balance_option = click.option(
     "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
 )
-
-
-def board_named(name: str) -> "BoardSpec":
-    """The board of that name; :class:`TrineError` lists the names where there is none."""
-    from trine_boards import BOARDS
-
-    if name not in BOARDS:
-        raise TrineError(f"there is no board {name!r}; there are: {', '.join(sorted(BOARDS))}")
-    return BOARDS[name]
-
-
-def fitted(
-    model: "Model",
-    board: "BoardSpec",
-    lanes: int | None = None,
-    banks: int | None = None,
-    balance: bool = False,
-) -> "Fit":
-    """The engine that the solver picks, or the one that the user asks for, with what it should cost."""
-    from trine_boards import BOARDS
-    from trine_sw.fit import DoesNotFit, balance_banks, configure, estimate, fit, shortage
-    from trine_sw.fit.advice import advice
-
-    if (lanes is None) != (banks is None):
-        raise TrineError("give --lanes and --banks together, or neither")
-    if lanes is None or banks is None:
-        try:
-            chosen = fit(model, board)
-        except DoesNotFit as error:
-            raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
-        return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
-    engine = configure(model, lanes, banks, chip=board)
-    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
-    short = shortage(chosen.cost, chosen.geometry, board)
-    if short is not None:
-        remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
-        raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
-    return chosen
 
 
 @click.command()
@@ -135,10 +93,11 @@ def fit(
     model_path: Path, board_name: str, lanes: int | None, banks: int | None, balance: bool, as_json: bool
 ) -> None:
     """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
-    from trine_sw.model import Model
+    from trine.fitting import as_board
+    from trine.fitting import fit as choose
 
-    board = board_named(board_name)
-    facts = _facts(fitted(Model.load(model_path), board, lanes, banks, balance), board)
+    board = as_board(board_name)
+    facts = _facts(choose(model_path, board, lanes=lanes, banks=banks, balance=balance), board)
     if as_json:
         print_json(facts)
     else:
@@ -176,6 +135,7 @@ def verilog(
     model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
 ) -> None:
     """Write a model's engine as Verilog, for a design of your own, and a testbench that drives it."""
+    from trine.fitting import fit as choose
     from trine_sw.fit import configure
     from trine_sw.model import Model
 
@@ -183,7 +143,7 @@ def verilog(
     check_writable(path)
     model = Model.load(model_path)
     if board_name is not None:
-        engine = fitted(model, board_named(board_name), lanes, banks).engine
+        engine = choose(model, board_name, lanes=lanes, banks=banks).engine
     elif lanes is not None and banks is not None:
         engine = configure(model, lanes, banks)
     else:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from trine.cli.board import known_ports
-from trine.cli.hardware import board_named, board_option
+from trine.cli.hardware import board_option
 from trine.cli.model import json_option, print_json
 from trine.cli.outputs import OutputFile
 from trine_sw.support.atomic_file import atomic_write, check_writable
@@ -37,11 +37,12 @@ _RULES = "boards/60-trine.rules"
 @click.option("--no-ask", is_flag=True, help="Do not ask the board afterwards what it is.")
 def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_ask: bool) -> None:
     """Load a bitstream onto a board that is plugged in, and ask whether it answers as it was built."""
+    from trine.fitting import as_board
     from trine_boards.build.record import RECORD_NAME, BuildRecord
     from trine_boards.programming import compare
     from trine_boards.programming import program as load
 
-    board = board_named(board_name)
+    board = as_board(board_name)
     built = None
     if (bitstream.parent / RECORD_NAME).exists():
         record = BuildRecord.load(bitstream.parent)

@@ -18,6 +18,7 @@ __all__ = [
     "Backend",
     "Quality",
     "evaluate",
+    "evaluate_tokens",
     "golden_logits",
     "logits_of",
     "negative_log_likelihood",
@@ -68,11 +69,25 @@ def evaluate(
     The result depends on the logits alone: it is summed in float64, in one order. Logits of a ternary head
     are integers, equal everywhere; those of a float head are rounded as this machine's NumPy does.
     """
+    head_of(model, head)  # refuses a head that is not there, before a text is fetched
+    tokens = text_tokens(model, load_text(dataset, split))
+    return evaluate_tokens(model, tokens, limit, head=head, backend=backend)
+
+
+def evaluate_tokens(
+    model: Model,
+    tokens: NDArray[np.int64],
+    limit: int | None = None,
+    *,
+    head: HeadKind | None = None,
+    backend: Backend | None = None,
+) -> Quality:
+    """As :func:`evaluate`, of tokens (T,), T >= 2, of which the first is given and not predicted."""
     scale = head_of(model, head)[1]
     if limit is not None:
-        limit = integer(limit, "the limit", 1)
-    tokens = text_tokens(model, load_text(dataset, split))
-    tokens = tokens if limit is None else tokens[: limit + 1]
+        tokens = tokens[: integer(limit, "the limit", 1) + 1]
+    if len(tokens) < 2:
+        raise TrineError("there is nothing to predict: give at least two symbols")
     return score(tokens, (backend or golden_logits(model, head))(tokens[:-1]), scale)
 
 

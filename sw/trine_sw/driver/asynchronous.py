@@ -35,6 +35,15 @@ class AsyncBoard:
 
     ``async with await AsyncBoard.open(url) as board: ...``. A task that is cancelled in the middle of an
     operation leaves the board as a stream that was closed: what was sent has been applied.
+
+    Examples
+    --------
+    >>> async def text():
+    ...     async with await trine.AsyncBoard.open("golden:m.trine") as board:
+    ...         chosen = await board.generate(board.model.encode("ROMEO:"), 20)
+    ...         return board.model.decode(chosen)
+    >>> asyncio.run(text())
+    '\\nWhich are the cant '
     """
 
     def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:

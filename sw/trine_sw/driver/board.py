@@ -36,8 +36,17 @@ class Board:
     :exc:`TrineError` leaves a board that can be used: after ``BoardGone`` by :meth:`reset`, otherwise as if
     the call that failed had not been made from the point at which it failed.
 
-    >>> with Board.open("golden:models/shakespeare-small.trine") as board:
-    ...     print(board.generate(board.model.encode("R"), 3).tolist())
+    h are int8 trits (H,), logits int32 (V,), cycles those of the board's clock.
+
+    Examples
+    --------
+    >>> with trine.Board.open("golden:m.trine") as board:
+    ...     print(repr(board.model.decode(board.generate(board.model.encode("ROMEO:"), 20))))
+    ...     board.reset()
+    ...     step = board.step(board.model.encode("W")[0], want=["h", "cycles"])
+    ...     print(step.h.shape, step.cycles)
+    '\\nWhich are the cant '
+    (64,) 13
     """
 
     def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:

@@ -45,6 +45,13 @@ class EngineConfig:
     ------
     TrineError
         If a value is out of range; says what would be right.
+
+    Examples
+    --------
+    >>> engine = trine.EngineConfig(lanes=330, banks=3, block_ram="ecp5", sampler_ways=2)
+    >>> trine.EngineConfig(lanes=3, banks=1)
+    Traceback (most recent call last):
+    trine_sw.support.errors.TrineError: lanes must be at least 5 (4 gates and the head's), not 3
     """
 
     lanes: int

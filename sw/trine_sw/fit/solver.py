@@ -59,12 +59,14 @@ class Fit:
     engine, geometry : the engine
     cost : expected on the chip, link included
     cycles_per_token : mean over a sample of text, from the timing model
+    chip : what it is for, such as a board
     """
 
     engine: EngineConfig
     geometry: Geometry
     cost: Cost
     cycles_per_token: float
+    chip: Chip
 
     @property
     def lut4(self) -> int:
@@ -88,7 +90,7 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
     layout = place(model, engine)
     taken = cost(model, engine, chip, link_for(model, engine, chip.link, layout), layout)
     cycles = _mean_cycles(model, engine, text or sample_text(model))
-    return Fit(engine, Geometry(model.config, engine), taken, cycles)
+    return Fit(engine, Geometry(model.config, engine), taken, cycles, chip)
 
 
 def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:

@@ -34,6 +34,17 @@ class ModelConfig:
     output_shift : r; h is 0 while abs(c) < 2**r. 0 to 6, and 2**r <= C.
     head_levels : ``level``; the head sees level[min(abs(c) >> r, P)], P = len(level) - 1.
         level[0] is 0, the others are 1 to 127 and do not fall. ``(0, 1)`` makes the head see h.
+
+    Raises
+    ------
+    TrineError
+        If a value is out of range; says what would be right.
+
+    Examples
+    --------
+    >>> config = trine.ModelConfig(hidden=64, embedding=32, vocab_size=65, cell_shift=2, output_shift=1)
+    >>> config.rows, config.columns
+    (256, 96)
     """
 
     hidden: int

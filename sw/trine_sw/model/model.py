@@ -50,6 +50,24 @@ class Model:
         head that only the host can compute; real logits = host_head_weight · u + host_head_bias
     vocabulary : the V symbols
     training : record of how it was trained and what was measured, JSON values
+
+    Raises
+    ------
+    TrineError
+        If the shape or the contents of a tensor are wrong, in :meth:`load` also if the file is damaged; names
+        the tensor.
+
+    Examples
+    --------
+    >>> model = trine.Model.load("m.trine")
+    >>> model.config.hidden, model.layers[0].weight.shape
+    (64, (256, 96))
+    >>> tokens = model.encode("To be")
+    >>> tokens
+    array([32, 53,  1, 40, 43])
+    >>> model.decode(tokens)
+    'To be'
+    >>> model.save("copy.trine")
     """
 
     config: ModelConfig

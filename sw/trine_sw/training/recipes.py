@@ -83,6 +83,14 @@ class Recipe:
     rounded_rows : of the ternary head, those of the most frequent words, whose trits, before training, are
         chosen by what their errors do to the loss (``head_rounding``), and not by size alone.
     keep_float_head : the float head stays in the file beside the ternary one.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> recipe = trine.Recipe.named("shakespeare-small")
+    >>> recipe.config.hidden, recipe.schedule.learning_rate
+    (64, 0.002)
+    >>> quick = replace(recipe, name="quick", schedule=replace(recipe.schedule, epochs=1))
     """
 
     name: str
@@ -105,6 +113,11 @@ class Recipe:
     ternary_head: Schedule | None = field(default=None, metadata=_LATER)
     rounded_rows: int = field(default=0, metadata=_LATER)
     keep_float_head: bool = field(default=True, metadata=_LATER)
+
+    @classmethod
+    def named(cls, name: str) -> "Recipe":
+        """A recipe that Trine has; :class:`TrineError` lists the names where there is none of that name."""
+        return recipe(name)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

@@ -29,13 +29,14 @@ from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.recipes import Kind, Recipe, recipe
+from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recipes import recipe as recipe_named
 
 __all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
 
 
 def train(
-    recipe_name: str,
+    recipe: Recipe | str,
     *,
     resume: bool = False,
     out: str | os.PathLike[str] | None = None,
@@ -50,6 +51,7 @@ def train(
 
     Parameters
     ----------
+    recipe : the recipe, or the name of one that Trine has, such as ``shakespeare``.
     resume : go on from the checkpoints; a part that is finished is not trained again. Without it, there must
         be none.
     out : model file, by default ``models/RECIPE.trine``.
@@ -58,13 +60,38 @@ def train(
     kinds : which to train now, by default all that the recipe has; the others are recorded where their
         checkpoints have them finished.
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
+    console : where progress is shown; standard output by default.
 
-    Under ``torchrun`` all processes train together; the first one measures and writes, and the others return
-    None. Raises :class:`TrineError` when it is interrupted or the loss is no number; checkpoints remain.
-    Where the model, the record or a checkpoint cannot be written, or another process trains in the same
-    folder, it does so before anything is trained.
+    Returns
+    -------
+    Model or None
+        The trained model, as it was written. Under ``torchrun`` all processes train together; the first one
+        measures and writes, and the others return None.
+
+    Raises
+    ------
+    TrineError
+        If there is no such recipe; if training is interrupted or the loss is no number, where checkpoints
+        remain; and, before anything is trained, if the model, the record or a checkpoint cannot be written
+        or another process trains in the same folder.
+
+    Notes
+    -----
+    The ternary cell, its quantisers and its straight-through gradients follow HitNet (Wang et al., NeurIPS
+    2018).
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> recipe = trine.Recipe.named("shakespeare-small")
+    >>> quick = replace(recipe, name="quick", schedule=replace(recipe.schedule, epochs=1))
+    >>> model = trine.train(quick, out="quick.trine", kinds=["ternary"], results="results")
+    quick ternary epoch 1: ...
+    quick.trine: validation ... nats per character
+    >>> sorted(trine.evaluate(model, "To be, or not to be"))
+    ['bits_per_token', 'nats_per_token', 'perplexity', 'tokens']
     """
-    chosen = recipe(recipe_name)
+    chosen = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     console = console or Console()
     torch.set_num_threads(threads)
     where = training_device(device)

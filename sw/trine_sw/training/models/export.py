@@ -10,14 +10,15 @@ from torch import Tensor
 from trine_sw.model import Layer, Model
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.layers import TernaryLayer
+from trine_sw.training.nn.recurrent import TernaryRNN
 
-__all__ = ["export", "fold_thresholds"]
+__all__ = ["export", "export_layers", "fold_thresholds"]
 
 
 @torch.no_grad()
 def export(
     model: TernaryLanguageModel,
-    vocabulary: list[str],
+    vocabulary: list[str] | None,
     training: dict[str, Any],
     second: TernaryLanguageModel | None = None,
 ) -> Model:
@@ -39,6 +40,14 @@ def export(
         vocabulary=vocabulary,
         training=training,
     )
+
+
+@torch.no_grad()
+def export_layers(layers: TernaryRNN, training: dict[str, Any]) -> Model:
+    """The model of recurrent layers alone, which takes vectors of trits: no embedding, no head."""
+    if layers.stack[0].weight.device.type != "cpu":
+        layers = copy.deepcopy(layers).cpu()
+    return Model(config=layers.config, layers=[_layer(layer) for layer in layers.stack], training=training)
 
 
 def _layer(layer: TernaryLayer) -> Layer:

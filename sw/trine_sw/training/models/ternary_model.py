@@ -35,6 +35,19 @@ class TernaryLanguageModel(LanguageModel):
     tied : the head's weights are the embedding's before they become trits; E must be H.
     one_threshold : for all rows of a ternary head: rows as short as those of rare words then have few trits.
         With one scale for all, a row's own threshold would make them as long as the others.
+
+    The float weights behind the trits are trained through straight-through gradients, as in HitNet (Wang et
+    al., NeurIPS 2018). :meth:`loss` gives what is to be minimised.
+
+    Examples
+    --------
+    >>> import torch
+    >>> config = trine.ModelConfig(hidden=64, embedding=32, vocab_size=65, cell_shift=2, output_shift=1)
+    >>> network = TernaryLanguageModel(config, CellOptions())
+    >>> tokens = torch.zeros(10, 3, dtype=torch.int64)
+    >>> logits, state, h = network(tokens, network.initial_state(3))
+    >>> logits.shape, h.shape
+    (torch.Size([10, 3, 65]), torch.Size([10, 3, 64]))
     """
 
     def __init__(

@@ -39,6 +39,12 @@ class CellOptions:
     three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
     bernoulli : training draws each gate at random, with the activation as its mean.
     window : width, in steps 2**r of the output, of the stretch of c about 0 through which h passes gradients.
+
+    Examples
+    --------
+    >>> import torch
+    >>> options = CellOptions(scale="norm", harden=(0.1, 0.5))
+    >>> layer = TernaryLSTM(16, 64, options=options)
     """
 
     scale: Scale = "alpha"

@@ -1,0 +1,127 @@
+"""Which engine a board holds for a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from trine.models import as_model
+from trine_boards import BOARDS
+from trine_boards.board_spec import BoardSpec
+from trine_sw.fit import DoesNotFit, Fit, balance_banks, configure, estimate, shortage
+from trine_sw.fit import fit as solve
+from trine_sw.fit.advice import advice
+from trine_sw.model import Model
+from trine_sw.support.checks import shown
+from trine_sw.support.errors import TrineError
+
+__all__ = ["Boards", "as_board", "boards", "fit"]
+
+
+class Boards(Mapping[str, BoardSpec]):
+    """The boards that Trine knows: a read-only mapping from names to :class:`BoardSpec`.
+
+    A ``BoardSpec`` has the counts of the chip's LUT4, flip-flops, block RAMs and DSP blocks, the clock in MHz
+    and the baud rate that builds use.
+
+    Raises
+    ------
+    KeyError
+        For a name that is not in the mapping.
+
+    Examples
+    --------
+    >>> sorted(trine.boards)
+    ['icebreaker', 'ulx3s']
+    >>> trine.boards["icebreaker"].chip
+    'iCE40UP5K-SG48'
+    """
+
+    def __getitem__(self, name: str) -> BoardSpec:
+        return BOARDS[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(BOARDS)
+
+    def __len__(self) -> int:
+        return len(BOARDS)
+
+    def __repr__(self) -> str:
+        return f"<boards: {', '.join(BOARDS)}>"
+
+
+boards = Boards()
+
+
+def as_board(board: BoardSpec | str) -> BoardSpec:
+    """A board, or the one of that name; :class:`TrineError` lists the names where there is none."""
+    if isinstance(board, BoardSpec):
+        return board
+    if not isinstance(board, str) or board not in BOARDS:
+        raise TrineError(f"there is no board {shown(board)}; there are: {', '.join(sorted(BOARDS))}")
+    return BOARDS[board]
+
+
+def fit(
+    model: Model | str | os.PathLike[str],
+    board: BoardSpec | str,
+    *,
+    lanes: int | None = None,
+    banks: int | None = None,
+    balance: bool = False,
+) -> Fit:
+    """Choose the engine for a model on a board, and estimate its cost and speed.
+
+    Without `lanes` and `banks`, the engine is the one with the fewest cycles per token that the chip is
+    expected to hold, and of several such the smallest.
+
+    Parameters
+    ----------
+    model : Model or path
+        The model, or its file.
+    board : BoardSpec or str
+        The board, or its name in :data:`trine.boards`.
+    lanes, banks : int, optional
+        Largest number of accumulators, and column ROMs that are read in each cycle, of an engine of your own
+        choice. Give both or neither.
+    balance : bool
+        Assign columns to banks by how often they are active together in a sample of text, which saves cycles
+        where activity is uneven. Column ``j`` lies in bank ``j % banks`` otherwise.
+
+    Returns
+    -------
+    Fit
+        ``engine`` is the :class:`EngineConfig`, ``cost`` its expected LUT4, flip-flops and block RAMs with
+        the link included, ``cycles_per_token`` the mean over a sample of 400 tokens, ``chip`` the board.
+
+    Raises
+    ------
+    TrineError
+        If the board does not hold such an engine. The message says what is short and by how much, which
+        board holds the model, and how large a model this board holds.
+
+    Examples
+    --------
+    >>> model = trine.Model.load("m.trine")
+    >>> fit = trine.fit(model, "icebreaker")
+    >>> fit.engine.block_ram, fit.cost.block_ram <= trine.boards["icebreaker"].block_ram
+    ('ice40', True)
+    >>> trine.fit(model, "ulx3s", lanes=300, banks=2).engine.banks
+    2
+    """
+    model, board = as_model(model), as_board(board)
+    if (lanes is None) != (banks is None):
+        raise TrineError("give lanes and banks together, or neither")
+    if lanes is None or banks is None:
+        try:
+            chosen = solve(model, board)
+        except DoesNotFit as error:
+            raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
+        return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
+    engine = configure(model, lanes, banks, chip=board)
+    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
+    short = shortage(chosen.cost, chosen.geometry, board)
+    if short is not None:
+        remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
+        raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
+    return chosen
