@@ -1,4 +1,4 @@
-"""What a board is: its chip's resources, its clock and the platform that knows its pins."""
+"""Description of a board: the resources of its chip, its clock, and the platform that defines its pins."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

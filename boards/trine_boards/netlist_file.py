@@ -1,4 +1,4 @@
-"""Netlists in JSON, as Yosys and nextpnr write them, read with every part that is used checked."""
+"""Reader of JSON netlists of Yosys and nextpnr, which checks each part that is used."""
 
 from __future__ import annotations
 

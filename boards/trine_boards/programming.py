@@ -1,4 +1,4 @@
-"""Loading a bitstream onto a board with openFPGALoader, and asking the board what it then is."""
+"""Programming of a board with openFPGALoader, and the check of what answers afterwards."""
 
 from __future__ import annotations
 

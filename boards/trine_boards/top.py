@@ -1,4 +1,4 @@
-"""The whole of a board's gateware: clock, pins, UART, link and core."""
+"""Top module of a board: clock, pins, UART, link and core."""
 
 from dataclasses import asdict
 

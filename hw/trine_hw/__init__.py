@@ -1,1 +1,1 @@
-"""Trine in gateware: column ROM, lanes, cells, sampler and core."""
+"""Gateware of Trine: column ROM, lanes, cells, sampler and core."""

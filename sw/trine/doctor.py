@@ -1,4 +1,4 @@
-"""What on this machine a person needs to build for a board and to talk to it, and what is missing."""
+"""Check of this machine: what is needed to build for a board and to use it, and what is missing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a board's top module to a bitstream, in steps that are cached."""
+"""Build of a bitstream from a board's top module, in cached steps."""

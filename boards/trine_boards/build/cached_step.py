@@ -1,4 +1,4 @@
-"""Runs a tool as a step that is kept: reused while its inputs stand, complete or not there at all."""
+"""Cached build step: a tool's run with complete outputs, reused while its inputs are unchanged."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Families of chips: their programs between netlist and bitstream, and their names for what a design uses."""
+"""Families of chips: the tools from netlist to bitstream, and the names of the resources."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

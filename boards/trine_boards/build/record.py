@@ -1,4 +1,4 @@
-"""``build.json``: what a build folder's bitstream was made from, for the commands that look at it later."""
+"""Record of a build, ``build.json``: the design that the folder's bitstream was made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks that a board can run its engine at: those its PLL makes and its baud rate can be divided from."""
+"""Clocks of a board's engine: those that its PLL makes and that are a multiple of its baud rate."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""What both families' PLLs share: the choice of a clock among those that can be made."""
+"""Choice of a clock among those that a PLL can make, shared by both families."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence

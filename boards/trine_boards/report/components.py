@@ -1,4 +1,4 @@
-"""Which part of the engine a cell of a netlist belongs to, by its hierarchical name."""
+"""Component of the engine that a netlist's cell belongs to, by its hierarchical name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of a built design: where its components lie on the chip, and what they take of it."""
+"""Pictures of a built design: its floorplan and the resources of its components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An estimate of what a routed engine draws from the supply of its chip's core. Nothing here was measured."""
+"""Estimate of the power of a routed engine's core supply. Nothing here was measured."""
 
 from __future__ import annotations
 

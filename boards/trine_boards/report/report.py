@@ -1,4 +1,4 @@
-"""What a routed engine reaches: resources, clock, cycles and operations, as JSON and as Markdown."""
+"""Report of a routed engine: resources, clock, cycles and operations, as JSON and as Markdown."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What is loaded into a chip, simulated: netlists at the board's pins, against the model of the board."""
+"""Verification of builds: simulation of their netlists at the board's pins against the board model."""

@@ -1,4 +1,4 @@
-"""The step of a build that runs the synthesised netlist before it is placed."""
+"""Build step that simulates the synthesised netlist before place and route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection to a board on which every reply is compared with the board model's, byte for byte."""
+"""Transport that compares each reply of a board with the board model's, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of every kind to a board over its line, and its answers against the board model's, byte for byte."""
+"""Test frames for a board, valid and faulty, whose answers are compared with the board model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``icebox_vlog`` does not write of a configuration, asked of the Python module that it stands on.
+"""Query of the parts of an iCE40 configuration that ``icebox_vlog`` leaves out.
 
 Run as a program, with that module's folder in PYTHONPATH: ``icebox_query.py CONFIGURATION PACKAGE``. Prints
 JSON: the single-port RAMs in use with the wire of each pin, the pads of PLLs, and where each pin lies.

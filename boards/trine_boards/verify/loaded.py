@@ -1,4 +1,4 @@
-"""The netlist of what a build loads into its chip, from the build's folder, for simulation at the pins."""
+"""Netlist of a build's bitstream or routed design, for simulation at the pins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A netlist of a whole board as it is simulated: its Verilog, and which of its ports are which pins."""
+"""Netlist of a board for simulation: its Verilog, and the pins of its ports."""
 
 from __future__ import annotations
 

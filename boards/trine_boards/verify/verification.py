@@ -1,4 +1,4 @@
-"""A check of what a build loads into its chip, at the board's pins, and its report as JSON and Markdown."""
+"""Verification of a build at the board's pins, and its report as JSON and Markdown."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The engine's core: from tokens to states, logits and choices."""
+"""Core of the engine: tokens in; states, logits and choices out."""

@@ -1,4 +1,4 @@
-"""Output layer: the head lanes' sums leave as a stream of logits."""
+"""Logit stream: the head lanes' sums, a few logits a cycle."""
 
 from __future__ import annotations
 

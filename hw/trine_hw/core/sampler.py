@@ -1,4 +1,4 @@
-"""Choice of a token: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``."""
+"""Sampler: the largest sum of logit and scaled noise, bit-equal to ``trine_sw.golden.sampler``."""
 
 from __future__ import annotations
 

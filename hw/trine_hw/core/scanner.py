@@ -1,4 +1,4 @@
-"""From a vector of trits to its active columns, one a cycle."""
+"""Scanner: lists the active columns of a vector of trits, one a cycle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order of the passes: which columns the lanes sum next, and when a group's sums are whole."""
+"""Sequencer: the order of passes, and the markers that end a group's sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New states on their way out."""
+"""State queue: new states that wait to be taken."""
 
 from __future__ import annotations
 

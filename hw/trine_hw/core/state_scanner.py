@@ -1,4 +1,4 @@
-"""The state of a folded engine in block RAM: groups of cells in, active columns out."""
+"""State scanner of a folded engine: groups of cells into block RAM, active columns out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens on their way in: acceptance, embedding, and the feedback of chosen tokens."""
+"""Token source: acceptance of tokens, embedding, and feedback of chosen tokens."""
 
 from __future__ import annotations
 

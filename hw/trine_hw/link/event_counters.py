@@ -1,4 +1,4 @@
-"""The link's counters, in a memory: an event costs a logic cell or two, and not thirty-two."""
+"""Event counters of the link in a memory, where an event costs one or two logic cells instead of 32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From bytes to frames: COBS decoding, the check sum, and the memory in which a frame waits."""
+"""Frame receiver: COBS decoding, CRC check, and the memory of a received frame."""
 
 from __future__ import annotations
 

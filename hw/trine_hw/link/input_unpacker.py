@@ -1,4 +1,4 @@
-"""From a payload's bytes to what the engine takes: token numbers, or vectors of trits packed 5 in 8."""
+"""Input unpacker: tokens, or vectors of trits packed five to a byte, from a payload's bytes."""
 
 from __future__ import annotations
 

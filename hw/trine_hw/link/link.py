@@ -1,4 +1,4 @@
-"""A core behind a byte stream: everything of a board but its clock and its pins."""
+"""Link: a core behind two streams of bytes, without a board's clock and pins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the bytes of a frame that has come, as often as they are wanted."""
+"""Payload reader: the bytes of the received frame, as often as they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies: built once, kept encoded, sent as often as they are asked for."""
+"""Reply cache: the last replies, encoded, which answer repeated requests."""
 
 from __future__ import annotations
 

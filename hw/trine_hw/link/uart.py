@@ -1,4 +1,4 @@
-"""UART 8N1 behind byte streams, and a link on its pins."""
+"""UART 8N1 with streams of bytes, and a link on its pins."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring

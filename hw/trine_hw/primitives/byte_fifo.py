@@ -1,4 +1,4 @@
-"""Bytes that wait in block RAM until they are read."""
+"""Byte FIFO in block RAM."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring

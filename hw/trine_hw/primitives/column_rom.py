@@ -1,4 +1,4 @@
-"""The columns of a weight matrix, side by side in read-only block RAM.
+"""Column ROM: the columns of a weight matrix in read-only block RAM.
 
 One word of a :class:`ColumnROM` is one column: its trits, each added by a lane or, of a GRU, by two. It is
 stored in the two-bit code (two's complement: 0b00 is 0, 0b01 is +1, 0b11 is -1), trit 0 in the lowest bits.

@@ -1,4 +1,4 @@
-"""Registers that hold the same, each near those who read it."""
+"""Fan-out registers: equal registers, each near the loads that it drives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A register in the way of a stream, so that a path of logic ends there."""
+"""Skid buffer between two stream components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between the layouts of a core's streams and arrays of integers."""
+"""Conversion between the payloads of a core's streams and arrays of integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From cores to a compiled simulator, made once and kept."""
+"""Build of a simulator from cores, kept in the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated core is asked to do."""
+"""Job of a simulated core: its requests."""
 
 from __future__ import annotations
 

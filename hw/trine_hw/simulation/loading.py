@@ -1,4 +1,4 @@
-"""A state that a simulated core is to start from, as what its port ``load`` shows."""
+"""Initial state of a simulated core, as values of its port ``load``."""
 
 from __future__ import annotations
 

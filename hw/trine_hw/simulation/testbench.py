@@ -1,4 +1,4 @@
-"""What cocotb runs inside the simulator: requests in, beats out, and the cycles in which they moved.
+"""cocotb testbench of a core: requests in, beats out, and the cycles of their transfers.
 
 It knows streams and no layouts: payloads go in as integers and come out as strings of bits, and
 :mod:`trine_hw.simulation.run` makes sense of them. Python is woken once a transfer, not once a cycle.

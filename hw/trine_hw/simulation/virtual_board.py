@@ -1,4 +1,4 @@
-"""A board in a simulator, down to the pins of its UART, as a transport for the driver."""
+"""Simulated board, including the pins of its UART, as a transport of the driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the simulated engine predicts a text, and in how many cycles, as JSON and as Markdown."""
+"""Report of a text through the simulated engine: its perplexity and cycles, as JSON and Markdown."""
 
 from __future__ import annotations
 

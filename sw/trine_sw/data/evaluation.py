@@ -1,4 +1,4 @@
-"""How well a model predicts a text: u exact, and integer logits too where the head is ternary."""
+"""Evaluation of a model on a text: u is exact, and so are the logits of a ternary head."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Text to train on and to measure with: found on this machine, or fetched from its public source."""
+"""Texts to train on and to measure with, from this machine or from their public source."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""What an operation gives, one by one, to a coroutine that may leave it at any point."""
+"""Results of an operation for a coroutine that may stop at any point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver for asyncio: the same conversation, waited for in the event loop."""
+"""Driver for asyncio: the operations of ``Board`` in the event loop."""
 
 from __future__ import annotations
 

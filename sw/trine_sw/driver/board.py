@@ -1,4 +1,4 @@
-"""The driver: a board, real or not, as a Python object."""
+"""Driver: a connection to a real, simulated or golden board."""
 
 from __future__ import annotations
 

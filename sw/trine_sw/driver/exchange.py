@@ -1,4 +1,4 @@
-"""One series of requests over a session: several in flight, replies in order, refusals cleared up."""
+"""Exchange of a series of requests over a session: several in flight, replies in order."""
 
 from __future__ import annotations
 

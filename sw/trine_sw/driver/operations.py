@@ -1,4 +1,4 @@
-"""What a board can be asked to do, as requests and a reader of their replies: the driver without its I/O."""
+"""Operations of a board as requests and readers of their replies, without I/O."""
 
 from __future__ import annotations
 

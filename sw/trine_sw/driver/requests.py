@@ -1,4 +1,4 @@
-"""From tokens to requests and from replies to steps: all that the driver knows of a board's contents."""
+"""Encoding of tokens as requests, and of replies as steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board compared with the golden model through the driver: what ``trine doctor`` runs on a desk."""
+"""Self-test of a board: its answers compared with the golden model's, for ``trine doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries bytes to a board and back: serial ports, sockets, and a board model in this process."""
+"""Transports of bytes: serial ports, sockets, and a board model in this process."""
 
 from __future__ import annotations
 

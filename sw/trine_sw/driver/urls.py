@@ -1,4 +1,4 @@
-"""Where boards are: from a URL to a function that connects."""
+"""URLs of boards, and the function that connects to each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For a model that a chip does not hold: which chip does, and how large a model this one holds."""
+"""Advice for a model that a chip does not hold: a chip that does, and the size that fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine is expected to take of a chip: memories, LUT4 or logic cells, and flip-flops.
+"""Cost of an engine on a chip: memories, LUT4 or logic cells, and flip-flops.
 
 Memories are counted as they are built (:mod:`trine_sw.engine.memories`). The rest was fitted to synthesis
 results (docs/engine.md shows them, and how far off they are); place and route has the last word.

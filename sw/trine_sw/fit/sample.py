@@ -1,4 +1,4 @@
-"""A sample of what a model is fed with, to count an engine's cycles on."""
+"""Sample of a model's inputs and states, on which an engine's cycles are counted."""
 
 from __future__ import annotations
 

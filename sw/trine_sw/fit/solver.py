@@ -1,4 +1,4 @@
-"""Which engine a model gets on a chip: lanes, banks and ways, and what they are expected to reach."""
+"""Choice of an engine for a model on a chip: lanes, banks and ways, and their expected rate."""
 
 from __future__ import annotations
 

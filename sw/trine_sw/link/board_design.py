@@ -1,4 +1,4 @@
-"""What a board is made of, whether a program computes it, a simulator runs it or a chip holds it."""
+"""Design of a board, shared by the board model, the simulator and the gateware."""
 
 from __future__ import annotations
 

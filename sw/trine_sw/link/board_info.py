@@ -1,4 +1,4 @@
-"""What a board says of itself: the reply to INFO and OPEN."""
+"""Information of a board: the reply to INFO and OPEN."""
 
 from __future__ import annotations
 

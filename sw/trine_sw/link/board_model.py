@@ -1,4 +1,4 @@
-"""A board in Python: the protocol's other side over the golden model, and what the gateware must equal."""
+"""Board model: the board's side of the protocol over the golden model, which the gateware must equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong between a host and a board, as the driver raises it."""
+"""Errors between a host and a board, as the driver raises them."""
 
 from __future__ import annotations
 

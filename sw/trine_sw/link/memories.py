@@ -1,4 +1,4 @@
-"""Memories of the link, and with them all those of a board's gateware."""
+"""Memories of the link, and the list of all memories of a board's gateware."""
 
 from __future__ import annotations
 

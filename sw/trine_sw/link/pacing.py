@@ -1,4 +1,4 @@
-"""How long the host waits for a reply, and how much it puts into a frame, from what the wire has done."""
+"""Pacing of a host: timeouts and frame sizes, from the behaviour of the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames: what a message between host and board is made of (docs/driver.md has it byte by byte).
+"""Frames of the protocol between host and board (docs/driver.md lists their bytes).
 
 A frame is COBS-encoded between zero bytes. Inside, numbers with their least significant byte first:
 

@@ -1,4 +1,4 @@
-"""What travels inside payloads: tokens, trit vectors, head inputs, logits, cells and counters."""
+"""Contents of payloads: tokens, trit vectors, head inputs, logits, cells and counters."""
 
 from __future__ import annotations
 

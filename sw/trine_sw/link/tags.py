@@ -1,4 +1,4 @@
-"""Numbers by which a host knows the answer to its own OPEN."""
+"""Tags of OPEN, by which a host recognises the answer to its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions that HitNet's claims leave, as lists of models to train: each row changes one thing."""
+"""Catalogue of studies of HitNet's claims: lists of models, each of which changes one thing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

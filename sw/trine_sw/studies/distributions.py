@@ -1,4 +1,4 @@
-"""How the numbers of a trained LSTM are distributed: its weights, and its gates over a text."""
+"""Distributions of a trained LSTM's weights, and of its gates over a text."""
 
 from collections.abc import Sequence
 from typing import Any

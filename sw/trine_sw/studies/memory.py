@@ -1,4 +1,4 @@
-"""What a deployed model takes at batch 1, part by part: in 32-bit floating point, and as packed trits."""
+"""Memory of a deployed model at batch 1, by part: in 32-bit floating point and as packed trits."""
 
 from dataclasses import dataclass
 

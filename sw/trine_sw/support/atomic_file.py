@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, so that a full disk or a Ctrl-C costs nothing."""
+"""Atomic writes: a full disk or Ctrl-C leaves the file of before."""
 
 import os
 import stat

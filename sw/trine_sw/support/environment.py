@@ -1,4 +1,4 @@
-"""The environment of the programs that Trine starts: this process' own, without what would change them.
+"""Environment of child processes: this process' own, without the variables that would change them.
 
 Build tools, simulators, Python and make take options from variables, and a variable that was meant for
 another project (``WAVES``, ``CXXFLAGS``, ``PYTHONWARNINGS``) would alter or break what Trine runs. All that

@@ -1,4 +1,4 @@
-"""The errors that are the user's to fix."""
+"""Errors that a user can correct."""
 
 __all__ = ["ClockError", "MissingPackage", "TrineError"]
 

@@ -1,4 +1,4 @@
-"""Names without blanks for files whose path make, the linker or a shell would take apart."""
+"""Links without blanks to files whose path make, the linker or a shell would split."""
 
 import atexit
 import functools

@@ -1,4 +1,4 @@
-"""Programs in process groups of their own, which end with what waits for them: nothing is left behind."""
+"""Child processes in groups of their own, which end together with the process that waits for them."""
 
 import os
 import signal

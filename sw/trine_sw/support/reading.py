@@ -1,4 +1,4 @@
-"""Files that are read whole: one clear error for what is none, has no end, or is no text."""
+"""Reading of files, with one clear error for a missing, endless or binary file."""
 
 import os
 import stat

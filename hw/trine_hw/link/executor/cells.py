@@ -1,4 +1,4 @@
-"""The state's cells: read and written, and how they get back into the engine."""
+"""States of READ and WRITE: the cells of the engine's state, read and written."""
 
 from __future__ import annotations
 

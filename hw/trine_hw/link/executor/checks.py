@@ -1,4 +1,4 @@
-"""A request is looked through to its end before anything is done."""
+"""States of the check of a request, to its end, before it is applied."""
 
 from __future__ import annotations
 

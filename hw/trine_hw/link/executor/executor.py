@@ -1,4 +1,4 @@
-"""Applies each command once: sessions, sequence numbers, checks, and what the core is asked to do."""
+"""Executor: applies each command once, by session, sequence number and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies: their header, and the bodies that need nothing of the engine."""
+"""States of replies: their header, and the bodies that do not depend on the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame has come: whose it is, whether its turn has come, and how it is put away."""
+"""States of a received frame: the check of its session and sequence number."""
 
 from __future__ import annotations
 

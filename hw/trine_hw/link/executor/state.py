@@ -1,4 +1,4 @@
-"""What the executor's states share: the session, the frame at hand, and the small things done with them."""
+"""Registers and actions that the executor's states share: session and current frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens on their way through the engine, one at a time."""
+"""States of STEP and GENERATE: tokens through the engine, one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run minimises."""
+"""Objective of a training run: the loss and its terms."""
 
 from torch import Tensor, nn
 

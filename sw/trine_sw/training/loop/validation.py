@@ -1,4 +1,4 @@
-"""How well a model in training predicts a text, on the device that it is trained on."""
+"""Validation of a model in training, on its own device."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""From a trained model to integers: every real number folds into a threshold."""
+"""Export of a trained model to integers: each real number becomes part of a threshold."""
 
 import copy
 from typing import Any

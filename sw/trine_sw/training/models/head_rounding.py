@@ -1,4 +1,4 @@
-"""Trits of a float head's rows, chosen by what their errors do to the loss.
+"""Rounding of a float head's rows to trits by the effect of their errors on the loss.
 
 Where a word's row is off by e, its loss grows by half of e·H·e, with H = mean of p(1-p)·u·u' over a text, p
 what the float head gives the word (after Hassibi and Stork's Optimal Brain Surgeon, 1993). u's entries go
