@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from trine_hw.core.cells.base import LoadCells, level_bits
+from trine_hw.core.cells.base import level_bits
 from trine_hw.core.cells.blocks import CellBlocks
 from trine_hw.core.column_issue import ColumnIssue
 from trine_hw.core.lanes import Lanes
@@ -14,6 +14,7 @@ from trine_hw.core.logit_stream import LogitBeat, LogitStream
 from trine_hw.core.sampler import Sampler
 from trine_hw.core.scanner import Scanner
 from trine_hw.core.sequencer import Sequencer
+from trine_hw.core.state_beats import LoadState, StateOutput
 from trine_hw.core.state_queue import StateBeat, StateQueue
 from trine_hw.core.state_scanner import StateScanner
 from trine_hw.core.token_source import Request, TokenSource
@@ -25,35 +26,12 @@ from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.golden.sampler import STATE_BITS, TAU_BITS
 from trine_sw.model import Model
 
-__all__ = ["COUNT_LATENCY", "Core", "LoadState", "StateOutput"]
+__all__ = ["COUNT_LATENCY", "Core"]
 
 #: Cycles after which the counters count something, all alike: source, issue and sequencer may be far apart.
 COUNT_LATENCY = 2
 #: Block RAMs of a bank that share a copy of their address in an engine with relays.
 _PART = 8
-
-
-class StateOutput(data.StructLayout):
-    """A beat of new state: :class:`trine_hw.core.state_queue.StateBeat` and, with the last of a token, the
-    token's cycles."""
-
-    def __init__(self, beat: StateBeat) -> None:
-        super().__init__({"cells": beat["cells"].shape, "last": 1, "cycles": 32})
-
-
-class LoadState(data.StructLayout):
-    """The cells of a group, put in place one after the other.
-
-    Members
-    -------
-    cells : :class:`trine_hw.core.cells.base.LoadCells`; the last unit's comes first
-    group : the group that they belong to
-    commit : all units of the group are there; ``cells.active`` stays for 4 more cycles
-    """
-
-    def __init__(self, model: Model, groups: int) -> None:
-        index = unsigned(max(1, (groups - 1).bit_length()))
-        super().__init__({"cells": LoadCells(model.config), "group": index, "commit": 1})
 
 
 class Core(wiring.Component):
@@ -80,7 +58,7 @@ class Core(wiring.Component):
     Members
     -------
     i : In(stream of :class:`trine_hw.core.token_source.Request`)
-    state : Out(stream of :class:`StateOutput`)
+    state : Out(stream of :class:`trine_hw.core.state_beats.StateOutput`)
         One beat a group. Tie ``ready`` to 1 if it is not wanted.
     logits : Out(stream of :class:`trine_hw.core.logit_stream.LogitBeat`)
         Of tokens that want them, with the head on the board.
@@ -90,7 +68,7 @@ class Core(wiring.Component):
         Of the sampler (:mod:`trine_sw.golden.sampler`).
     generator : Out(32)
         The sampler's random state.
-    load : In(:class:`LoadState`)
+    load : In(:class:`trine_hw.core.state_beats.LoadState`)
         If ``loadable``.
     state_shift : In(1)
         If ``loadable``: moves the cells of the beat at ``state`` down by one, while it is not taken.
