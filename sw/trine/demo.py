@@ -24,15 +24,20 @@ from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
-__all__ = ["run_demo"]
+__all__ = ["SHIPPED", "run_demo"]
 
 _WANT = ("h", "cycles", "choice")
 _PROMPT = "ROMEO:\n"
 _BOARD = "ulx3s"
 
 
-def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
-    """Write ``count`` characters on a Verilated board with ``models/shakespeare.trine`` below ``root``.
+#: Models and the report of their engine that come with Trine: in a checkout, links to the files themselves.
+SHIPPED = Path(__file__).with_name("shipped")
+
+
+def run_demo(root: Path | None, count: int, temperature: float, seed: int) -> None:
+    """Write ``count`` characters on a Verilated board with ``models/shakespeare.trine`` below ``root``, which
+    is :data:`SHIPPED` by default.
 
     Raises
     ------
@@ -43,9 +48,10 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
     from trine_sw.fit import fit
 
     console = Console(highlight=False)
+    root = SHIPPED if root is None else root
     path = root / "models" / "shakespeare.trine"
     if not path.is_file():
-        raise TrineError(f"there is no {path}; call it in Trine's own folder, or name that by --root")
+        raise TrineError(f"there is no {path}; name the folder of a checkout of Trine by --root")
     model = Model.load(path)
     prompt = model.encode(_PROMPT)
     golden = Golden(model)
@@ -55,6 +61,7 @@ def run_demo(root: Path, count: int, temperature: float, seed: int) -> None:
         f"[bold]Trine[/]: {model.config.hidden} units, {engine.lanes} lanes, {engine.banks} banks. Verilator "
         "compiles the board, UART and all (once; kept for the next run), then it writes:"
     )
+    console.print(f"(the model is {path})", soft_wrap=True)
     tokens = np.concatenate([prompt, expected[:-1]])
     trace = golden.run(tokens)
     with _opened(model, engine, "verilator") as board, _opened(model, engine, "golden") as twin:
@@ -141,7 +148,7 @@ def _speeds(console: Console, root: Path, model: Model, cycles: dict[str, float]
             row = f"this engine on {_BOARD} at the routed clock of {clock:g} MHz, tokens {how}"
             table.add_row(row, f"{clock * 1e6 / count:,.0f}")
     else:
-        table.add_row(f"this engine on {_BOARD}", "no routed report: make bitstream")
+        table.add_row(f"this engine on {_BOARD}", "no routed report")
     golden = Golden(model)
     started = time.perf_counter()
     golden.run(tokens)

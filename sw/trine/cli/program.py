@@ -1,5 +1,6 @@
 """Commands for a board on the desk: program, doctor."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ __all__ = ["COMMANDS"]
 
 #: Seconds in which a board that was just programmed must answer.
 _ANSWER_SECONDS = 5.0
-_RULES = "boards/60-trine.rules"
+_RULES = "60-trine.rules"
 
 
 @click.command()
@@ -106,6 +107,7 @@ def doctor(
 
     Exit status 1 where there is a problem.
     """
+    import trine_boards
     from trine.doctor import check_machine, check_ports, check_rules
     from trine_boards import BOARDS
     from trine_sw.model import Model
@@ -113,9 +115,10 @@ def doctor(
     if report is not None:
         check_writable(report)
     model = None if model_path is None else Model.load(model_path)
+    rules = shlex.quote(str(Path(trine_boards.__file__).with_name(_RULES)))
     usb = [board.usb for board in BOARDS.values() if board.usb]
     ports = known_ports()
-    checks = [*check_machine(_cache()), check_rules(usb, _RULES), *check_ports(ports)]
+    checks = [*check_machine(_cache()), check_rules(usb, rules), *check_ports(ports)]
     if port is None and len(ports) == 1:
         port = ports[0].device
     test = None

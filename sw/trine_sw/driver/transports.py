@@ -120,7 +120,7 @@ def _explain(port: str, baud: int, error: Exception) -> str:
     if number == errno.ENOENT:
         return f"there is no port {port}; trine ports lists those that are there"
     if number == errno.EACCES:
-        return f"you may not use {port}: install the udev rule (docs/driver.md), then plug the board in again"
+        return f"you may not use {port}: trine doctor says how to install the udev rules; then plug it in"
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "lock" in str(error):
         return f"{port} is in use by another program: end that first"
     if number in (errno.EISDIR, errno.ENOTTY) or "Could not configure port" in str(error):
