@@ -58,7 +58,9 @@ def _directive(name: str, value: Any) -> str:
         return f".. auto{kind}:: {target}\n   :members:"
     if callable(value):
         return f".. autofunction:: {target}"
-    return f".. py:data:: {target}\n   :value: {value!r}"
+    if isinstance(value, str):
+        return f".. py:data:: {target}\n   :value: {value!r}"
+    return f".. autodata:: {target}\n   :no-value:"
 
 
 def entries() -> dict[str, str]:

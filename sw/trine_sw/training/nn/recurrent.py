@@ -168,20 +168,6 @@ class TernaryLSTM(TernaryRNN):
     options : CellOptions, optional
         How the gates are trained.
 
-    Inputs
-    ------
-    input : Tensor (L, N, E), (N, L, E) or (L, E)
-        -1, 0 or +1. In training mode any real numbers are accepted.
-    hx : tuple of Tensor, optional
-        h and c, each (num_layers, N, H), or (num_layers, H) without a batch; zeros by default.
-
-    Returns
-    -------
-    output : Tensor (L, N, H), (N, L, H) or (L, H)
-        Of the last layer: integers from -P to P, for P the last of ``head_levels``.
-    h_n, c_n : Tensor (num_layers, N, H) or (num_layers, H)
-        The state after the last step: trits h, and integers c from -C to C.
-
     Raises
     ------
     TrineError
@@ -201,7 +187,22 @@ class TernaryLSTM(TernaryRNN):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run the layers; see the class for the shapes."""
+        """Run the layers over sequences of L steps, of N streams.
+
+        Parameters
+        ----------
+        input : Tensor (L, N, E), (N, L, E) or (L, E)
+            -1, 0 or +1. In training mode any real numbers are accepted.
+        hx : tuple of Tensor, optional
+            h and c, each (num_layers, N, H), or (num_layers, H) without a batch; zeros by default.
+
+        Returns
+        -------
+        output : Tensor (L, N, H), (N, L, H) or (L, H)
+            Of the last layer: integers from -P to P, for P the last of ``head_levels``.
+        h_n, c_n : Tensor (num_layers, N, H) or (num_layers, H)
+            The state after the last step: trits h, and integers c from -C to C.
+        """
         x, batched = self._sequence(input), input.dim() == 3
         if hx is not None and (not isinstance(hx, tuple) or len(hx) != 2):
             raise TrineError("hx must be a tuple of h and c")
@@ -225,20 +226,6 @@ class TernaryGRU(TernaryRNN):
     cell_max, cell_shift, output_shift, head_levels, options
         As in :class:`TernaryLSTM`; the shifts are 3 and 2 by default, and ``2**cell_shift`` is at most C.
 
-    Inputs
-    ------
-    input : Tensor (L, N, E), (N, L, E) or (L, E)
-        -1, 0 or +1. In training mode any real numbers are accepted.
-    hx : Tensor, optional
-        c, (num_layers, N, H), or (num_layers, H) without a batch; zeros by default.
-
-    Returns
-    -------
-    output : Tensor (L, N, H), (N, L, H) or (L, H)
-        Of the last layer: integers from -P to P, for P the last of ``head_levels``.
-    h_n : Tensor (num_layers, N, H) or (num_layers, H)
-        The state after the last step: integers c from -C to C.
-
     Raises
     ------
     TrineError
@@ -257,7 +244,22 @@ class TernaryGRU(TernaryRNN):
     shifts = (3, 2)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run the layers; see the class for the shapes."""
+        """Run the layers over sequences of L steps, of N streams.
+
+        Parameters
+        ----------
+        input : Tensor (L, N, E), (N, L, E) or (L, E)
+            -1, 0 or +1. In training mode any real numbers are accepted.
+        hx : Tensor, optional
+            c, (num_layers, N, H), or (num_layers, H) without a batch; zeros by default.
+
+        Returns
+        -------
+        output : Tensor (L, N, H), (N, L, H) or (L, H)
+            Of the last layer: integers from -P to P, for P the last of ``head_levels``.
+        h_n : Tensor (num_layers, N, H) or (num_layers, H)
+            The state after the last step: integers c from -C to C.
+        """
         x, batched = self._sequence(input), input.dim() == 3
         c = self._state(hx, "hx", x, batched)
         layer = self.stack[0]
