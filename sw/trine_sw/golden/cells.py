@@ -75,12 +75,40 @@ class _Lstm:
         np.multiply(self._output.u[position], o, out=u_out)
 
 
-class _Gru:
+class _WithReset:
+    """A cell whose candidate is of a_nx + a_nh or, after a reset, of a_nx alone."""
+
     def __init__(self, layer: Layer, config: ModelConfig) -> None:
         self.config, self._output = config, _Output(config)
         self._low, self._high = _thresholds(layer.threshold, config)
         assert layer.threshold_reset is not None
         self._low_reset, self._high_reset = _thresholds(layer.threshold_reset, config)[:, 0]
+
+    def _target(
+        self, a_nx: NDArray[np.float32], a_nh: NDArray[np.float32], r: NDArray[np.bool_]
+    ) -> NDArray[np.int8]:
+        """The candidate m * 2**s, where r is whether h counts."""
+        gate = self.config.spec.candidate
+        a_n = a_nx + a_nh * r
+        above = a_n >= np.where(r, self._high[gate], self._high_reset)
+        below = a_n <= np.where(r, self._low[gate], self._low_reset)
+        return (above.view(np.int8) - below.view(np.int8)) << self.config.cell_shift
+
+    def _show(self, moved: NDArray[np.integer], *out: NDArray[np.int8]) -> None:
+        h_out, c_out, u_out = out
+        c_out[...] = moved
+        position = moved.astype(np.int16) + 128
+        np.take(self._output.h, position, out=h_out)
+        np.take(self._output.u, position, out=u_out)
+
+
+def _midway(c: NDArray[np.int8], target: NDArray[np.int8]) -> NDArray[np.int16]:
+    """Half of their sum, toward zero."""
+    total = c.astype(np.int16) + target
+    return (total + (total < 0)) >> 1
+
+
+class _Gru(_WithReset):
 
     def step(
         self,
@@ -91,19 +119,26 @@ class _Gru:
         u_out: NDArray[np.int8],
     ) -> None:
         a_z, a_r, a_nx, a_nh = sums.swapaxes(0, 1)
-        r = a_r >= self._high[1]
-        a_n = a_nx + a_nh * r
-        above = a_n >= np.where(r, self._high[2], self._high_reset)
-        below = a_n <= np.where(r, self._low[2], self._low_reset)
-        target = (above.view(np.int8) - below.view(np.int8)) << self.config.cell_shift
-        keep = a_z >= self._high[0]
-        middle = c.astype(np.int16) + target
-        middle = (middle + (middle < 0)) >> 1  # half, toward zero
-        moved = np.where(keep, c, np.where(a_z >= self._low[0], middle, target))
-        c_out[...] = moved
-        position = moved.astype(np.int16) + 128
-        np.take(self._output.h, position, out=h_out)
-        np.take(self._output.u, position, out=u_out)
+        target = self._target(a_nx, a_nh, a_r >= self._high[1])
+        keep, half = a_z >= self._high[0], a_z >= self._low[0]
+        moved = np.where(keep, c, np.where(half, _midway(c, target), target))
+        self._show(moved, h_out, c_out, u_out)
+
+
+class _Mgu(_WithReset):
+    def step(
+        self,
+        sums: NDArray[np.float32],
+        c: NDArray[np.int8],
+        h_out: NDArray[np.int8],
+        c_out: NDArray[np.int8],
+        u_out: NDArray[np.int8],
+    ) -> None:
+        a_f, a_nx, a_nh = sums.swapaxes(0, 1)
+        take, half = a_f >= self._high[0], a_f >= self._low[0]
+        target = self._target(a_nx, a_nh, take)
+        moved = np.where(take, target, np.where(half, _midway(c, target), c))
+        self._show(moved, h_out, c_out, u_out)
 
 
 def _thresholds(threshold: NDArray[np.int32], config: ModelConfig) -> NDArray[np.float32]:
@@ -116,4 +151,8 @@ def _thresholds(threshold: NDArray[np.int32], config: ModelConfig) -> NDArray[np
     return near.reshape(-1, config.hidden, 2).transpose(2, 0, 1).copy()
 
 
-_CELLS: dict[str, Callable[[Layer, ModelConfig], GoldenCell]] = {"lstm": _Lstm, "gru": _Gru}
+_CELLS: dict[str, Callable[[Layer, ModelConfig], GoldenCell]] = {
+    "lstm": _Lstm,
+    "gru": _Gru,
+    "mgu": _Mgu,
+}

@@ -194,5 +194,29 @@ _GRU = CellSpec(
     cell_lut4=0,
 )
 
-CELLS: dict[str, CellSpec] = {spec.name: spec for spec in (_LSTM, _GRU)}
+# As the GRU, with one gate: f = 0 keeps the state, f = 1/2 goes half of the way to the candidate without h, and
+# f = 1 takes the candidate with h.
+_MGU = CellSpec(
+    name="mgu",
+    article="an",
+    gates=(
+        Gate(name="f", kind="blend"),
+        Gate(name="nx", kind="trit", columns="x"),
+        Gate(name="nh", kind=None, columns="h"),
+    ),
+    lanes=(
+        Lane(gates=(0,), kind="blend", decisions=("f_full", "f_half"), trit=0),
+        Lane(gates=(1, 2), kind="trit", decisions=("n_up", "n_down"), trit=1),
+        Lane(gates=(1,), kind="trit", decisions=("x_up", "x_down"), trit=1, reset=True, fed_alone=True),
+    ),
+    output_gate=False,
+    saturates=False,
+    remember=-1,
+    float_gates=("f", "n"),
+    float_state=("h",),
+    product_lut4=(0, 6, 11, 13, 20),
+    cell_lut4=0,
+)
+
+CELLS: dict[str, CellSpec] = {spec.name: spec for spec in (_LSTM, _GRU, _MGU)}
 """Every kind of cell, by its name."""

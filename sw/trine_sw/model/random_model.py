@@ -145,13 +145,29 @@ def _gru_thresholds(
     rng: np.random.Generator, config: ModelConfig, density: float, activity: float
 ) -> NDArray[np.int64]:
     """The same of z, r, n where r = 1, and n where r = 0, whose sums have x's columns alone."""
+    sums, of_n = _candidate(config, density, activity)
+    r = -sums.inv_cdf(0.6)
+    centres = [(-sums.inv_cdf(0.75), -sums.inv_cdf(0.4)), (r, r), *of_n]
+    return _scattered(rng, config, centres, sums.stdev)
+
+
+def _mgu_thresholds(
+    rng: np.random.Generator, config: ModelConfig, density: float, activity: float
+) -> NDArray[np.int64]:
+    """The same of f, which takes as often as a GRU's z does not keep, and of n with h and without."""
+    sums, of_n = _candidate(config, density, activity)
+    return _scattered(rng, config, [(-sums.inv_cdf(0.6), -sums.inv_cdf(0.25)), *of_n], sums.stdev)
+
+
+def _candidate(
+    config: ModelConfig, density: float, activity: float
+) -> tuple[NormalDist, list[tuple[float, float]]]:
+    """The sums of all columns, and thresholds of n with h and without, whose sums have x's columns alone."""
     sums, sums_x = (_normal(density * activity * columns) for columns in (config.columns, config.embedding))
-    # Share of n that is not 0; measured, with the z below.
+    # Share of n that is not 0; measured, with these z.
     busy = min(max(1.65 * activity, _LEAST_SHARE), 0.98)
-    n, n_x, r = -sums.inv_cdf(busy / 2), -sums_x.inv_cdf(busy / 2), -sums.inv_cdf(0.6)
-    return _scattered(
-        rng, config, [(-sums.inv_cdf(0.75), -sums.inv_cdf(0.4)), (r, r), (-n, n), (-n_x, n_x)], sums.stdev
-    )
+    n, n_x = -sums.inv_cdf(busy / 2), -sums_x.inv_cdf(busy / 2)
+    return sums, [(-n, n), (-n_x, n_x)]
 
 
 def _normal(variance: float) -> NormalDist:
@@ -169,4 +185,4 @@ def _scattered(
 
 #: What draws the thresholds of each kind of cell; of cells with ``threshold_reset``, that is in the place of
 #: the gate that has no thresholds.
-_THRESHOLDS = {"lstm": _lstm_thresholds, "gru": _gru_thresholds}
+_THRESHOLDS = {"lstm": _lstm_thresholds, "gru": _gru_thresholds, "mgu": _mgu_thresholds}

@@ -16,10 +16,11 @@ from trine_sw.training.nn.cell_output import cell_output
 from trine_sw.training.nn.gates import gate_thresholds, random_thresholds
 from trine_sw.training.nn.gru_steps import GRUSteps
 from trine_sw.training.nn.lstm_steps import LSTMSteps
+from trine_sw.training.nn.mgu_steps import MGUSteps
 from trine_sw.training.nn.quantise import Scale, row_scale, ttq
 from trine_sw.training.nn.recurrence import Numerics, Steps, recur
 
-__all__ = ["CellOptions", "TernaryGRU", "TernaryLSTM", "TernaryLayer", "ternary_layer"]
+__all__ = ["CellOptions", "TernaryGRU", "TernaryLSTM", "TernaryLayer", "TernaryMGU", "ternary_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,39 +214,63 @@ class TernaryLSTM(TernaryLayer):
         return self.offset
 
 
-class TernaryGRU(TernaryLayer):
-    """A ternary GRU. ``weight`` has the rows z, r, n; nx and nh are the two parts of n, with n's scale.
+class _SplitLayer(TernaryLayer):
+    """A layer whose ``weight`` ends with the rows of n; nx and nh are the two parts of n, with n's scale.
 
-    ``bias`` is of z, r, nx and nh: n's is nx's where r = 0, and the sum of both where r = 1.
+    ``bias`` is of nx and of nh: n's is nx's without h, and the sum of both with it.
     """
-
-    steps = GRUSteps
 
     def quantised(self) -> tuple[Tensor, Tensor]:
         trits, scale = super().quantised()
         size, split = self.config.hidden, self.config.embedding
-        n = trits[2 * size :]
+        n = trits[-size:]
         n_x = nn.functional.pad(n[:, :split], (0, size))
         n_h = nn.functional.pad(n[:, split:], (split, 0))
-        return torch.cat([trits[: 2 * size], n_x, n_h]), torch.cat([scale, scale[2 * size :]])
+        return torch.cat([trits[:-size], n_x, n_h]), torch.cat([scale, scale[-size:]])
+
+    def folding_bias(self, reset: bool) -> Tensor:
+        *gates, n_x, n_h = self.offset.chunk(self.config.spec.rows)
+        return torch.cat([*gates, n_x if reset else n_x + n_h, n_h])
+
+    def _candidate(self, sums: Tensor, scale: Tensor, r: Tensor) -> Tensor:
+        """-1, 0 or 1 of the exact sums of all rows, where h counts if r is 1 and not if it is 0."""
+        rows = self.config.spec.rows
+        sums_x, sums_h = sums.chunk(rows, dim=-1)[-2:]
+        bias_x, bias_h = self.offset.chunk(rows)[-2:]
+        bias = torch.where(r.bool(), bias_x + bias_h, bias_x)
+        z = self.preactivation(sums_x + sums_h * r, scale.chunk(rows)[-1], bias)
+        return self._trit(z, self.config.spec.candidate)
+
+
+class TernaryGRU(_SplitLayer):
+    """A ternary GRU. ``weight`` has the rows z, r, n."""
+
+    steps = GRUSteps
 
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        sums_z, sums_r, sums_x, sums_h = sums.chunk(4, dim=-1)
-        scale_z, scale_r, scale_n, _ = scale.chunk(4)
-        bias_z, bias_r, bias_x, bias_h = self.offset.chunk(4)
-        r = self._switch(self.preactivation(sums_r, scale_r, bias_r), 1)
-        bias_n = torch.where(r.bool(), bias_x + bias_h, bias_x)
-        m = self._trit(self.preactivation(sums_x + sums_h * r, scale_n, bias_n), 2)
-        keep = self._blend(self.preactivation(sums_z, scale_z, bias_z), 0)
+        gates = slice(0, 2 * self.config.hidden)
+        z_z, z_r = self.preactivation(sums[:, gates], scale[gates], self.offset[gates]).chunk(2, dim=-1)
+        m = self._candidate(sums, scale, self._switch(z_r, 1))
+        keep = self._blend(z_z, 0)
         c = torch.trunc(c * keep + m * (1 - keep) * float(1 << self.config.cell_shift))
         return cell_output(c, self.config)[0], c
 
-    def folding_bias(self, reset: bool) -> Tensor:
-        z, r, n_x, n_h = self.offset.chunk(4)
-        return torch.cat([z, r, n_x if reset else n_x + n_h, n_h])
+
+class TernaryMGU(_SplitLayer):
+    """A ternary minimal gated unit. ``weight`` has the rows f, n."""
+
+    steps = MGUSteps
+
+    def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        gate = slice(0, self.config.hidden)
+        z = self.preactivation(sums[:, gate], scale[gate], self.offset[gate])
+        m = self._candidate(sums, scale, self._switch(z, 0))
+        take = self._blend(z, 0)
+        c = torch.trunc(c * (1 - take) + m * take * float(1 << self.config.cell_shift))
+        return cell_output(c, self.config)[0], c
 
 
-_LAYERS: dict[str, type[TernaryLayer]] = {"lstm": TernaryLSTM, "gru": TernaryGRU}
+_LAYERS: dict[str, type[TernaryLayer]] = {"lstm": TernaryLSTM, "gru": TernaryGRU, "mgu": TernaryMGU}
 
 
 def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:
