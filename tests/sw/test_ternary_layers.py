@@ -22,6 +22,7 @@ CONFIG = ModelConfig(
     head_levels=(0, 1, 2, 3),
 )
 GRU = replace(CONFIG, cell="gru")
+MGU = replace(CONFIG, cell="mgu")
 CELLS = [
     (CONFIG, CellOptions()),
     (CONFIG, CellOptions(scale="norm", slope=2.5)),
@@ -41,6 +42,11 @@ CELLS = [
     (GRU, CellOptions(three_state_forget=False)),
     (replace(CONFIG, layers=2), CellOptions(scale="norm")),
     (replace(GRU, layers=3), CellOptions()),
+    (MGU, CellOptions()),
+    (replace(MGU, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)), CellOptions()),
+    (replace(MGU, hidden=33, embedding=1, cell_shift=3, output_shift=2), CellOptions(scale="norm", slope=2.5)),
+    (MGU, CellOptions(three_state_forget=False)),
+    (replace(MGU, layers=3), CellOptions()),
 ]
 
 
@@ -57,7 +63,7 @@ def test_export_of_random_weights_is_exact(config, options, seed):
     assert np.mean(trace.c != 0) > 0.02 and np.mean(trace.h != 0) < 0.98
 
 
-@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize("config", [CONFIG, GRU, MGU], ids=["lstm", "gru", "mgu"])
 def test_export_is_exact_where_sums_meet_thresholds(config):
     """With a bias that is a multiple of the row's scale, sums fall on the thresholds themselves."""
     torch.manual_seed(0)
@@ -67,11 +73,11 @@ def test_export_is_exact_where_sums_meet_thresholds(config):
         thresholds = model.layer.high.clone()
         if config.cell == "lstm":
             thresholds[12:36] = -model.layer.low
-        model.layer.bias.copy_(thresholds - scale.squeeze(1) * torch.randint(-2, 3, (48,)))
+        model.layer.bias.copy_(thresholds - scale.squeeze(1) * torch.randint(-2, 3, (config.rows,)))
     assert_equal_to_golden(model)
 
 
-@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize("config", [CONFIG, GRU, MGU], ids=["lstm", "gru", "mgu"])
 def test_rows_of_zero_weights_export(config):
     model = TernaryLanguageModel(config, CellOptions())
     with torch.no_grad():
@@ -122,16 +128,29 @@ def gru_step(layer, z, c):
     return blend(layer, torch.trunc(c), c), torch.tensor(1.0)
 
 
+def mgu_step(layer, z, c):
+    (high, low), slope = (layer.high.unflatten(0, (3, -1)), layer.low.chunk(2)), layer.options.slope
+    full, half = ((z[0] >= bound).float() for bound in (high[0], low[0]))
+    f = blend(layer, (full + half) / 2, torch.sigmoid(slope * z[0]))
+    z_n = z[1] + blend(layer, full, torch.sigmoid(slope * z[0])) * z[2]
+    m = blend(layer, (z_n >= high[1]).float() - (z_n <= low[1]).float(), torch.tanh(slope * z_n))
+    c = (1 - f) * c + f * m * 2**layer.config.cell_shift
+    return blend(layer, torch.trunc(c), c), torch.tensor(1.0)
+
+
+STEPS = {"lstm": lstm_step, "gru": gru_step, "mgu": mgu_step}
+
+
 def reference_forward(layer, x, state):
     """The training pass with autograd's own gradients: hard values, soft derivatives."""
     config, options = layer.config, layer.options
-    step = lstm_step if config.cell == "lstm" else gru_step
+    step = STEPS[config.cell]
     trits, scale = layer.quantised()
     h, c = state
     all_h, all_u = [], []
     for vector in x:
         z = torch.cat([vector, h], dim=-1) @ (trits * scale).T + layer.bias
-        c, o = step(layer, z.unflatten(-1, (4, -1)).unbind(1), c)
+        c, o = step(layer, z.unflatten(-1, (config.spec.rows, -1)).unbind(1), c)
         n = torch.trunc(c / 2**config.output_shift).detach()
         h = o * blend(layer, n.clamp(-1, 1), torch.tanh(c / (options.window * 2**config.output_shift)))
         level = torch.tensor(config.head_levels, dtype=torch.float32)
