@@ -35,7 +35,10 @@ def trine(*arguments):
     return result.stdout
 
 
-@pytest.mark.parametrize(("backend", "cell"), [("verilator", "lstm"), ("icarus", "lstm"), ("icarus", "gru")])
+@pytest.mark.parametrize(
+    ("backend", "cell"),
+    [("verilator", "lstm"), ("icarus", "lstm"), ("icarus", "gru"), ("verilator", "mgu"), ("icarus", "mgu")],
+)
 def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     """One engine, so that each simulator is built once."""
 

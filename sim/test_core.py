@@ -111,6 +111,20 @@ SWEEP = [
         EngineConfig(8, 1),
     ),
     (WIDE_GRU, "extreme", True, EngineConfig(25, 4, sampler_ways=2)),
+    (replace(WIDE_GRU, cell="mgu"), "extreme", True, EngineConfig(25, 4, sampler_ways=2)),
+    (replace(WIDE_GRU, cell="mgu"), "typical", True, EngineConfig(1000, 3, relays=1)),
+    (
+        ModelConfig(cell="mgu", hidden=13, embedding=9, vocab_size=12, cell_max=7, cell_shift=2),
+        "typical",
+        True,
+        EngineConfig(17, 3, embedding="host", head="host"),
+    ),
+    (
+        ModelConfig(cell="mgu", layers=2, hidden=6, embedding=9, vocab_size=12, cell_max=7, cell_shift=1),
+        "typical",
+        False,
+        EngineConfig(14, 2),
+    ),
     (
         ModelConfig(cell="gru", hidden=13, embedding=9, vocab_size=12, cell_max=7, cell_shift=2),
         "typical",

@@ -25,7 +25,7 @@ def small(cell: str = "lstm", seed: int = 1, **parts: bool) -> Model:
 
 
 def board(model: Model, **engine: str) -> BoardModel:
-    lanes = 100 if model.config.cell == "gru" else 30  # one group, whose cycles are compared, or several
+    lanes = 30 if model.config.cell == "lstm" else 100  # one group, whose cycles are compared, or several
     return BoardModel(model, EngineConfig(lanes=lanes, banks=2, **engine), LinkConfig(window=2))
 
 
@@ -45,7 +45,7 @@ class Altered(ModelTransport):
         return data[:at] + middle + data[at + 1 :]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mgu"])
 @pytest.mark.parametrize("tokens", [20, 131])
 def test_a_right_board_passes(cell, tokens):
     model = small(cell)

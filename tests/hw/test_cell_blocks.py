@@ -12,7 +12,7 @@ from trine_hw.core.cells.blocks import LOAD_LATENCY, CellBlocks
 from trine_hw.core.lanes import Decisions
 from trine_hw.primitives import fanout as copies
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.model import ModelConfig
+from trine_sw.model import CELLS, ModelConfig
 
 CONFIG = ModelConfig(
     hidden=37, embedding=1, vocab_size=2, cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2)
@@ -22,10 +22,11 @@ RELAYS = dict(relays=1, head="host")
 CASES = {
     "blocks": (CONFIG, EngineConfig(1000, 1, block_ram="ecp5", **RELAYS)),
     "gru, blocks": (replace(CONFIG, cell="gru"), EngineConfig(1000, 1, **RELAYS)),
+    "mgu, blocks": (replace(CONFIG, cell="mgu"), EngineConfig(1000, 1, **RELAYS)),
     "folded": (replace(CONFIG, hidden=40), EngineConfig(80, 1, **RELAYS)),
     "one block": (replace(CONFIG, hidden=5), EngineConfig(12, 1, head="host")),
 }
-NAMES = {cell: list(Decisions(cell).members) for cell in ("lstm", "gru")}
+NAMES = {cell: list(Decisions(cell).members) for cell in CELLS}
 
 
 def run(dut: CellBlocks, drive) -> None:
@@ -84,7 +85,7 @@ def test_steps_and_loaded_states_equal_model(case: str, monkeypatch) -> None:
             cells = [(rng.randint(-most, most), rng.getrandbits(1)) for _ in range(units)]
             for c, gate in reversed(cells):
                 ctx.set(dut.load.c, c)
-                if config.cell == "lstm":
+                if config.spec.output_gate:
                     ctx.set(dut.load.open, gate)
                 ctx.set(dut.load.shift, 1)
                 await ctx.tick()
@@ -99,8 +100,9 @@ def test_steps_and_loaded_states_equal_model(case: str, monkeypatch) -> None:
                 assert not ctx.get(dut.o_valid) and not ctx.get(dut.put)
                 await ctx.tick()
             assert ctx.get(dut.o_valid) and not ctx.get(dut.put) and ctx.get(dut.o_group) == group
-            # A GRU has no gate that could be shut.
-            seen = [seen_of(config, c) if gate or config.cell == "gru" else (0, 0) for c, gate in cells]
+            seen = [
+                seen_of(config, c) if gate or not config.spec.output_gate else (0, 0) for c, gate in cells
+            ]
             assert states_at(ctx, dut) == [(*s, c) for s, (c, _) in zip(seen, cells, strict=True)]
             state[group] = [c for c, _ in cells]
         ctx.set(dut.load.active, 0)

@@ -6,8 +6,10 @@ import pytest
 from amaranth.sim import Simulator
 
 from trine_hw.core.cells.base import Cells, level_bits
+from trine_hw.core.cells.blocks import KINDS
 from trine_hw.core.cells.gru import GruCells
 from trine_hw.core.cells.lstm import LstmCells
+from trine_hw.core.cells.mgu import MguCells
 from trine_sw.model import ModelConfig
 
 CONFIGS = [
@@ -21,8 +23,10 @@ CONFIGS = [
     dict(cell="gru", cell_max=127, cell_shift=6, output_shift=2, head_levels=(0, 1, 2, 3)),
     dict(cell="gru", cell_max=20, cell_shift=2, output_shift=1, head_levels=(0, 2, 3, 3, 5, 9)),
     dict(cell="gru", cell_max=8, cell_shift=3, output_shift=3),
+    dict(cell="mgu", cell_max=1),
+    dict(cell="mgu", cell_max=127, cell_shift=6, output_shift=2, head_levels=(0, 1, 2, 3)),
+    dict(cell="mgu", cell_max=20, cell_shift=2, output_shift=1, head_levels=(0, 2, 3, 3, 5, 9)),
 ]
-KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
 #: Odds of each decision, in runs that go either way, then upward, then downward.
 ODDS = {
     "lstm": {
@@ -36,6 +40,12 @@ ODDS = {
         "z_half": (0.7, 0.5, 0.5),
         "z_full": (0.4, 0.2, 0.2),
         "r": (0.5,) * 3,
+        **{f"{which}_up": (0.6, 0.95, 0.1) for which in "nx"},
+        **{f"{which}_down": (0.6, 0.1, 0.95) for which in "nx"},
+    },
+    "mgu": {
+        "f_half": (0.7, 0.8, 0.8),
+        "f_full": (0.4, 0.8, 0.8),
         **{f"{which}_up": (0.6, 0.95, 0.1) for which in "nx"},
         **{f"{which}_down": (0.6, 0.1, 0.95) for which in "nx"},
     },
@@ -94,8 +104,8 @@ def test_cells_equal_model(options: dict, groups: int) -> None:
         seen |= set(state[group])
         steps.append((group, fresh, decisions))
         expected.append((group, results))
-    # A GRU's cell comes as near to its target as halving toward zero leads.
-    most = config.cell_max if config.cell == "lstm" else 1 << config.cell_shift
+    # A cell that does not saturate comes as near to its target as halving toward zero leads.
+    most = config.cell_max if config.spec.saturates else 1 << config.cell_shift
     assert {-most, most} <= seen
     assert run_cells(kind(config, units=units, groups=groups), steps) == expected
     if groups == 3:
@@ -116,6 +126,20 @@ def test_gru_model_is_the_contract(half: int, full: int, r: int, c: int) -> None
         new = (2 * m, int((c + 2 * m) / 2), c)[half + full]
         sign = (new > 0) - (new < 0)
         assert GruCells.model(config, decisions, c) == (sign, abs(sign), new)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("full", [0, 1])
+@pytest.mark.parametrize("c", [-8, -3, -1, 0, 1, 2, 8])
+def test_mgu_model_is_the_contract(half: int, full: int, c: int) -> None:
+    config = ModelConfig(cell="mgu", hidden=1, embedding=1, vocab_size=2, cell_max=8, cell_shift=1)
+    for m in (-1, 0, 1):
+        here, other = ("n", "x") if half and full else ("x", "n")
+        decisions = {"f_half": half, "f_full": full, f"{other}_up": 1, f"{other}_down": 0}
+        decisions |= {f"{here}_up": int(m > 0), f"{here}_down": int(m < 0)}
+        new = (c, int((c + 2 * m) / 2), 2 * m)[half + full]
+        sign = (new > 0) - (new < 0)
+        assert MguCells.model(config, decisions, c) == (sign, abs(sign), new)
 
 
 def test_wrong_parameters_are_refused() -> None:

@@ -11,7 +11,7 @@ from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import generation_cycles, token_cycles
 from trine_sw.golden import Golden
 from trine_sw.golden.sampler import Sampler, tau_code
-from trine_sw.model import Model, ModelConfig
+from trine_sw.model import CELLS, Model, ModelConfig
 from trine_sw.model.random_model import random_model
 
 MODELS = [
@@ -33,6 +33,17 @@ MODELS = [
         cell="gru",
         hidden=12,
         embedding=9,
+        vocab_size=5,
+        cell_max=127,
+        cell_shift=6,
+        output_shift=3,
+        head_levels=(0, 1, 2, 5),
+    ),
+    dict(cell="mgu", hidden=7, embedding=5, vocab_size=11, cell_max=7, cell_shift=2),
+    dict(
+        cell="mgu",
+        hidden=10,
+        embedding=4,
         vocab_size=5,
         cell_max=127,
         cell_shift=6,
@@ -77,7 +88,7 @@ def test_tokens_equal_golden(config: dict, engine: EngineConfig, threshold: str)
     assert run.cycles == token_cycles(model, core.engine, tokens).cycles.tolist()
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_generation_equals_golden(engine: EngineConfig, temperature: float, cell: str) -> None:
@@ -94,7 +105,7 @@ def test_generation_equals_golden(engine: EngineConfig, temperature: float, cell
     assert run.cycles == generation_cycles(model, core.engine, prompt, chosen).cycles.tolist()
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_mixed_requests_with_stalls(engine: EngineConfig, cell: str) -> None:
     """Resets, passes of their own, generation in mid-stream, and every stream stalling."""

@@ -21,6 +21,7 @@ LINK = LinkConfig(window=2, slot_bytes=128, receive_bytes=128)
 TINY = ModelConfig(hidden=3, embedding=2, vocab_size=5, cell_max=7, output_shift=1, head_levels=(0, 1, 3))
 CASES = {
     "lstm": (TINY, EngineConfig(100, 1)),
+    "mgu": (ModelConfig(cell="mgu", hidden=2, embedding=1, vocab_size=3, cell_max=3), EngineConfig(100, 1)),
     "gru": (ModelConfig(cell="gru", hidden=2, embedding=1, vocab_size=3, cell_max=3), EngineConfig(100, 1)),
     "host": (
         ModelConfig(hidden=2, embedding=6, vocab_size=3, cell_max=3),

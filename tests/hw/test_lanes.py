@@ -8,11 +8,11 @@ from trine_hw.core.cells.base import level_bits
 from trine_hw.core.lanes import Lanes
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memory_layout import place
-from trine_sw.model import ModelConfig
+from trine_sw.model import CELLS, ModelConfig
 from trine_sw.model.random_model import random_model
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("levels", [(0, 1), (0, 1, 3, 6)])
 @pytest.mark.parametrize(("lanes", "banks"), [(1000, 3), (17, 1), (10, 4), (5, 2)])
 @pytest.mark.parametrize("threshold", ["typical", "extreme"])
@@ -45,7 +45,7 @@ def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], thres
                         1 if j < config.embedding else rng.choice(levels[1:])
                     )
                 ctx.set(dut.words, words.tolist())
-                if cell == "gru":
+                if config.spec.shares_trits:
                     ctx.set(dut.fed, int(np.packbits(fed, bitorder="little")[0]))
                 ctx.set(
                     dut.trits,

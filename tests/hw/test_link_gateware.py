@@ -28,6 +28,8 @@ CASES = {
     "in memories": (LEVELS, EngineConfig(20, 1, block_ram="ice40")),
     "gru": (GRU, EngineConfig(100, 2, sampler_ways=2)),
     "gru, folded": (GRU, EngineConfig(20, 3)),
+    "mgu": (replace(LEVELS, cell="mgu"), EngineConfig(100, 2, sampler_ways=2)),
+    "mgu, in memories": (replace(LEVELS, cell="mgu"), EngineConfig(20, 1, block_ram="ice40")),
     "stack": (replace(LEVELS, layers=3), EngineConfig(100, 2, sampler_ways=2)),
     "stack, folded, trits": (replace(TRITS, cell="gru", layers=2), EngineConfig(24, 2, head="host")),
     "wide tokens": (ModelConfig(hidden=5, embedding=4, vocab_size=260), EngineConfig(300, 1, head="host")),
@@ -145,6 +147,11 @@ REFUSED = {
         (Command.WRITE, b"\0\0\2\xff"),
         (Command.WRITE, b"\0\0\2\0"),  # no output gate makes this h 0
         (Command.WRITE, b"\0\0\0\0\xfe\0"),
+        (Command.WRITE, b"\0\0\1\1"),
+    ],
+    "mgu": [
+        (Command.WRITE, b"\0\0\x10\1"),
+        (Command.WRITE, b"\0\0\2\0"),  # no output gate makes this h 0
         (Command.WRITE, b"\0\0\1\1"),
     ],
     "vectors": [

@@ -31,7 +31,7 @@ async def load(ctx, core, c, h):
         for unit in reversed(range(geometry.units)):
             await ctx.tick().repeat(1 + unit % 3)  # cells may come with gaps
             ctx.set(core.load.cells.c, int(padded[0, group * geometry.units + unit]))
-            if core.model.config.cell == "lstm":
+            if core.model.config.spec.output_gate:
                 ctx.set(core.load.cells.open, int(padded[1, group * geometry.units + unit]))
             ctx.set(core.load.cells.shift, 1)
             await ctx.tick()
@@ -43,7 +43,7 @@ async def load(ctx, core, c, h):
     ctx.set(core.load.cells.active, 0)
 
 
-@pytest.mark.parametrize("config", [CONFIG, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize("config", [CONFIG, GRU, replace(CONFIG, cell="mgu")], ids=["lstm", "gru", "mgu"])
 @pytest.mark.parametrize("lanes", [100, 20, 7])
 def test_next_token_starts_from_a_loaded_state(lanes, config):
     model = random_model(config, seed=3)

@@ -51,6 +51,9 @@ CASES = [
     ("lstm", 4, 1, 1, EngineConfig(1000, 1, head="host")),
     ("gru", 2, 9, 4, EngineConfig(8, 2, head="host")),
     ("lstm", 2, 4, 8, EngineConfig(13, 2, embedding="host")),
+    ("mgu", 3, 6, 6, EngineConfig(1000, 2, sampler_ways=2)),
+    ("mgu", 2, 5, 6, EngineConfig(11, 1)),
+    ("mgu", 3, 2, 6, EngineConfig(17, 3, relays=1)),
     ("lstm", 2, 4, 6, EngineConfig(30, 1, block_ram="ice40")),
 ]
 

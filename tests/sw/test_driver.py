@@ -27,9 +27,10 @@ from trine_sw.link.protocol import LinkConfig, Want
 from trine_sw.support.errors import TrineError
 
 GRU = replace(LEVELS, cell="gru")
+MGU = replace(LEVELS, cell="mgu")
 
 
-@pytest.mark.parametrize("config", [LEVELS, TRITS, GRU], ids=["levels", "trits", "gru"])
+@pytest.mark.parametrize("config", [LEVELS, TRITS, GRU, MGU], ids=["levels", "trits", "gru", "mgu"])
 @pytest.mark.parametrize(
     "places", [{}, {"head": "host"}, {"embedding": "host"}, dict(embedding="host", head="host")]
 )

@@ -39,10 +39,23 @@ def gru_step(config: ModelConfig, gates: list, reset: tuple, c: int) -> tuple[in
     return [target, half(c + target), c][z2], 1
 
 
+def mgu_step(config: ModelConfig, gates: list, reset: tuple, c: int) -> tuple[int, int]:
+    """The new c, and 1: there is no output gate."""
+    (a_f, f_lo, f_hi), (a_nx, n_lo, n_hi), (a_nh, _, _) = gates
+    f2 = int(a_f >= f_lo) + int(a_f >= f_hi)
+    a_n = a_nx + a_nh if f2 == 2 else a_nx
+    lo, hi = (n_lo, n_hi) if f2 == 2 else reset
+    target = (int(a_n >= hi) - int(a_n <= lo)) * 2**config.cell_shift
+    return [c, half(c + target), target][f2], 1
+
+
+STEPS = {"lstm": lstm_step, "gru": gru_step, "mgu": mgu_step}
+
+
 def contract(model: Model, tokens: list[int]) -> tuple[list, list, list, list]:
     """h, c, u and logits of every token, one Python integer at a time."""
     config = model.config
-    step = lstm_step if config.cell == "lstm" else gru_step
+    step = STEPS[config.cell]
     assert model.embedding_weight is not None
     assert model.head_weight is not None and model.head_bias is not None
     size, levels = config.hidden, config.head_levels
@@ -56,7 +69,10 @@ def contract(model: Model, tokens: list[int]) -> tuple[list, list, list, list]:
             sums = [sum(w * v for w, v in zip(row, vector, strict=True)) for row in weight]
             h[number], states = [0] * size, c[number]
             for unit in range(size):
-                gates = [(sums[gate * size + unit], *threshold[gate * size + unit]) for gate in range(4)]
+                gates = [
+                    (sums[gate * size + unit], *threshold[gate * size + unit])
+                    for gate in range(config.spec.rows)
+                ]
                 reset = (0, 0) if layer.threshold_reset is None else layer.threshold_reset[unit].tolist()
                 states[unit], o = step(config, gates, reset, states[unit])
                 n = abs(states[unit]) >> config.output_shift
@@ -117,6 +133,19 @@ CONFIGS = [
     ),
     ModelConfig(hidden=9, embedding=3, vocab_size=30, layers=2, cell_shift=1, head_levels=(0, 1, 3)),
     ModelConfig(cell="gru", hidden=6, embedding=9, vocab_size=7, layers=3),
+    ModelConfig(cell="mgu", hidden=13, embedding=7, vocab_size=11, cell_shift=2),
+    ModelConfig(cell="mgu", hidden=1, embedding=1, vocab_size=1, cell_max=1),
+    ModelConfig(
+        cell="mgu",
+        hidden=20,
+        embedding=4,
+        vocab_size=5,
+        cell_max=127,
+        cell_shift=6,
+        output_shift=2,
+        head_levels=(0, 1, 2, 3),
+    ),
+    ModelConfig(cell="mgu", hidden=6, embedding=9, vocab_size=7, layers=3, cell_shift=1),
 ]
 
 

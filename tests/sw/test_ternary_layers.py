@@ -44,7 +44,7 @@ CELLS = [
     (replace(GRU, layers=3), CellOptions()),
     (MGU, CellOptions()),
     (replace(MGU, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)), CellOptions()),
-    (replace(MGU, hidden=33, embedding=1, cell_shift=3, output_shift=2), CellOptions(scale="norm", slope=2.5)),
+    (replace(MGU, hidden=33, embedding=1, cell_shift=3), CellOptions(scale="norm", slope=2.5)),
     (MGU, CellOptions(three_state_forget=False)),
     (replace(MGU, layers=3), CellOptions()),
 ]

@@ -52,7 +52,8 @@ class Decisions(data.StructLayout):
     """What the lanes of a cell of this kind decide, a bit each: ``CellSpec.lanes`` has their names.
 
     LSTM: i and o; f2 = f_half + f_full; g = g_up - g_down. GRU: z2 = z_half + z_full; r; the candidate is
-    n_up - n_down where r = 1, x_up - x_down where r = 0.
+    n_up - n_down where r = 1, x_up - x_down where r = 0. MGU: f2 = f_half + f_full; the candidate is n_up -
+    n_down where f2 = 2, x_up - x_down otherwise.
     """
 
     def __init__(self, cell: str) -> None:

@@ -194,8 +194,8 @@ _GRU = CellSpec(
     cell_lut4=0,
 )
 
-# As the GRU, with one gate: f = 0 keeps the state, f = 1/2 goes half of the way to the candidate without h, and
-# f = 1 takes the candidate with h.
+# As the GRU, with one gate: f = 0 keeps the state, f = 1/2 goes half of the way to the candidate without h,
+# and f = 1 takes the candidate with h.
 _MGU = CellSpec(
     name="mgu",
     article="an",

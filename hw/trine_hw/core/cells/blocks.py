@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from trine_hw.core.cells.base import Cells, CellState, LoadCells
 from trine_hw.core.cells.gru import GruCells
 from trine_hw.core.cells.lstm import LstmCells
+from trine_hw.core.cells.mgu import MguCells
 from trine_hw.core.lanes import Decisions, Marker
 from trine_hw.primitives.fanout import fanout
 from trine_sw.engine import Geometry
@@ -22,7 +23,7 @@ __all__ = ["KINDS", "LOAD_LATENCY", "CellBlocks"]
 LOAD_LATENCY = 2
 
 #: The component of each kind of cell.
-KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells}
+KINDS: dict[str, type[Cells]] = {"lstm": LstmCells, "gru": GruCells, "mgu": MguCells}
 
 
 class CellBlocks(wiring.Component):
