@@ -236,8 +236,8 @@ RECIPES = {
             name="shakespeare-small-mgu",
             dataset="shakespeare",
             config=_config(hidden=64, embedding=32, vocab_size=65, cell="mgu", unit=3),
-            schedule=Schedule(epochs=10, dropout=0.0),
-            baseline=Schedule(epochs=10, dropout=0.0),
+            schedule=Schedule(epochs=40, dropout=0.0),
+            baseline=Schedule(epochs=40, dropout=0.0),
         ),
         replace(
             _PTB,
