@@ -52,6 +52,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/hw/test_core.py::test_generation_equals_golden[1.0-engine1-lstm]",
     ),
     f"{_HW}/core/lanes.py": (f"{_SUMS}[typical-17-1-levels1-lstm]", f"{_SUMS}[typical-10-4-levels1-gru]"),
+    f"{_HW}/core/cells/mgu.py": (f"{_CELLS}[options12-3]",),
+    f"{_HW}/core/cells/towards.py": (f"{_CELLS}[options12-3]", f"{_CELLS}[options7-3]"),
     f"{_HW}/core/cells/lstm.py": (f"{_CELLS}[options2-3]", f"{_CELLS}[options1-3]"),
     f"{_HW}/core/sampler.py": (f"{_SAMPLER}[300-5-3]", f"{_SAMPLER}[0-12-1]", f"{_SAMPLER}[300-5-1]"),
     f"{_HW}/core/scanner.py": ("tests/hw/test_scanner.py::test_entries_equal_model[37-3-0.5]",),
@@ -230,7 +232,16 @@ MUTANTS: list[Mutant] = [
     ),
     *_of(
         f"{_HW}/core/cells/gru.py",
-        ("halve.eq(given.z_half ^ given.z_full)", "halve.eq(given.z_half)", "a state that is kept is halved"),
+        ("given.z_half ^ given.z_full,", "given.z_half,", "a state that is kept is halved"),
+    ),
+    *_of(
+        f"{_HW}/core/cells/mgu.py",
+        ("fresh | taken", "taken", "a reset keeps the state"),
+        ("Mux(taken, n_up, x_up)", "Mux(moves, n_up, x_up)", "h counts where half of the way is gone"),
+    ),
+    *_of(
+        f"{_HW}/core/cells/towards.py",
+        ("half = (total + total[-1]) >> 1", "half = total >> 1", "half of a negative sum is rounded down"),
     ),
     *_of(
         f"{_HW}/core/cells/blocks.py",

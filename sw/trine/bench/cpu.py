@@ -21,6 +21,7 @@ __all__ = ["Measured", "measure_cpu"]
 #: Of ONNX's operators: a GRU's r is applied behind the matrix, as by nn.GRU.
 _ONNX_OPTIONS: dict[str, dict[str, Any]] = {"lstm": {}, "gru": {"linear_before_reset": 1}}
 _ONNX_QUANTISES = ("lstm",)
+_TORCH_QUANTISES = ("lstm", "gru")
 #: What fails where a library is missing, and what to install.
 _MISSING = "not installed: {}"
 
@@ -89,6 +90,8 @@ def _torch(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
 
 
 def _torch_int8(model: Model, x: npt.NDArray[np.int8]) -> Callable[[], object]:
+    if model.config.cell not in _TORCH_QUANTISES:
+        raise TrineError(f"PyTorch quantises no {model.config.spec.title}")
     import warnings
 
     import torch

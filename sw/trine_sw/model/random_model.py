@@ -183,6 +183,6 @@ def _scattered(
     return bounds
 
 
-#: What draws the thresholds of each kind of cell; of cells with ``threshold_reset``, that is in the place of
-#: the gate that has no thresholds.
+#: What draws the thresholds of each kind of cell; of cells with ``threshold_reset``, they stand
+#: at the gate that has no thresholds.
 _THRESHOLDS = {"lstm": _lstm_thresholds, "gru": _gru_thresholds, "mgu": _mgu_thresholds}
