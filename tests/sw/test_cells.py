@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.cell_lanes import gate_lanes
 from trine_sw.model import CELLS, ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -38,3 +40,12 @@ def test_lanes_that_share_a_trit_can_be_read_from_it(name) -> None:
             assert not weights[number][:, model.config.embedding :].any()
         else:
             np.testing.assert_array_equal(weights[number], weights[holder])
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_an_engine_has_the_lanes_of_a_cell_at_least(name) -> None:
+    config, lanes = ModelConfig(cell=name, hidden=3, embedding=2, vocab_size=5), len(CELLS[name].lanes)
+    assert Geometry(config, EngineConfig(lanes, 1, head="host")).units == 1
+    assert Geometry(config, EngineConfig(lanes + 2, 1, sampler_ways=2)).head_lanes == 2
+    with pytest.raises(TrineError, match=f"lanes must be at least {lanes} "):
+        _ = Geometry(config, EngineConfig(lanes - 1, 1, head="host")).units

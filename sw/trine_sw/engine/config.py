@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trine_sw.model.cells import CELLS
 from trine_sw.support.checks import integer, integer_array, shown
 from trine_sw.support.errors import TrineError
 
@@ -83,6 +84,13 @@ class EngineConfig:
             if banks.size and not 0 <= banks.min() <= banks.max() < self.banks:
                 raise TrineError(f"assignment must name banks from 0 to {self.banks - 1}")
             object.__setattr__(self, "assignment", tuple(banks.tolist()))
-        least = 4 + (self.sampler_ways if self.head == "board" else 0)
+        # What a model's own cell has may be more (``Geometry``).
+        self.check_lanes(min(len(spec.lanes) for spec in CELLS.values()))
+
+    def check_lanes(self, cell_lanes: int) -> None:
+        """Raise :exc:`TrineError` unless there are lanes for a cell of so many and a beat of the head."""
+        least = cell_lanes + (self.sampler_ways if self.head == "board" else 0)
         if self.lanes < least:
-            raise TrineError(f"lanes must be at least {least} (4 gates and the head's), not {self.lanes}")
+            raise TrineError(
+                f"lanes must be at least {least} ({cell_lanes} gates and the head's), not {self.lanes}"
+            )

@@ -99,6 +99,7 @@ class Geometry:
     @cached_property
     def _fold(self) -> tuple[int, int, int]:
         hidden, stacked = self.model.hidden, self.model.layers > 1
+        self.engine.check_lanes(self.cell_lanes)
         groups = ceil_div(self.rows, self.engine.lanes)  # no fewer can hold all rows
         while True:
             units, head = self._split(groups)
