@@ -43,7 +43,7 @@ from trine_sw.fit.cost import forms, link_lut4
 from trine_sw.fit.sample import sample_text
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.memories import kept_memory, link_memories
-from trine_sw.model import Model, ModelConfig
+from trine_sw.model import CELLS, Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.toolchain import require
 
@@ -87,9 +87,12 @@ def components() -> Iterator[tuple[str, Cost, int]]:
             (lut4, ff, blocks),
             SMALL.vocab_size,
         )
-    for banks in (3, 4):
-        gates = cost(Lanes(_placed(SMALL_GATES, banks, cell="gru")))
-        yield f"gate lane of a GRU, {banks} banks", gates, SMALL_GATES
+    for cell, counts in (("gru", (3, 4)), ("mgu", (1, 2, 3, 4))):
+        spec = CELLS[cell]
+        gates = len(spec.lanes) * SMALL.hidden
+        for banks in counts:
+            name = f"gate lane of {spec.article} {spec.title}, {_many(banks, 'bank')}"
+            yield name, cost(Lanes(_placed(gates, banks, cell=cell))), gates
     yield "gate lane, 3 banks, 4 groups", cost(Lanes(_placed(SMALL_GATES // 4, 3))), SMALL_GATES // 4
     placed = _placed(SMALL_GATES + SMALL.vocab_size, 3, head="board")
     geometry = placed.geometry

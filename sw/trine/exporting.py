@@ -34,7 +34,7 @@ def export(
 
     Parameters
     ----------
-    network : TernaryLanguageModel, TernaryLSTM or TernaryGRU
+    network : TernaryLanguageModel, TernaryLSTM, TernaryGRU or TernaryMGU
         From :mod:`trine.nn`. The model of layers alone takes vectors of E trits, and has no head.
     path : path, optional
         The file to write, ``*.trine``; nothing is written without it. It is replaced only as a whole.
@@ -73,7 +73,7 @@ def export(
             raise TrineError("layers alone take vectors, not symbols: leave the vocabulary out")
         model = export_layers(network, record)
     else:
-        what = "a TernaryLanguageModel, TernaryLSTM or TernaryGRU"
+        what = "a TernaryLanguageModel, TernaryLSTM, TernaryGRU or TernaryMGU"
         raise TrineError(f"network must be {what} of trine.nn, not {shown(network)}")
     if path is not None:
         model.save(path)

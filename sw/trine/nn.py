@@ -10,13 +10,14 @@ with needed("torch", "train", "trine.nn"):
     from trine_sw.training.models.ternary_model import TernaryLanguageModel
     from trine_sw.training.nn.layers import CellOptions
     from trine_sw.training.nn.quantise import btq, round_straight_through, row_scale, ttq, uniform
-    from trine_sw.training.nn.recurrent import TernaryGRU, TernaryLSTM
+    from trine_sw.training.nn.recurrent import TernaryGRU, TernaryLSTM, TernaryMGU
 
 __all__ = [
     "CellOptions",
     "TernaryGRU",
     "TernaryLSTM",
     "TernaryLanguageModel",
+    "TernaryMGU",
     "btq",
     "round_straight_through",
     "row_scale",

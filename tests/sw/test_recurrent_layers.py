@@ -11,8 +11,9 @@ import trine  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
 from trine_sw.support.errors import TrineError  # noqa: E402
 
-CELLS = {"lstm": trine.nn.TernaryLSTM, "gru": trine.nn.TernaryGRU}
-FLOAT = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+CELLS = {"lstm": trine.nn.TernaryLSTM, "gru": trine.nn.TernaryGRU, "mgu": trine.nn.TernaryMGU}
+#: Whose signature and shapes they have; PyTorch has no minimal gated unit.
+FLOAT = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "mgu": torch.nn.GRU}
 E, H = 6, 10
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
@@ -47,7 +48,7 @@ def test_shapes_are_those_of_pytorch(cell, layers, first):
         for train in (True, False):
             found = flat(mine.train(train)(x))
             assert [t.shape for t in found] == [t.shape for t in flat(torchs(x))]
-            state = found[1] if cell == "gru" else tuple(found[1:])
+            state = found[1] if cell != "lstm" else tuple(found[1:])
             again = flat(mine(x, state))
             assert [t.shape for t in again] == [t.shape for t in found]
 
@@ -127,7 +128,7 @@ def test_what_is_not_supported_is_named(cell):
 def test_inputs_that_are_refused(cell):
     network = trained(cell)
     state = torch.zeros(1, 2, H)
-    wrong_state = state[:, :1] if cell == "gru" else (state, state[:, :1])
+    wrong_state = state[:, :1] if cell != "lstm" else (state, state[:, :1])
     for arguments, words in (
         ((trits(4, 3, E + 1),), r"input must be \(L, N, input_size\) or \(L, input_size\), of input_size 6"),
         ((trits(E),), r"not \(6,\)"),
@@ -145,7 +146,9 @@ def test_inputs_that_are_refused(cell):
 
 
 def test_networks_that_export_refuses(tmp_path):
-    with pytest.raises(TrineError, match="network must be a TernaryLanguageModel, TernaryLSTM or TernaryGRU"):
+    with pytest.raises(
+        TrineError, match="network must be a TernaryLanguageModel, TernaryLSTM, TernaryGRU or TernaryMGU"
+    ):
         trine.export(torch.nn.LSTM(E, H), tmp_path / "m.trine")  # pyright: ignore[reportArgumentType]
     with pytest.raises(TrineError, match="layers alone take vectors"):
         trine.export(trained("gru"), vocabulary=["a"])

@@ -214,7 +214,7 @@ _MGU = CellSpec(
     remember=-1,
     float_gates=("f", "n"),
     float_state=("h",),
-    product_lut4=(0, 6, 11, 13, 20),
+    product_lut4=(0, 8, 13, 15, 24),
     cell_lut4=0,
 )
 

@@ -10,7 +10,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.cell_output import blended_output
 from trine_sw.training.nn.layers import CellOptions, TernaryLayer, ternary_layer
 
-__all__ = ["TernaryGRU", "TernaryLSTM", "TernaryRNN"]
+__all__ = ["TernaryGRU", "TernaryLSTM", "TernaryMGU", "TernaryRNN"]
 
 
 class TernaryRNN(nn.Module):
@@ -267,3 +267,20 @@ class TernaryGRU(TernaryRNN):
         h = blended_output(c, self.config, self.options.window, soft)[0]
         output, _, c_n = self._results(*self._run(x, h, c), batched)
         return output, c_n
+
+
+class TernaryMGU(TernaryGRU):
+    """Ternary minimal gated units (Zhou et al., 2016), used as :class:`TernaryGRU`.
+
+    One gate is both the share that is taken of the candidate and what lets h into it: three lanes of the
+    engine a unit, not four.
+
+    Examples
+    --------
+    >>> layer = trine.nn.TernaryMGU(16, 64).eval()
+    >>> output, h_n = layer(torch.ones(10, 3, 16))
+    >>> output.shape, h_n.shape
+    (torch.Size([10, 3, 64]), torch.Size([1, 3, 64]))
+    """
+
+    cell = "mgu"
