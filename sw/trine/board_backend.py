@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from trine.backend_results import Result
-from trine_sw.driver.board import Board
+from trine.connect import Board
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trine.board_backend import with_progress
-from trine_sw.driver.board import Board
+from trine.connect import Board
 from trine_sw.driver.transports import ModelTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import token_cycles

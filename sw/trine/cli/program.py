@@ -78,7 +78,7 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
 
 
 def _info(url: str) -> "Info":
-    from trine_sw.driver import Board
+    from trine.connect import Board
 
     with Board.open(url, patience=_ANSWER_SECONDS) as board:
         return board.info
@@ -154,8 +154,8 @@ def _cache() -> Path | None:
 
 
 def _board_checks(url: str, model: Any, tokens: int, seed: int) -> "tuple[list[Check], SelfTest | None]":
+    from trine.connect import Board
     from trine.doctor import Check
-    from trine_sw.driver import Board
     from trine_sw.driver.self_test import self_test
 
     if tokens < 1:

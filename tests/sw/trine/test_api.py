@@ -143,6 +143,19 @@ except ImportError as error:
         assert line.endswith("[train]") or line.endswith("[train]'")
 
 
+def test_every_form_of_url_is_known_where_a_url_is_taken(tmp_path):
+    shutil.copy(ROOT / "models" / "shakespeare-small.trine", tmp_path / "m.trine")
+    program = """
+import trine
+try:
+    trine.evaluate("m.trine", "To be", backend="nowhere")
+except trine.TrineError as error:
+    print(error)
+"""
+    shown = in_fresh_process(program, cwd=tmp_path)
+    assert "'nowhere' is no board" in shown and "verilator:M.trine" in shown and "golden:M.trine" in shown
+
+
 def test_missing_package_is_an_error_of_trine():
     assert issubclass(MissingPackage, trine.TrineError)
 
