@@ -26,7 +26,7 @@ from trine_sw.support.file_lock import exclusive
 
 __all__ = ["MOST_SEEDS", "Build", "build"]
 
-#: Placements of a day or more.
+#: Runs of place and route that take a day or more.
 MOST_SEEDS = 1000
 
 
@@ -82,7 +82,7 @@ def build(
     margin : float
         Fraction, 0 to less than 1, by which the routed clock must exceed the engine's.
     seeds : int
-        Placements to make, 1 to 1000, of which the fastest is taken.
+        Seeds of place and route, 1 to 1000, of which the fastest result is taken.
     check : bool
         Simulate the synthesised netlist against the golden model before it is placed.
     floorplan : bool

@@ -87,7 +87,7 @@ def test_rows_are_run_once_and_shown(small, succeeds, fails):
     }
     Path("docs/results/ptb-lstm-300-training.json").write_text(json.dumps(trained), encoding="utf-8")
     Path("docs/results/ptb-lstm-300-training.csv").write_text(
-        "kind,epoch,valid_nats\nternary,1,5.5\n", encoding="utf-8"
+        "role,epoch,valid_nats\nternary,1,5.5\n", encoding="utf-8"
     )
     written = succeeds("report", "hitnet").split()
     page = Path("docs/results/hitnet.md").read_text(encoding="utf-8")
@@ -162,7 +162,7 @@ def test_all_rows_differ():
     for study in STUDIES.values():
         rows = study.at()
         assert len({row.name for row in rows}) == len(rows) > 3
-        runs = {row.recipe.fingerprint(row.kind).replace(row.recipe.name, "") for row in rows}
+        runs = {row.recipe.fingerprint(row.role).replace(row.recipe.name, "") for row in rows}
         assert len(runs) == len(rows)
 
 

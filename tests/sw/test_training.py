@@ -129,11 +129,11 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind, optimizer):
 
 def test_finished_part_is_not_trained_again(monkeypatch):
     with pytest.raises(TrineError, match="not trained yet"):
-        train("tiny", kinds=("float",))
+        train("tiny", roles=("float",))
     original = Run._step
 
     def step(run, inputs, targets):
-        assert run.kind == "ternary"
+        assert run.role == "ternary"
         return original(run, inputs, targets)
 
     monkeypatch.setattr(Run, "_step", step)

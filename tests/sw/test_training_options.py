@@ -185,12 +185,12 @@ def test_warm_start_begins_better(tiny, tmp_path):
 
 
 def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
-    """A recipe with all four kinds: each is trained, measured and recorded, and the file has both heads."""
+    """Models of all four roles: each is trained, measured and recorded, and the file has both heads."""
     recipe = replace(tiny, distil=0.5, teacher_hidden=20, ternary_head=replace(SCHEDULE, epochs=3))
     recipe = replace(recipe, teaching=replace(SCHEDULE, epochs=1), config=replace(tiny.config, cell="gru"))
     monkeypatch.setitem(RECIPES, "tiny", recipe)
     monkeypatch.setattr(Numerics, "fastest", lambda device: Numerics())  # compiling would take longest
-    assert recipe.kinds == ("float", "teacher", "ternary", "head") and recipe.needs("ternary") == ("teacher",)
+    assert recipe.roles == ("float", "teacher", "ternary", "head") and recipe.needs("ternary") == ("teacher",)
     for changed in (replace(recipe, ternary_head=None), replace(recipe, teacher_hidden=21, teaching=None)):
         assert changed.fingerprint("float") == recipe.fingerprint("float")
     assert replace(recipe, teaching=None).fingerprint("teacher") != recipe.fingerprint("teacher")
@@ -208,10 +208,10 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
     assert without is not None and without.heads == Model.load("models/tiny.trine").heads == ("ternary",)
     for kind in ("ternary", "ternary_head"):
         assert without.training[kind]["valid_nats"] == record[kind]["valid_nats"]
-    kinds = [
-        row["kind"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open(encoding="utf-8"))
+    roles = [
+        row["role"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open(encoding="utf-8"))
     ]
-    assert kinds == ["float"] * 2 + ["teacher"] + ["ternary"] * 2 + ["head"] * 3
+    assert roles == ["float"] * 2 + ["teacher"] + ["ternary"] * 2 + ["head"] * 3
 
 
 def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):

@@ -125,7 +125,7 @@ def train(
         out=out,
         threads=threads,
         device=device,
-        kinds=[kind for kind in recipe_of(recipe).kinds if not (no_baseline and kind == "float")],
+        roles=[role for role in recipe_of(recipe).roles if not (no_baseline and role == "float")],
     )
 
 

@@ -27,13 +27,13 @@ class Row:
     ----------
     name, what : short, and as a table says it.
     recipe : how it is trained.
-    kind : which of the recipe's models is measured.
+    role : which of the recipe's models is measured.
     """
 
     name: str
     what: str
     recipe: Recipe
-    kind: Literal["float", "ternary"]
+    role: Literal["float", "ternary"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,47 +92,47 @@ def _ladder(plain: Recipe) -> list[Row]:
     sparse = replace(head, embedding_factor=1.5, activity_cost=0.35)
     whole = replace(sparse, distil=0.8, teacher_hidden=1000)
     return [
-        Row(name="float", what="float LSTM", recipe=plain, kind="float"),
+        Row(name="float", what="float LSTM", recipe=plain, role="float"),
         Row(name="weights", what="ternary weights and embedding", recipe=replace(plain, quantisers=weights),
-            kind="float"),
+            role="float"),
         Row(name="activations", what="+ ternary h and x", recipe=replace(plain, quantisers=rounded),
-            kind="float"),
+            role="float"),
         Row(name="integers", what="+ ternary gates and integer cell, f of two states: the plain cell",
-            recipe=plain, kind="ternary"),
-        Row(name="keep", what="+ a forget gate of three states", recipe=keep, kind="ternary"),
+            recipe=plain, role="ternary"),
+        Row(name="keep", what="+ a forget gate of three states", recipe=keep, role="ternary"),
         Row(name="levels", what="+ a cell of finer steps, whose levels the head sees", recipe=levels,
-            kind="ternary"),
-        Row(name="norm", what="+ weight normalisation of the ternary rows", recipe=norm, kind="ternary"),
-        Row(name="harden", what="+ from a soft cell to the hard one", recipe=harden, kind="ternary"),
+            role="ternary"),
+        Row(name="norm", what="+ weight normalisation of the ternary rows", recipe=norm, role="ternary"),
+        Row(name="harden", what="+ from a soft cell to the hard one", recipe=harden, role="ternary"),
         Row(name="head", what="+ the text's own bias, decay and more dropout for the head, less for x; "
-            "half as fast again", recipe=head, kind="ternary"),
+            "half as fast again", recipe=head, role="ternary"),
         Row(name="sparse", what="+ fewer active columns: a sparser x, a cost of activity", recipe=sparse,
-            kind="ternary"),
+            role="ternary"),
         Row(name="whole", what="+ four fifths of the loss from a float LSTM of 1,000 units", recipe=whole,
-            kind="ternary"),
+            role="ternary"),
         Row(name="locked", what="normalised, dropout drawn once a window",
-            recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), kind="ternary"),
+            recipe=replace(norm, schedule=replace(norm.schedule, locked=True)), role="ternary"),
         Row(name="slope", what="normalised, λ annealed from 1/2 to 1",
-            recipe=replace(norm, options=CellOptions(scale="norm", slope_first=0.5)), kind="ternary"),
+            recipe=replace(norm, options=CellOptions(scale="norm", slope_first=0.5)), role="ternary"),
         Row(name="warm", what="normalised, from the float LSTM's weights",
-            recipe=replace(norm, warm_start=True), kind="ternary"),
+            recipe=replace(norm, warm_start=True), role="ternary"),
         Row(name="distil", what="normalised, half of the loss from the float one",
-            recipe=replace(norm, distil=0.5), kind="ternary"),
+            recipe=replace(norm, distil=0.5), role="ternary"),
         Row(name="teacher", what="normalised, half of the loss from a float LSTM of 650 units",
-            recipe=replace(norm, distil=0.5, teacher_hidden=650), kind="ternary"),
+            recipe=replace(norm, distil=0.5, teacher_hidden=650), role="ternary"),
     ]  # fmt: skip
 
 
 def _quantisers(plain: Recipe) -> list[Row]:
-    kinds: tuple[Quantiser, ...] = get_args(Quantiser)
+    roles: tuple[Quantiser, ...] = get_args(Quantiser)
     return [
         Row(
             name=f"{weights}-{activations}",
             what=f"weights {weights}, activations {activations}",
             recipe=replace(plain, quantisers=Quantisers(weights=weights, activations=activations)),
-            kind="float",
+            role="float",
         )
-        for weights, activations in product(kinds, kinds)
+        for weights, activations in product(roles, roles)
     ]
 
 
@@ -145,7 +145,7 @@ def _slope(plain: Recipe) -> list[Row]:
             name=f"float-{slope:g}",
             what=f"float, λ = {slope:g}",
             recipe=replace(plain, quantisers=Quantisers(slope=slope)),
-            kind="float",
+            role="float",
         )
         for slope in SLOPES
     ]
@@ -154,7 +154,7 @@ def _slope(plain: Recipe) -> list[Row]:
             name=f"ternary-{slope:g}",
             what=f"ternary, λ = {slope:g}",
             recipe=replace(plain, options=CellOptions(three_state_forget=False, slope=slope)),
-            kind="ternary",
+            role="ternary",
         )
         for slope in SLOPES
     ]
@@ -169,7 +169,7 @@ def _activity(plain: Recipe) -> list[Row]:
             name=f"{cost:g}",
             what=f"cost of activity {cost:g}",
             recipe=replace(norm, activity_cost=cost),
-            kind="ternary",
+            role="ternary",
         )
         for cost in (0.0, 0.1, 0.3, 1.0, 3.0)
     ]

@@ -96,7 +96,7 @@ def _curves(rows: list[dict[str, Any]], folder: Path) -> dict[str, dict[str, lis
         path = folder / f"{name}-training.csv"
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if path.exists() else ():
             point = int(row["epoch"]), perplexity_of(float(row["valid_nats"]))
-            panels.setdefault(name, {}).setdefault(row["kind"], []).append(point)
+            panels.setdefault(name, {}).setdefault(row["role"], []).append(point)
     for record in (record for record in rows if record["study"] == "ladder"):
         points = [(int(row["epoch"]), perplexity_of(float(row["valid_nats"]))) for row in record["log"]]
         title = f"ladder, {record['data_set']}, epochs: {record['epochs']}"

@@ -28,7 +28,7 @@ from trine_sw.training.models.export import export
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recipes import Recipe, Role
 from trine_sw.training.train import code_version, figures_of
 
 __all__ = ["record_path", "run_study"]
@@ -39,7 +39,7 @@ _BANKS = 3
 
 def record_path(results: Path, study: str, row: Row) -> Path:
     """Where a row's figures are, of this data set and so many epochs."""
-    epochs = row.recipe.schedule_of(row.kind).epochs
+    epochs = row.recipe.schedule_of(row.role).epochs
     return results / f"{study}.{row.name}.{row.recipe.dataset}.{epochs}.json"
 
 
@@ -92,20 +92,20 @@ def _record(
     chosen: Study, row: Row, runs: Path, resume: bool, device: torch.device, console: Console
 ) -> dict[str, Any]:
     numerics = Numerics.fastest(device)
-    ready: dict[Kind, AnyModel] = {}
-    for kind in (*row.recipe.needs(row.kind), row.kind):
-        recipe = _of_kind(row.recipe, kind)
-        path = _checkpoint(runs, recipe, kind)
+    ready: dict[Role, AnyModel] = {}
+    for role in (*row.recipe.needs(row.role), row.role):
+        recipe = _of_role(row.recipe, role)
+        path = _checkpoint(runs, recipe, role)
         with exclusive(path.with_name(f".{path.name}.lock"), str(path)):
-            run = Run(recipe, kind, path, console, ready, numerics, device)
+            run = Run(recipe, role, path, console, ready, numerics, device)
             if path.exists():
                 run.resume()
                 if not run.finished and not resume:
                     kept = f"{path} holds a part of this run"
                     raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
             run.fit()
-            ready[kind] = run.best_model()
-    best = ready[row.kind]
+            ready[role] = run.best_model()
+    best = ready[row.role]
     model = export(best, run.vocabulary, {}) if isinstance(best, TernaryLanguageModel) else None
     record: dict[str, Any] = {
         "study": chosen.name,
@@ -127,9 +127,9 @@ def _record(
     return record | {"distributions": distributions(best, part[:_TIMED])}
 
 
-def _of_kind(recipe: Recipe, kind: Kind) -> Recipe:
+def _of_role(recipe: Recipe, role: Role) -> Recipe:
     """The recipe; for a float model without the options of the integer cell, so that rows share it."""
-    if kind == "ternary":
+    if role == "ternary":
         return recipe
     shape = recipe.config
     plain = ModelConfig(
@@ -138,12 +138,12 @@ def _of_kind(recipe: Recipe, kind: Kind) -> Recipe:
     return replace(recipe, config=plain)
 
 
-def _checkpoint(runs: Path, recipe: Recipe, kind: Kind) -> Path:
+def _checkpoint(runs: Path, recipe: Recipe, role: Role) -> Path:
     """A file whose name follows from all that decides the run, the recipe's name left out."""
-    content = json.loads(recipe.fingerprint(kind))
+    content = json.loads(recipe.fingerprint(role))
     content.pop("name", None)
     digest = hashlib.sha256(json_text(content, sort_keys=True).encode()).hexdigest()[:12]
-    return runs / f"{kind}-{recipe.dataset}-{digest}.pt"
+    return runs / f"{role}-{recipe.dataset}-{digest}.pt"
 
 
 def _speed(model: Model, dataset: str) -> dict[str, Any]:

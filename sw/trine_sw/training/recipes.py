@@ -10,10 +10,11 @@ from trine_sw.support.json_text import json_text
 from trine_sw.training.nn.layers import CellOptions
 from trine_sw.training.nn.soft_cell import Quantisers
 
-__all__ = ["RECIPES", "Kind", "Recipe", "Schedule", "recipe"]
+__all__ = ["RECIPES", "Role", "Recipe", "Schedule", "recipe"]
 
-Kind = Literal["float", "teacher", "ternary", "head"]
-"""What a recipe trains: the float baseline, a wider teacher, the ternary model, a second head for it."""
+Role = Literal["float", "teacher", "ternary", "head"]
+"""Role of a model in a recipe: float baseline, teacher (a wider float model), student (the ternary model), or
+ternary head for the finished student."""
 
 _LATER = {"later": True}  # a field that older fingerprints lack, and new ones where it has its default
 
@@ -120,40 +121,40 @@ class Recipe:
         return recipe(name)
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def roles(self) -> tuple[Role, ...]:
         """What it trains, in an order in which each comes after what it needs."""
         wanted = (True, bool(self.teacher_hidden), True, self.ternary_head is not None)
-        return tuple(kind for kind, there in zip(get_args(Kind), wanted, strict=True) if there)
+        return tuple(role for role, there in zip(get_args(Role), wanted, strict=True) if there)
 
-    def needs(self, kind: Kind) -> tuple[Kind, ...]:
-        """The kinds without which this one cannot be trained."""
-        if kind == "head":
+    def needs(self, role: Role) -> tuple[Role, ...]:
+        """Roles whose models must be trained before this one."""
+        if role == "head":
             return ("ternary",)
-        if kind != "ternary":
+        if role != "ternary":
             return ()
-        teacher: tuple[Kind, ...] = ()
+        teacher: tuple[Role, ...] = ()
         if self.distil:
             teacher = ("teacher",) if self.teacher_hidden else ("float",)
         return tuple(dict.fromkeys((("float",) if self.warm_start else ()) + teacher))
 
-    def schedule_of(self, kind: Kind) -> Schedule:
-        """How that kind is trained."""
-        if kind == "head":
+    def schedule_of(self, role: Role) -> Schedule:
+        """Optimizer and learning-rate schedule of that role."""
+        if role == "head":
             assert self.ternary_head is not None
             return self.ternary_head
-        if kind == "teacher" and self.teaching is not None:
+        if role == "teacher" and self.teaching is not None:
             return self.teaching
-        return self.schedule if kind == "ternary" else self.baseline
+        return self.schedule if role == "ternary" else self.baseline
 
-    def fingerprint(self, kind: Kind) -> str:
-        """All that decides the run of a kind, as text."""
+    def fingerprint(self, role: Role) -> str:
+        """All that decides the run of a role, as text."""
         content = _content(self)
         content.pop("keep_float_head", None)  # decides what is written, not how it is trained
-        if kind in ("float", "teacher"):
+        if role in ("float", "teacher"):
             names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
-            names += ("teacher_hidden", "teaching") if kind == "teacher" else ()
+            names += ("teacher_hidden", "teaching") if role == "teacher" else ()
             content = {name: content[name] for name in names if name in content}
-        if kind == "ternary":
+        if role == "ternary":
             content.pop("ternary_head", None)
             content.pop("rounded_rows", None)
         return json_text(content, sort_keys=True)

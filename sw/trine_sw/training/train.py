@@ -29,10 +29,10 @@ from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recipes import Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 
-__all__ = ["code_version", "exported", "figures_of", "train", "train_kinds"]
+__all__ = ["code_version", "exported", "figures_of", "train", "train_roles"]
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     threads: int = 1,
     device: str | None = None,
-    kinds: Sequence[Kind] | None = None,
+    roles: Sequence[Role] | None = None,
     results: str | os.PathLike[str] = "docs/results",
     runs: str | os.PathLike[str] = "runs",
     console: Console | None = None,
@@ -57,7 +57,7 @@ def train(
     out : model file, by default ``models/RECIPE.trine``.
     threads : of PyTorch. Results depend on it in the last bits.
     device : ``"cpu"`` or ``"cuda"``; by default a GPU where there is one.
-    kinds : which to train now, by default all that the recipe has; the others are recorded where their
+    roles : which to train now, by default all that the recipe has; the others are recorded where their
         checkpoints have them finished.
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
     console : where progress is shown; standard output by default.
@@ -85,7 +85,7 @@ def train(
     >>> from dataclasses import replace
     >>> recipe = trine.Recipe.named("shakespeare-small")
     >>> quick = replace(recipe, name="quick", schedule=replace(recipe.schedule, epochs=1))
-    >>> model = trine.train(quick, out="quick.trine", kinds=["ternary"], results="results")
+    >>> model = trine.train(quick, out="quick.trine", roles=["ternary"], results="results")
     quick ternary epoch 1: ...
     quick.trine: validation ... nats per character
     >>> sorted(trine.evaluate(model, "To be, or not to be"))
@@ -102,8 +102,8 @@ def train(
     folder = Path(runs) / chosen.name
     check_folder(folder)
     with Ranks.joined(where) as ranks:
-        wanted = tuple(kinds or chosen.kinds)
-        finished = train_kinds(chosen, wanted, folder, resume, console, where, ranks)
+        wanted = tuple(roles or chosen.roles)
+        finished = train_roles(chosen, wanted, folder, resume, console, where, ranks)
         if not ranks.first:
             return None
     if "ternary" not in finished:
@@ -111,18 +111,18 @@ def train(
     return _write(chosen, finished, out, Path(results), console)
 
 
-def train_kinds(
+def train_roles(
     chosen: Recipe,
-    wanted: Sequence[Kind],
+    wanted: Sequence[Role],
     folder: Path,
     resume: bool,
     console: Console,
     device: torch.device,
     ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
-) -> dict[Kind, Run]:
-    """Train the wanted kinds of a recipe in a folder of checkpoints; the runs that are finished there.
+) -> dict[Role, Run]:
+    """Train the wanted roles of a recipe in a folder of checkpoints; the runs that are finished there.
 
-    Checkpoints of kinds that are not wanted are read. Raises :class:`TrineError` as :func:`train` does,
+    Checkpoints of roles that are not wanted are read. Raises :class:`TrineError` as :func:`train` does,
     and where another process trains in the folder.
     """
     # Files that are not here yet are downloaded once.
@@ -130,41 +130,41 @@ def train_kinds(
     # Checkpoints are looked at and written by one run alone.
     lock = exclusive(folder / ".lock", f"the folder {folder}") if ranks.first else nullcontext()
     with lock:
-        return _train_kinds(chosen, wanted, folder, resume, console, device, ranks)
+        return _train_roles(chosen, wanted, folder, resume, console, device, ranks)
 
 
-def _train_kinds(
+def _train_roles(
     chosen: Recipe,
-    wanted: Sequence[Kind],
+    wanted: Sequence[Role],
     folder: Path,
     resume: bool,
     console: Console,
     device: torch.device,
     ranks: Ranks,
-) -> dict[Kind, Run]:
-    for kind in wanted:
-        if not resume and (folder / f"{kind}.pt").exists():
-            kept = f"{folder / f'{kind}.pt'} holds a run of this recipe"
+) -> dict[Role, Run]:
+    for role in wanted:
+        if not resume and (folder / f"{role}.pt").exists():
+            kept = f"{folder / f'{role}.pt'} holds a run of this recipe"
             raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
     numerics = Numerics.fastest(device)
-    finished: dict[Kind, Run] = {}
-    ready: dict[Kind, AnyModel] = {}
-    for kind in chosen.kinds:
-        path = folder / f"{kind}.pt"
-        if kind not in wanted and not path.exists():
+    finished: dict[Role, Run] = {}
+    ready: dict[Role, AnyModel] = {}
+    for role in chosen.roles:
+        path = folder / f"{role}.pt"
+        if role not in wanted and not path.exists():
             continue
-        run = Run(chosen, kind, path, console, ready, numerics, device, ranks)
-        if kind not in wanted or (resume and path.exists()):
+        run = Run(chosen, role, path, console, ready, numerics, device, ranks)
+        if role not in wanted or (resume and path.exists()):
             run.resume()
-        if kind in wanted:
+        if role in wanted:
             run.fit()
         if run.finished:
-            finished[kind] = run
-            ready[kind] = run.best_model()
+            finished[role] = run
+            ready[role] = run.best_model()
     return finished
 
 
-def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, console: Console) -> Model:
+def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, console: Console) -> Model:
     """Export the ternary model, measure all on the whole held-out texts, write model, record and log."""
     model = exported(finished)
     tested = "test" in split_names(chosen.dataset)
@@ -178,8 +178,8 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
         "code_version": code_version(),
     }
     names = {"ternary": "ternary", "float": "float", "teacher": "teacher", "head": "ternary_head"}
-    for kind in sorted(finished, key=list(names).index):
-        record[names[kind]] = figures_of(finished[kind], model)
+    for role in sorted(finished, key=list(names).index):
+        record[names[role]] = figures_of(finished[role], model)
     if "float" in finished:
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
@@ -188,7 +188,7 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
     model.save(out)
     with atomic_write(results / f"{chosen.name}-training.json") as file:
         file.write((json_text(record, indent=2) + "\n").encode())
-    rows = [{"kind": kind} | row for kind, run in finished.items() for row in run.log]
+    rows = [{"role": role} | row for role, run in finished.items() for row in run.log]
     names_of_all = dict.fromkeys(name for row in rows for name in row)
     with atomic_write(results / f"{chosen.name}-training.csv") as file:
         file.write(csv_of([dict.fromkeys(names_of_all, "") | row for row in rows]))
@@ -202,13 +202,13 @@ def _write(chosen: Recipe, finished: dict[Kind, Run], out: Path, results: Path, 
             end="",
         )
         console.print(f"the ternary model is {share:+.1f} % from it", highlight=False)
-    for kind in finished if tested else ():
-        perplexity = record[names[kind]]["test"]["perplexity"]
-        console.print(f"test perplexity, {names[kind].replace('_', ' ')}: {perplexity:.2f}", highlight=False)
+    for role in finished if tested else ():
+        perplexity = record[names[role]]["test"]["perplexity"]
+        console.print(f"test perplexity, {names[role].replace('_', ' ')}: {perplexity:.2f}", highlight=False)
     return model
 
 
-def exported(finished: dict[Kind, Run]) -> Model:
+def exported(finished: dict[Role, Run]) -> Model:
     """The model file's content of finished runs, with both heads where both were trained."""
     run = finished["ternary"]
     model = run.best_model()
@@ -232,7 +232,7 @@ def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
             figures["test"] = quality_of(predicted(best, tokens[:, None])[0], len(tokens) - 1)
     else:
         assert model is not None
-        head: HeadKind = "ternary" if run.kind == "head" else run.recipe.head
+        head: HeadKind = "ternary" if run.role == "head" else run.recipe.head
         figures["valid_nats"] = evaluate(model, dataset, "valid", head=head)["nats_per_token"]
         if tested:
             figures["test"] = evaluate(model, dataset, "test", head=head)

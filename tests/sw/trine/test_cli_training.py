@@ -52,7 +52,7 @@ def interrupt(monkeypatch, number, method, kind, epoch, update):
     original = getattr(Run, method)
 
     def step(run, *arguments):
-        if (run.kind, run.epoch) == (kind, epoch) and update in (run.update, None):
+        if (run.role, run.epoch) == (kind, epoch) and update in (run.update, None):
             os.kill(os.getpid(), number)
         return original(run, *arguments)
 

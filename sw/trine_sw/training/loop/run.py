@@ -1,4 +1,4 @@
-"""One training run: truncated back-propagation through time, the same loop for every kind of model."""
+"""One training run: truncated back-propagation through time, the same loop for the models of all roles."""
 
 import math
 import time
@@ -35,7 +35,7 @@ from trine_sw.training.models.roles import AnyModel, new_model, teacher_of
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.sampled_softmax import CandidateSampler
-from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recipes import Recipe, Role
 
 __all__ = ["Run"]
 
@@ -46,12 +46,12 @@ _OF_A_PROCESS = ("state", "teacher_state", "random")
 
 
 class Run:
-    """One model in training, of any kind that a recipe has.
+    """One model in training, of any role in a recipe.
 
     Parameters
     ----------
     path : of the checkpoint. Logs are written beside it.
-    ready : trained models of the kinds that this one needs.
+    ready : trained models of the roles that this one needs.
     numerics, device : how and where it computes. Validation is exact on a CPU, whatever they are.
     ranks : the processes that train together. Only the first one writes and shows anything.
 
@@ -65,10 +65,10 @@ class Run:
     def __init__(
         self,
         recipe: Recipe,
-        kind: Kind,
+        role: Role,
         path: Path,
         console: Console | None = None,
-        ready: Mapping[Kind, AnyModel] | None = None,
+        ready: Mapping[Role, AnyModel] | None = None,
         numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
         device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
@@ -76,9 +76,9 @@ class Run:
         self.recipe, self.path = recipe, path
         if ranks.first:  # better now than at the end of an epoch
             check_run_files(path)
-        self.kind: Kind = kind
+        self.role: Role = role
         self.device, self.ranks = device, ranks
-        self.schedule = recipe.schedule_of(kind)
+        self.schedule = recipe.schedule_of(role)
         self.console = (console or Console()) if ranks.first else Console(quiet=True)
         self.vocabulary = list(symbols(recipe.dataset))
         if len(self.vocabulary) != recipe.config.vocab_size:
@@ -91,20 +91,20 @@ class Run:
         if batch % ranks.size:
             raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
         self.streams = batch // ranks.size
-        self.model: AnyModel = new_model(recipe, kind, ready or {}).to(device)
+        self.model: AnyModel = new_model(recipe, role, ready or {}).to(device)
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
         counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
-        if recipe.unigram and kind != "head":  # whose bias is that of the finished model
+        if recipe.unigram and role != "head":  # whose bias is that of the finished model
             self.model.fix_bias(counts)
         self.sampler: CandidateSampler | None = None
         if self.schedule.sampled:
             sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
             self.sampler = sampler.to(device)
-        teacher, share = teacher_of(recipe, kind, ready or {})
+        teacher, share = teacher_of(recipe, role, ready or {})
         self.teacher = teacher and teacher.to(device)
-        cost = recipe.activity_cost if kind == "ternary" else 0.0
+        cost = recipe.activity_cost if role == "ternary" else 0.0
         self.optimizer = new_optimizer(self.model, self.schedule)
         self._update = Update(
             Objective(self.model, self.teacher, share, cost),
@@ -146,7 +146,7 @@ class Run:
         first, *others = self.ranks.gathered(self._of_this_process())
         content = {name: getattr(self, name) for name in _CARRIED} | first
         content |= {
-            "recipe": self.recipe.fingerprint(self.kind),
+            "recipe": self.recipe.fingerprint(self.role),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
@@ -160,7 +160,7 @@ class Run:
         Raises :class:`TrineError` where it is of another recipe or another number of processes, or damaged.
         """
         names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
-        content = load_checkpoint(self.path, self.recipe.fingerprint(self.kind), names)
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.role), names)
         try:
             self._resume(content)
         # What torch says of states and of generators that are none is of these kinds.
@@ -216,7 +216,7 @@ class Run:
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
-        if self.kind == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
+        if self.role == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
             self._round_head()
         own = self._update.objective
         self._update.objective = self.ranks.averaging(own)
@@ -240,7 +240,7 @@ class Run:
     def _fit(self) -> None:
         with deferred() as interrupted, self._progress() as progress:
             total = self.schedule.epochs * self.updates
-            bar = progress.add_task(f"{self.recipe.name} {self.kind}", total=total, speed="", loss="")
+            bar = progress.add_task(f"{self.recipe.name} {self.role}", total=total, speed="", loss="")
             while self.epoch < self.schedule.epochs:
                 self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
                 exact = self.epoch >= self.schedule.epochs - self.schedule.exact
@@ -325,7 +325,7 @@ class Run:
         figures = "  ".join(
             f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
         )
-        line = f"{self.recipe.name} {self.kind} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
+        line = f"{self.recipe.name} {self.role} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
         self.console.print(line, soft_wrap=True)
 
     def _progress(self) -> Progress:

@@ -64,8 +64,8 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
     tokens = torch.randint(0, chosen.config.vocab_size, size, device=where)
     updates: dict[str, tuple[Update, Carried]] = {}
     alone = _without_others(chosen)
-    for kind in ("float", "ternary"):
-        model = new_model(alone, kind, {}).to(where)
+    for role in ("float", "ternary"):
+        model = new_model(alone, role, {}).to(where)
         model.compute_by(numerics)
         if schedule.sampled:  # which words are drawn does not change the time
             counts = torch.ones(chosen.config.vocab_size)
@@ -74,16 +74,16 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
         set_rate(optimizer, schedule.learning_rate)
         objective = Objective(model, None, 0.0, 0.0)
         update = Update(objective, model, None, optimizer, schedule.clip, captured=where.type == "cuda")
-        updates[kind] = update, Carried(model.initial_state(schedule.batch), ())
-    times: dict[str, list[float]] = {kind: [] for kind in updates}
+        updates[role] = update, Carried(model.initial_state(schedule.batch), ())
+    times: dict[str, list[float]] = {role: [] for role in updates}
     for number in range(_WARM + steps):
-        for kind, (update, carried) in updates.items():
+        for role, (update, carried) in updates.items():
             start = time.perf_counter()
             update(tokens, tokens, carried)
             if where.type == "cuda":
                 torch.cuda.synchronize(where)
             if number >= _WARM:
-                times[kind].append(1e3 * (time.perf_counter() - start))
+                times[role].append(1e3 * (time.perf_counter() - start))
     ratios = [a / b for a, b in zip(times["ternary"], times["float"], strict=True)]
     return StepTimes(
         recipe=chosen.name,

@@ -12,37 +12,37 @@ from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.models.warm_start import warm_start
 from trine_sw.training.nn.quantise import mean_size
-from trine_sw.training.recipes import Kind, Recipe
+from trine_sw.training.recipes import Recipe, Role
 
 __all__ = ["AnyModel", "new_model", "teacher_of"]
 
 AnyModel = TernaryLanguageModel | FloatLanguageModel
 
 
-def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> AnyModel:
-    """The model of a kind, from the recipe's seed and from the trained models that it needs.
+def new_model(recipe: Recipe, role: Role, ready: Mapping[Role, AnyModel]) -> AnyModel:
+    """The model of a role, from the recipe's seed and from the trained models that it needs.
 
     Raises :class:`TrineError` where one of these is not ``ready``.
     """
-    for needed in recipe.needs(kind):
+    for needed in recipe.needs(role):
         if needed not in ready:
             what = {"float": "its float baseline", "teacher": "its teacher", "ternary": "its ternary model"}
             raise TrineError(f"{recipe.name} needs {what[needed]} trained first")
-    schedule = recipe.schedule_of(kind)
+    schedule = recipe.schedule_of(role)
     torch.manual_seed(recipe.seed)
-    if kind in ("float", "teacher"):
+    if role in ("float", "teacher"):
         config = recipe.config
-        if kind == "teacher":
+        if role == "teacher":
             config = replace(config, cell="lstm", hidden=recipe.teacher_hidden)
         return FloatLanguageModel(
             config,
             dropout=schedule.dropout,
             head_dropout=schedule.head_dropout,
             locked=schedule.locked,
-            tied=recipe.tied and kind == "float",
-            quantisers=recipe.quantisers if kind == "float" else None,
+            tied=recipe.tied and role == "float",
+            quantisers=recipe.quantisers if role == "float" else None,
         )
-    if kind == "head":
+    if role == "head":
         return _with_ternary_head(recipe, ready["ternary"])
     model = TernaryLanguageModel(
         recipe.config,
@@ -61,15 +61,15 @@ def new_model(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> Any
     return model
 
 
-def teacher_of(recipe: Recipe, kind: Kind, ready: Mapping[Kind, AnyModel]) -> tuple[AnyModel | None, float]:
-    """The trained model that this kind learns from, in evaluation mode, and the share of the loss that does.
+def teacher_of(recipe: Recipe, role: Role, ready: Mapping[Role, AnyModel]) -> tuple[AnyModel | None, float]:
+    """The trained model that this role learns from, in evaluation mode, and the share of the loss that does.
 
     A ternary head learns from the float one alone, which has seen the text: what that one makes of a word is
     far less noisy than the next word itself.
     """
-    if kind == "head":
+    if role == "head":
         teacher, share = ready["ternary"], 1.0
-    elif kind == "ternary" and recipe.distil:
+    elif role == "ternary" and recipe.distil:
         teacher, share = ready["teacher" if recipe.teacher_hidden else "float"], recipe.distil
     else:
         return None, 0.0
