@@ -104,6 +104,17 @@ def test_examples_give_what_they_show(page):
     assert result.attempted and not result.failed
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/driver.md"])
+def test_programs_run(page, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    programs = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert programs
+    for program in programs:
+        exec(compile(program, page, "exec"), {})
+        assert capsys.readouterr().out.strip()
+
+
 def record(name: str) -> dict:
     """A record of docs/results."""
     return json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
