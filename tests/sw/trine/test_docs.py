@@ -90,6 +90,12 @@ def test_links_resolve(page):
 
 
 @each_page
+def test_a_link_named_after_a_file_leads_to_that_file(page):
+    links = re.findall(r"\[`([\w./-]+\.\w+)`\]\(([^)\s#]+)", page.read_text(encoding="utf-8"))
+    assert [(name, to) for name, to in links if Path(name).name != Path(to).name] == []
+
+
+@each_page
 def test_paths_exist(page):
     text = re.sub(r"https?://\S+|\]\([^)]*\)", "", page.read_text(encoding="utf-8"))
     paths = re.findall(r"(?<![\w./-])(?:sw|hw|boards|sim|tests|docs|models)/[\w./-]*\.\w+", text)
