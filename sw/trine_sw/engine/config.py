@@ -50,9 +50,9 @@ class EngineConfig:
     Examples
     --------
     >>> engine = trine.EngineConfig(lanes=330, banks=3, block_ram="ecp5", sampler_ways=2)
-    >>> trine.EngineConfig(lanes=3, banks=1)
+    >>> trine.EngineConfig(lanes=330, banks=0)
     Traceback (most recent call last):
-    trine_sw.support.errors.TrineError: lanes must be at least 5 (4 gates and the head's), not 3
+    trine_sw.support.errors.TrineError: banks must be from 1 to 128, not 0
     """
 
     lanes: int
