@@ -96,7 +96,7 @@ def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
         def simulate(core, tokens, trace, part, simulator, cancelled):
             if part.start == stops:
                 os.kill(os.getpid(), signal.SIGINT)
-                assert cancelled.wait(60)
+                assert cancelled.wait(300)
             return simulated(core, tokens, trace, part, simulator, cancelled)
 
         monkeypatch.setattr(simulated_text, "_simulate", simulate)

@@ -61,7 +61,7 @@ class Server:
     def end(self, how: signal.Signals = signal.SIGKILL) -> str:
         self.process.send_signal(how)
         try:
-            return self.process.communicate(timeout=30)[1]
+            return self.process.communicate(timeout=300)[1]
         finally:
             self.process.kill()
 

@@ -65,7 +65,7 @@ def test_missing_output_is_an_error(folder):
 
 def test_interruption_ends_the_tool_and_keeps_the_earlier_output(folder):
     run_step(step(COPY), folder)
-    waiting = "import time; open('out', 'w').write('half'); time.sleep(60)"
+    waiting = "import time; open('out', 'w').write('half'); time.sleep(600)"
 
     def interrupt(seconds: float) -> None:
         if seconds > 0.5:

@@ -26,7 +26,7 @@ elif __file__.endswith("nextpnr-ecp5"):
     if (here / "wait").exists():
         pathlib.Path(value("--textcfg")).write_text("half")
         (here / "waiting").touch()
-        time.sleep(60)
+        time.sleep(600)
     used = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
     seed = int(value("--seed"))
     if (here / f"trouble-{{seed}}").exists():

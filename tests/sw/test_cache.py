@@ -140,7 +140,7 @@ def test_an_interrupted_compilation_leaves_nothing(tmp_path):
         work = Path(started.stdout.readline().strip())
         assert work.is_dir()
         started.terminate()
-        _, said = started.communicate(timeout=30)
+        _, said = started.communicate(timeout=300)
     assert "the build of the sleep simulator was interrupted; run it again" in said
     assert not list(tmp_path.iterdir())
 

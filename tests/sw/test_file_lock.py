@@ -41,7 +41,7 @@ def test_one_process_at_a_time(holder, tmp_path):
         pass
     assert lock.exists()  # a refusal leaves the other's lock
     holder.stdin.close()
-    holder.wait(20)
+    holder.wait(300)
     assert not lock.exists()
     with exclusive(lock, "the folder"):
         assert lock.read_text(encoding="utf-8").strip() == str(os.getpid())
@@ -51,7 +51,7 @@ def test_one_process_at_a_time(holder, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_is_no_obstacle(holder, tmp_path, number):
     holder.send_signal(number)
-    holder.wait(20)
+    holder.wait(300)
     with exclusive(tmp_path / "folder/.lock", "the folder"):
         pass
 

@@ -206,7 +206,7 @@ def test_second_client_is_told_that_the_board_is_in_use(monkeypatch):
                 Board.open(url, MODEL)
             assert not isinstance(told.value, BoardGone)
         silent = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))  # says nothing
-        silent.settimeout(5)
+        silent.settimeout(60)
         assert silent.recv(10) == b""
         silent.close()
         assert np.array_equal([step.h for step in board.stream(TOKENS[1:])], EXPECTED[1:])
@@ -216,13 +216,13 @@ def test_second_client_is_told_that_the_board_is_in_use(monkeypatch):
 
 
 def test_second_client_is_served_if_the_first_goes(monkeypatch):
-    with served(20, monkeypatch) as url:
+    with served(120, monkeypatch) as url:
         first = Board.open(url, MODEL)
         threading.Timer(0.3, first.close).start()
         started = time.monotonic()
         with Board.open(url, MODEL) as second:
             assert np.array_equal(second.step(0).h, EXPECTED[0])
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60  # long before the server would have sent it away
 
 
 def test_more_open_files_than_select_can_count(monkeypatch):

@@ -329,5 +329,5 @@ def test_trace_that_cannot_be_written(fails, model_path, tmp_path, monkeypatch):
 def test_output_that_is_full(process, model_path):
     with open("/dev/full", "w", encoding="utf-8") as full:
         ended = process("info", model_path, stdout=full)
-        _, said = ended.communicate(timeout=60)
+        _, said = ended.communicate(timeout=300)
     assert (ended.returncode, said) == (1, "Error: cannot write the output: No space left on device\n")

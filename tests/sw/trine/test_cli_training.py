@@ -25,7 +25,7 @@ def test_only_training_needs_torch(process, model_path):
         (["fit", model_path, "--board", "ulx3s"], 0, ""),
     ):
         ended = process(*arguments, first=NO_TORCH)
-        _, said = ended.communicate(timeout=60)
+        _, said = ended.communicate(timeout=300)
         assert ended.returncode == status and said.startswith(words) and said.count("\n") == status, said
 
 

@@ -193,12 +193,12 @@ def test_a_signal_ends_a_simulation(process, tmp_path: Path, command: str, end: 
     }[command]
     environment = {"TRINE_DATA": str(tmp_path), "TMPDIR": str(tmp_path)}
     started = process(*arguments, "--backend", "icarus", first=EVAL, cwd=tmp_path, env=environment)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not (running := simulations(started.pid)):
         assert started.poll() is None and time.monotonic() < deadline, started.communicate()
         time.sleep(0.1)
     started.send_signal(end)
-    _, said = started.communicate(timeout=60)
+    _, said = started.communicate(timeout=300)
     assert started.returncode == 128 + end and "Traceback" not in said
     assert "Error: " in said and "interrupted" in said
     assert not [n for n in running if Path(f"/proc/{n}/fd").exists()]
