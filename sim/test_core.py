@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from sim.equality import check, idle_at_boundaries, stream_job
+from tests.helpers.mixed_requests import mixed_requests
+from trine_hw.core.core import Core
 from trine_hw.simulation import run as run_module
-from trine_hw.simulation.job import Job, Stalls
+from trine_hw.simulation.job import Job, Stalls, TokenRequest
 from trine_hw.simulation.run import simulate
 from trine_sw.engine import (
     ACCUMULATE_LATENCY,
@@ -23,6 +25,7 @@ from trine_sw.engine import (
 )
 from trine_sw.engine.timing import head_room
 from trine_sw.fit import sample_tokens
+from trine_sw.golden.sampler import tau_code
 from trine_sw.model import Layer, Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
@@ -143,6 +146,18 @@ SWEEP = [
         True,
         EngineConfig(17, 2),
     ),
+    (  # the state in memories
+        ModelConfig(hidden=9, embedding=6, vocab_size=21, cell_max=7),
+        "typical",
+        True,
+        EngineConfig(21, 1, block_ram="ice40"),
+    ),
+    (
+        ModelConfig(cell="gru", hidden=9, embedding=6, vocab_size=21, cell_max=7, head_levels=(0, 1, 2)),
+        "extreme",
+        True,
+        EngineConfig(10, 1, sampler_ways=2, block_ram="ice40"),
+    ),
 ]
 
 
@@ -182,6 +197,36 @@ def test_cycles_where_tokens_come_late() -> None:
     for case, run in zip(given, simulate(jobs, "verilator"), strict=True):
         assert run.offered.any()
         check(*case, run)
+
+
+@pytest.mark.parametrize("steady", [1.0, 0.3, 0.05])
+def test_mixed_requests_with_stalls(steady: float) -> None:
+    """Resets, passes of their own, generation in mid-stream, and every stream stalling."""
+    jobs, expected = [], []
+    for n, (model, engine, tokens) in enumerate(cases(40, 5)):
+        if "host" in (engine.embedding, engine.head):  # no token can be fed back
+            job = stream_job(model, engine, tokens)
+            mixed = None
+        else:
+            mixed = mixed_requests(model, seed=n, temperature=0.7, generator_seed=9)
+            requests = [TokenRequest(**request) for request in mixed.requests]
+            job = Job(Core(model, engine), requests, tau=tau_code(0.7, model.head_scale), seed=9)
+        stalls = Stalls(i=steady, state=steady, logits=steady, choice=steady, seed=n)
+        jobs.append(replace(job, stalls=stalls))
+        expected.append(mixed)
+    assert sum(mixed is not None for mixed in expected) >= 12
+    for (model, engine, tokens), mixed, run in zip(
+        cases(40, 5), expected, simulate(jobs, "verilator"), strict=True
+    ):
+        if mixed is None:
+            check(model, engine, tokens, run, cycles=False)
+            continue
+        assert run.h.tolist() == mixed.h
+        assert run.u.tolist() == mixed.u
+        assert run.c.tolist() == mixed.c
+        assert run.logits.tolist() == mixed.logits
+        assert run.choices.tolist() == mixed.choices
+        assert run.token_count == len(mixed.h)
 
 
 def test_demo_model_on_verilator() -> None:

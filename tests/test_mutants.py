@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,18 @@ def test_each_mutant_has_a_name_and_tests_of_its_own():
         path, _, name = test.partition("::")
         source = (ROOT / path).read_text(encoding="utf-8")
         assert not name or re.search(rf"^def {name.split('[')[0]}\(", source, re.MULTILINE), test
+
+
+def test_each_test_that_is_named_runs_with_every_change():
+    """Under the name of its parameters, and not only at night."""
+    named = {test for mutant in MUTANTS for test in mutant.selected}
+    files = sorted({test.partition("::")[0] for test in named})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    lines = listed.stdout.splitlines()
+    collected = {*lines, *(line.split("[")[0] for line in lines), *(line.split("::")[0] for line in lines)}
+    assert not named - collected
 
 
 def test_every_file_of_gateware_that_computes_has_mutants():

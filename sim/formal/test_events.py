@@ -91,13 +91,14 @@ def test_issue_s_proof_finds_columns_of_another_vector() -> None:
     assert not issue_holds(broken(ColumnIssue, "in_x ^ self.above", "in_x"), GRUS[1])
 
 
-def queue_keeps_order(kind) -> bool:
-    return prove(BytesInOrder(kind(2)), 24).holds
+def queue_keeps_order(kind, depth: int = 20) -> bool:
+    return prove(BytesInOrder(kind(2)), depth).holds
 
 
-def test_queue_neither_loses_nor_repeats() -> None:
+@pytest.mark.parametrize("depth", [20, pytest.param(24, marks=pytest.mark.deep)])
+def test_queue_neither_loses_nor_repeats(depth: int) -> None:
     """From reset, for so many cycles, in which a queue of two is full and empty again."""
-    assert queue_keeps_order(ByteFIFO)
+    assert queue_keeps_order(ByteFIFO, depth)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from sim.measure.mutants import MUTANTS, Mutant
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _TREE = ("hw", "sw", "boards", "sim", "tests", "conftest.py", "pyproject.toml")
 _PATHS = ("hw", "sw", "boards", ".")
 

@@ -56,8 +56,13 @@ class Run:
         while rng.random() > self.steady:
             await ctx.tick()
         ctx.set(port.ready, 1)
-        (payload,) = await ctx.tick().sample(port.payload).until(port.valid)
+        moved = False
+        while not moved:
+            # What is offered is read only where there is an offer: a wide beat takes the simulator long.
+            payload = ctx.get(port.payload) if ctx.get(port.valid) else None
+            _, _, moved = await ctx.tick().sample(port.valid)
         ctx.set(port.ready, 0)
+        assert payload is not None, "valid came after the edge before, or went without a transfer"
         return payload
 
     async def _states(self, ctx):

@@ -5,6 +5,7 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
+from tests.helpers.selection import named, numbered, product
 from trine_hw.core.cells.base import Cells, level_bits
 from trine_hw.core.cells.blocks import KINDS
 from trine_hw.core.cells.gru import GruCells
@@ -27,6 +28,8 @@ CONFIGS = [
     dict(cell="mgu", cell_max=127, cell_shift=6, output_shift=2, head_levels=(0, 1, 2, 3)),
     dict(cell="mgu", cell_max=20, cell_shift=2, output_shift=1, head_levels=(0, 2, 3, 3, 5, 9)),
 ]
+#: Three groups also with their states in memory; four, a power of two, of each cell once with levels.
+ALWAYS = " ".join(f"options{index}-3" for index in range(len(CONFIGS))) + " options2-4 options7-4"
 #: Odds of each decision, in runs that go either way, then upward, then downward.
 ODDS = {
     "lstm": {
@@ -82,8 +85,9 @@ def run_cells(
     return results
 
 
-@pytest.mark.parametrize("groups", [3, 4])
-@pytest.mark.parametrize("options", CONFIGS)
+@pytest.mark.parametrize(
+    ("options", "groups"), product(numbered("options", CONFIGS), named(3, 4), always=ALWAYS.split())
+)
 def test_cells_equal_model(options: dict, groups: int) -> None:
     config = ModelConfig(hidden=6, embedding=1, vocab_size=2, **options)
     units = 2

@@ -1,16 +1,20 @@
-"""The core in Amaranth's simulator: every state, logit, choice and cycle of a few small engines."""
+"""The core in Amaranth's simulator: every state, logit, choice and cycle of a few small engines.
 
-import random
+``sim/test_core.py`` does the same in Verilator, with more geometries; those here need no compiler. Every
+model, engine, threshold and cell is in a case that always runs; the other combinations are nightly.
+"""
 
 import numpy as np
 import pytest
 
 from tests.helpers.core_run import Run
+from tests.helpers.mixed_requests import mixed_requests
+from tests.helpers.selection import named, numbered, product
 from trine_hw.core.core import Core
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import generation_cycles, token_cycles
 from trine_sw.golden import Golden
-from trine_sw.golden.sampler import Sampler, tau_code
+from trine_sw.golden.sampler import tau_code
 from trine_sw.model import CELLS, Model, ModelConfig
 from trine_sw.model.random_model import random_model
 
@@ -61,6 +65,27 @@ ENGINES = [
     EngineConfig(21, 1, block_ram="ice40"),
     EngineConfig(10, 1, sampler_ways=2, block_ram="ice40"),
 ]
+#: By engine number: all cells in one group, folded, and folded with the state in memories.
+TOKENS = """
+    typical-config0-engine0 typical-config0-engine3 typical-config0-engine6 typical-config1-engine4
+    typical-config2-engine5 typical-config3-engine1 typical-config4-engine2 typical-config5-engine1
+    typical-config5-engine5 typical-config6-engine4 typical-config6-engine6
+    extreme-config0-engine1 extreme-config0-engine4 extreme-config1-engine0 extreme-config2-engine2
+    extreme-config3-engine1 extreme-config4-engine5 extreme-config5-engine6 extreme-config6-engine0
+    extreme-config5-engine3
+    typical-config7-engine0 extreme-config7-engine2 typical-config8-engine6 extreme-config8-engine1
+"""
+GENERATION = """
+    1.0-engine1-lstm 1.0-engine2-lstm 0.0-engine5-lstm 1.0-engine3-lstm
+    0.0-engine1-gru 0.0-engine2-gru 1.0-engine0-gru 1.0-engine6-gru 1.0-engine4-gru
+    1.0-engine1-mgu 0.0-engine6-mgu 1.0-engine2-mgu
+"""
+#: Streams that hardly move take most of the time; ``sim/test_core.py`` has them in every geometry.
+MIXED = """
+    1.0-engine1-lstm 0.3-engine1-lstm 0.05-engine1-lstm 1.0-engine2-gru 0.3-engine2-gru 0.3-engine6-lstm
+    1.0-engine5-gru 0.3-engine0-gru 1.0-engine3-lstm 1.0-engine4-gru
+    1.0-engine1-mgu 0.3-engine2-mgu 1.0-engine5-mgu
+"""
 
 
 def reference(model: Model, tokens: np.ndarray):
@@ -71,9 +96,14 @@ def reference(model: Model, tokens: np.ndarray):
     return trace, [[tuple(int(v) for v in cell) for cell in cells] for cells in states]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("config", MODELS)
-@pytest.mark.parametrize("threshold", ["typical", "extreme"])
+THRESHOLDS = named("typical", "extreme")
+ENGINES_BY_NAME, MODELS_BY_NAME = numbered("engine", ENGINES), numbered("config", MODELS)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "config", "engine"),
+    product(THRESHOLDS, MODELS_BY_NAME, ENGINES_BY_NAME, always=TOKENS.split()),
+)
 def test_tokens_equal_golden(config: dict, engine: EngineConfig, threshold: str) -> None:
     model = random_model(ModelConfig(**config), seed=engine.lanes, threshold=threshold)
     tokens = np.random.default_rng(engine.banks).integers(0, config["vocab_size"], 24)
@@ -88,9 +118,10 @@ def test_tokens_equal_golden(config: dict, engine: EngineConfig, threshold: str)
     assert run.cycles == token_cycles(model, core.engine, tokens).cycles.tolist()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("temperature", "engine", "cell"),
+    product(named(0.0, 1.0), ENGINES_BY_NAME, named(*CELLS), always=GENERATION.split()),
+)
 def test_generation_equals_golden(engine: EngineConfig, temperature: float, cell: str) -> None:
     config = ModelConfig(cell=cell, hidden=9, embedding=6, vocab_size=21, cell_max=7)
     model = random_model(config, seed=engine.lanes)
@@ -105,62 +136,17 @@ def test_generation_equals_golden(engine: EngineConfig, temperature: float, cell
     assert run.cycles == generation_cycles(model, core.engine, prompt, chosen).cycles.tolist()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_mixed_requests_with_stalls(engine: EngineConfig, cell: str) -> None:
+@pytest.mark.parametrize(
+    ("steady", "engine", "cell"),
+    product(named(1.0, 0.3, 0.05), ENGINES_BY_NAME, named(*CELLS), always=MIXED.split()),
+)
+def test_mixed_requests_with_stalls(steady: float, engine: EngineConfig, cell: str) -> None:
     """Resets, passes of their own, generation in mid-stream, and every stream stalling."""
     config = ModelConfig(cell=cell, hidden=9, embedding=6, vocab_size=21, cell_max=7)
     model = random_model(config, seed=engine.lanes)
-    core = Core(model, engine)
-    rng = random.Random(engine.lanes)
-    golden = Golden(model)
-    sampler = Sampler(model.head_scale, 0.7, 9)
-    requests: list[dict] = []
-    states, logits, choices = [], [], []
-    state = golden.initial_state()
-
-    def step(token: int) -> None:
-        nonlocal state
-        trace = golden.run([token], state)
-        state = trace.state
-        assert trace.logits is not None
-        states.append(
-            [
-                tuple(int(v) for v in cell)
-                for cell in zip(trace.h[0], abs(trace.u[0]), trace.c[0], strict=True)
-            ]
-        )
-        logits.append(trace.logits[0])
-
-    def choose() -> int:
-        choices.append(sampler.choose(logits[-1]))
-        heads.append(logits[-1].tolist())
-        return choices[-1]
-
-    heads: list[list[int]] = []
-    for index in range(40):
-        request = {"token": rng.randrange(21), "head": rng.random() < 0.6, "last": rng.random() < 0.4}
-        request["reset"] = index == 0 or rng.random() < 0.2
-        request["reseed"] = index == 0
-        if rng.random() < 0.2:
-            request["count"] = rng.randint(1, 4)
-        if request["reset"]:
-            state = golden.initial_state()
-            if requests:
-                requests[-1]["last"] = 1
-        requests.append(request)
-        step(request["token"])
-        if request.get("count"):
-            for k in range(request["count"]):
-                token = choose()
-                if k < request["count"] - 1:
-                    step(token)
-        elif request["head"]:
-            choose()
-    requests[-1]["last"] = 1
-    for steady in (1.0, 0.3, 0.05):
-        run = Run(core, requests, tau=tau_code(0.7, model.head_scale), seed=9, steady=steady)
-        assert run.cells == states
-        assert run.logits[:-1] == heads
-        assert run.choices == choices
-        core = Core(model, core.engine)
+    mixed = mixed_requests(model, seed=engine.lanes, temperature=0.7, generator_seed=9)
+    tau = tau_code(0.7, model.head_scale)
+    run = Run(Core(model, engine), mixed.requests, tau=tau, seed=9, steady=steady)
+    assert run.cells == mixed.cells
+    assert run.logits[:-1] == mixed.logits
+    assert run.choices == mixed.choices

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from tests.helpers.selection import named, numbered, product
 from trine_hw.core.cells.base import level_bits
 from trine_hw.core.lanes import Lanes
 from trine_sw.engine import EngineConfig
@@ -11,12 +12,25 @@ from trine_sw.engine.memory_layout import place
 from trine_sw.model import CELLS, ModelConfig
 from trine_sw.model.random_model import random_model
 
+#: Lanes at most, and banks.
+SHAPES = {f"{lanes}-{banks}": (lanes, banks) for lanes, banks in ((1000, 3), (17, 1), (10, 4), (5, 2))}
+LEVELS = numbered("levels", [(0, 1), (0, 1, 3, 6)])
+#: Every shape with either cell, threshold and kind of h.
+ALWAYS = """
+    typical-17-1-levels1-lstm typical-17-1-levels0-gru extreme-17-1-levels0-lstm extreme-17-1-levels1-gru
+    typical-10-4-levels1-gru typical-10-4-levels0-lstm extreme-10-4-levels0-gru extreme-10-4-levels1-lstm
+    typical-1000-3-levels0-gru extreme-1000-3-levels1-lstm
+    typical-5-2-levels1-lstm extreme-5-2-levels0-gru
+    typical-17-1-levels1-mgu extreme-10-4-levels0-mgu typical-5-2-levels0-mgu extreme-1000-3-levels1-mgu
+"""
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("levels", [(0, 1), (0, 1, 3, 6)])
-@pytest.mark.parametrize(("lanes", "banks"), [(1000, 3), (17, 1), (10, 4), (5, 2)])
-@pytest.mark.parametrize("threshold", ["typical", "extreme"])
-def test_sums_equal_model(lanes: int, banks: int, levels: tuple[int, ...], threshold: str, cell: str) -> None:
+
+@pytest.mark.parametrize(
+    ("threshold", "shape", "levels", "cell"),
+    product(named("typical", "extreme"), SHAPES, LEVELS, named(*CELLS), always=ALWAYS.split()),
+)
+def test_sums_equal_model(threshold: str, shape: tuple[int, int], levels: tuple[int, ...], cell: str) -> None:
+    lanes, banks = shape
     config = ModelConfig(cell=cell, hidden=5, embedding=9, vocab_size=7, cell_max=7, head_levels=levels)
     layout = place(random_model(config, seed=lanes, threshold=threshold), EngineConfig(lanes, banks))
     geometry, bits = layout.geometry, level_bits(config)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from tests.helpers.selection import named, product
 from trine_hw.core.sampler import Sampler as SamplerGateware
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.golden.sampler import (
@@ -95,10 +96,16 @@ def rtl(
     return choices, taken, shown
 
 
-@pytest.mark.parametrize("ways", [1, 2, 3, 4])
-@pytest.mark.parametrize("vocab_size", [1, 5, 12])
-@pytest.mark.parametrize("tau", [0, 1, 300, 4095])
-def test_gateware_equals_model(ways, vocab_size, tau):
+#: Every number of ways with every vocabulary at one temperature, and with every temperature once.
+ALWAYS = " ".join(f"300-{size}-{ways}" for size in (1, 5, 12) for ways in (1, 2, 3, 4))
+ALWAYS += " 0-12-1 0-5-2 0-5-3 0-12-4 1-12-1 1-5-2 1-12-3 1-5-4 4095-5-1 4095-12-2 4095-5-3 4095-12-4"
+
+
+@pytest.mark.parametrize(
+    ("tau", "vocab_size", "ways"),
+    product(named(0, 1, 300, 4095), named(1, 5, 12), named(1, 2, 3, 4), always=ALWAYS.split()),
+)
+def test_gateware_equals_model(tau, vocab_size, ways):
     logits = random_logits(24, vocab_size, width=10, seed=ways)
     dut = SamplerGateware(vocab_size, 10, ways)
     choices, _, _ = rtl(dut, logits, tau, seed=7, stalls=0.2)

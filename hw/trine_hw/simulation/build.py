@@ -37,7 +37,7 @@ __all__ = [
     "to_verilog",
 ]
 
-#: Products (lanes times banks) from which a bench is worth the C++ compiler's optimisation.
+#: Products (lanes times banks) of the largest core from which the C++ compiler's optimisation is worthwhile.
 _LARGE = 600
 #: Cocotb must see the ports, and nothing else: a public signal is one that Verilator cannot optimise away.
 #: That is why Verilator is called here and not by cocotb's runner, which makes all signals public.
@@ -85,7 +85,7 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None, w
     if simulator == "icarus":
         toolchain.require("vvp")
 
-    products = sum(core.geometry.lanes * core.engine.banks for core in cores)
+    products = max(core.geometry.lanes * core.engine.banks for core in cores)
 
     def make(work: Path) -> list[list[str]]:
         (work / "top.v").write_text(to_verilog(Bench(cores)), encoding="utf-8")

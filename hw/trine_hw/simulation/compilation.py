@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trine_hw.simulation.object_cache import with_object_cache
 from trine_sw.support import toolchain
 from trine_sw.support.cache import cache_folder
 from trine_sw.support.errors import TrineError
@@ -21,6 +22,8 @@ from trine_sw.support.processes import run_logged
 
 __all__ = ["kept", "sweep", "telling_lines"]
 
+#: Folder of the cache with the objects that simulators share.
+_OBJECTS = "objects"
 #: In the folder of a compilation under way, locked by its process as long as that lives.
 _LOCK = "owner.lock"
 #: Seconds after which a folder without a lock file is taken for one that was left behind.
@@ -58,9 +61,10 @@ def kept(
         log = work / "build.log"
         try:
             commands = make(work)
+            environment = with_object_cache(tool.environ(), cache / _OBJECTS)
             with log.open("wb") as output:
                 for command in commands:
-                    if run_logged(command, cwd=work, env=tool.environ(), log=output):
+                    if run_logged(command, cwd=work, env=environment, log=output):
                         raise _failed(log, cache / f"{name}.log", command[0])
         except KeyboardInterrupt:
             raise Interrupted(
