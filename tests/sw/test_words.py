@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.helpers.selection import named, product  # noqa: E402
 from trine_sw.data import DataSet, Part, TextFile  # noqa: E402
 from trine_sw.data import text as data  # noqa: E402
 from trine_sw.data.evaluation import evaluate, negative_log_likelihood, text_tokens  # noqa: E402
@@ -209,9 +210,11 @@ def test_what_the_head_sees_has_a_dropout_of_its_own(dropping, head_dropout, exp
     assert tuple(shares) == expected
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_trains_and_measures_every_word(cell, optimizer, succeeds, monkeypatch):
+@pytest.mark.parametrize(
+    ("optimizer", "cell"),
+    product(named("adam", "sgd"), named("lstm", "gru"), always=["adam-lstm", "sgd-gru"]),
+)
+def test_trains_and_measures_every_word(optimizer, cell, succeeds, monkeypatch):
     rate = 2.0 if optimizer == "sgd" else 1e-2
     schedule = replace(SCHEDULE, epochs=6, optimizer=optimizer, decay="plateau", learning_rate=rate)
     config = replace(CONFIG, cell=cell)
