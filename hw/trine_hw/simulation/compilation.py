@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trine_hw.simulation.object_cache import with_object_cache
 from trine_sw.support import toolchain
-from trine_sw.support.cache import cache_folder
+from trine_sw.support.cache import cache_folder, cache_place
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 from trine_sw.support.plain_path import plain_path, scratch_folder
@@ -51,7 +51,11 @@ def kept(
         If the cache cannot be written to, a command fails (with its errors, and where its log is), or it is
         interrupted.
     """
-    cache = cache_folder("simulators") if cache is None else Path(os.path.abspath(cache))
+    if cache is None:
+        cache, objects = cache_folder("simulators"), cache_place(_OBJECTS)
+    else:
+        cache = Path(os.path.abspath(cache))
+        objects = cache / _OBJECTS
     folder = cache / name
     if folder.is_dir():
         return folder
@@ -61,7 +65,7 @@ def kept(
         log = work / "build.log"
         try:
             commands = make(work)
-            environment = with_object_cache(tool.environ(), cache / _OBJECTS)
+            environment = with_object_cache(tool.environ(), objects)
             with log.open("wb") as output:
                 for command in commands:
                     if run_logged(command, cwd=work, env=environment, log=output):
