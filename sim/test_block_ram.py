@@ -34,8 +34,8 @@ def test_instantiated_contents_equal_inferred_ones(tmp_path, depth, lanes):
 
 def test_contents_of_an_engine(tmp_path):
     """Every bank of a random model, laid out on three banks with folding."""
-    model = random_model(ModelConfig(hidden=16, embedding=12, vocab_size=20), seed=1)
-    placement = place(model, EngineConfig(lanes=40, banks=3))
+    model = random_model(ModelConfig(hidden=40, embedding=12, vocab_size=20), seed=1)
+    placement = place(model, EngineConfig(lanes=90, banks=3))
     for bank in placement.banks:
         instantiated, inferred = (rom(tmp_path, bank, form) for form in ("ecp5", "inferred"))
         words = rom_words(bank)
