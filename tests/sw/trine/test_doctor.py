@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trine import doctor
 from trine.doctor import Port, check_machine, check_ports, check_rules
 from trine_sw.driver import Board
 from trine_sw.driver.self_test import self_test
@@ -16,6 +15,7 @@ from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support import toolchain
 from trine_sw.support.errors import TrineError
 
 USB = [(0x0403, 0x6015), (0x0403, 0x6010)]
@@ -122,7 +122,7 @@ def test_the_machine(tmp_path, monkeypatch):
     checks = {check.name: check for check in check_machine(tmp_path / "cache")}
     assert checks["numpy"].state == "ok" and checks["numpy"].found == np.__version__
     assert checks["cache"].state == "ok"
-    monkeypatch.setattr(doctor.toolchain, "find", lambda name: None)
+    monkeypatch.setattr(toolchain, "find", lambda name: None)
     file = tmp_path / "file"
     file.touch()
     checks = {check.name: check for check in check_machine(file / "cache")}
