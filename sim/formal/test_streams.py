@@ -227,9 +227,9 @@ CASES = {
     ),
 }
 
-CASES["item reader, three vectors"] = replace(CASES["item reader, vectors"], depth=48)
+CASES["input unpacker, three vectors"] = replace(CASES["input unpacker, vectors"], depth=48)
 
-DEEP = {"core with a head", "item reader, three vectors"}
+DEEP = {"core with a head", "input unpacker, three vectors"}
 NAMES = [pytest.param(name, marks=pytest.mark.deep) if name in DEEP else name for name in CASES]
 
 
