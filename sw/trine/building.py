@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trine.models import as_model
 from trine_boards.board_spec import MARGIN, BoardSpec
-from trine_boards.build.bitstream import build_bitstream
+from trine_boards.build import bitstream
 from trine_boards.build.netlist_digest import netlist_digest
 from trine_boards.build.record import RECORD_NAME, BuildRecord
 from trine_boards.clock.choice import board_clock
@@ -133,7 +133,7 @@ def build(
         # Until the build is complete the folder's bitstream is not of the netlists beside it.
         (where / RECORD_NAME).unlink(missing_ok=True)
         top = BoardTop(model, engine, board, clock, margin)
-        routed = build_bitstream(
+        routed = bitstream.build_bitstream(
             top,
             board,
             clock,

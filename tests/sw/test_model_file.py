@@ -135,7 +135,7 @@ def test_truncated_and_altered(model, tmp_path):
         (set_metadata("hidden", "6.5"), "metadata hidden must be of type int"),
         (set_metadata("hidden", "0"), "hidden must be"),
         (set_metadata("cell", "gru"), "layer0.threshold_reset is missing"),
-        (set_metadata("cell", "rnn"), "cell must be 'lstm' or 'gru', not 'rnn'"),
+        (set_metadata("cell", "rnn"), "cell must be one of 'lstm', 'gru', 'mgu', not 'rnn'"),
         (set_metadata("head_levels", "[0, 2, 1]"), "head_levels"),
         (set_metadata("vocabulary", '["a"]'), "vocabulary must be 4"),
         (set_metadata("vocabulary", "[[], [], [], []]"), "vocabulary must hold strings"),

@@ -81,3 +81,19 @@ def test_verilator_s_makefiles_need_no_command_python(tmp_path, monkeypatch):
     environ = verilator.environ()
     shown = subprocess.run([make, "-s", "show"], cwd=tmp_path, env=environ, capture_output=True, text=True)
     assert '"a.cpp"' in shown.stdout, shown.stderr
+
+
+def test_verilator_runs_from_a_folder_with_a_blank_in_its_path(monkeypatch, tmp_path):
+    """Its script resolves links, so that it has to be a copy."""
+    package = toolchain._package_folder("verilator")
+    if package is None:
+        pytest.skip("the package verilator is not installed")
+    folder = tmp_path / "a b" / "verilator"
+    shutil.copytree(package, folder)
+    monkeypatch.setattr(toolchain, "_package_folder", lambda name: folder)
+    tool = toolchain._verilator()
+    assert tool is not None
+    (tmp_path / "top.v").write_text("module top(output o); assign o = 1; endmodule\n", encoding="utf-8")
+    subprocess.run(
+        [*tool.command, "--lint-only", "top.v"], cwd=tmp_path, env=tool.environ(), check=True, timeout=300
+    )

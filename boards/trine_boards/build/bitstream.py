@@ -200,12 +200,12 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
             for net, clock in contents["fmax"].items()
             if re.search(rf"(?<!\w){ENGINE_CLOCK}(?![a-z])", net)
         ]
-        named = ", ".join(contents["fmax"]) or "none"
+        named = shown(", ".join(contents["fmax"]) or "none").strip("'")
         used = {name: integer(entry["used"], "used", 0) for name, entry in contents["utilization"].items()}
     except (KeyError, TypeError, AttributeError, TrineError):
         raise TrineError(f"{report} is no report of nextpnr; run trine build again") from None
     if not clocks:
         raise TrineError(
-            f"no clock of the design is named {ENGINE_CLOCK}, but: {shown(named)}; see {report} and {log}"
+            f"no clock of the design is named {ENGINE_CLOCK}, but: {named}; see {report} and {log}"
         )
     return min(clocks), used

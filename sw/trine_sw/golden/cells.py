@@ -109,7 +109,6 @@ def _midway(c: NDArray[np.int8], target: NDArray[np.int8]) -> NDArray[np.int16]:
 
 
 class _Gru(_WithReset):
-
     def step(
         self,
         sums: NDArray[np.float32],

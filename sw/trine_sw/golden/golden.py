@@ -173,7 +173,7 @@ class Golden:
                     sums += below.astype(np.float32) @ layer.weight_x
                 # What a head would see of a lower layer is written over by the layers above.
                 layer.cell.step(
-                    sums.reshape(streams, -1, size),
+                    sums.reshape(streams, sums.shape[1] // size, size),
                     c[:, own],
                     h_all[step, :, own],
                     c_all[step, :, own],

@@ -59,7 +59,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.cell, str) or self.cell not in CELLS:
-            raise TrineError(f"cell must be {' or '.join(map(repr, CELLS))}, not {shown(self.cell)}")
+            raise TrineError(f"cell must be one of {', '.join(map(repr, CELLS))}, not {shown(self.cell)}")
         object.__setattr__(self, "cell", str(self.cell))
         for name, low, high in (
             ("hidden", 1, 1 << 16),

