@@ -2,8 +2,7 @@
 
     python -m sim.measure.fit_sweep                  # memories of the cores of 104 shapes: a few seconds each
     python -m sim.measure.fit_sweep --count 8        # the same of the first 8 that fit
-    python -m sim.measure.fit_sweep --whole 20       # all that a board's chip holds, of 20 shapes: half a
-    minute each
+    python -m sim.measure.fit_sweep --whole 106      # whole designs of 106 that fit: half a minute each
 
 Each prints a row a design, and writes all of them to ``docs/results/fit-sweep-*.json`` with ``--results``.
 """
@@ -11,6 +10,7 @@ Each prints a row a design, and writes all of them to ``docs/results/fit-sweep-*
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import tempfile
@@ -108,9 +108,17 @@ def _yosys(text: str, board: BoardSpec, *, memories_only: bool) -> Counter[str]:
         return cells
 
 
+def whole_shapes() -> Iterator[Shape]:
+    """Shapes for whole designs, without end: of up to 12 units, and every eighth of up to 64."""
+    small, large = shapes(10**9), shapes(10**9, seed=2, largest=64)
+    while True:
+        yield from itertools.islice(small, 7)
+        yield from itertools.islice(large, 1)
+
+
 def rows(count: int, *, whole: bool) -> Iterator[dict[str, Any]]:
     """A row for each shape: what it is and, if it fits, the figures; else why it does not."""
-    for shape in shapes(COUNT):
+    for shape in whole_shapes() if whole else shapes(COUNT):
         board = BOARDS[shape.board]
         row = {"number": shape.number, "board": shape.board, "model": asdict(shape.config)}
         try:
