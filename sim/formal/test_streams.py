@@ -146,8 +146,8 @@ CASES = {
         ResultPacker,
         lambda kind: kind(Core(MODEL, ENGINE, loadable=True), codec(ENGINE)),
         (
-            "with m.If(self.o.ready):\n                    m.d.sync += [byte",
-            "if 1:\n                    m.d.sync += [byte",
+            "with m.If(self.o.ready):\n                m.d.sync += [p.byte",
+            "if 1:\n                m.d.sync += [p.byte",
         ),
         3,
     ),
