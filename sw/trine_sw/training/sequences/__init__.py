@@ -1,0 +1,1 @@
+"""Training on sequences of real features: classification, labelling and regression."""
