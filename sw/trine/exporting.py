@@ -5,25 +5,37 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import check_writable
-from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.export import export as export_language_model
-from trine_sw.training.models.export import export_layers
+from trine_sw.training.models.export import export_network
+from trine_sw.training.models.network_parts import find_parts
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
-from trine_sw.training.nn.recurrent import TernaryRNN
+from trine_sw.training.nn.encoder import TernaryEncoder
+from trine_sw.training.nn.linear import TernaryLinear
 
 __all__ = ["export"]
 
 
 def export(
-    network: TernaryLanguageModel | TernaryRNN,
+    network: Any,
     path: str | os.PathLike[str] | None = None,
     *,
     vocabulary: Sequence[str] | None = None,
+    task: str | None = None,
+    labels: Sequence[str] | None = None,
+    encoder: TernaryEncoder | None = None,
+    head: TernaryLinear | None = None,
+    reduction: str = "last",
+    inputs: Sequence[Any] | None = None,
+    sample_rate: float | None = None,
+    front_end: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    sample: Any = None,
     training: dict[str, Any] | None = None,
 ) -> Model:
     """Write a trained network as a model file: trits, integer biases and integer thresholds.
@@ -34,12 +46,32 @@ def export(
 
     Parameters
     ----------
-    network : TernaryLanguageModel, TernaryLSTM, TernaryGRU or TernaryMGU
-        From :mod:`trine.nn`. The model of layers alone takes vectors of E trits, and has no head.
+    network : torch.nn.Module
+        A TernaryLanguageModel; or a module of any form that holds, of :mod:`trine.nn`, one TernaryLSTM,
+        TernaryGRU or TernaryMGU, and at most one TernaryEncoder and one TernaryLinear; or the layers alone.
+        The model of layers alone takes vectors of E trits, and has no head.
     path : path, optional
         The file to write, ``*.trine``; nothing is written without it. It is replaced only as a whole.
     vocabulary : sequence of str, optional
         The V symbols of a language model; without it the model takes and gives numbers of tokens.
+    task : ``"classify"``, ``"label"`` or ``"regress"``, optional
+        What the head's K outputs are: a class of the sequence, a class of each step, or K values of the
+        sequence. By default ``"regress"`` for a head of a regression, and ``"classify"`` for any other.
+    labels : sequence of str, optional
+        Names of the K classes or values.
+    encoder, head : TernaryEncoder, TernaryLinear, optional
+        Parts that are not in `network`.
+    reduction : ``"last"`` or ``"sum"``
+        What a sequence's result is made of: logits of the last step, or summed over all steps
+        (:meth:`trine.nn.TernaryLinear.reduced`).
+    inputs : sequence of InputSpec, optional
+        Name and unit of each feature.
+    sample_rate : float, optional
+        Steps a second.
+    front_end, data : dict, optional
+        How features are made of audio; where the data is. Of JSON values.
+    sample : optional
+        Some of the model's own inputs, on which ``trine.fit`` counts cycles.
     training : dict, optional
         A record of how the network was trained, of JSON values, kept in the file.
 
@@ -51,8 +83,8 @@ def export(
     Raises
     ------
     TrineError
-        If the network is of another kind, the vocabulary is not V different symbols, or the file cannot be
-        written.
+        If the network is of another kind, its parts do not fit together, a description does not fit them, or
+        the file cannot be written.
 
     Examples
     --------
@@ -65,19 +97,32 @@ def export(
     if path is not None:
         check_writable(os.fspath(path))
     record = dict(training or {})
-    network = copy.deepcopy(network).eval() if isinstance(network, _NETWORKS) else network
+    described = {
+        "task": task,
+        "labels": None if labels is None else list(labels),
+        "inputs": None if inputs is None else list(inputs),
+        "sample_rate": sample_rate,
+        "front_end": front_end,
+        "data": data,
+        "sample": sample,
+        "reduction": None if reduction == "last" else reduction,
+    }
+    described = {name: value for name, value in described.items() if value is not None}
     if isinstance(network, TernaryLanguageModel):
-        model = export_language_model(network, None if vocabulary is None else list(vocabulary), record)
-    elif isinstance(network, TernaryRNN):
-        if vocabulary is not None:
-            raise TrineError("layers alone take vectors, not symbols: leave the vocabulary out")
-        model = export_layers(network, record)
+        if described or encoder is not None or head is not None:
+            name = next(iter(described), "encoder" if encoder is not None else "head")
+            raise TrineError(f"a TernaryLanguageModel has no {name}: leave it out")
+        symbols = None if vocabulary is None else list(vocabulary)
+        model = export_language_model(copy.deepcopy(network).eval(), symbols, record)
     else:
-        what = "a TernaryLanguageModel, TernaryLSTM, TernaryGRU or TernaryMGU"
-        raise TrineError(f"network must be {what} of trine.nn, not {shown(network)}")
+        parts = find_parts(network, encoder, head)
+        if vocabulary is not None:
+            raise TrineError("layers take vectors, not symbols: leave the vocabulary out")
+        if parts.head is not None and task is None:
+            described["task"] = "regress" if parts.head.regression else "classify"
+        if later := sorted(set(described) - {entry.name for entry in fields(Model)}):
+            raise TrineError(f"the model file does not have {later[0]} yet")
+        model = export_network(parts, described | {"training": record})
     if path is not None:
         model.save(path)
     return model
-
-
-_NETWORKS = (TernaryLanguageModel, TernaryRNN)

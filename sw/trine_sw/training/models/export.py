@@ -1,6 +1,7 @@
 """Export of a trained model to integers: each real number becomes part of a threshold."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from torch import Tensor
 
 from trine_sw.model import Layer, Model
+from trine_sw.training.models.network_parts import NetworkParts
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.layers import TernaryLayer
-from trine_sw.training.nn.recurrent import TernaryRNN
 
-__all__ = ["export", "export_layers", "fold_thresholds"]
+__all__ = ["export", "export_network", "fold_thresholds"]
 
 
 @torch.no_grad()
@@ -43,11 +44,28 @@ def export(
 
 
 @torch.no_grad()
-def export_layers(layers: TernaryRNN, training: dict[str, Any]) -> Model:
-    """The model of recurrent layers alone, which takes vectors of trits: no embedding, no head."""
-    if layers.stack[0].weight.device.type != "cpu":
-        layers = copy.deepcopy(layers).cpu()
-    return Model(config=layers.config, layers=[_layer(layer) for layer in layers.stack], training=training)
+def export_network(parts: NetworkParts, description: dict[str, Any]) -> Model:
+    """The model of recurrent layers, with encoder and head where there are any; without an embedding.
+
+    ``description`` holds further members of :class:`Model`: its task, labels, inputs, and so on.
+    """
+    layers, encoder, head = parts = copy.deepcopy(parts)
+    for part in parts:
+        if part is not None:
+            part.cpu().eval()
+    members: dict[str, Any] = dict(description)
+    config = layers.config
+    if encoder is not None:
+        members["encoder"] = encoder.to_model()
+    if head is not None:
+        weight, bias, scale = head.integers()
+        config = replace(config, vocab_size=head.out_features)
+        members |= {"head_weight": _integers(weight, np.int8), "head_bias": _integers(bias, np.int32)}
+        members["head_scale"] = 1.0 if head.offset is not None else float(scale)
+        if head.offset is not None:
+            members["output_scale"] = scale.double().numpy()
+            members["output_offset"] = head.offset.double().numpy()
+    return Model(config=config, layers=[_layer(layer) for layer in layers.stack], **members)
 
 
 def _layer(layer: TernaryLayer) -> Layer:

@@ -1,0 +1,70 @@
+"""The parts of a network that a model file has: encoder, recurrent layers, head, found by their types."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from trine_sw.support.checks import shown
+from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.encoder import TernaryEncoder
+from trine_sw.training.nn.linear import TernaryLinear
+from trine_sw.training.nn.recurrent import TernaryRNN
+
+__all__ = ["NetworkParts", "find_parts"]
+
+_LAYERS = "TernaryLSTM, TernaryGRU or TernaryMGU"
+
+
+class NetworkParts(NamedTuple):
+    """What of a network goes into a model file."""
+
+    layers: TernaryRNN
+    encoder: TernaryEncoder | None = None
+    head: TernaryLinear | None = None
+
+
+def find_parts(network: Any, encoder: Any = None, head: Any = None) -> NetworkParts:
+    """The parts of a network, or layers with an encoder and a head that are given beside them.
+
+    Raises :class:`TrineError` where a part is missing or there is more than one, or their sizes do not fit.
+    """
+    if not isinstance(network, nn.Module):
+        raise TrineError(f"network must be a torch.nn.Module with a {_LAYERS}, not {shown(network)}")
+    layers = _only(network, TernaryRNN, _LAYERS)
+    if layers is None:
+        kind = type(network).__name__
+        raise TrineError(
+            f"network must be a TernaryLanguageModel or hold one {_LAYERS} of trine.nn, and {kind} has none"
+        )
+    found = NetworkParts(
+        layers,
+        _given(encoder, TernaryEncoder, "encoder") or _only(network, TernaryEncoder, "TernaryEncoder"),
+        _given(head, TernaryLinear, "head") or _only(network, TernaryLinear, "TernaryLinear"),
+    )
+    if found.encoder is not None and found.encoder.out_features != layers.input_size:
+        sizes = f"{found.encoder.out_features} trits, and the layers take {layers.input_size}"
+        raise TrineError(f"the encoder makes {sizes}: set input_size to the encoder's out_features")
+    if found.head is not None and found.head.in_features != layers.hidden_size:
+        sizes = f"{found.head.in_features} inputs, and the layers have {layers.hidden_size} units"
+        raise TrineError(f"the head takes {sizes}: set in_features to the layers' hidden_size")
+    return found
+
+
+def _only(network: nn.Module, kind: type, name: str) -> Any:
+    """The one module of that kind, which may have several names; None where there is none."""
+    found = {id(part): (path, part) for path, part in network.named_modules() if isinstance(part, kind)}
+    if len(found) > 1:
+        paths = ", ".join(path for path, _ in found.values())
+        raise TrineError(
+            f"network has {len(found)} of {name} ({paths}), and a model file has one: export the parts that "
+            "belong together"
+        )
+    return next((part for _, part in found.values()), None)
+
+
+def _given(part: Any, kind: type, name: str) -> Any:
+    if part is not None and not isinstance(part, kind):
+        raise TrineError(f"{name} must be a {kind.__name__} of trine.nn, not {shown(part)}")
+    return part

@@ -1,0 +1,178 @@
+"""Ternary linear head: trits, integer biases and one real scale, or a scale and an offset an output."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.inputs import InputError
+from trine_sw.training.nn.quantise import round_straight_through, ttq
+
+__all__ = ["Reduction", "TernaryLinear"]
+
+Reduction = Literal["last", "sum"]
+"""What of a sequence's integer logits is its result: those of the last step, or the sum over all steps."""
+
+_DEVIATION = 0.05  # of weights at first, against which a learning rate is chosen
+
+
+class TernaryLinear(nn.Module):
+    """Linear layer of ternary weights, which reads the output of a ternary recurrent layer.
+
+    The result is ``scale * (trits @ input + bias)`` with integer biases and one scale for all outputs, so
+    that the engine computes in integers alone and an argmax of its logits is an argmax of the result. For a
+    regression each output has a scale and an offset of its own: ``offset + scale * (trits @ input)``, in
+    float64 in evaluation mode.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        H and K.
+    bias : bool
+        Whether logits have an integer bias; a regression has its offsets instead.
+    regression : bool
+        One real scale and offset an output.
+
+    Raises
+    ------
+    TrineError
+        If an option is out of range; when called, if the shape is wrong or, in evaluation mode, the input is
+        not what a recurrent layer gives.
+
+    Examples
+    --------
+    >>> head = trine.nn.TernaryLinear(64, 5).eval()
+    >>> output = torch.ones(10, 3, 64)
+    >>> head(output).shape, head.reduced(output, "sum").shape
+    (torch.Size([10, 3, 5]), torch.Size([3, 5]))
+    >>> trits, bias, scale = head.integers()
+    >>> trits.shape, bias.shape
+    (torch.Size([5, 64]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        regression: bool = False,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = integer(in_features, "in_features", 1, 1 << 16)
+        self.out_features = integer(out_features, "out_features", 1, 1 << 24)
+        self.regression = bool(regression)
+        self.weight = nn.Parameter(torch.randn(self.out_features, self.in_features) * _DEVIATION)
+        first = torch.full((self.out_features,) if self.regression else (), 1 / math.sqrt(self.in_features))
+        self.log_scale = nn.Parameter(first.log())
+        self.bias: nn.Parameter | None = None
+        if bias and not self.regression:
+            self.bias = nn.Parameter(torch.zeros(self.out_features))
+        self.offset = nn.Parameter(torch.zeros(self.out_features)) if self.regression else None
+        if device is not None:
+            self.to(device)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, regression={self.regression}"
+
+    def fit_targets(self, targets: ArrayLike) -> TernaryLinear:
+        """Set offsets and scales of a regression to mean and deviation of its targets (..., K).
+
+        >>> trine.nn.TernaryLinear(64, 1, regression=True).fit_targets([[20.0], [22.0]]).offset
+        Parameter containing:
+        tensor([21.], requires_grad=True)
+        """
+        if self.offset is None:
+            raise TrineError("only a head of a regression has targets to fit: pass regression=True")
+        values = torch.as_tensor(targets, dtype=torch.float64).reshape(-1, self.out_features)
+        if not len(values) or not torch.isfinite(values).all():
+            raise TrineError("targets must be finite numbers, and at least one")
+        with torch.no_grad():
+            self.offset.copy_(values.mean(dim=0))
+            deviation = values.std(dim=0, unbiased=False)
+            deviation[deviation == 0] = 1.0
+            self.log_scale.copy_((deviation / math.sqrt(self.in_features)).log())
+        return self
+
+    def integers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Trits (K, H), integer bias (K,) and the real scale, () or (K,), with straight-through gradients."""
+        scale = self.log_scale.exp()
+        if self.bias is None:
+            return ttq(self.weight), torch.zeros_like(self.weight[:, 0]), scale
+        return ttq(self.weight), round_straight_through(self.bias / scale), scale
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Logits or values (..., K) of every step of a layer's output (..., H)."""
+        with torch.autocast(self.weight.device.type, enabled=False):
+            trits, bias, scale = self.integers()
+            return self._real(self._checked(input) @ trits.T + bias, scale)
+
+    def reduced(
+        self,
+        input: Tensor,
+        reduction: Reduction = "last",
+        lengths: Any = None,
+        *,
+        batch_first: bool = False,
+    ) -> Tensor:
+        """Logits or values of whole sequences, (N, K) or (K,).
+
+        Parameters
+        ----------
+        input : Tensor (L, N, H), (N, L, H) with `batch_first`, or (L, H)
+            A layer's output.
+        reduction : ``"last"`` or ``"sum"``
+            Of the integer logits: those of the last step, or summed over all steps.
+        lengths : integers (N,), optional
+            Steps of each sequence, where it is padded; at least 1.
+        """
+        if reduction not in ("last", "sum"):
+            raise TrineError(f"reduction must be 'last' or 'sum', not {reduction!r}")
+        x = self._checked(input)
+        if x.dim() not in (2, 3):
+            raise InputError(f"input must be (L, N, H) or (L, H), not {tuple(x.shape)}")
+        x = x.transpose(0, 1) if x.dim() == 3 and batch_first else x
+        batched = x.dim() == 3
+        x = x if batched else x.unsqueeze(1)
+        steps, count = x.shape[:2]
+        ends = torch.full((count,), steps) if lengths is None else torch.as_tensor(lengths).reshape(-1)
+        if len(ends) != count or ends.is_floating_point() or ((ends < 1) | (ends > steps)).any():
+            raise InputError(f"lengths must be {count} integers from 1 to {steps}")
+        ends = ends.to(x.device, torch.int64)
+        with torch.autocast(self.weight.device.type, enabled=False):
+            trits, bias, scale = self.integers()
+            if reduction == "last":
+                logits = x[ends - 1, torch.arange(count, device=x.device)] @ trits.T + bias
+            else:
+                there = torch.arange(steps, device=x.device).unsqueeze(1) < ends
+                each = (x @ trits.T + bias) * there.unsqueeze(-1)
+                logits = each.sum(dim=0, dtype=None if self.training else torch.float64)
+            values = self._real(logits, scale)
+        return values if batched else values.squeeze(0)
+
+    def _real(self, logits: Tensor, scale: Tensor) -> Tensor:
+        """Real logits or values of integer logits."""
+        if self.offset is None:
+            return (logits * scale).float()
+        if self.training:
+            return self.offset + scale * logits
+        return self.offset.double() + scale.double() * logits.double()
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if not isinstance(x, Tensor) or not x.dim() or x.shape[-1] != self.in_features:
+            found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise InputError(f"input must be (..., {self.in_features}), not {found}")
+        x = x.float()
+        if not self.training and not ((x == x.round()) & (x.abs() <= 127)).all():
+            raise InputError(
+                "input must be the output of a ternary layer in evaluation mode, integers from -127 to 127: "
+                "call eval() on the whole network"
+            )
+        return x
