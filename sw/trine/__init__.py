@@ -5,6 +5,7 @@ they are first used, so that ``import trine`` needs neither PyTorch nor Amaranth
 
 ==================================== ==================================================================
 Model, ModelConfig                   A ternary model as numbers and as a file; its shape and arithmetic
+Encoder, InputSpec, ModelSample      Real features as trits; what they are; a sample of them
 nn, export                           Layers and quantisers for PyTorch; from a trained network to a file
 train, Recipe, evaluate              Train and measure a model from a recipe; how well it predicts a text
 boards, fit, EngineConfig, build     Boards, the engine for one of them, and its bitstream
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from trine.exporting import export
     from trine.fitting import boards, fit
     from trine_sw.engine import EngineConfig
-    from trine_sw.model import Model, ModelConfig
+    from trine_sw.model import Encoder, InputSpec, Model, ModelConfig, ModelSample
     from trine_sw.support.errors import TrineError
     from trine_sw.training.recipes import Recipe
     from trine_sw.training.train import train
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncBoard",
     "Board",
+    "Encoder",
     "EngineConfig",
+    "InputSpec",
     "Model",
     "ModelConfig",
+    "ModelSample",
     "Recipe",
     "TrineError",
     "__version__",
@@ -55,9 +59,12 @@ __all__ = [
 _DEFINED_IN = {
     "AsyncBoard": "trine.connect",
     "Board": "trine.connect",
+    "Encoder": "trine_sw.model",
     "EngineConfig": "trine_sw.engine",
+    "InputSpec": "trine_sw.model",
     "Model": "trine_sw.model",
     "ModelConfig": "trine_sw.model",
+    "ModelSample": "trine_sw.model",
     "Recipe": "trine_sw.training.recipes",
     "TrineError": "trine_sw.support.errors",
     "boards": "trine.fitting",

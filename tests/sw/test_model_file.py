@@ -128,7 +128,7 @@ def test_truncated_and_altered(model, tmp_path):
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
-        (set_metadata("format", "trine/2"), "format is 'trine/2'"),
+        (set_metadata("format", "trine/3"), "format is 'trine/3', and this version reads 'trine/1' and"),
         (drop("format"), "format is None"),
         (set_metadata("hidden", "7"), "layer0.weight"),
         (set_metadata("hidden", "six"), "metadata hidden is not JSON"),
