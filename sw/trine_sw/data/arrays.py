@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data.sequence_table import RawTargets, SequenceTable, typed_targets
+from trine_sw.data.sequence_table import RawTargets, SequenceTable, class_names, typed_targets
 from trine_sw.model.task import InputSpec, Task
 from trine_sw.support.checks import finite_real, shown
 from trine_sw.support.errors import TrineError
@@ -112,16 +112,13 @@ def _targets(y: NDArray[Any], x: list[NDArray[np.float32]], flat: bool, task: Ta
     of_classes = y.dtype.kind in "iubUS"
     if task != "regress" and (task == "label" or of_classes):
         if flat and y.ndim == 1 and len(y) == steps and (task == "label" or steps != len(x)):
-            names = typed_targets(y, "classify", "y")
+            names = class_names(y, "y")
             bounds = np.cumsum([0, *map(len, x)])
-            return [list(names[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+            return [names[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
         if y.ndim == 2 and len(y) == len(x) and not flat:
             rows = zip(y, x, strict=True)
             if all(len(row) >= len(sequence) for row, sequence in rows):
-                return [
-                    list(typed_targets(row[: len(sequence)], "classify", "y"))
-                    for row, sequence in zip(y, x, strict=True)
-                ]
+                return [class_names(row[: len(sequence)], "y") for row, sequence in zip(y, x, strict=True)]
         if task == "label":
             raise TrineError(f"y must be one class a step for the task label, not of shape {y.shape}")
     if y.ndim not in (1, 2) or len(y) != len(x):

@@ -130,7 +130,7 @@ class FrontEnd:
         spectrum = librosa.stft(
             samples, n_fft=size, hop_length=self.hop(rate), win_length=window, center=False
         )
-        energy = mel @ (spectrum.real**2 + spectrum.imag**2)
+        energy = mel @ np.abs(spectrum) ** 2
         level = 10 * np.log10(np.maximum(energy, _FLOOR))
         if self.normalise:
             level -= level.mean()

@@ -13,7 +13,7 @@ from trine_sw.data.arrays import load_arrays
 from trine_sw.data.audio import audio_files, load_audio
 from trine_sw.data.sequence_table import SequenceTable, labels_in
 from trine_sw.data.sequences import SequenceSet
-from trine_sw.data.source import HeldOut, SequenceSource, SourceFormat
+from trine_sw.data.source import SequenceSource, SourceFormat
 from trine_sw.data.splits import held_out
 from trine_sw.data.table_file import load_table
 from trine_sw.data.timeseries import load_timeseries

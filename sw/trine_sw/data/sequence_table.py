@@ -15,7 +15,7 @@ from trine_sw.model.task import InputSpec, Task
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["RawTargets", "SequenceTable", "labels_in"]
+__all__ = ["RawTargets", "SequenceTable", "class_names", "labels_in", "typed_targets"]
 
 RawTargets = list[str] | list[list[str]] | NDArray[np.float64]
 """A class of each sequence, classes of its steps, or real numbers (N, K), as a file has them."""
@@ -92,25 +92,30 @@ def typed_targets(values: Sequence[str] | NDArray[Any], task: Task | None, what:
     Without a task, real numbers that are not all whole are those of a regression.
     """
     array = np.asarray(values)
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
     numbers = _numbers(array)
-    if task == "regress":
-        if numbers is None:
-            wrong = next(each for each in array.ravel() if _numbers(np.array([each])) is None)
-            raise TrineError(f"{what} must be finite numbers for a regression, not {shown(str(wrong))}")
-        return numbers.reshape(len(numbers), -1)
     whole = numbers is not None and bool((numbers == np.rint(numbers)).all())
-    if array.dtype.kind == "f":
-        if numbers is None:
-            raise TrineError(f"{what} hold a number that is not finite")
-        if not whole:
-            if task is None:
-                return numbers.reshape(len(numbers), -1)
-            raise TrineError(f"{what} are real numbers, not classes: the task would be regress")
-        array = numbers.astype(np.int64)
+    if task != "regress" and (task is not None or array.dtype.kind != "f" or numbers is None or whole):
+        return class_names(array, what)
+    if numbers is None:
+        wrong = next(each for each in array.ravel() if _numbers(np.array([each])) is None)
+        raise TrineError(f"{what} must be finite numbers for a regression, not {shown(str(wrong))}")
+    return numbers.reshape(len(numbers), -1)
+
+
+def class_names(values: Sequence[str] | NDArray[Any], what: str) -> list[str]:
+    """Classes (N,), which are strings or whole numbers, as names."""
+    array = np.asarray(values)
     if array.ndim != 1:
         raise TrineError(f"{what} must be one class a sequence, not of shape {array.shape}")
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    if array.dtype.kind == "f":
+        numbers = _numbers(array)
+        if numbers is None:
+            raise TrineError(f"{what} hold a number that is not finite")
+        if (numbers != np.rint(numbers)).any():
+            raise TrineError(f"{what} are real numbers, not classes: the task would be regress")
+        array = numbers.astype(np.int64)
     return [str(each) for each in array]
 
 

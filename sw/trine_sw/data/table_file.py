@@ -9,7 +9,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data.sequence_table import RawTargets, SequenceTable, typed_targets
+from trine_sw.data.sequence_table import RawTargets, SequenceTable, class_names, typed_targets
 from trine_sw.data.source import Columns
 from trine_sw.model.task import InputSpec, Task
 from trine_sw.support.checks import shown
@@ -159,8 +159,8 @@ class _Reader:
         firsts = [rows[0] for rows in places.values()]
         targets: RawTargets
         if self.task == "label":
-            classes = typed_targets(self._texts(self.targets[0]), "classify", "labels")
-            targets = [[str(classes[row]) for row in rows] for rows in places.values()]
+            classes = class_names(self._texts(self.targets[0]), "labels")
+            targets = [[classes[row] for row in rows] for rows in places.values()]
         else:
             for name in self.targets:
                 self._check_constant(name, places, "; classes of steps are the task label")
@@ -188,7 +188,7 @@ class _Reader:
             return typed_targets(
                 np.array([[column[row] for column in texts] for row in rows]), "regress", "targets"
             )
-        return typed_targets([texts[0][row] for row in rows], self.task or "classify", "labels")
+        return class_names([texts[0][row] for row in rows], "labels")
 
     def _check_constant(self, name: str, places: dict[str, list[int]], advice: str) -> None:
         texts = self._texts(name)

@@ -33,7 +33,8 @@ def load_timeseries(path: str | os.PathLike[str], task: Task | None = None) -> S
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            x, y, about = load_from_ts_file(os.fspath(path), return_meta_data=True)
+            read: Any = load_from_ts_file(os.fspath(path), return_meta_data=True)
+            x, y, about = read
     except Exception as error:  # of a torn file, aeon raises whatever comes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise TrineError(f"{path} is no whole .ts file: {reason[:200]}") from None

@@ -1,4 +1,4 @@
-"""Sequences from archives, tables and .ts files: what is read is what was written, or one error says why not."""
+"""Sequences from archives, tables and .ts files: what was written is read, or one error says why not."""
 
 import io
 import zipfile
