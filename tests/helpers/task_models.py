@@ -33,7 +33,7 @@ def task_model(task, *, seed=0, reduction="last", head="ternary", encoder=True, 
     model = random_model(config, seed=seed, activity=0.5)
     host = {
         "host_head_weight": rng.normal(size=(outputs, config.hidden)).astype(np.float16),
-        "host_head_bias": rng.normal(size=outputs).astype(np.float16),
+        "host_head_bias": rng.normal(scale=0.1, size=outputs).astype(np.float16),
     }
     scales = {"output_scale": rng.normal(size=outputs), "output_offset": rng.normal(size=outputs)}
     parts = {
@@ -42,6 +42,8 @@ def task_model(task, *, seed=0, reduction="last", head="ternary", encoder=True, 
         **(host if head in ("float", "both") else {}),
         **({} if head in ("ternary", "both") else dict.fromkeys(("head_weight", "head_bias", "head_scale"))),
     }
+    if parts.get("head_bias", 0) is not None:  # so that no class wins by it alone
+        parts["head_bias"] = rng.integers(-1, 2, outputs).astype(np.int32)
     return replace(
         model,
         **parts,

@@ -85,7 +85,8 @@ def test_digest_sees_every_part_that_decides_an_output():
         return replace(task_model("regress", head="both"), **changes)
 
     model = of()
-    assert model.encoder is not None and model.output_scale is not None
+    assert model.encoder is not None and model.host_head_bias is not None
+    assert model.output_scale is not None and model.output_offset is not None
     encoder = model.encoder
     others = [
         of(output_scale=model.output_scale * 2),
@@ -105,7 +106,10 @@ def test_digest_sees_every_part_that_decides_an_output():
     assert len({each.digest() for each in [model, *others]}) == len(others) + 1
     held = {each.board_digest(embedding=False, head=True) for each in [model, *others]}
     assert len(held) == 1  # nothing of these is on a board
-    bare = replace(random_model(model.config, seed=0, activity=0.5), embedding_weight=None, vocabulary=None)
+    parts = {
+        name: vars(model)[name] for name in ("config", "layers", "head_weight", "head_bias", "head_scale")
+    }
+    bare = Model(**parts)
     assert held == {bare.board_digest(embedding=False, head=True)}
 
 

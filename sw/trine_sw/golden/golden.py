@@ -102,7 +102,7 @@ class Golden:
             raise TrineError("the model has no embedding: it takes input vectors, by run_vectors")
         return self._run(numbers, self._projected, state, logits)
 
-    def run_vectors(self, x: ArrayLike, state: State | None = None) -> Trace:
+    def run_vectors(self, x: ArrayLike, state: State | None = None, *, logits: bool = True) -> Trace:
         """Run input vectors of trits, (T, E) or (T, N, E), in place of tokens."""
         size = self.config.embedding
         vectors = integer_array(x, "input vectors", f"(T, {size}) or (T, N, {size})", (2, 3))
@@ -110,7 +110,7 @@ class Golden:
             raise TrineError(f"input vectors must be of shape (T, {size}) or (T, N, {size})")
         _check_range("input vectors", vectors, 1)
         projected = vectors.reshape(-1, size).astype(np.float32) @ self._weight_x
-        return self._run(np.arange(len(projected)).reshape(vectors.shape[:-1]), projected, state, True)
+        return self._run(np.arange(len(projected)).reshape(vectors.shape[:-1]), projected, state, logits)
 
     def generate(
         self, prompt: ArrayLike, count: int, temperature: float = 0.0, seed: int = 0

@@ -232,12 +232,15 @@ def _is_step(x: Any) -> bool:
     """Whether this is a row of numbers, and what holds it therefore one sequence."""
     if isinstance(x, np.ndarray):
         return x.ndim == 1
-    return not isinstance(x, list | tuple) or not (x and isinstance(x[0], list | tuple | np.ndarray))
+    return not isinstance(x, list | tuple) or not any(
+        isinstance(each, list | tuple | np.ndarray) for each in x
+    )
 
 
 def _features(x: ArrayLike, features: int | None = None) -> NDArray[np.float64]:
     """Features (T, F) as float64; of that number of features where it is given."""
     wanted = f"(T, {'F' if features is None else features})"
+    array: NDArray[Any]
     try:
         array = np.asarray(x)
     except (ValueError, TypeError, OverflowError):  # lists of different lengths
