@@ -22,6 +22,7 @@ from trine_sw.support.atomic_file import atomic_write, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
+from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.distributed import training_device
 from trine_sw.training.loop.run import Run
 from trine_sw.training.models.export import export
@@ -29,7 +30,7 @@ from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import Recipe, Role
-from trine_sw.training.train import code_version, figures_of
+from trine_sw.training.train import figures_of
 
 __all__ = ["record_path", "run_study"]
 

@@ -2,7 +2,6 @@
 
 import math
 import os
-import subprocess
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -12,7 +11,6 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from trine_sw import __version__
 from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
 from trine_sw.data.evaluation import evaluate, quality_of
 from trine_sw.model import HeadKind, Model
@@ -20,6 +18,7 @@ from trine_sw.support.atomic_file import atomic_write, check_folder, check_writa
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
+from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.distributed import Ranks, training_device
 from trine_sw.training.loop.log import csv_of
 from trine_sw.training.loop.run import Run
@@ -32,7 +31,7 @@ from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 
-__all__ = ["code_version", "exported", "figures_of", "train", "train_roles"]
+__all__ = ["exported", "figures_of", "train", "train_roles"]
 
 
 def train(
@@ -245,13 +244,3 @@ def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
         "seconds": round(run.seconds, 1),
     }
     return figures
-
-
-def code_version() -> str:
-    """The package's version, and the commit where it is run from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return __version__
-    return f"{__version__}+{commit}"

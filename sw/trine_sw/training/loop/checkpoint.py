@@ -73,8 +73,11 @@ def check_like(name: str, value: Any, like: Any) -> None:
         raise ValueError(f"{name} must be of type {type(like).__name__}")
 
 
-def check_figures(content: Mapping[str, Any], epochs: int, updates: int) -> None:
-    """Raise ``ValueError`` where what a checkpoint counts cannot be of a run of so many epochs."""
+def check_figures(content: Mapping[str, Any], epochs: int, updates: int, figure: str = "valid_nats") -> None:
+    """Raise ``ValueError`` where what a checkpoint counts cannot be of a run of so many epochs.
+
+    ``figure`` is in the row of each epoch.
+    """
     for name, most in (("epoch", epochs), ("update", updates)):
         if type(content[name]) is not int or not 0 <= content[name] <= most:
             raise ValueError(f"{name} must be from 0 to {most}")
@@ -82,10 +85,11 @@ def check_figures(content: Mapping[str, Any], epochs: int, updates: int) -> None
         if type(content[name]) not in (int, float) or not math.isfinite(content[name]):
             raise ValueError(f"{name} must be a number")
     log, best = content["log"], content["best"]
-    if not isinstance(log, list) or len(log) != content["epoch"] or not all(map(_is_row, log)):
+    right = isinstance(log, list) and all(_is_row(row, figure) for row in log)
+    if not right or len(log) != content["epoch"]:
         raise ValueError("log must have a row for each epoch")
     figures = {key: value for key, value in best.items() if key != "model"} if isinstance(best, dict) else {}
-    if not _is_row(figures) or (content["epoch"] > 0) != ("model" in best):
+    if not _is_row(figures, figure) or (content["epoch"] > 0) != ("model" in best):
         raise ValueError("best must have the figures and the model of an epoch")
 
 
@@ -98,7 +102,7 @@ def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
                     raise ValueError(f"optimizer.{name} must be of shape {tuple(weight.shape)}")
 
 
-def _is_row(row: Any) -> bool:
-    """Whether these are figures of an epoch: numbers by name."""
+def _is_row(row: Any, figure: str) -> bool:
+    """Whether these are figures of an epoch: numbers by name, of which one is ``figure``."""
     numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
-    return numbers and "valid_nats" in row and all(isinstance(name, str) for name in row)
+    return numbers and figure in row and all(isinstance(name, str) for name in row)

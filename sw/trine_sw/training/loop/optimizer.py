@@ -9,7 +9,7 @@ from torch import Tensor
 from trine_sw.training.models.language_model import LanguageModel
 from trine_sw.training.recipes import Schedule
 
-__all__ = ["learning_rate", "new_optimizer", "set_rate"]
+__all__ = ["cosine_rate", "learning_rate", "new_optimizer", "set_rate"]
 
 
 def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optimizer:
@@ -49,11 +49,18 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def learning_rate(schedule: Schedule, position: int, updates: int, nats: Sequence[float]) -> float:
     """The rate at update ``position`` of a run of ``updates`` an epoch, whose finished epochs validated at
     ``nats``."""
-    if position < schedule.warmup:
-        return schedule.learning_rate * (position + 1) / schedule.warmup
-    if schedule.decay == "plateau":
+    if position >= schedule.warmup and schedule.decay == "plateau":
         worse = sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
         return schedule.learning_rate * 0.25**worse
-    rest = schedule.epochs * updates - schedule.warmup
-    share = 0.51 + 0.49 * math.cos(math.pi * (position - schedule.warmup) / max(1, rest))
-    return schedule.learning_rate * share
+    return cosine_rate(schedule.learning_rate, schedule.warmup, position, schedule.epochs * updates)
+
+
+def cosine_rate(peak: float, warmup: int, position: int, total: int) -> float:
+    """The rate at update ``position`` of ``total``: up to a peak, then down along a cosine to a fiftieth.
+
+    >>> [cosine_rate(1.0, 2, position, 4) for position in range(4)]
+    [0.5, 1.0, 1.0, 0.51]
+    """
+    if position < warmup:
+        return peak * (position + 1) / warmup
+    return peak * (0.51 + 0.49 * math.cos(math.pi * (position - warmup) / max(1, total - warmup)))

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from trine_sw.data.source import SequenceSource
+from trine_sw.model.task import Reduction
 from trine_sw.support.checks import finite_real, integer, share, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
@@ -70,7 +71,7 @@ class Network:
     cell_shift: int = 3
     output_shift: int = 2
     head_levels: tuple[int, ...] = (0, 1, 2, 3)
-    reduction: Literal["last", "sum"] = "last"
+    reduction: Reduction = "last"
 
     def __post_init__(self) -> None:
         if self.reduction not in ("last", "sum"):

@@ -1,12 +1,21 @@
 """Training of a sequence recipe: its models, measured, exported and recorded."""
 
 import os
+from pathlib import Path
 
+import torch
 from rich.console import Console
 
+from trine_sw.data.loading import load_splits, source_digest
 from trine_sw.model import Model
+from trine_sw.support.atomic_file import check_folder, check_writable
 from trine_sw.support.errors import TrineError
+from trine_sw.support.file_lock import exclusive
+from trine_sw.support.installing import needed
+from trine_sw.training.loop.distributed import training_device
 from trine_sw.training.sequences.recipe import SequenceRecipe
+from trine_sw.training.sequences.record import record_paths, write_record
+from trine_sw.training.sequences.seeds import train_seed
 
 __all__ = ["train_sequences"]
 
@@ -29,10 +38,46 @@ def train_sequences(
     recipe : what to train, and on what.
     out : model file, by default ``NAME.trine``, of the recipe's name.
     runs : folder of the checkpoints.
-    results : folder of the record and of its figures; None: the folder of the checkpoints.
-    resume : go on from the checkpoints; what is finished is not trained again.
+    results : folder of the record (``NAME-training.json``, ``.csv``) and of the figure of a classifier's
+        confusions (``NAME-confusions.svg``, where matplotlib is installed); None: that of the checkpoints.
+    resume : go on from the checkpoints; what is finished is not trained again. Without it, there must be
+        none.
     device : ``"cpu"`` or ``"cuda"``; by default a GPU where there is one.
     threads : of PyTorch. Results depend on it in the last bits.
     console : where progress is shown; standard output by default.
+
+    Returns
+    -------
+    Model
+        The ternary model of the seed with the best validation, as it was written.
+
+    Raises
+    ------
+    TrineError
+        If the data cannot be read or does not suit the task; if training is interrupted or the loss is no
+        number, where checkpoints remain; and, before anything is trained, if a file cannot be written or
+        another process trains in the same folder.
     """
-    raise TrineError("sequence recipes cannot be trained yet")
+    console = console or Console()
+    torch.set_num_threads(threads)
+    where = training_device(device)
+    out = Path(out or f"{recipe.name}.trine")
+    folder = Path(runs) / recipe.name
+    kept = Path(results) if results is not None else folder
+    for path in (out, *record_paths(recipe, kept)):  # better now than after hours
+        check_writable(path)
+    check_folder(folder)
+    with needed("sklearn", "data", "measuring a model of sequences"):
+        import sklearn  # noqa: F401
+    splits, digest = load_splits(recipe.data, recipe.task), source_digest(recipe.data)
+    for name, part in splits.items():
+        console.print(f"{name}: {len(part)} sequences, {part.lengths.sum()} steps", highlight=False)
+    with exclusive(folder / ".lock", f"the folder {folder}"):
+        if not resume and (there := sorted(folder.glob("seed-*/*.pt"))):
+            kept_run = f"{there[0]} holds a run of a recipe of this name"
+            raise TrineError(f"{kept_run}; go on from it with --resume, or remove it to train anew")
+        trained = [
+            train_seed(recipe, seed, splits, digest, folder / f"seed-{seed}", resume, console, where)
+            for seed in recipe.seeds
+        ]
+    return write_record(recipe, trained, splits, digest, out, kept, console)
