@@ -16,7 +16,7 @@ from trine_boards.verify.frames import check_frames
 from trine_boards.verify.loaded import LEVELS, loaded_netlist, recorded_board
 from trine_boards.verify.pin_simulation import PinBoard
 from trine_sw.driver.board import Board
-from trine_sw.driver.requests import Step
+from trine_sw.driver.steps import Step
 from trine_sw.driver.transports import Transport
 from trine_sw.fit.sample import sample_tokens
 from trine_sw.golden import Golden

@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from trine_sw.driver.async_results import AsyncResults
 from trine_sw.driver.exchange import Exchange
 from trine_sw.driver.operations import Conversation, Operation, check_callback
-from trine_sw.driver.requests import BoardState, Step
+from trine_sw.driver.steps import BoardState, Step
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
+from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone
-from trine_sw.model import Model
+from trine_sw.model import HeadKind, Model
 from trine_sw.support.errors import TrineError
 
 __all__ = ["AsyncBoard"]
@@ -102,7 +103,7 @@ class AsyncBoard:
         await self._begin()
 
     async def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
-        """Apply one token, or one input vector of trits."""
+        """Apply one token, the features (F,) of one step, or one input vector of trits (E,)."""
         return await self._one(self._conversation.stream([token], want))
 
     def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> AsyncResults[Step]:
@@ -111,6 +112,25 @@ class AsyncBoard:
         ``async for`` may be left at any point: what was sent has been applied.
         """
         return self._run(self._conversation.stream(tokens, want))
+
+    def sequences(
+        self, sequences: Iterable[ArrayLike], *, head: HeadKind | None = None
+    ) -> AsyncResults[SequenceOutput]:
+        """Run each sequence from the zero state, as :meth:`trine_sw.driver.board.Board.sequences`."""
+        return self._run(self._conversation.windows(sequences, head))
+
+    async def classify(
+        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+    ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        """The class of each window, as :meth:`trine_sw.driver.board.Board.classify`."""
+        found = await self._all(self._conversation.windows(windows, head, logits=False))
+        return classes_of(self.model, found)
+
+    async def regress(
+        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+    ) -> NDArray[np.float64]:
+        """The values of each window, float64 (N, K), of a model of the task ``"regress"``."""
+        return values_of(self.model, await self._all(self._conversation.windows(windows, head)))
 
     async def generate(
         self,

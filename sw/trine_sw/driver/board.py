@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.operations import Conversation, Operation, check_callback
-from trine_sw.driver.requests import BoardState, Step
+from trine_sw.driver.steps import BoardState, Step
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
+from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters
-from trine_sw.model import Model
+from trine_sw.model import HeadKind, Model
 from trine_sw.support.errors import TrineError
 
 __all__ = ["Board"]
@@ -136,17 +137,48 @@ class Board:
         self._begin()
 
     def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
-        """Apply one token, or one input vector of trits; ``want`` of :class:`Step`'s fields."""
+        """Apply one token, the features (F,) of one step, or one input vector of trits (E,).
+
+        ``want`` are names of :class:`Step`'s fields.
+        """
         return self._one(self._conversation.stream([token], want))
 
     def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> Iterator[Step]:
         """Apply tokens one after the other; gives a :class:`Step` for each.
 
-        Tokens are taken and sent ahead of the steps that are given, several to a frame: for tokens that
-        depend on earlier steps use :meth:`step`. A stream that is closed before its end has applied what
-        was sent. An error in one token comes after the steps of all tokens before it.
+        In place of a token may be the real features (F,) of a step, of which the model's encoder makes trits
+        on the host, or an input vector of trits (E,), which are integers. Tokens are taken and sent ahead of
+        the steps that are given, several to a frame: for tokens that depend on earlier steps use
+        :meth:`step`. A stream that is closed before its end has applied what was sent. An error in one token
+        comes after the steps of all tokens before it.
         """
         return self._run(self._conversation.stream(tokens, want))
+
+    def sequences(
+        self, sequences: Iterable[ArrayLike], *, head: HeadKind | None = None
+    ) -> Iterator[SequenceOutput]:
+        """Run each sequence from the zero state; gives its class or labels, its logits and its values.
+
+        The sequences are as :func:`trine_sw.golden.sequences.run_sequences` takes them: features (T, F) or
+        trits (T, E), ``T >= 1``. They are taken and sent ahead, so that frames of several are in flight, and
+        an error in one comes after the outputs of all before it. ``head`` chooses between two heads.
+        """
+        return self._run(self._conversation.windows(sequences, head))
+
+    def classify(
+        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+    ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        """The class of each window, int64 (N,); of the task ``"label"``, classes (T,) of each one's steps.
+
+        As :meth:`sequences`, and the board sends nothing but what a class needs. :meth:`regress` is the same
+        for a regression.
+        """
+        found = self._all(self._conversation.windows(windows, head, logits=False))
+        return classes_of(self.model, found)
+
+    def regress(self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None) -> NDArray[np.float64]:
+        """The values of each window, float64 (N, K), of a model of the task ``"regress"``."""
+        return values_of(self.model, self._all(self._conversation.windows(windows, head)))
 
     def generate(
         self,

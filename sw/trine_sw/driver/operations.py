@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Exchange, Request
-from trine_sw.driver.requests import WANTS, BoardState, Requests, Step, seed_of_state
+from trine_sw.driver.requests import Requests
+from trine_sw.driver.steps import WANTS, BoardState, Step, seed_of_state
+from trine_sw.driver.windows import SequenceOutput, Windows
 from trine_sw.golden import MAX_COUNT
 from trine_sw.golden.sampler import STATE_SEED_0, seed_state
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters, Session
-from trine_sw.model import Model
+from trine_sw.model import HeadKind, Model
 from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
 
@@ -98,6 +100,8 @@ class Conversation:
     def reset_state(self) -> Operation[None]:
         """The state is zero before the next token."""
         self._generator = None
+        if self._requests is not None:
+            self._requests.previous = None
         return _one(Command.RESET, lambda payload: [])
 
     def counters(self) -> Operation[Counters]:
@@ -114,6 +118,15 @@ class Conversation:
             requests.steps(_iterable(tokens), asked, counts),
             lambda payloads: requests.decode_steps(payloads, counts, asked, names),
         )
+
+    def windows(
+        self, sequences: Iterable[ArrayLike], head: HeadKind | None, *, logits: bool = True
+    ) -> Operation[SequenceOutput]:
+        """The output of each sequence, from the zero state on; without ``logits``, what a class needs."""
+        if self.model is None:
+            raise TrineError("outputs of sequences need the model: Board.open(url, model)")
+        windows = Windows(self.requests, self.model, head, logits=logits)
+        return Operation(windows.series(sequences), windows.decode)
 
     def generate(self, prompt: ArrayLike, count: int, temperature: float, seed: int | None) -> Operation[int]:
         """The tokens that follow a prompt; ``seed`` None goes on with the generator as it is."""
@@ -179,8 +192,8 @@ class Conversation:
                 return []
             state = requests.decode_state(payloads)
             if self._generator is not None:  # one that the next generation begins with
-                state = BoardState(state.h, state.c, self._generator)
-            return [state]
+                state = replace(state, generator=self._generator)
+            return [replace(state, sample=requests.previous)]
 
         return Operation(requests.reads(), _each(decode))
 
@@ -188,7 +201,8 @@ class Conversation:
         """Puts a state in place, for the next token and the next generation without a seed."""
         if not isinstance(state, BoardState):
             raise TrineError(f"a state must be a BoardState, as board.state gives it, not {shown(state)}")
-        writes = list(self.requests.writes(state))
+        requests = self.requests
+        writes = list(requests.writes(state))
         generator = integer(state.generator, "the state's generator", 0, 0xFFFFFFFF)
         left = len(writes)
 
@@ -196,7 +210,7 @@ class Conversation:
             nonlocal left
             left -= 1
             if not left:  # the state is in place
-                self._generator = generator
+                self._generator, requests.previous = generator, state.sample
             return []
 
         return Operation(iter(writes), _each(decode))

@@ -5,64 +5,30 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Request
+from trine_sw.driver.steps import WANTS, BoardState, Step
 from trine_sw.golden import Golden
-from trine_sw.golden.sampler import STATE_SEED_0, Sampler, tau_code
+from trine_sw.golden.sampler import Sampler, tau_code
 from trine_sw.link.board_info import Info, level_values
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
 from trine_sw.model import Model
+from trine_sw.model.inputs import input_trits, is_of_features
 from trine_sw.model.trits import pack, unpack
 from trine_sw.support.checks import integer_array, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["WANTS", "BoardState", "Requests", "Step", "seed_of_state"]
+__all__ = ["Requests"]
 
-#: What a step may be asked for.
-WANTS = ("h", "u", "cycles", "logits", "choice")
 #: Most tokens of a generation in one frame: choices are shown while the next ones are made.
 _GENERATE_AT_ONCE = 64
-
-
-class Step(NamedTuple):
-    """What a token gave; None for what was not asked for.
-
-    Members
-    -------
-    h : int8 (H,), the new state's trits
-    u : int8 (H,), what the head sees of it
-    cycles : the engine's cycles
-    logits : int32 (V,)
-    choice : the likeliest next token
-    """
-
-    h: NDArray[np.int8] | None = None
-    u: NDArray[np.int8] | None = None
-    cycles: int | None = None
-    logits: NDArray[np.int32] | None = None
-    choice: int | None = None
-
-
-@dataclass(frozen=True)
-class BoardState:
-    """A stream's state, to go on from later or elsewhere: h, c int8 (H,) and the sampler's generator."""
-
-    h: NDArray[np.int8]
-    c: NDArray[np.int8]
-    generator: int = STATE_SEED_0
-
-
-def seed_of_state(generator: int) -> int:
-    """The seed from which the sampler starts in a generator's state."""
-    return int(f"{generator ^ STATE_SEED_0:032b}"[::-1], 2)
 
 
 class Requests:
@@ -73,6 +39,10 @@ class Requests:
     info : of the board.
     model : its model; without one, nothing can be kept on the host, and head inputs have no values.
     limit : the longest payload that suits the wire now.
+
+    Members
+    -------
+    previous : samples int16 (F,) of the step before the next, for an encoder of differences; None at first
 
     Raises
     ------
@@ -96,6 +66,7 @@ class Requests:
         self._table: NDArray[np.uint8] | None = None
         if not info.embedding_on_board and model and model.embedding_weight is not None:
             self._table = pack(model.embedding_weight)
+        self.previous: NDArray[np.int16] | None = None
 
     # -- steps -----------------------------------------------------------------------------------------
 
@@ -125,27 +96,39 @@ class Requests:
         return max(1, min((room - 1) // item, room // record if record else room))
 
     def steps(self, tokens: Iterable[ArrayLike], asked: Want, counts: deque[int]) -> Iterator[Request]:
-        """Requests for tokens, or for input vectors of trits; notes how many are in each."""
+        """Requests for tokens, for features or for input vectors of trits; notes how many are in each."""
         head = bytes([int(asked)])
         for batch in _batches(tokens, lambda: self.batch_size(asked)):
             try:
-                items = self.items(batch)
+                items, after = self._items(batch)
             except TrineError:
                 # What stands before the first wrong token is applied; then the error comes.
                 for good in range(len(batch)):
-                    self.items(batch[good : good + 1])
+                    items, after = self._items(batch[good : good + 1])
                     counts.append(1)
-                    yield Command.STEP, head + self.items(batch[good : good + 1])
+                    yield Command.STEP, head + items
+                    self.previous = after
                 raise
             counts.append(len(batch))
             yield Command.STEP, head + items
+            self.previous = after  # it is asked for the next one: this one was sent
 
-    def items(self, batch: Sequence[ArrayLike] | NDArray[np.integer]) -> bytes:
-        """Tokens (n,) or input vectors (n, E) as the board takes them."""
+    def items(self, batch: Sequence[ArrayLike] | NDArray[Any]) -> bytes:
+        """Tokens (n,), features (n, F) or input vectors (n, E) as the board takes them."""
+        return self._items(batch)[0]
+
+    def _items(self, batch: Any) -> tuple[bytes, NDArray[np.int16] | None]:
+        """:meth:`items`, and what :attr:`previous` is behind them."""
         try:
             values = np.asarray(batch)
         except (ValueError, OverflowError):
             raise TrineError(f"input vectors must all have {self.info.embedding} trits") from None
+        if is_of_features(values) and self.model is not None and self.model.encoder is not None:
+            trits, samples = input_trits(self.model, values, self.previous)
+            return pack(trits).tobytes(), self.previous if samples is None else samples[-1]
+        return self._plain_items(values), self.previous
+
+    def _plain_items(self, values: NDArray[Any]) -> bytes:
         if values.dtype.kind not in "iu":
             raise TrineError(f"tokens must be whole numbers, not {values.dtype}")
         if values.ndim == 1:
@@ -161,15 +144,13 @@ class Requests:
         return pack(values).tobytes()
 
     def _tokens(self, values: NDArray[np.integer]) -> bytes:
-        size = self.info.vocab_size
-        if values.min() < 0 or values.max() >= size:
-            wrong = values[(values < 0) | (values >= size)][0]
-            raise TrineError(f"token {wrong} is out of range: the model has {size} symbols")
-        if self.info.embedding_on_board:
-            return self.codec.pack_tokens(values)
-        if self._table is None:
+        info = self.info
+        if not info.embedding_on_board and self._table is None:
             raise TrineError("the board takes vectors: give them, or the model with its embedding")
-        return self._table[values].tobytes()
+        if values.min() < 0 or values.max() >= info.vocab_size:
+            wrong = values[(values < 0) | (values >= info.vocab_size)][0]
+            raise TrineError(f"token {wrong} is out of range: the model has {info.vocab_size} symbols")
+        return self.codec.pack_tokens(values) if self._table is None else self._table[values].tobytes()
 
     def decode_steps(
         self, payloads: list[bytes], counts: deque[int], asked: Want, names: frozenset[str]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.driver.board import Board
-from trine_sw.driver.requests import BoardState
+from trine_sw.driver.steps import BoardState
 from trine_sw.golden import Golden, Trace
 from trine_sw.golden.difference import difference
 from trine_sw.golden.sampler import seed_state

@@ -15,7 +15,7 @@ from trine_sw.model.inputs import input_trits
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["run_sequences", "sequence_trits"]
+__all__ = ["numbered_sequences", "run_sequences", "sequence_trits"]
 
 #: Bytes of the largest array that is made at once, about.
 _ROOM = 1 << 26
@@ -44,7 +44,7 @@ def run_sequences(model: Model, sequences: Iterable[ArrayLike], *, head: HeadKin
         If the model has no such head, or a sequence is none of its inputs; names the first such one.
     """
     golden, readout = Golden(model), Readout(model, head)
-    given = _checked(model, sequences)
+    given = list(sequence_trits(model, sequences))
     lengths = np.array([len(sequence) for sequence in given], np.int64)
     found: list[NDArray[Any]] = [np.empty(0, np.int64)] * len(given)
     for batch in _batches(model, lengths):
@@ -55,20 +55,22 @@ def run_sequences(model: Model, sequences: Iterable[ArrayLike], *, head: HeadKin
 
 def sequence_trits(model: Model, sequences: Iterable[ArrayLike]) -> Iterator[NDArray[np.int8]]:
     """The trits (T, E) of each sequence; raises :class:`TrineError` that says which one is wrong."""
+    for name, sequence in numbered_sequences(sequences):
+        try:
+            trits, _ = input_trits(model, sequence)
+        except TrineError as error:
+            raise TrineError(f"{name}: {error}") from None
+        yield trits
+
+
+def numbered_sequences(sequences: Iterable[ArrayLike]) -> Iterator[tuple[str, ArrayLike]]:
+    """Each of several sequences, and its name in messages."""
     if isinstance(sequences, str | bytes) or not isinstance(sequences, Iterable):
         raise TrineError(f"sequences must be arrays (T, F), not {shown(sequences)}")
     if isinstance(sequences, np.ndarray) and sequences.ndim in (0, 2):
         raise TrineError(f"sequences must be several arrays (T, F), not one of shape {sequences.shape}")
     for number, sequence in enumerate(sequences):
-        try:
-            trits = input_trits(model, sequence)
-        except TrineError as error:
-            raise TrineError(f"sequence {number}: {error}") from None
-        yield trits
-
-
-def _checked(model: Model, sequences: Iterable[ArrayLike]) -> list[NDArray[np.int8]]:
-    return list(sequence_trits(model, sequences))
+        yield f"sequence {number}", sequence
 
 
 def _batches(model: Model, lengths: NDArray[np.int64]) -> Iterator[list[int]]:

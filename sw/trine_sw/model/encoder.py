@@ -253,7 +253,8 @@ def _features(x: ArrayLike, features: int | None = None) -> NDArray[np.float64]:
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
         step, feature = np.argwhere(~np.isfinite(array))[0]
+        of_step = f" of step {step}" if len(array) > 1 else ""
         raise TrineError(
-            f"features must be finite numbers, and feature {feature} of step {step} is {array[step, feature]}"
+            f"features must be finite numbers, and feature {feature}{of_step} is {array[step, feature]}"
         )
     return array

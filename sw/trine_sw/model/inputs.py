@@ -20,8 +20,13 @@ def is_of_features(array: NDArray[Any]) -> bool:
     return array.dtype.kind == "f" or array.dtype == np.int16
 
 
-def input_trits(model: Model, x: ArrayLike) -> NDArray[np.int8]:
+def input_trits(
+    model: Model, x: ArrayLike, previous: ArrayLike | None = None
+) -> tuple[NDArray[np.int8], NDArray[np.int16] | None]:
     """The trits (T, E) of a sequence: of features or samples (T, F), or trits (T, E) themselves.
+
+    ``previous`` are the samples of the step before, where the sequence goes on from an earlier one. The
+    samples (T, F) come with the trits, or None for trits that were given.
 
     Raises :class:`TrineError` for a sequence without a step, another shape or type, a feature that is not
     finite, and features of a model without an encoder.
@@ -37,7 +42,8 @@ def input_trits(model: Model, x: ArrayLike) -> NDArray[np.int8]:
     if is_of_features(array):
         if model.encoder is None:
             raise TrineError(f"the model has no encoder: it takes trits, integers of shape (T, {size})")
-        return model.encoder.trits(array)
+        samples = array if array.dtype == np.int16 else model.encoder.samples(array)
+        return model.encoder.trits(samples, previous), samples
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1] != size:
         features = (
             "" if model.encoder is None else f", or real features of shape (T, {model.encoder.features})"
@@ -47,4 +53,4 @@ def input_trits(model: Model, x: ArrayLike) -> NDArray[np.int8]:
     if array.min() < -1 or array.max() > 1:
         hint = "" if model.encoder is None else "; features are real numbers, such as float64"
         raise TrineError(f"trits must be -1, 0 or +1{hint}")
-    return array.astype(np.int8)
+    return array.astype(np.int8), None
