@@ -1,6 +1,7 @@
 """The layers of ``trine.nn`` beside PyTorch's own, whose form they have, and beside the golden model."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -112,7 +113,6 @@ def test_training_moves_every_layer(cell):
 def test_what_is_not_supported_is_named(cell):
     for options, words in (
         ({"bidirectional": True}, "bidirectional"),
-        ({"dropout": 0.1, "num_layers": 2}, "dropout"),
         ({"proj_size": 3}, "proj_size"),
         ({"bias": False}, "bias=False"),
         ({"dtype": torch.float64}, "dtype=torch.float64"),
@@ -120,7 +120,7 @@ def test_what_is_not_supported_is_named(cell):
     ):
         with pytest.raises(TrineError, match=f"does not support {words}: the engine has one direction"):
             CELLS[cell](E, H, **options)
-    with pytest.raises(TrineError, match="layers must be from 1 to 16"):
+    with pytest.raises(TrineError, match="num_layers must be from 1 to 16"):
         CELLS[cell](E, H, 17)
 
 
@@ -130,15 +130,27 @@ def test_inputs_that_are_refused(cell):
     state = torch.zeros(1, 2, H)
     wrong_state = state[:, :1] if cell != "lstm" else (state, state[:, :1])
     for arguments, words in (
-        ((trits(4, 3, E + 1),), r"input must be \(L, N, input_size\) or \(L, input_size\), of input_size 6"),
-        ((trits(E),), r"not \(6,\)"),
-        ((torch.zeros(0, 2, E),), r"not \(0, 2, 6\)"),
+        ((trits(4, 3, E + 1),), r"equal to input_size. Expected 6, got 7: \(L, N, input_size\) or \(L,"),
+        ((trits(E),), r"Expected input to be 2D or 3D, .*, got 1D"),
+        ((torch.zeros(0, 2, E),), "Expected sequence length to be larger than 0"),
+        ((torch.zeros(3, 2, E).double(),), "RNN input dtype .torch.float64. does not match weight dtype"),
+        ((torch.zeros(3, 2, E).bfloat16(),), "RNN input dtype .torch.bfloat16. does not match"),
         (([1, 0],), "not list"),
-        ((torch.full((2, 2, E), 0.5),), "input must be -1, 0 or .1 in evaluation mode"),
-        ((trits(4, 2, E), wrong_state), r"must be \(1, 2, 10\), not \(1, 1, 10\)"),
+        ((torch.full((2, 2, E), 0.5),), "input must be -1, 0 or .1 in evaluation mode: encode real features"),
+        ((torch.full((2, 2, E), math.nan),), "input must be -1, 0 or .1 in evaluation mode"),
+        ((trits(4, 2, E), wrong_state), r"Expected h.* size \(1, 2, 10\), got \[1, 1, 10\]"),
+        ((trits(4, E), state if cell != "lstm" else (state, state)), "For unbatched 2-D input, h.* 2-D but"),
+        (
+            (trits(4, 2, E), state + 0.5 if cell != "lstm" else (state, state + 0.5)),
+            "integers from -15 to 15",
+        ),
+        ((trits(4, 2, E), state + 16 if cell != "lstm" else (state + 2, state)), "start from a state that"),
     ):
-        with pytest.raises(TrineError, match=words):
-            network(*arguments)
+        for kind in (TrineError, RuntimeError, ValueError):  # what PyTorch's own raise
+            with pytest.raises(kind, match=words):
+                network(*arguments)
+    with pytest.raises(TrineError, match=r"computes in float32: call float\(\) on it"):
+        trained(cell).double()(trits(4, 2, E).double())
     if cell == "lstm":
         with pytest.raises(TrineError, match="hx must be a tuple of h and c"):
             network(trits(4, 2, E), state)

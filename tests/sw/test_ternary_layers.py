@@ -1,6 +1,7 @@
 """Ternary layers: gradients, gates in training, and an export that is exact in every bit."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ torch = pytest.importorskip("torch")
 from tests.helpers.exported import assert_equal_to_golden  # noqa: E402
 from trine_sw.model import ModelConfig  # noqa: E402
 from trine_sw.training.models.ternary_model import TernaryLanguageModel  # noqa: E402
-from trine_sw.training.nn.layers import CellOptions, TernaryLSTM, ternary_layer  # noqa: E402
+from trine_sw.training.nn.layers import CellOptions, LSTMLayer, ternary_layer  # noqa: E402
 
 CONFIG = ModelConfig(
     hidden=12,
@@ -158,7 +159,7 @@ def reference_forward(layer, x, state):
         u = n.sign() * level[n.abs().clamp_max(len(level) - 1).long()]
         all_u.append(o * blend(layer, u, level[-1] * torch.tanh(c / width)))
         all_h.append(h)
-    return torch.stack(all_h), torch.stack(all_u)
+    return torch.stack(all_h), torch.stack(all_u), (h, c)
 
 
 @pytest.mark.parametrize(("config", "options"), CELLS)
@@ -172,14 +173,17 @@ def test_gradients_equal_those_of_autograd(config, options, share):
     with torch.no_grad():
         layer.bias.normal_(0, 1.5)
     x = torch.randint(-1, 2, (15, 4, config.embedding)).float().requires_grad_()
-    state = (torch.zeros(4, config.hidden), torch.randint(-1, 2, (4, config.hidden)).float())
-    weights = torch.randn(2, 15, 4, config.hidden)
+    state = torch.randint(-1, 2, (2, 4, config.hidden)).float().requires_grad_()
+    weights, of_ends = torch.randn(2, 15, 4, config.hidden), torch.randn(2, 4, config.hidden)
     gradients = []
-    for forward in (lambda: layer(x, state)[:2], lambda: reference_forward(layer, x, state)):
-        h, u = forward()
-        loss = (h * weights[0]).sum() + (u * weights[1]).sum()
+    for forward in (layer, partial(reference_forward, layer)):
+        h, u, (h_n, c_n) = forward(x, tuple(state))
+        found = [h, u, h_n, c_n]
+        losses = [(part * weight).sum() for part, weight in zip(found, (*weights, *of_ends), strict=True)]
         trained = [parameter for parameter in layer.parameters() if parameter.requires_grad]
-        gradients.append([h, u, *torch.autograd.grad(loss, [x, *trained])])
+        for loss in (sum(losses), *losses[2:]):  # all at once; the final h alone, and the final c
+            found += torch.autograd.grad(loss, [x, state, *trained], retain_graph=True)
+        gradients.append(found)
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.detach().abs().max()))
 
@@ -188,7 +192,7 @@ def test_bernoulli_gates_have_the_activation_as_their_mean():
     config = replace(
         CONFIG, hidden=1, embedding=1, cell_max=1, cell_shift=0, output_shift=0, head_levels=(0, 1)
     )
-    lstm = TernaryLSTM(config, CellOptions(bernoulli=True)).train()
+    lstm = LSTMLayer(config, CellOptions(bernoulli=True)).train()
     with torch.no_grad():
         lstm.weight.zero_()
         lstm.bias.copy_(torch.tensor([0.7, -9.0, 0.4, 0.2]))

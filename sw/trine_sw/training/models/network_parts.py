@@ -9,8 +9,8 @@ from torch import nn
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.encoder import TernaryEncoder
+from trine_sw.training.nn.layer_stack import TernaryRNN
 from trine_sw.training.nn.linear import TernaryLinear
-from trine_sw.training.nn.recurrent import TernaryRNN
 
 __all__ = ["NetworkParts", "find_parts"]
 

@@ -190,7 +190,7 @@ class TernaryLanguageModel(LanguageModel):
                     below, u, last = layer(below, (h, c))
             else:
                 below, u, last = layer(self.dropped(below, self.dropout), (h, c))
-            after = (*after, *last)
+            after = (*after, *(part.detach() for part in last))  # training cuts streams into windows
             all_h.append(below)
         return (
             self.dropped(u, self.head_dropout),

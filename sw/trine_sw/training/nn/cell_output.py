@@ -1,11 +1,14 @@
 """What a cell state gives to the next step and to the head, in PyTorch, with derivatives of a soft form."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from trine_sw.model.config import ModelConfig
 
-__all__ = ["blended_output", "cell_output", "level_of", "output_slopes"]
+__all__ = ["blended_output", "cell_output", "hidden_of", "level_of", "output_slopes"]
 
 
 def level_of(n: Tensor, levels: tuple[int, ...]) -> Tensor:
@@ -52,3 +55,22 @@ def output_slopes(c: Tensor, config: ModelConfig, window: float) -> tuple[Tensor
 def _sech2(x: Tensor) -> Tensor:
     tanh = torch.tanh(x)
     return 1 - tanh * tanh
+
+
+def hidden_of(c: Tensor, config: ModelConfig, window: float, hard: Tensor | None) -> Tensor:
+    """h of cells c without an output gate, as ``blended_output`` has it, with its soft form's derivative."""
+    return _Hidden.apply(c, config, window, hard)  # pyright: ignore[reportReturnType]
+
+
+class _Hidden(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, c: Tensor, config: ModelConfig, window: float, hard: Tensor | None) -> Tensor:
+        ctx.save_for_backward(c)
+        ctx.config, ctx.window = config, window
+        return blended_output(c, config, window, hard)[0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (c,) = ctx.saved_tensors
+        return gradient[0] * output_slopes(c, ctx.config, ctx.window)[0], None, None, None

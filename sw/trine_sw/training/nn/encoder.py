@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
 from trine_sw.support.checks import finite_real, integer
@@ -207,6 +208,7 @@ class _Compare(torch.autograd.Function):
         return (samples >= high).float() - (samples <= low).float()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         samples, low, high, half = ctx.saved_tensors
         slope = gradients[0] / (2 * half)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
+from trine_sw.training.nn.autocast import without_autocast
 from trine_sw.training.nn.cell_output import cell_output
 from trine_sw.training.nn.gates import gate_thresholds, random_thresholds
 from trine_sw.training.nn.gru_steps import GRUSteps
@@ -20,7 +21,7 @@ from trine_sw.training.nn.mgu_steps import MGUSteps
 from trine_sw.training.nn.quantise import Scale, row_scale, ttq
 from trine_sw.training.nn.recurrence import Numerics, Steps, recur
 
-__all__ = ["CellOptions", "TernaryGRU", "TernaryLSTM", "TernaryLayer", "TernaryMGU", "ternary_layer"]
+__all__ = ["CellOptions", "GRULayer", "LSTMLayer", "MGULayer", "TernaryLayer", "ternary_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,8 @@ class CellOptions:
 
     Examples
     --------
-    >>> import torch
-    >>> options = CellOptions(scale="norm", harden=(0.1, 0.5))
-    >>> layer = TernaryLSTM(16, 64, options=options)
+    >>> options = trine.nn.CellOptions(scale="norm", harden=(0.1, 0.5))
+    >>> layer = trine.nn.TernaryLSTM(16, 64, options=options)
     """
 
     scale: Scale = "alpha"
@@ -109,6 +109,11 @@ class TernaryLayer(nn.Module, ABC):
             self.hard.fill_(min(1.0, max(0.0, (share - begin) / (end - begin))))
 
     @property
+    def blended(self) -> Tensor | None:
+        """The share () of hard values in training; None where all are hard."""
+        return self.hard if self.training and self.options.harden is not None else None
+
+    @property
     def offset(self) -> Tensor:
         """What is added to a row's scaled sum (rows,): the bias, at the present slope."""
         return self.bias if self.ratio is None else self.bias * self.ratio
@@ -136,13 +141,22 @@ class TernaryLayer(nn.Module, ABC):
         return torch.add(torch.mul(sums, scale), bias)
 
     def forward(
-        self, x: Tensor, state: tuple[Tensor, Tensor]
+        self,
+        x: Tensor,
+        state: tuple[Tensor, Tensor],
+        quantised: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """Run x (T, B, E) from state (h, c), each (B, H).
 
+        ``quantised`` is what :meth:`quantised` has given, where one result of it serves several calls.
         Returns h (T, B, H), what the head sees, u (T, B, H), and the state after the last step.
         """
-        trits, scale = self.quantised()
+        with without_autocast(x.device):
+            return self._run(x, state, *(quantised or self.quantised()))
+
+    def _run(
+        self, x: Tensor, state: tuple[Tensor, Tensor], trits: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         if not self.training:
             h, c = self.evaluate(x, state, trits, scale.squeeze(1))
             u = cell_output(c, self.config)[1] * h.ne(0)
@@ -194,7 +208,7 @@ class TernaryLayer(nn.Module, ABC):
         return self._switch(z, gate) - (z <= self.low.chunk(2)[1]).to(z.dtype)
 
 
-class TernaryLSTM(TernaryLayer):
+class LSTMLayer(TernaryLayer):
     """A ternary LSTM. Rows are i, f, g, o."""
 
     steps = LSTMSteps
@@ -242,7 +256,7 @@ class _SplitLayer(TernaryLayer):
         return self._trit(z, self.config.spec.candidate)
 
 
-class TernaryGRU(_SplitLayer):
+class GRULayer(_SplitLayer):
     """A ternary GRU. ``weight`` has the rows z, r, n."""
 
     steps = GRUSteps
@@ -256,7 +270,7 @@ class TernaryGRU(_SplitLayer):
         return cell_output(c, self.config)[0], c
 
 
-class TernaryMGU(_SplitLayer):
+class MGULayer(_SplitLayer):
     """A ternary minimal gated unit. ``weight`` has the rows f, n."""
 
     steps = MGUSteps
@@ -270,7 +284,7 @@ class TernaryMGU(_SplitLayer):
         return cell_output(c, self.config)[0], c
 
 
-_LAYERS: dict[str, type[TernaryLayer]] = {"lstm": TernaryLSTM, "gru": TernaryGRU, "mgu": TernaryMGU}
+_LAYERS: dict[str, type[TernaryLayer]] = {"lstm": LSTMLayer, "gru": GRULayer, "mgu": MGULayer}
 
 
 def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:

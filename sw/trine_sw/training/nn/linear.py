@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.autocast import without_autocast
 from trine_sw.training.nn.inputs import InputError
 from trine_sw.training.nn.quantise import round_straight_through, ttq
 
@@ -110,7 +111,7 @@ class TernaryLinear(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Logits or values (..., K) of every step of a layer's output (..., H)."""
-        with torch.autocast(self.weight.device.type, enabled=False):
+        with without_autocast(self.weight.device):
             trits, bias, scale = self.integers()
             return self._real(self._checked(input) @ trits.T + bias, scale)
 
@@ -146,7 +147,7 @@ class TernaryLinear(nn.Module):
         if len(ends) != count or ends.is_floating_point() or ((ends < 1) | (ends > steps)).any():
             raise InputError(f"lengths must be {count} integers from 1 to {steps}")
         ends = ends.to(x.device, torch.int64)
-        with torch.autocast(self.weight.device.type, enabled=False):
+        with without_autocast(self.weight.device):
             trits, bias, scale = self.integers()
             if reduction == "last":
                 logits = x[ends - 1, torch.arange(count, device=x.device)] @ trits.T + bias

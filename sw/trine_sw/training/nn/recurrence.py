@@ -15,6 +15,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from trine_sw.training.nn.autocast import without_autocast
 
 __all__ = ["Numerics", "Steps", "can_compile", "recur"]
 
@@ -122,7 +125,8 @@ def recur(
 
     A row's sum counts ``scale`` (R, 1) times, plus ``bias`` (R,). ``high`` and ``low`` are thresholds for all
     steps, (R,), or of each, (T, B, R); ``hard`` is for the steps. Returns h and u (T, B, H), and the state
-    after the last step. Gradients flow to x, trits, scale and bias, not into the state before.
+    after the last step. Gradients flow to x, trits, bias and the state before, from all that is returned.
+    Types are those of ``numerics``, whatever autocast says.
     """
     effective = trits * scale
     h, u, c = _Recurrence.apply(  # pyright: ignore[reportGeneralTypeIssues]
@@ -138,7 +142,7 @@ def recur(
         steps,
         numerics,
     )
-    return h, u, (h[-1].detach(), c)
+    return h, u, (h[-1], c)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -174,29 +178,37 @@ class _Recurrence(torch.autograd.Function):
             sums.append(z)
         ctx.save_for_backward(x_short, effective, high, low, hard, *hidden[:-1], *cells, *sums)
         ctx.steps, ctx.numerics = steps, numerics
-        ctx.mark_non_differentiable(cells[-1])
         return torch.stack(hidden[1:]).to(x.dtype), torch.stack(outputs), cells[-1]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        gradient_h, gradient_u, _ = gradients
-        kind = ctx.numerics.product
-        step = _compiled(ctx.steps)[1] if ctx.numerics.compiled else ctx.steps.backward
-        x, effective, high, low, hard, *rest = ctx.saved_tensors
-        count, split = len(x), x.shape[-1]
-        hidden, cells, sums = rest[:count], rest[count : 2 * count + 1], rest[2 * count + 1 :]
-        effective = effective.to(kind)
-        of_h = effective[:, split:].contiguous()
-        gradient_c = torch.zeros_like(cells[0])
-        back = torch.zeros_like(hidden[0])
-        dz: list[Tensor] = [back] * count
-        for t in reversed(range(count)):
-            limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
-            dz[t], gradient_c = step(
-                sums[t], cells[t], cells[t + 1], *limits, gradient_h[t], back, gradient_u[t], gradient_c, hard
-            )
-            back = dz[t] @ of_h
-        all_dz = torch.stack(dz).flatten(0, 1)
-        inputs = torch.cat([x, torch.stack(hidden)], dim=-1).flatten(0, 1)
-        to_x = (all_dz @ effective[:, :split]).float().unflatten(0, x.shape[:2])
-        return to_x, (all_dz.T @ inputs).float(), all_dz.sum(dim=0, dtype=torch.float32), *(None,) * 9
+        with without_autocast(gradients[0].device):
+            return _gradients(ctx, *gradients)
+
+
+def _gradients(
+    ctx: Any, gradient_h: Tensor, gradient_u: Tensor, gradient_c: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Gradients of what :class:`_Recurrence` takes, from those of what it gives."""
+    kind = ctx.numerics.product
+    step = _compiled(ctx.steps)[1] if ctx.numerics.compiled else ctx.steps.backward
+    x, effective, high, low, hard, *rest = ctx.saved_tensors
+    count, split = len(x), x.shape[-1]
+    hidden, cells, sums = rest[:count], rest[count : 2 * count + 1], rest[2 * count + 1 :]
+    effective = effective.to(kind)
+    of_h = effective[:, split:].contiguous()
+    back = torch.zeros_like(hidden[0])
+    dz: list[Tensor] = [back] * count
+    for t in reversed(range(count)):
+        limits = (high[t], low[t]) if high.dim() == 3 else (high, low)
+        dz[t], gradient_c = step(
+            sums[t], cells[t], cells[t + 1], *limits, gradient_h[t], back, gradient_u[t], gradient_c, hard
+        )
+        back = dz[t] @ of_h
+    all_dz = torch.stack(dz).flatten(0, 1)
+    inputs = torch.cat([x, torch.stack(hidden)], dim=-1).flatten(0, 1)
+    to_x = (all_dz @ effective[:, :split]).float().unflatten(0, x.shape[:2])
+    to_bias = all_dz.sum(dim=0, dtype=torch.float32)
+    to_effective = (all_dz.T @ inputs).float()
+    return to_x, to_effective, to_bias, None, None, back.float(), gradient_c, *(None,) * 5
