@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
-from trine_sw.support.checks import finite_real, integer
+from trine_sw.model import Encoder
+from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.inputs import InputError
 from trine_sw.training.nn.quantise import round_straight_through
+from trine_sw.training.nn.thresholds import compared
 
 __all__ = ["TernaryEncoder"]
 
 _SAMPLES = (-32768, 32767)
-_UNIT = 4096.0  # samples to a standard deviation, where nothing is known of the features
+_DEVIATION = 4096.0  # samples to a standard deviation, where nothing is known of the features
 _FARTHEST = 1 << 17  # of a threshold: no sample and no difference reaches it
 
 
@@ -26,9 +28,9 @@ class TernaryEncoder(nn.Module):
     """Real features to trits: K trits a feature, each with two thresholds.
 
     A feature is scaled to an integer sample of 16 bits, and a trit of it is +1 from the upper threshold on,
-    -1 from the lower one down, and 0 between. Evaluation computes what :class:`trine.Encoder` computes, in
-    every bit. Training computes the same trits, and gives gradients to the thresholds and to the features
-    near them (straight-through, within a window).
+    -1 from the lower one down, and 0 between. The trits are those of :class:`trine.Encoder`, in every bit,
+    in training as in evaluation; in training, gradients flow to the thresholds and to the features near them
+    (straight-through, within a window). At first thresholds are those of features of mean 0 and deviation 1.
 
     Parameters
     ----------
@@ -44,7 +46,8 @@ class TernaryEncoder(nn.Module):
     learned : bool
         Whether the thresholds are parameters that are trained.
     window : float
-        Distance from a threshold, in standard deviations of the feature, within which gradients pass.
+        Distance from a threshold within which gradients pass, in units of half the distance between the
+        outermost thresholds of the feature.
 
     Attributes
     ----------
@@ -59,9 +62,10 @@ class TernaryEncoder(nn.Module):
     Examples
     --------
     >>> encoder = trine.nn.TernaryEncoder(3, trits=2, differences=True)
-    >>> encoder.out_features
+    >>> series = torch.randn(50, 8, 3) * 20 + 7
+    >>> encoder.fit_quantiles(series, [0.2, 0.4, 0.6, 0.8]).out_features
     12
-    >>> encoder(torch.randn(50, 8, 3)).shape
+    >>> encoder(series).shape
     torch.Size([50, 8, 12])
     """
 
@@ -85,8 +89,8 @@ class TernaryEncoder(nn.Module):
         self.differences, self.batch_first, self.learned = bool(differences), bool(batch_first), bool(learned)
         rows = self.features * (2 if self.differences else 1)
         self.register_buffer("offset", torch.zeros(self.features, dtype=torch.float64))
-        self.register_buffer("scale", torch.full((self.features,), _UNIT, dtype=torch.float64))
-        self.register_buffer("unit", torch.full((rows,), _UNIT))
+        self.register_buffer("scale", torch.full((self.features,), _DEVIATION, dtype=torch.float64))
+        self.register_buffer("unit", torch.full((rows,), _DEVIATION))
         self.offset: Tensor
         self.scale: Tensor
         self.unit: Tensor
@@ -120,17 +124,63 @@ class TernaryEncoder(nn.Module):
 
         Parameters
         ----------
-        x : array (..., F), or a list of arrays (T, F)
+        x : array or Tensor (T, F), (L, N, F) or (N, L, F) as for :meth:`forward`, or a list of (T, F)
             The features of the training set.
         quantiles : sequence of float, optional
-            2K shares, rising: trit k has the k-th from the left as its lower threshold and the k-th from the
-            right as its upper one. By default ``k / (2K + 1)`` for k = 1 to 2K.
-        """
-        raise TrineError("TernaryEncoder.fit_quantiles is not there yet")
+            2K shares, rising: trit k has the k-th as its lower threshold and the k-th from the end as its
+            upper one. By default ``k / (2K + 1)`` for k = 1 to 2K.
 
-    def to_model(self) -> Any:
+        Returns
+        -------
+        TernaryEncoder
+            The encoder itself.
+        """
+        shares = [k / (2 * self.trits + 1) for k in range(1, 2 * self.trits + 1)]
+        shares = shares if quantiles is None else list(quantiles)
+        if len(shares) != 2 * self.trits:
+            raise TrineError(
+                f"quantiles must be {2 * self.trits}, two for each of the {self.trits} trits of a feature, "
+                f"not {len(shares)}"
+            )
+        fitted = Encoder.from_quantiles(_sequences(x, self.batch_first), shares, self.differences)
+        if fitted.features != self.features:
+            raise InputError(f"x must have {self.features} features, not {fitted.features}")
+        self._take(fitted)
+        return self
+
+    @classmethod
+    def from_model(cls, encoder: Encoder, **options: Any) -> TernaryEncoder:
+        """The encoder of a model, for training it further or for use in PyTorch.
+
+        >>> fitted = trine.Encoder.from_quantiles([[0.0], [1.0], [2.0], [3.0]], [0.25, 0.75])
+        >>> trine.nn.TernaryEncoder.from_model(fitted, learned=False)(torch.tensor([[-9.0], [2.9]]))
+        tensor([[-1.],
+                [ 1.]])
+        """
+        if not isinstance(encoder, Encoder):
+            raise TrineError(f"encoder must be an Encoder of a model, not {shown(encoder)}")
+        made = cls(encoder.features, encoder.thresholds.shape[1], encoder.differences, **options)
+        made._take(encoder)
+        return made
+
+    @torch.no_grad()
+    def _take(self, encoder: Encoder) -> None:
+        low, high = torch.from_numpy(encoder.thresholds).double().unbind(-1)
+        unit = ((high - low) / 2).amax(dim=1, keepdim=True)  # at least 1/2, as the thresholds differ
+        self.offset.copy_(torch.from_numpy(encoder.offset))
+        self.scale.copy_(torch.from_numpy(encoder.scale))
+        self.unit.copy_(unit.squeeze(1))
+        self.center.copy_((low + high) / 2 / unit)
+        self.log_width.copy_(((high - low) / 2 / unit).log())
+
+    @torch.no_grad()
+    def to_model(self) -> Encoder:
         """The encoder as a model file has it: integer thresholds on samples of 16 bits."""
-        raise TrineError("TernaryEncoder.to_model is not there yet")
+        if not all(bool(torch.isfinite(part).all()) for part in (self.center, self.log_width)):
+            raise TrineError("the encoder's thresholds are no numbers: its training has diverged")
+        edges = torch.stack(self.thresholds(), dim=-1).to("cpu", torch.int32).numpy()
+        offset, scale = (part.double().cpu().numpy() for part in (self.offset, self.scale))
+        return Encoder(offset.copy(), scale.copy(), edges)
 
     def forward(self, input: Any, previous: Tensor | None = None) -> Any:
         """Trits of the features of every step.
@@ -140,7 +190,7 @@ class TernaryEncoder(nn.Module):
         input : Tensor (L, F), (L, N, F) or (N, L, F), or PackedSequence
             Real features, in the units that :meth:`fit_quantiles` was given; a tensor of int16 holds samples.
         previous : Tensor (F,) or (N, F), optional
-            The features of the step before the first one, of a stream that goes on.
+            The features, or samples of int16, of the step before the first, of a stream that goes on.
 
         Returns
         -------
@@ -159,16 +209,17 @@ class TernaryEncoder(nn.Module):
             axis = 1 if x.dim() == 3 and self.batch_first else 0
             first = samples.narrow(axis, 0, 1)
             if previous is not None:
+                wanted = tuple(first.squeeze(axis).shape)
+                if tuple(previous.shape) != wanted:
+                    raise InputError(f"previous must be {wanted}, not {tuple(previous.shape)}")
                 first = self._samples(previous).unsqueeze(axis)
-                if first.shape != samples.narrow(axis, 0, 1).shape:
-                    raise InputError(f"previous must be {tuple(first.squeeze(axis).shape)} of one step")
             before = torch.cat([first, samples.narrow(axis, 0, samples.shape[axis] - 1)], dim=axis)
             samples = torch.cat([samples, samples - before], dim=-1)
         return self._trits(samples)
 
     def _checked(self, x: Any) -> Tensor:
         right = isinstance(x, Tensor) and x.dim() in (2, 3) and x.shape[-1] == self.features
-        if not right or 0 in x.shape:
+        if not right or not x.shape[1 if x.dim() == 3 and self.batch_first else 0]:
             form = "(N, L, F)" if self.batch_first else "(L, N, F)"
             found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise InputError(f"input must be {form} or (L, F) of F = {self.features} features, not {found}")
@@ -186,8 +237,17 @@ class TernaryEncoder(nn.Module):
     def _trits(self, samples: Tensor) -> Tensor:
         low, high = self.thresholds()
         half = self.window * self.unit.unsqueeze(1).float()
-        trits = _Compare.apply(samples.unsqueeze(-1), low, high, half)
-        return trits.flatten(-2)  # pyright: ignore[reportAttributeAccessIssue]
+        return compared(samples.unsqueeze(-1), low, high, half).flatten(-2)
+
+
+def _sequences(x: Any, batch_first: bool) -> Any:
+    """Arrays as :meth:`Encoder.from_quantiles` takes them, of arrays or tensors."""
+    if isinstance(x, list | tuple):
+        return [_sequences(each, batch_first) for each in x]
+    array = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
+    if isinstance(array, np.ndarray) and array.ndim == 3:
+        return list(array if batch_first else array.swapaxes(0, 1))
+    return array
 
 
 def _step_before(sizes: list[int], device: torch.device) -> Tensor:
@@ -197,25 +257,3 @@ def _step_before(sizes: list[int], device: torch.device) -> Tensor:
         rows.append(torch.arange(start, start + size))
         start += before
     return torch.cat(rows).to(device)
-
-
-class _Compare(torch.autograd.Function):
-    """+1 from the upper threshold on, -1 from the lower one down; a slope of 1 over the window backward."""
-
-    @staticmethod
-    def forward(ctx: Any, samples: Tensor, low: Tensor, high: Tensor, half: Tensor) -> Tensor:
-        ctx.save_for_backward(samples, low, high, half)
-        return (samples >= high).float() - (samples <= low).float()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        samples, low, high, half = ctx.saved_tensors
-        slope = gradients[0] / (2 * half)
-        of_low, of_high = (slope * ((samples - edge).abs() <= half) for edge in (low, high))
-        to_samples = (of_low + of_high).sum(dim=-1, keepdim=True)
-        return to_samples, -_over_steps(of_low), -_over_steps(of_high), None
-
-
-def _over_steps(gradient: Tensor) -> Tensor:
-    return gradient.flatten(0, -3).sum(dim=0)
