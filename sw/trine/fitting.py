@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from trine.models import as_model
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
-from trine_sw.fit import DoesNotFit, Fit, balance_banks, configure, estimate, shortage
+from trine_sw.fit import DoesNotFit, Fit, Placement, balance_banks, configure, estimate, sample_text, shortage
 from trine_sw.fit import fit as solve
 from trine_sw.fit.advice import advice
+from trine_sw.fit.sample import ACTIVITY
 from trine_sw.model import Model
-from trine_sw.support.checks import shown
+from trine_sw.support.checks import share, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Boards", "as_board", "boards", "fit"]
+__all__ = ["Boards", "Place", "as_board", "boards", "fit"]
+
+Place = Literal["board", "host"]
+"""Where embedding or head is."""
 
 
 class Boards(Mapping[str, BoardSpec]):
@@ -69,6 +74,9 @@ def fit(
     lanes: int | None = None,
     banks: int | None = None,
     balance: bool = False,
+    embedding: Place | None = None,
+    head: Place | None = None,
+    activity: float = ACTIVITY,
 ) -> Fit:
     """Choose the engine for a model on a board, and estimate its cost and speed.
 
@@ -85,14 +93,21 @@ def fit(
         Largest number of accumulators, and column ROMs that are read in each cycle, of an engine of your own
         choice. Give both or neither.
     balance : bool
-        Assign columns to banks by how often they are active together in a sample of text, which saves cycles
-        where activity is uneven. Column ``j`` lies in bank ``j % banks`` otherwise.
+        Assign columns to banks by how often they are active together in a sample of inputs, which saves
+        cycles where activity is uneven. Column ``j`` lies in bank ``j % banks`` otherwise.
+    embedding, head : {"board", "host"}, optional
+        Where they must be. By default on the board, as far as the model file has them and the chip holds
+        them.
+    activity : float
+        Share of random input trits that are not 0, on which cycles are counted for a model that has neither
+        an embedding nor a sample of its inputs.
 
     Returns
     -------
     Fit
         ``engine`` is the :class:`EngineConfig`, ``cost`` its expected LUT4, flip-flops and block RAMs with
-        the link included, ``cycles_per_token`` the mean over a sample of 400 tokens, ``chip`` the board.
+        the link included, ``cycles_per_token`` the mean over a sample of 400 tokens or steps, ``sample``
+        what that is, ``chip`` the board.
 
     Raises
     ------
@@ -110,16 +125,18 @@ def fit(
     2
     """
     model, board = as_model(model), as_board(board)
+    placement, activity = Placement(embedding, head), share(activity, "the activity")
     if (lanes is None) != (banks is None):
         raise TrineError("give lanes and banks together, or neither")
     if lanes is None or banks is None:
         try:
-            chosen = solve(model, board)
+            chosen = solve(model, board, placement, activity=activity)
         except DoesNotFit as error:
             raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
         return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
-    engine = configure(model, lanes, banks, chip=board)
-    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board)
+    engine = configure(model, lanes, banks, chip=board, placement=placement, activity=activity)
+    text = sample_text(model, activity=activity)
+    chosen = estimate(model, balance_banks(model, engine) if balance else engine, board, text)
     short = shortage(chosen.cost, chosen.geometry, board)
     if short is not None:
         remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"

@@ -222,7 +222,8 @@ def test_balance_keeps_columns_of_every_layer_apart() -> None:
     model = random_model(config_of("lstm", 2, 20, 30), seed=2)
     tokens = np.random.default_rng(3).integers(0, 9, 300)
     engine = EngineConfig(1000, 3)
-    active = active_columns(model, tokens)
+    assert model.embedding_weight is not None
+    active = active_columns(model, model.embedding_weight[tokens], Golden(model).run(tokens).h)
     assert active.shape == (600, 60)
     better = replace(engine, assignment=balanced(active, 3))
     cycles = [token_cycles(model, each, tokens).cycles.mean() for each in (engine, better)]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
-import numpy.typing as npt
 
 from trine_boards.board_spec import BoardSpec
 from trine_boards.build.bitstream import Routed
@@ -13,7 +12,7 @@ from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.memories import column_memory, slices
 from trine_sw.engine.timing import vector_cycles
-from trine_sw.fit.sample import Sample, sample_tokens
+from trine_sw.fit.sample import Sample, sample_text, sample_tokens
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
@@ -80,9 +79,9 @@ def make_report(
     (:func:`trine_boards.build.netlist_digest.netlist_digest`).
     """
     geometry = Geometry(model.config, engine)
-    inputs, text = _text(model)
-    sample = Sample.of(model, inputs)
-    cycles = float(vector_cycles(model, engine, sample.x, sample.h).cycles.mean())
+    sample = _sample(model)
+    timing = vector_cycles(model, engine, sample.x, sample.h, head=sample.heads, starts=sample.starts)
+    cycles = float(timing.cycles.mean())
     per_second = routed.clock_mhz * 1e6 / cycles
     dense, effective = _operations(model, geometry, sample)
     return Report(
@@ -110,36 +109,42 @@ def make_report(
         seed=routed.seed,
         seeds={str(seed): mhz and round(mhz, 2) for seed, mhz in routed.seeds.items()},
         tools=routed.tools,
-        text=text,
+        text=sample.source,
         command=command,
         netlist_sha256=netlist_sha256,
     )
 
 
-def _text(model: Model) -> tuple[npt.NDArray[np.integer], str]:
-    """Tokens, or vectors of a model without an embedding, to measure with, and a word on what they are."""
+def _sample(model: Model) -> Sample:
+    """What to measure with."""
     dataset = model.training.get("data_set")
     if model.embedding_weight is None:
-        return sample_tokens(model, _TEXT_TOKENS), f"{_TEXT_TOKENS} vectors of evenly random trits"
+        return sample_text(model, _TEXT_TOKENS)
     if dataset and model.vocabulary:
         try:
             if END in model.vocabulary:
                 tokens = model.encode(load_text(dataset, "test"))[:_WORD_TOKENS]
-                return tokens, f"the first {len(tokens)} words of {dataset}'s test split"
+                return Sample.of(model, tokens, f"the first {len(tokens)} words of {dataset}'s test split")
             tokens = model.encode(load_text(dataset, "valid")[:_TEXT_TOKENS])
-            return tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
+            return Sample.of(
+                model, tokens, f"the first {len(tokens)} symbols of {dataset}'s validation split"
+            )
         except TrineError:
             pass  # no data and no network: the model's own text is as near as one gets
     tokens = sample_tokens(model, _TEXT_TOKENS)
     if model.head_scale is not None:
-        return tokens, f"{_TEXT_TOKENS} symbols that the model wrote itself at temperature 1, seed 1"
-    return tokens, f"{_TEXT_TOKENS} random symbols"
+        written = f"{_TEXT_TOKENS} symbols that the model wrote itself at temperature 1, seed 1"
+        return Sample.of(model, tokens, written)
+    return Sample.of(model, tokens, f"{_TEXT_TOKENS} random symbols")
 
 
 def _operations(model: Model, geometry: Geometry, sample: Sample) -> tuple[float, float]:
-    """Operations in a token, two a weight: of all weights, and of those in active columns."""
+    """Operations in a token, two a weight: of all weights, and of those in active columns.
+
+    The head's count as often as its logits are wanted.
+    """
     config = model.config
-    gates, head = config.spec.trits * config.hidden, geometry.head_rows
+    gates, head = config.spec.trits * config.hidden, geometry.head_rows * float(sample.heads.mean())
     columns = sum(config.of_layer(number).columns for number in range(config.layers))
     dense = 2 * (gates * columns + head * config.hidden)
     tokens = len(sample.x)

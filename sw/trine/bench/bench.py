@@ -15,6 +15,7 @@ import numpy.typing as npt
 from trine.bench.anchors import ANCHORS, Anchor
 from trine.bench.cpu import measure_cpu
 from trine.bench.sweeps import Point, sweep_engine, sweep_hidden
+from trine_sw.fit import sample_text
 from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
@@ -109,6 +110,16 @@ def _engines(reports: Path, model: Path) -> list[Row]:
     return rows
 
 
+def _inputs(model: Model, tokens: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int8]:
+    """Vectors (T, E) in one sequence: of these tokens, of random ones, or of the sample of a model without an
+    embedding."""
+    if model.embedding_weight is None:
+        return sample_text(model, _TOKENS).x
+    if tokens is None:
+        tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, _TOKENS)
+    return model.embedding_weight[tokens]
+
+
 def run_bench(
     path: Path,
     reports: Path,
@@ -122,24 +133,21 @@ def run_bench(
     Raises
     ------
     TrineError
-        If the model has no embedding or more than one layer, a report cannot be read, or the popcount kernel
-        differs from the golden model.
+        If the model has more than one layer, a report cannot be read, or the popcount kernel differs from the
+        golden model.
     """
     model = Model.load(path)
-    if model.embedding_weight is None:
-        raise TrineError(f"{path} holds no embedding: there is nothing to run through its layer")
     config = model.config
     if config.layers > 1:
         raise TrineError(f"{path} has {config.layers} layers, and one layer is what is compared here")
-    if tokens is None:
-        tokens = np.random.default_rng(1).integers(0, config.vocab_size, _TOKENS)
-    active_x = float(np.count_nonzero(model.embedding_weight[tokens])) / len(tokens)
-    active_h = float(np.count_nonzero(Golden(model).run(tokens, logits=False).h)) / len(tokens)
+    x = _inputs(model, tokens)
+    h = Golden(model).run_vectors(x, logits=False).h
+    active_x, active_h = (float(np.count_nonzero(trits)) / len(trits) for trits in (x, h))
     of_column = 2.0 * config.spec.trits * config.hidden
     dense, effective = of_column * config.columns, of_column * (active_x + active_h)
     rows = _engines(reports, path)
     tell("this CPU")
-    for each in measure_cpu(model, tokens, seconds):
+    for each in measure_cpu(model, x, seconds):
         rows.append(_row(each.name, each.seconds, dense, effective, each.note or "layer alone, one thread"))
         tell(each.name)
     tell("sweeps of the timing model")
@@ -153,5 +161,5 @@ def run_bench(
         rows=rows,
         anchors=ANCHORS,
         hidden_sweep=list(sweep_hidden()),
-        engine_sweep=list(sweep_engine(model, tokens[:200])),
+        engine_sweep=list(sweep_engine(model, x[:200])),
     )

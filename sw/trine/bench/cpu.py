@@ -35,13 +35,12 @@ class Measured:
     note: str = ""
 
 
-def measure_cpu(model: Model, tokens: npt.NDArray[np.int64], seconds: float = 1.0) -> Iterator[Measured]:
-    """A row for each way of computing the layer of ``model``: batch 1, one thread, ``tokens`` in advance.
+def measure_cpu(model: Model, x: npt.NDArray[np.int8], seconds: float = 1.0) -> Iterator[Measured]:
+    """A row for each way of computing the layer of ``model``: batch 1, one thread, the input vectors x (T, E)
+    in advance.
 
-    ``seconds`` are spent on each. The inputs are looked up before; no head.
+    ``seconds`` are spent on each; no head.
     """
-    assert model.embedding_weight is not None
-    x = model.embedding_weight[tokens]
     cell = model.config.cell.upper()
     for name, prepare in (
         ("popcount on bit planes, C", _popcount),
@@ -57,7 +56,7 @@ def measure_cpu(model: Model, tokens: npt.NDArray[np.int64], seconds: float = 1.
             extra = "train" if name.startswith("PyTorch") else "bench"
             yield Measured(name, None, _MISSING.format(install_hint(extra)) if missing else str(error))
             continue
-        yield Measured(name, _best(run, seconds) / len(tokens))
+        yield Measured(name, _best(run, seconds) / len(x))
 
 
 def _best(run: Callable[[], object], seconds: float) -> float:

@@ -10,18 +10,23 @@ import click
 from rich.console import Console
 
 from trine.cli.hardware import (
+    activity_option,
     balance_option,
     banks_option,
     board_option,
+    embedding_option,
+    head_option,
     lanes_option,
 )
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
+from trine_sw.fit.sample import ACTIVITY
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
+    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
     from trine_boards.top import BoardTop
     from trine_sw.fit import Fit
@@ -56,6 +61,10 @@ def prepared(
     lanes: int | None,
     banks: int | None,
     balance: bool,
+    *,
+    embedding: "Place | None" = None,
+    head: "Place | None" = None,
+    activity: float = ACTIVITY,
 ) -> Design:
     """The design that the options ask for; `margin` is in %.
 
@@ -74,7 +83,15 @@ def prepared(
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
     model = Model.load(model_path)
-    fit = choose(model, board, lanes=lanes, banks=banks, balance=balance)
+    fit = choose(
+        *(model, board),
+        lanes=lanes,
+        banks=banks,
+        balance=balance,
+        embedding=embedding,
+        head=head,
+        activity=activity,
+    )
     return Design(model, fit, board, clock, margin / 100)
 
 
@@ -92,6 +109,9 @@ def prepared(
 @lanes_option
 @banks_option
 @balance_option
+@embedding_option
+@head_option
+@activity_option
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")
 @click.option(
@@ -108,6 +128,9 @@ def build(
     lanes: int | None,
     banks: int | None,
     balance: bool,
+    embedding: "Place | None",
+    head: "Place | None",
+    activity: float,
     floorplan: bool,
     seeds: int,
     check: bool,
@@ -121,7 +144,12 @@ def build(
     from trine_boards.board_spec import MARGIN
 
     integer(seeds, "--seeds", 1, MOST_SEEDS)
-    design = prepared(model_path, board_name, clock, margin, lanes, banks, balance)
+    design = prepared(
+        *(model_path, board_name, clock, margin, lanes, banks, balance),
+        embedding=embedding,
+        head=head,
+        activity=activity,
+    )
     board, clock, margin = design.board, design.clock_mhz, design.margin
     name = model_path.stem
     folder = output or Path("build") / f"{board.name}-{name}"
@@ -130,7 +158,12 @@ def build(
         words += ["--margin", f"{100 * margin:g}"]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
-    words += [*(["--balance"] if balance else []), "--seeds", str(seeds)]
+    words += ["--balance"] if balance else []
+    words += [
+        part for name, at in (("embedding", embedding), ("head", head)) if at for part in (f"--{name}", at)
+    ]
+    words += ["--activity", f"{activity:g}"] if activity != ACTIVITY else []
+    words += ["--seeds", str(seeds)]
     console = Console(stderr=True)
     running: dict[str, float] = {}
     try:

@@ -59,25 +59,36 @@ def roofline(reports: Path, output: Path) -> None:
 
 @draw.command()
 @model_argument
-@click.option("--dataset", required=True, help="Text to run, such as shakespeare or ptb.")
+@click.option("--dataset", help="Text to run, such as shakespeare or ptb, of a language model.")
 @click.option("--split", default="valid", show_default=True)
-@click.option("--count", default=2000, show_default=True, help="Tokens of it.")
+@click.option("--count", default=2000, show_default=True, help="Tokens or steps of it.")
 @output_option
-def activity(model_path: Path, dataset: str, split: str, count: int, output: Path) -> None:
-    """Columns that each token of a text activates, and the cycles it takes on three banks."""
+def activity(model_path: Path, dataset: str | None, split: str, count: int, output: Path) -> None:
+    """Columns that each step activates, and the cycles it takes on three banks.
+
+    Without --dataset, the steps are those that trine fit counts cycles on: text that a language model writes
+    or, of other models, the sample in the model file.
+    """
     from trine.reports.engine_figures import draw_activity
     from trine_sw.data import load_text
     from trine_sw.engine import EngineConfig
+    from trine_sw.fit.sample import Sample, sample_text
     from trine_sw.model import Model
 
     if count < 1:
         raise TrineError(f"--count must be at least 1, not {count}")
     model = Model.load(model_path)
-    tokens = model.encode(load_text(dataset, split)[: 64 * count])[:count]
+    if dataset is None:
+        sample = sample_text(model, count)
+    elif model.embedding_weight is None:
+        raise TrineError("the model has no embedding: it reads no text; leave --dataset out")
+    else:
+        tokens = model.encode(load_text(dataset, split)[: 64 * count])[:count]
+        sample = Sample.of(model, tokens, f"{dataset}, {split}")
     engine = EngineConfig(
         len(model.config.spec.lanes) * model.config.hidden, 3, embedding="host", head="host"
     )
-    draw_activity(model, engine, tokens, output, f"{dataset}, {split}")
+    draw_activity(model, engine, sample, output, sample.source)
     click.echo(f"wrote {output}")
 
 

@@ -11,18 +11,23 @@ from rich.table import Table
 
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
+from trine_sw.fit.sample import ACTIVITY
 from trine_sw.support.atomic_file import atomic_write, check_writable
 
 if TYPE_CHECKING:
+    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
     from trine_sw.engine import EngineConfig
     from trine_sw.fit import Fit
 
 __all__ = [
     "COMMANDS",
+    "activity_option",
     "balance_option",
     "banks_option",
     "board_option",
+    "embedding_option",
+    "head_option",
     "lanes_option",
 ]
 
@@ -30,6 +35,21 @@ board_option = click.option("--board", "board_name", metavar="NAME", required=Tr
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
 banks_option = click.option("--banks", type=int, help="Column ROMs read at once.  [default: chosen by fit]")
 
+_PLACES = click.Choice(["board", "host"])
+embedding_option = click.option(
+    "--embedding", type=_PLACES, help="Where the embedding is.  [default: on the board if it has room]"
+)
+head_option = click.option(
+    "--head", type=_PLACES, help="Where the ternary head is.  [default: on the board if it has room]"
+)
+activity_option = click.option(
+    "--activity",
+    type=float,
+    default=ACTIVITY,
+    show_default=True,
+    help="Share of random input trits that are not 0, to count cycles on where the model file has neither an "
+    "embedding nor a sample of its inputs.",
+)
 balance_option = click.option(
     "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
 )
@@ -88,16 +108,36 @@ def boards(as_json: bool) -> None:
 @lanes_option
 @banks_option
 @balance_option
+@embedding_option
+@head_option
+@activity_option
 @json_option
 def fit(
-    model_path: Path, board_name: str, lanes: int | None, banks: int | None, balance: bool, as_json: bool
+    model_path: Path,
+    board_name: str,
+    lanes: int | None,
+    banks: int | None,
+    balance: bool,
+    embedding: "Place | None",
+    head: "Place | None",
+    activity: float,
+    as_json: bool,
 ) -> None:
     """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
     from trine.fitting import as_board
     from trine.fitting import fit as choose
 
     board = as_board(board_name)
-    facts = _facts(choose(model_path, board, lanes=lanes, banks=banks, balance=balance), board)
+    chosen = choose(
+        *(model_path, board),
+        lanes=lanes,
+        banks=banks,
+        balance=balance,
+        embedding=embedding,
+        head=head,
+        activity=activity,
+    )
+    facts = _facts(chosen, board)
     if as_json:
         print_json(facts)
     else:
@@ -120,6 +160,7 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
         "block_ram": chosen.block_ram,
         "spram": chosen.cost.spram,
         "cycles_per_token": round(cycles, 2),
+        "counted_on": chosen.sample,
         "clock_mhz": board.clock_mhz,
         "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
     }
@@ -130,22 +171,30 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
 @click.option("--board", "board_name", metavar="NAME", help="Choose the engine for this board.")
 @lanes_option
 @banks_option
+@embedding_option
+@head_option
 @click.option("-o", "--output", type=OutputFolder(), required=True, help="Folder to write to.")
 def verilog(
-    model_path: Path, board_name: str | None, lanes: int | None, banks: int | None, output: Path
+    model_path: Path,
+    board_name: str | None,
+    lanes: int | None,
+    banks: int | None,
+    embedding: "Place | None",
+    head: "Place | None",
+    output: Path,
 ) -> None:
     """Write a model's engine as Verilog, for a design of your own, and a testbench that drives it."""
     from trine.fitting import fit as choose
-    from trine_sw.fit import configure
+    from trine_sw.fit import Placement, configure
     from trine_sw.model import Model
 
     path = output / "trine_core.v"
     check_writable(path)
     model = Model.load(model_path)
     if board_name is not None:
-        engine = choose(model, board_name, lanes=lanes, banks=banks).engine
+        engine = choose(*(model, board_name), lanes=lanes, banks=banks, embedding=embedding, head=head).engine
     elif lanes is not None and banks is not None:
-        engine = configure(model, lanes, banks)
+        engine = configure(model, lanes, banks, placement=Placement(embedding, head))
     else:
         raise click.UsageError("give --board, or --lanes and --banks")
     from trine_hw.core.core import Core

@@ -59,7 +59,8 @@ def _digest_now(command: str) -> str:
     except click.ClickException as error:
         raise TrineError(error.format_message()) from None
     names = ("model_path", "board_name", "clock", "margin", "lanes", "banks", "balance")
-    design = prepared(*(asked[name] for name in names))
+    places = {name: asked[name] for name in ("embedding", "head", "activity")}
+    design = prepared(*(asked[name] for name in names), **places)
     return elaborated_digest(design.top, design.board)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.engine.timing import token_cycles
-from trine_sw.golden import Golden
+from trine_sw.engine.timing import vector_cycles
+from trine_sw.fit.sample import Sample
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 from trine_sw.support.plotting import pyplot, save_svg
@@ -81,31 +80,29 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
     save_svg(figure, path)
 
 
-def draw_activity(
-    model: Model, engine: EngineConfig, tokens: npt.NDArray[np.int64], path: Path, text: str
-) -> None:
+def draw_activity(model: Model, engine: EngineConfig, sample: Sample, path: Path, text: str) -> None:
     """Write an SVG: columns of x and h that each token's step reads, and the cycles it takes."""
-    if model.embedding_weight is None:
-        raise TrineError("the model has no embedding: it reads no text")
     plt = pyplot()
-    h = Golden(model).run(tokens, logits=False).h
+    h, starts = sample.h, sample.starts
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
-    x, active_h = np.count_nonzero(model.embedding_weight[tokens], 1), np.count_nonzero(before, 1)
+    before[starts] = 0
+    x, active_h = np.count_nonzero(sample.x, 1), np.count_nonzero(before, 1)
     changed = np.count_nonzero(np.diff(before, axis=0, prepend=0), 1)
-    cycles = token_cycles(model, engine, tokens, h=h).cycles
+    cycles = vector_cycles(model, engine, sample.x, h, head=sample.heads, starts=starts).cycles
     figure, (over, spread) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained", width_ratios=(2, 1))
     shown = slice(0, 120)
-    at = np.arange(len(tokens))[shown]
+    at = np.arange(len(h))[shown]
     over.stackplot(at, x[shown], active_h[shown], step="mid", labels=("x", "h"), colors=("C0", "C1"))
     over.plot(at, changed[shown], "k.", ms=3, label="h changed")
     over.plot(at, cycles[shown], color="C3", lw=1.2, label=f"cycles, {engine.banks} banks")
-    over.set(xlabel="token", ylabel="columns; cycles", title=f"{text}, from its beginning")
+    unit = "token" if model.task == "language" else "step"
+    over.set(xlabel=unit, ylabel="columns; cycles", title=f"{text}, from its beginning")
     over.legend(fontsize=8, ncols=4)
     columns = model.config.embedding + model.config.hidden
     for values, label, colour in ((x + active_h, "active columns", "C0"), (cycles, "cycles", "C3")):
         spread.hist(values, bins=40, alpha=0.6, label=f"{label}, mean {values.mean():.1f}", color=colour)
     ports = Geometry(model.config, engine).engine.banks
     spread.axvline(columns / ports, color="gray", ls="--", lw=1, label=f"all columns / {ports} banks")
-    spread.set(xlabel="a token", ylabel="tokens", title=f"{len(tokens):,} tokens")
+    spread.set(xlabel=f"a {unit}", ylabel=f"{unit}s", title=f"{len(h):,} {unit}s")
     spread.legend(fontsize=8)
     save_svg(figure, path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trine_sw.golden import Golden
 from trine_sw.model import Model
 
 __all__ = ["active_columns", "balanced"]
@@ -14,14 +13,23 @@ __all__ = ["active_columns", "balanced"]
 _LEAST_GAIN = 1e-9
 
 
-def active_columns(model: Model, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+def active_columns(
+    model: Model,
+    x: npt.NDArray[np.int8],
+    h: npt.NDArray[np.int8],
+    starts: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.bool_]:
     """Which columns of ``[x ; h]`` each layer's step reads for each token, bool (L·T, columns), in a stack as
-    they lie in slots A and B (:class:`trine_sw.engine.Geometry`)."""
-    assert model.embedding_weight is not None
+    they lie in slots A and B (:class:`trine_sw.engine.Geometry`).
+
+    The tokens have the vectors x (T, E), after which the states are h (T, L·H); ``starts`` says where they
+    begin anew from the zero state, by default at the first.
+    """
     config = model.config
-    h = Golden(model).run(tokens, logits=False).h.reshape(len(tokens), config.layers, -1)
+    h = h.reshape(len(h), config.layers, -1)
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
-    x = model.embedding_weight[tokens]
+    if starts is not None:
+        before[starts] = 0
     width = x.shape[1] if config.layers == 1 else max(x.shape[1], config.hidden)
     pairs = [(x, before[:, 0]), *((before[:, n], h[:, n - 1]) for n in range(1, config.layers))]
     slots = [(np.pad(a, ((0, 0), (0, width - a.shape[1]))), b) for a, b in pairs]

@@ -246,16 +246,31 @@ def vector_cycles(
     x: npt.NDArray[np.int8],
     h: npt.NDArray[np.int8],
     *,
-    head: bool = True,
+    head: bool | npt.NDArray[np.bool_] = True,
+    starts: npt.NDArray[np.bool_] | None = None,
 ) -> Timing:
-    """The same of tokens with the vectors x (T, E), after which the states are h (T, L·H)."""
+    """The same of tokens with the vectors x (T, E), after which the states are h (T, L·H).
+
+    ``head`` may be bool (T,), and ``starts``, bool (T,), says where tokens begin anew from the zero state;
+    the one before each is marked ``last``.
+    """
     timing = TimingModel(Geometry(model.config, engine))
     active, after = timing.x_counts(x).tolist(), timing.h_counts(h).tolist()
-    before = [[0] * len(row) for row in after[:1]] + after[:-1]
-    final = len(active) - 1
+    zero = [[0] * len(row) for row in after[:1]]
+    before = zero + after[:-1]
+    count = len(active)
+    first = [t == 0 for t in range(count)] if starts is None else [True, *starts[1:].tolist()][:count]
+    wanted = np.broadcast_to(head, (count,)).tolist()
     cycles = [
-        timing.step(active[t], before[t], after[t], head=head, last=t == final, reset=t == 0)
-        for t in range(len(active))
+        timing.step(
+            active[t],
+            zero[0] if first[t] else before[t],
+            after[t],
+            head=wanted[t],
+            last=t == count - 1 or first[t + 1],
+            reset=first[t],
+        )
+        for t in range(count)
     ]
     return Timing(np.array(cycles, np.int64), timing.columns)
 

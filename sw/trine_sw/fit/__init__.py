@@ -1,7 +1,7 @@
 """The choice of an engine for a model on a chip, and what it costs."""
 
+from trine_sw.fit.placement import DoesNotFit, Placement
 from trine_sw.fit.solver import (
-    DoesNotFit,
     Fit,
     balance_banks,
     configure,
@@ -16,6 +16,7 @@ from trine_sw.fit.solver import (
 __all__ = [
     "DoesNotFit",
     "Fit",
+    "Placement",
     "balance_banks",
     "configure",
     "estimate",

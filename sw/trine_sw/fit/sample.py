@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,27 +10,60 @@ import numpy.typing as npt
 
 from trine_sw.golden import Golden
 from trine_sw.model import Model
-from trine_sw.support.checks import integer
+from trine_sw.support.checks import integer, share
 
-__all__ = ["Sample", "sample_text", "sample_tokens"]
+__all__ = ["ACTIVITY", "Sample", "sample_text", "sample_tokens"]
 
 _SAMPLE = 400
+ACTIVITY = 0.5
+"""Share of random trits that are not 0, where nothing is known of a model's inputs."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Input vectors x, trits (T, E), and the states after each, h (T, L·H), from the zero state on."""
+    """Steps of one or more sequences, each from the zero state on.
+
+    Members
+    -------
+    x : input vectors, trits (T, E)
+    h : the states after each, trits (T, L·H)
+    starts : bool (T,), where a sequence begins
+    heads : bool (T,), which steps' logits are wanted
+    source : what the inputs are, in words
+    """
 
     x: npt.NDArray[np.int8]
     h: npt.NDArray[np.int8]
+    starts: npt.NDArray[np.bool_]
+    heads: npt.NDArray[np.bool_]
+    source: str = ""
 
     @classmethod
-    def of(cls, model: Model, inputs: npt.NDArray[np.integer]) -> Sample:
-        """Of tokens (T,) or, for a model without an embedding, of vectors (T, E)."""
+    def of(cls, model: Model, inputs: npt.NDArray[np.integer], source: str = "") -> Sample:
+        """Of tokens (T,) or, for a model without an embedding, of vectors (T, E): one sequence."""
         if model.embedding_weight is not None:
-            return cls(model.embedding_weight[inputs], Golden(model).run(inputs, logits=False).h)
-        x = inputs.astype(np.int8)
-        return cls(x, Golden(model).run_vectors(x).h)
+            h = Golden(model).run(inputs, logits=False).h
+            return cls(model.embedding_weight[inputs], h, *_flags(model, [len(h)]), source)
+        return cls.of_sequences(model, [inputs.astype(np.int8)], source)
+
+    @classmethod
+    def of_sequences(cls, model: Model, given: Sequence[npt.NDArray[np.int8]], source: str = "") -> Sample:
+        """Of sequences of vectors (T, E)."""
+        golden = Golden(model)
+        h = [golden.run_vectors(each, logits=False).h for each in given]
+        flags = _flags(model, [len(each) for each in given])
+        return cls(np.concatenate(given), np.concatenate(h), *flags, source)
+
+
+def _flags(model: Model, lengths: Sequence[int]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Where sequences of these lengths begin, and which of their steps the head is wanted of."""
+    ends = np.cumsum(lengths)
+    starts = np.zeros(ends[-1], np.bool_)
+    starts[[0, *ends[:-1]]] = True
+    heads = np.ones_like(starts)
+    if model.task in ("classify", "regress") and model.reduction == "last":
+        heads = np.roll(starts, -1)
+    return starts, heads
 
 
 def sample_tokens(model: Model, count: int = _SAMPLE, seed: int = 1) -> npt.NDArray[np.integer]:
@@ -46,6 +80,25 @@ def sample_tokens(model: Model, count: int = _SAMPLE, seed: int = 1) -> npt.NDAr
     return Golden(model).generate([0], count, 1.0, seed)
 
 
-def sample_text(model: Model, count: int = _SAMPLE, seed: int = 1) -> Sample:
-    """:func:`sample_tokens`, and the states that they lead to."""
-    return Sample.of(model, sample_tokens(model, count, seed))
+def sample_text(model: Model, count: int = _SAMPLE, seed: int = 1, activity: float = ACTIVITY) -> Sample:
+    """Inputs of at most ``count`` steps that are as near to the model's own as there are, and their states.
+
+    Of a model with an embedding they are :func:`sample_tokens`. Otherwise they are the sample in the model
+    file or, where that has none, random trits of which the share ``activity`` is not 0.
+    """
+    if model.embedding_weight is not None:
+        written = "text that the model writes" if model.head_scale is not None else "random tokens"
+        return Sample.of(model, sample_tokens(model, count, seed), f"{count} tokens of {written}")
+    count, activity = integer(count, "the count", 1), share(activity, "the activity")
+    if model.sample is None:
+        rng = np.random.default_rng(integer(seed, "the seed", 0, 2**32 - 1))
+        shape = (count, model.config.embedding)
+        trits = np.where(rng.random(shape) < activity, rng.integers(0, 2, shape) * 2 - 1, 0).astype(np.int8)
+        return Sample.of(model, trits, f"{count} steps of random trits, {activity:.0%} of them active")
+    given: list[npt.NDArray[np.int8]] = []
+    left = count
+    for sequence in model.sample.sequences():
+        if left:
+            given.append(sequence[:left])
+            left -= len(given[-1])
+    return Sample.of_sequences(model, given, f"{count - left} steps of the model file's sample")

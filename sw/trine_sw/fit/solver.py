@@ -12,7 +12,8 @@ from trine_sw.engine.bank_balance import active_columns, balanced
 from trine_sw.engine.memory_layout import place
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
-from trine_sw.fit.sample import Sample, sample_text, sample_tokens
+from trine_sw.fit.placement import ANYWHERE, DoesNotFit, Placement, Places, linked
+from trine_sw.fit.sample import ACTIVITY, Sample, sample_text, sample_tokens
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
@@ -42,13 +43,6 @@ _BALANCE_SAMPLE = 4000
 _WIDE = 0.5
 _RELAYS = 1.02
 
-#: Where embedding and head are.
-_Places = tuple[str, str]
-
-
-class DoesNotFit(TrineError):
-    """A chip holds no engine for a model."""
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -58,8 +52,9 @@ class Fit:
     -------
     engine, geometry : the engine
     cost : expected on the chip, link included
-    cycles_per_token : mean over a sample of text, from the timing model
+    cycles_per_token : mean over a sample of inputs, from the timing model
     chip : what it is for, such as a board
+    sample : what the sample is, in words
     """
 
     engine: EngineConfig
@@ -67,6 +62,7 @@ class Fit:
     cost: Cost
     cycles_per_token: float
     chip: Chip
+    sample: str = ""
 
     @property
     def lut4(self) -> int:
@@ -89,13 +85,15 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
     """
     layout = place(model, engine)
     taken = cost(model, engine, chip, link_for(model, engine, chip.link, layout), layout)
-    cycles = _mean_cycles(model, engine, text or sample_text(model))
-    return Fit(engine, Geometry(model.config, engine), taken, cycles, chip)
+    text = text or sample_text(model)
+    cycles = _mean_cycles(model, engine, text)
+    return Fit(engine, Geometry(model.config, engine), taken, cycles, chip, text.source)
 
 
 def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:
     """Of all tokens but the first, which waits for the engine, or of that one alone."""
-    cycles = vector_cycles(model, engine, text.x, text.h, head=engine.head == "board").cycles
+    head = text.heads if engine.head == "board" else False
+    cycles = vector_cycles(model, engine, text.x, text.h, head=head, starts=text.starts).cycles
     return float(cycles[1 if len(cycles) > 1 else 0 :].mean())
 
 
@@ -122,42 +120,21 @@ def shortage(taken: Cost, geometry: Geometry, chip: Chip, *, share: float = 1.0)
     return None
 
 
-def _placements(model: Model) -> list[_Places]:
-    """Places of embedding and head, most on the board first; what the model file lacks is the host's."""
-    embedding = ("board", "host") if model.embedding_weight is not None else ("host",)
-    head = ("board", "host") if model.head_weight is not None else ("host",)
-    return sorted(((e, h) for e in embedding for h in head), key=lambda places: places.count("host"))
-
-
-def _linked(model: Model, chip: Chip) -> Iterator[tuple[_Places, LinkConfig]]:
-    """Each of :func:`_placements` that the link's frames suffice for, and its buffers.
-
-    Nothing else of an engine decides them: a logit is as wide however the rows are folded.
-
-    Raises :exc:`DoesNotFit` if there is none.
-    """
-    refused: TrineError | None = None
-    for places in _placements(model):
-        lanes = len(model.config.spec.lanes) * model.config.hidden + model.config.vocab_size
-        engine = EngineConfig(lanes, 1, *places, block_ram=chip.block_ram_kind)
-        try:
-            link = link_for(model, engine, chip.link)
-        except TrineError as error:
-            refused = error
-        else:
-            refused = None
-            yield places, link
-    if refused is not None:  # not even with both on the host
-        raise DoesNotFit(f"the model does not fit {chip.name}: {refused}")
-
-
 def configure(
-    model: Model, lanes: int, banks: int, *, chip: Chip | None = None, relays: int | None = None
+    model: Model,
+    lanes: int,
+    banks: int,
+    *,
+    chip: Chip | None = None,
+    relays: int | None = None,
+    placement: Placement = ANYWHERE,
+    activity: float = ACTIVITY,
 ) -> EngineConfig:
     """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
 
-    On the board is what the model file holds or, for a ``chip``, as much of it as that has memory for.
-    ``relays`` are as :func:`fit` chooses them where they are not given.
+    On the board is what the model file holds or, for a ``chip``, as much of it as that has memory for,
+    unless ``placement`` says where. ``activity`` is that of :func:`sample_text`; ``relays`` are as
+    :func:`fit` chooses them where they are not given.
 
     Raises
     ------
@@ -165,11 +142,11 @@ def configure(
         If there are too few lanes or banks for any engine.
     """
     block_ram = chip.block_ram_kind if chip else "inferred"
-    engine = EngineConfig(lanes, banks, *_placements(model)[0], block_ram=block_ram, relays=relays or 0)
-    text = sample_text(model)
+    engine = EngineConfig(lanes, banks, *placement.of(model)[0], block_ram=block_ram, relays=relays or 0)
+    text = sample_text(model, activity=activity)
     link: LinkConfig | None = None
     if chip is not None:
-        for places, link in _linked(model, chip):
+        for places, link in linked(model, chip, placement):
             engine = replace(engine, embedding=places[0], head=places[1])
             if _has_memory(Geometry(model.config, engine), chip, link):
                 break
@@ -199,11 +176,19 @@ def _has_memory(geometry: Geometry, chip: Chip, link: LinkConfig) -> bool:
 
 
 def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
-    """``engine`` with its columns assigned to banks by what a sample of text activates."""
-    if model.embedding_weight is None:
-        raise TrineError("the model has no embedding: nothing says which columns are active together")
-    sample = active_columns(model, sample_tokens(model, _BALANCE_SAMPLE))
-    return replace(engine, assignment=balanced(sample, engine.banks))
+    """``engine`` with its columns assigned to banks by what a sample of inputs activates.
+
+    Raises :class:`TrineError` for a model without an embedding and without a sample of its inputs.
+    """
+    if model.embedding_weight is None and model.sample is None:
+        raise TrineError(
+            "the model has no embedding, and its file no sample of its inputs: nothing says which columns "
+            "are active together"
+        )
+    text = sample_text(model, _BALANCE_SAMPLE)
+    return replace(
+        engine, assignment=balanced(active_columns(model, text.x, text.h, text.starts), engine.banks)
+    )
 
 
 def _relayed(model: Model, engine: EngineConfig, chip: Chip, text: Sample) -> EngineConfig:
@@ -224,7 +209,7 @@ def _fewest_ways(model: Model, engines: Sequence[EngineConfig], text: Sample) ->
 
 
 def _candidates(
-    model: Model, chip: Chip, banks: int, places: _Places, *, ways: Sequence[int] = _WAYS
+    model: Model, chip: Chip, banks: int, places: Places, *, ways: Sequence[int] = _WAYS
 ) -> Iterator[list[EngineConfig]]:
     """Engines for each number of groups, most lanes first; of each, those with fewer ways first."""
     head = model.config.vocab_size if places[1] == "board" else 0
@@ -243,7 +228,7 @@ def _candidates(
 def fits(model: Model, chip: Chip) -> bool:
     """Whether ``chip`` is expected to hold any engine for ``model``."""
     try:
-        for places, link in _linked(model, chip):
+        for places, link in linked(model, chip, ANYWHERE):
             for banks in range(1, _MAX_BANKS + 1):
                 for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
                     geometry = Geometry(model.config, smallest)
@@ -257,21 +242,22 @@ def fits(model: Model, chip: Chip) -> bool:
     return False
 
 
-def fit(model: Model, chip: Chip) -> Fit:
+def fit(model: Model, chip: Chip, placement: Placement = ANYWHERE, *, activity: float = ACTIVITY) -> Fit:
     """The engine with the fewest cycles a token that ``chip`` is expected to hold; of equals the smallest.
 
-    Embedding and head are on the board if it holds them beside the layer, and on the host otherwise.
+    Embedding and head are where ``placement`` says or, where it says nothing, on the board if it holds them
+    beside the layer, and on the host otherwise. ``activity`` is that of :func:`sample_text`.
 
     Raises
     ------
     DoesNotFit
         If none fits: says what is short, and by how much.
     """
-    text = sample_text(model)
+    text = sample_text(model, activity=activity)
     fitting: list[tuple[float, int, EngineConfig]] = []
     # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
     nearest = (math.inf, math.inf, "")
-    for places, link in _linked(model, chip):
+    for places, link in linked(model, chip, placement):
         for banks in range(1, _MAX_BANKS + 1):
             for engines in _candidates(model, chip, banks, places):
                 held: list[tuple[EngineConfig, int]] = []

@@ -38,7 +38,9 @@ def test_cycles_rise_with_units_and_fall_with_banks() -> None:
     cycles = [point.cycles for point in sweep_hidden((64, 128, 256))]
     assert cycles == sorted(cycles)
     model = random_model(ModelConfig(hidden=40, embedding=40, vocab_size=9), seed=1)
-    points = list(sweep_engine(model, np.arange(60) % 9, lanes=(40, 160), banks=(1, 2, 4)))
+    assert model.embedding_weight is not None
+    x = model.embedding_weight[np.arange(60) % 9]
+    points = list(sweep_engine(model, x, lanes=(40, 160), banks=(1, 2, 4)))
     for lanes in (40, 160):
         fewer = [point.cycles for point in points if point.lanes == lanes]
         assert fewer == sorted(fewer, reverse=True)
