@@ -15,7 +15,7 @@ from trine_sw.support.checks import finite_real, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_whole
 
-__all__ = ["load_arrays", "read_archive"]
+__all__ = ["archive_table", "load_arrays", "read_archive"]
 
 _KNOWN = ("x", "y", "lengths", "names", "inputs", "units", "outputs", "groups", "sample_rate")
 
@@ -38,7 +38,7 @@ def load_arrays(path: str | os.PathLike[str], task: Task | None = None) -> Seque
     Raises :class:`TrineError` that names the file and the array.
     """
     try:
-        return _table(read_archive(path), task)
+        return archive_table(read_archive(path), task)
     except TrineError as error:
         raise TrineError(f"{path}: {error}") from None
 
@@ -62,7 +62,8 @@ def read_archive(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         raise TrineError(f"it is damaged: {error}") from None
 
 
-def _table(arrays: dict[str, NDArray[Any]], task: Task | None) -> SequenceTable:
+def archive_table(arrays: dict[str, NDArray[Any]], task: Task | None) -> SequenceTable:
+    """The sequences of an archive's arrays, as :func:`load_arrays` describes them."""
     for name in ("x", "y"):
         if name not in arrays:
             raise TrineError(f"it has no array {name}, but {', '.join(arrays) or 'none at all'}")

@@ -99,7 +99,7 @@ def typed_targets(values: Sequence[str] | NDArray[Any], task: Task | None, what:
     if numbers is None:
         wrong = next(each for each in array.ravel() if _numbers(np.array([each])) is None)
         raise TrineError(f"{what} must be finite numbers for a regression, not {shown(str(wrong))}")
-    return numbers.reshape(len(numbers), -1)
+    return numbers.reshape(len(numbers), -1 if numbers.size else 1)
 
 
 def class_names(values: Sequence[str] | NDArray[Any], what: str) -> list[str]:

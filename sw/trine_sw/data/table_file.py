@@ -28,17 +28,20 @@ def load_table(
     columns: Columns = Columns(),  # noqa: B008 (frozen)
     task: Task | None = None,
     group: str | None = None,
+    *,
+    targets: bool = True,
 ) -> SequenceTable:
     """Read sequences from a table with commas, semicolons or tabs between cells, and names in its first line.
 
     Where a column says of which sequence a row is, a row is a step, and the rows of a sequence follow one
     another in time. Otherwise a row is a sequence of one feature; empty cells at its end are no steps.
+    Without ``targets``, a column of targets is left out, and all targets are 0.
 
     Raises :class:`TrineError` that names the file and the line.
     """
     try:
         header, rows = _cells(read_text(path))
-        return _Reader(header, rows, columns, task, group).table()
+        return _Reader(header, rows, columns, task, group, targets).table()
     except TrineError as error:
         raise TrineError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
@@ -79,16 +82,23 @@ class _Reader:
     """Rows as sequences: which column is what, and the numbers in them."""
 
     def __init__(
-        self, header: list[str], rows: list[list[str]], columns: Columns, task: Task | None, group: str | None
+        self,
+        header: list[str],
+        rows: list[list[str]],
+        columns: Columns,
+        task: Task | None,
+        group: str | None,
+        wanted: bool,
     ) -> None:
-        self.header, self.rows, self.task = header, rows, task
+        self.header, self.rows, self.task, self.wanted = header, rows, task, wanted
         self.sequence = self._one(columns.sequence, _SEQUENCE)
-        self.targets = [self._known(name) for name in columns.target]
+        there = columns.target if wanted else [name for name in columns.target if name in header]
+        self.targets = [self._known(name) for name in there]
         if not self.targets:
             found = self._one(None, _TARGET)
-            if found is None:
+            if found is None and wanted:
                 raise TrineError(f"no column is the target: say which in [data.columns], of {self._some()}")
-            self.targets = [found]
+            self.targets = [] if found is None else [found]
         if len(self.targets) > 1 and task != "regress":
             raise TrineError(f"several targets are for the task regress, and this is {task}")
         self.fields = [name for name in header if name in _GROUP and name not in columns.features]
@@ -140,7 +150,7 @@ class _Reader:
         raise AssertionError("every cell is a number")
 
     def _rows_as_sequences(self) -> SequenceTable:
-        if self.task == "label":
+        if self.task == "label" and self.wanted:
             raise TrineError("labels of steps need a row a step: name the column that says the sequence")
         x = []
         for row in self._numbers(gaps=True):
@@ -158,7 +168,9 @@ class _Reader:
         numbers = self._numbers(gaps=False).astype(np.float32)
         firsts = [rows[0] for rows in places.values()]
         targets: RawTargets
-        if self.task == "label":
+        if not self.wanted:
+            targets = np.zeros((len(places), 1))
+        elif self.task == "label":
             classes = class_names(self._texts(self.targets[0]), "labels")
             targets = [[classes[row] for row in rows] for rows in places.values()]
         else:
@@ -181,6 +193,8 @@ class _Reader:
         )
 
     def _of_sequences(self, rows: range | list[int]) -> RawTargets:
+        if not self.wanted:
+            return np.zeros((len(rows), 1))
         texts = [self._texts(name) for name in self.targets]
         if "" in (texts[0][row] for row in rows):
             raise TrineError(f"column {self.targets[0]!r} is empty in a row")

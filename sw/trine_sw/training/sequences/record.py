@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from trine_sw.data.figures import confusion, figures_of
 from trine_sw.data.sequences import SequenceSet, Targets
 from trine_sw.golden.sequences import run_sequences
 from trine_sw.model import Model
@@ -16,7 +17,7 @@ from trine_sw.support.json_text import json_text
 from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.log import csv_of
 from trine_sw.training.sequences.confusions import draw_confusions
-from trine_sw.training.sequences.measure import answers_of, confusion, figures_of
+from trine_sw.training.sequences.measure import answers_of
 from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
 from trine_sw.training.sequences.seeds import Trained
 
