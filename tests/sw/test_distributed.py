@@ -131,8 +131,8 @@ def test_two_processes(sea, tmp_path):
         assert "rank 0 done" in ended.stdout and "rank 1 done" in ended.stdout
         told += ended.stdout
     assert told.count("epoch 1:") == 6  # of six runs, by the first process alone
-    record = json.loads((tmp_path / "docs/results/shared-training.json").read_text(encoding="utf-8"))
-    model = Model.load(tmp_path / "models/shared.trine")
+    record = json.loads((tmp_path / "shared-training.json").read_text(encoding="utf-8"))
+    model = Model.load(tmp_path / "shared.trine")
     assert record["ternary"]["valid_nats"] == evaluate(model, "sea", "valid")["nats_per_token"]
     kept = {
         (name, rank): torch.load(tmp_path / f"{name}-{rank}.pt")

@@ -68,15 +68,15 @@ def tiny_text(monkeypatch, tmp_path):
 
 def test_train_writes_model_and_record(tmp_path):
     model = train("tiny")
-    record = json.loads((tmp_path / "docs/results/tiny-training.json").read_text(encoding="utf-8"))
-    loaded = Model.load(tmp_path / "models/tiny.trine")
+    record = json.loads((tmp_path / "tiny-training.json").read_text(encoding="utf-8"))
+    loaded = Model.load(tmp_path / "tiny.trine")
     assert model is not None and loaded.digest() == model.digest()
     assert loaded.training == record
     quality = evaluate(loaded, "tiny", "valid")
     assert record["ternary"]["valid_nats"] == quality["nats_per_token"]
     assert quality["nats_per_token"] < math.log(CONFIG.vocab_size)
     assert record["float"]["valid_nats"] > 0
-    rows = (tmp_path / "docs/results/tiny-training.csv").read_text(encoding="utf-8").splitlines()
+    rows = (tmp_path / "tiny-training.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 2 * TINY.schedule.epochs
     assert loaded.decode(loaded.encode("sea")) == "sea"
 
@@ -168,7 +168,7 @@ def test_wrong_checkpoints(tmp_path):
 
 
 def test_unknown_recipe():
-    with pytest.raises(TrineError, match="'sonnets' is no recipe; there are shakespeare"):
+    with pytest.raises(TrineError, match="'sonnets' is no recipe; there are .*shakespeare, "):
         recipe("sonnets")
 
 

@@ -200,17 +200,15 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
     assert model is not None and model.heads == ("float", "ternary")
     record = model.training
     for kind, head in (("ternary", "float"), ("ternary_head", "ternary")):
-        found = evaluate(Model.load("models/tiny.trine"), "sea", "valid", head=head)
+        found = evaluate(Model.load("tiny.trine"), "sea", "valid", head=head)
         assert record[kind]["valid_nats"] == found["nats_per_token"] < math.log(recipe.config.vocab_size)
     assert record["teacher"]["parameters"] > record["float"]["parameters"]
     monkeypatch.setitem(RECIPES, "tiny", replace(recipe, keep_float_head=False))
     without = train("tiny", resume=True)
-    assert without is not None and without.heads == Model.load("models/tiny.trine").heads == ("ternary",)
+    assert without is not None and without.heads == Model.load("tiny.trine").heads == ("ternary",)
     for kind in ("ternary", "ternary_head"):
         assert without.training[kind]["valid_nats"] == record[kind]["valid_nats"]
-    roles = [
-        row["role"] for row in csv.DictReader(Path("docs/results/tiny-training.csv").open(encoding="utf-8"))
-    ]
+    roles = [row["role"] for row in csv.DictReader(Path("tiny-training.csv").open(encoding="utf-8"))]
     assert roles == ["float"] * 2 + ["teacher"] + ["ternary"] * 2 + ["head"] * 3
 
 

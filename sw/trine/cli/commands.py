@@ -24,6 +24,7 @@ from trine.cli import (
     random,
     reports,
     study,
+    train,
     verify,
 )
 from trine_sw.support.errors import TrineError
@@ -101,7 +102,22 @@ def cli() -> None:
     """Ternary recurrent inference on open FPGAs: train, simulate bit-exactly, build and program."""
 
 
-_MODULES = (model, eval, random, study, hardware, build, reports, verify, program, board, bench, draw, demo)
+_MODULES = (
+    model,
+    train,
+    eval,
+    random,
+    study,
+    hardware,
+    build,
+    reports,
+    verify,
+    program,
+    board,
+    bench,
+    draw,
+    demo,
+)
 for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -1,4 +1,4 @@
-"""Commands about a model: train, info, run, eval, generate. Torch is imported only to train."""
+"""Commands about a model: info, run, generate."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,6 @@ from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
-from trine_sw.support.installing import needed
 from trine_sw.support.json_text import json_text
 from trine_sw.support.reading import read_text
 
@@ -100,33 +99,6 @@ def print_pairs(pairs: dict[str, Any], title: str | None = None) -> None:
         whole = isinstance(value, int) and not isinstance(value, bool)
         table.add_row(Text(name), Text(f"{value:,}" if whole else str(value)))
     console.print(table)
-
-
-@click.command()
-@click.argument("recipe")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
-@click.option("--out", type=OutputFile(), help="Model file.  [default: models/RECIPE.trine]")
-@threads_option("CPU threads; results depend on their number.")
-@device_option
-@click.option("--no-baseline", is_flag=True, help="Do not train the float LSTM of the same size.")
-def train(
-    recipe: str, resume: bool, out: Path | None, threads: int, device: str | None, no_baseline: bool
-) -> None:
-    """Train RECIPE and its float baseline, and write the model file and the record of both.
-
-    With several processes or GPUs: torchrun --nproc-per-node N --no-python trine train RECIPE.
-    """
-    with needed("torch", "train", "training"):
-        from trine_sw.training.recipes import recipe as recipe_of
-        from trine_sw.training.train import train as train_recipe
-    train_recipe(
-        recipe,
-        resume=resume,
-        out=out,
-        threads=threads,
-        device=device,
-        roles=[role for role in recipe_of(recipe).roles if not (no_baseline and role == "float")],
-    )
 
 
 @click.command()
@@ -279,4 +251,4 @@ def generate(
         click.echo(model.decode(np.concatenate([tokens, chosen])))
 
 
-COMMANDS = (train, info, run, generate)
+COMMANDS = (info, run, generate)

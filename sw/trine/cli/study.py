@@ -83,7 +83,7 @@ def speed(recipe: str, steps: int, threads: int, device: str | None, record: boo
 
     with needed("torch", "train", "timing a training step"):
         from trine_sw.training.loop.speed import step_times, step_times_path, write_step_times
-        from trine_sw.training.recipes import recipe as recipe_of
+        from trine_sw.training.recipes import language_recipe as recipe_of
     integer(steps, "--steps", 1, _MOST_STEPS)
     chosen = recipe_of(recipe)
     for kind in ("cpu", "cuda") if record else ():

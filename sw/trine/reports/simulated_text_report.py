@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trine.simulated_text import simulate_text
-from trine_sw.data import load_text
-from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, text_tokens
+from trine_sw.data import Text
+from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, split_tokens
 from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
 from trine_sw.golden.host_head import head_of
@@ -66,7 +66,7 @@ class GatewareReport:
 def measure_gateware(
     model: Model,
     name: str,
-    dataset: str,
+    dataset: Text,
     split: str,
     limit: int | None,
     simulator: str,
@@ -94,7 +94,7 @@ def measure_gateware(
     scale = head_of(model, head)[1]
     if limit is not None:
         limit = integer(limit, "the limit", 1)
-    tokens = text_tokens(model, load_text(dataset, split))
+    tokens = split_tokens(model, dataset, split)
     tokens = tokens if limit is None else tokens[: limit + 1]
     given = tokens[:-1]
     engine = default_engine(model)
@@ -116,7 +116,7 @@ def measure_gateware(
         model=name,
         digest=model.digest().hex(),
         description=description_of(model),
-        dataset=dataset,
+        dataset=str(dataset),
         split=split,
         tokens=len(given),
         lanes=geometry.lanes,

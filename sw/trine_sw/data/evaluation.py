@@ -7,10 +7,11 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data import END, load_text
+from trine_sw.data import END, Text, load_text, symbol_name
 from trine_sw.golden import Golden
 from trine_sw.golden.host_head import head_of
 from trine_sw.model import HeadKind, Model
+from trine_sw.model.vocabulary import byte_symbol
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 
@@ -25,6 +26,7 @@ __all__ = [
     "perplexity_of",
     "quality_of",
     "score",
+    "split_tokens",
     "text_tokens",
 ]
 
@@ -47,7 +49,7 @@ class Quality(TypedDict):
 
 def evaluate(
     model: Model,
-    dataset: str,
+    dataset: Text,
     split: str = "valid",
     limit: int | None = None,
     *,
@@ -70,7 +72,7 @@ def evaluate(
     are integers, equal everywhere; those of a float head are rounded as this machine's NumPy does.
     """
     head_of(model, head)  # refuses a head that is not there, before a text is fetched
-    tokens = text_tokens(model, load_text(dataset, split))
+    tokens = split_tokens(model, dataset, split)
     return evaluate_tokens(model, tokens, limit, head=head, backend=backend)
 
 
@@ -89,6 +91,18 @@ def evaluate_tokens(
     if len(tokens) < 2:
         raise TrineError("there is nothing to predict: give at least two symbols")
     return score(tokens, (backend or golden_logits(model, head))(tokens[:-1]), scale)
+
+
+def split_tokens(model: Model, data: Text, split: str) -> NDArray[np.int64]:
+    """Tokens of a split to be measured, as :func:`text_tokens` gives those of a text."""
+    text = load_text(data, split)
+    if symbol_name(data) != "byte":
+        return text_tokens(model, text)
+    index = {symbol: token for token, symbol in enumerate(model.vocabulary or ())}
+    try:
+        return np.array([index[byte_symbol(ord(byte))] for byte in text], np.int64)
+    except KeyError as error:
+        raise TrineError(f"{data}: the byte {error.args[0]} is not in the model's vocabulary") from None
 
 
 def text_tokens(model: Model, text: str) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from trine_sw.model.task import InputSpec
 from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.installing import needed
+from trine_sw.support.plain_values import from_plain
 
 __all__ = ["FrontEnd"]
 
@@ -74,11 +75,7 @@ class FrontEnd:
     @classmethod
     def from_json(cls, values: Any) -> FrontEnd:
         """The inverse of :meth:`as_json`; :class:`TrineError` for what is none."""
-        known = {entry.name for entry in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
-            wrong = sorted(set(values) - known)[0] if isinstance(values, dict) else shown(values)
-            raise TrineError(f"this is no front end that Trine knows: {wrong}")
-        return cls(**values)
+        return from_plain(cls, values, "front_end")
 
     @property
     def width(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from trine_sw.data.arrays import load_arrays
 from trine_sw.data.audio import audio_files, load_audio
+from trine_sw.data.paths import data_path
 from trine_sw.data.sequence_table import SequenceTable, labels_in
 from trine_sw.data.sequences import SequenceSet
 from trine_sw.data.source import SequenceSource, SourceFormat
@@ -21,7 +21,7 @@ from trine_sw.model.task import Task
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_whole
 
-__all__ = ["data_path", "load_sequences", "load_splits", "source_digest", "source_format"]
+__all__ = ["load_sequences", "load_splits", "source_digest", "source_format"]
 
 _GROUP = ("group", "groups", "speaker", "subject")
 
@@ -99,23 +99,6 @@ def source_format(source: SequenceSource) -> SourceFormat:
         known = ", ".join(formats)
         raise TrineError(f"{source.path} is neither one of {known} nor a folder of audio files")
     return formats[suffix]
-
-
-def data_path(path: str | os.PathLike[str]) -> Path:
-    """Where a file or folder of data is: as it stands, or else within ``$TRINE_DATA``, or ``./data``.
-
-    Raises :class:`TrineError` where it is in none of them.
-    """
-    given = Path(path)
-    folders = [Path(folder) for folder in (os.environ.get("TRINE_DATA"), "data") if folder]
-    places = [given] if given.is_absolute() else [given, *(folder / given for folder in folders)]
-    try:
-        found = next((place for place in places if place.exists()), None)
-    except (OSError, ValueError) as error:
-        raise TrineError(f"cannot read {path}: {error}") from None
-    if found is None:
-        raise TrineError(f"there is no file or folder {path} (looked for {', '.join(map(str, places))})")
-    return found
 
 
 def source_digest(source: SequenceSource) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from trine_sw.data import load_text
-from trine_sw.data.evaluation import text_tokens
+from trine_sw.data import Text
+from trine_sw.data.evaluation import split_tokens
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import token_cycles
 from trine_sw.golden import Golden
@@ -112,7 +112,7 @@ def _record(
         "study": chosen.name,
         "row": row.name,
         "what": row.what,
-        "data_set": row.recipe.dataset,
+        "data_set": str(row.recipe.dataset),
         "measured_on": "the integer golden model, float head" if model else "the float model",
         **figures_of(run, model),
         "device": str(device),
@@ -124,7 +124,7 @@ def _record(
     }
     if model is not None:
         record |= _speed(model, row.recipe.dataset)
-    part = text_tokens(model, load_text(row.recipe.dataset, "test")) if model else run.text("test")
+    part = split_tokens(model, row.recipe.dataset, "test") if model else run.text("test")
     return record | {"distributions": distributions(best, part[:_TIMED])}
 
 
@@ -147,9 +147,9 @@ def _checkpoint(runs: Path, recipe: Recipe, role: Role) -> Path:
     return runs / f"{role}-{recipe.dataset}-{digest}.pt"
 
 
-def _speed(model: Model, dataset: str) -> dict[str, Any]:
+def _speed(model: Model, dataset: Text) -> dict[str, Any]:
     """What the engine would need for the first tokens of the test text, with a lane for each row."""
-    tokens = text_tokens(model, load_text(dataset, "test"))[:_TIMED]
+    tokens = split_tokens(model, dataset, "test")[:_TIMED]
     h = Golden(model).run(tokens, logits=False).h
     engine = EngineConfig(model.config.rows, _BANKS, embedding="host", head="host")
     assert model.embedding_weight is not None

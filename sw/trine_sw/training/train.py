@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from trine_sw.data import DATA_SETS, describe_split, load_text, split_names
+from trine_sw.data import OwnText, describe_split, load_text, split_names, symbol_name
 from trine_sw.data.evaluation import evaluate, quality_of
 from trine_sw.model import HeadKind, Model
 from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
+from trine_sw.support.plain_values import plain
 from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.distributed import Ranks, training_device
 from trine_sw.training.loop.log import csv_of
@@ -28,21 +29,23 @@ from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.recipes import Recipe, Role
+from trine_sw.training.recipes import AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
+from trine_sw.training.sequences.recipe import SequenceRecipe
+from trine_sw.training.sequences.train import train_sequences
 
 __all__ = ["exported", "figures_of", "train", "train_roles"]
 
 
 def train(
-    recipe: Recipe | str,
+    recipe: AnyRecipe | str | os.PathLike[str],
     *,
     resume: bool = False,
     out: str | os.PathLike[str] | None = None,
     threads: int = 1,
     device: str | None = None,
     roles: Sequence[Role] | None = None,
-    results: str | os.PathLike[str] = "docs/results",
+    results: str | os.PathLike[str] | None = None,
     runs: str | os.PathLike[str] = "runs",
     console: Console | None = None,
 ) -> Model | None:
@@ -50,15 +53,16 @@ def train(
 
     Parameters
     ----------
-    recipe : the recipe, or the name of one that Trine has, such as ``shakespeare``.
+    recipe : the recipe, the name of one that Trine has, such as ``shakespeare``, or the path of a TOML file.
     resume : go on from the checkpoints; a part that is finished is not trained again. Without it, there must
         be none.
-    out : model file, by default ``models/RECIPE.trine``.
+    out : model file, by default ``RECIPE.trine``.
     threads : of PyTorch. Results depend on it in the last bits.
     device : ``"cpu"`` or ``"cuda"``; by default a GPU where there is one.
     roles : which to train now, by default all that the recipe has; the others are recorded where their
         checkpoints have them finished.
-    results, runs : folders of the record (``RECIPE-training.json``, ``.csv``) and of the checkpoints.
+    results, runs : folders of the record (``RECIPE-training.json``, ``.csv``), by default beside the model,
+        and of the checkpoints.
     console : where progress is shown; standard output by default.
 
     Returns
@@ -70,9 +74,9 @@ def train(
     Raises
     ------
     TrineError
-        If there is no such recipe; if training is interrupted or the loss is no number, where checkpoints
-        remain; and, before anything is trained, if the model, the record or a checkpoint cannot be written
-        or another process trains in the same folder.
+        If there is no such recipe, or its file or its data is wrong; if training is interrupted or the loss
+        is no number, where checkpoints remain; and, before anything is trained, if the model, the record or
+        a checkpoint cannot be written or another process trains in the same folder.
 
     Notes
     -----
@@ -84,18 +88,34 @@ def train(
     >>> from dataclasses import replace
     >>> recipe = trine.Recipe.named("shakespeare-small")
     >>> quick = replace(recipe, name="quick", schedule=replace(recipe.schedule, epochs=1))
-    >>> model = trine.train(quick, out="quick.trine", roles=["ternary"], results="results")
+    >>> model = trine.train(quick, roles=["ternary"])
     quick ternary epoch 1: ...
     quick.trine: validation ... nats per character
     >>> sorted(trine.evaluate(model, "To be, or not to be"))
     ['bits_per_token', 'nats_per_token', 'perplexity', 'tokens']
     """
-    chosen = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+    chosen = recipe if isinstance(recipe, Recipe | SequenceRecipe) else recipe_named(recipe)
     console = console or Console()
+    out = Path(out or f"{chosen.name}.trine")
+    results = out.parent if results is None else Path(results)
+    if isinstance(chosen, SequenceRecipe):
+        if roles is not None:
+            raise TrineError("a recipe of sequences trains all of its models")
+        return train_sequences(
+            chosen,
+            out=out,
+            runs=runs,
+            results=results,
+            resume=resume,
+            device=device,
+            threads=threads,
+            console=console,
+        )
+    if isinstance(chosen.dataset, OwnText):  # what it is now is what is trained on
+        chosen = replace(chosen, dataset=chosen.dataset.pinned())
     torch.set_num_threads(threads)
     where = training_device(device)
-    out = Path(out or f"models/{chosen.name}.trine")
-    written = [out, *(Path(results) / f"{chosen.name}-training{suffix}" for suffix in (".json", ".csv"))]
+    written = [out, *(results / f"{chosen.name}-training{suffix}" for suffix in (".json", ".csv"))]
     for path in written:  # better now than after hours
         check_writable(path)
     folder = Path(runs) / chosen.name
@@ -107,7 +127,7 @@ def train(
             return None
     if "ternary" not in finished:
         raise TrineError("the ternary model is not trained yet, so there is no model to write")
-    return _write(chosen, finished, out, Path(results), console)
+    return _write(chosen, finished, out, results, console)
 
 
 def train_roles(
@@ -170,7 +190,7 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
     predictions = len(finished["ternary"].valid) - 1
     record: dict[str, Any] = {
         "recipe": asdict(chosen),
-        "data_set": chosen.dataset,
+        "data_set": str(chosen.dataset),
         "split": f"valid: {describe_split(chosen.dataset, 'valid')}",
         "measured_on": f"{predictions} predictions, all of the validation text in one stream",
         "seed": chosen.seed,
@@ -182,6 +202,8 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
     if "float" in finished:
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
+    if isinstance(chosen.dataset, OwnText):
+        model.data = {"text": plain(chosen.dataset)}
     if "head" in finished and not chosen.keep_float_head:
         model = replace(model, host_head_weight=None, host_head_bias=None)
     model.save(out)
@@ -191,7 +213,7 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
     names_of_all = dict.fromkeys(name for row in rows for name in row)
     with atomic_write(results / f"{chosen.name}-training.csv") as file:
         file.write(csv_of([dict.fromkeys(names_of_all, "") | row for row in rows]))
-    unit = "word" if DATA_SETS[chosen.dataset].words else "character"
+    unit = symbol_name(chosen.dataset)
     nats = record["ternary"]["valid_nats"]
     console.print(f"{out}: validation {nats:.4f} nats per {unit}", highlight=False)
     if "float" in finished:

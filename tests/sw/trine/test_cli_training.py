@@ -89,14 +89,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(
         result = trine("train", "tiny")
     assert result.exit_code == 128 + number
     assert f"Error: interrupted; runs/tiny/{kind}.pt is saved, go on with --resume" in result.stderr
-    assert not (tmp_path / "cut/models/tiny.trine").exists()
+    assert not (tmp_path / "cut/tiny.trine").exists()
     succeeds("train", "tiny", "--resume")
 
-    models = [Model.load(tmp_path / name / "models/tiny.trine") for name in ("whole", "cut")]
+    models = [Model.load(tmp_path / name / "tiny.trine") for name in ("whole", "cut")]
     assert models[0].digest() == models[1].digest()
-    records = [figures(tmp_path / name / "docs/results/tiny-training.json") for name in ("whole", "cut")]
+    records = [figures(tmp_path / name / "tiny-training.json") for name in ("whole", "cut")]
     assert records[0] == records[1]
-    record = json.loads((tmp_path / "whole/docs/results/tiny-training.json").read_text(encoding="utf-8"))
+    record = json.loads((tmp_path / "whole/tiny-training.json").read_text(encoding="utf-8"))
     assert models[0].training == record and record["float"]["valid_nats"] > 0
 
 
@@ -108,7 +108,7 @@ def test_baseline_can_be_left_out(succeeds, tmp_path):
 
 def test_checkpoint_of_another_recipe(fails, succeeds, tiny, tmp_path, monkeypatch):
     succeeds("train", "tiny", "--no-baseline")
-    checkpoint, model = tmp_path / "runs/tiny/ternary.pt", tmp_path / "models/tiny.trine"
+    checkpoint, model = tmp_path / "runs/tiny/ternary.pt", tmp_path / "tiny.trine"
     before = checkpoint.read_bytes(), model.read_bytes()
     monkeypatch.setitem(RECIPES, "tiny", replace(tiny, seed=2))
     resume = ("train", "tiny", "--no-baseline", "--resume")
@@ -135,8 +135,8 @@ def test_two_trainings_in_one_folder(fails, succeeds, tmp_path):
 
 @pytest.mark.parametrize(
     "place",
-    ["models/tiny.trine", "docs/results/tiny-training.json", "docs/results/tiny-training.csv"]
-    + ["runs/tiny/ternary.pt", "runs/tiny/ternary.csv", "runs", "runs/tiny/tensorboard", "docs", "models"],
+    ["tiny.trine", "tiny-training.json", "tiny-training.csv"]
+    + ["runs/tiny/ternary.pt", "runs/tiny/ternary.csv", "runs", "runs/tiny/tensorboard"],
 )
 def test_what_train_writes_is_looked_at_first(fails, tmp_path, monkeypatch, place):
     """A folder where a file is to be, and a full device instead of either."""
@@ -177,7 +177,7 @@ def test_loss_that_is_no_number(trine, tiny, tmp_path, monkeypatch):
     kept = torch.load(tmp_path / "runs/tiny/ternary.pt", weights_only=True)
     assert kept["epoch"] == 1 and kept["model"]["head_bias"].isfinite().all()
     assert (tmp_path / "runs/tiny/ternary.csv").read_text(encoding="utf-8").count("\n") == 2
-    assert not (tmp_path / "models/tiny.trine").exists()
+    assert not (tmp_path / "tiny.trine").exists()
 
 
 def test_data_that_is_missing_or_altered(fails, tmp_path, monkeypatch):

@@ -1,0 +1,225 @@
+"""Recipes for data of one's own, of a few options, as ``trine train --text`` makes them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from trine.fitting import as_board
+from trine_boards.board_spec import BoardSpec
+from trine_sw.data import OwnText, load_tokens, symbols
+from trine_sw.data.loading import load_splits
+from trine_sw.data.paths import data_path
+from trine_sw.data.source import FrontEnd, HeldOut, SequenceSource
+from trine_sw.fit import fits
+from trine_sw.model import Model, ModelConfig
+from trine_sw.model.random_model import random_model
+from trine_sw.model.task import Task
+from trine_sw.support.checks import integer
+from trine_sw.support.errors import TrineError
+
+if TYPE_CHECKING:
+    from trine_sw.training.recipes import Recipe
+    from trine_sw.training.sequences.recipe import SequenceRecipe
+
+__all__ = ["recipe_name", "sequence_recipe", "text_recipe"]
+
+Cell = Literal["lstm", "gru", "mgu"]
+
+_HIDDEN = 128  # where neither units nor a board are given
+_MOST_HIDDEN = 2048
+_EPOCHS = 40
+#: A trit of a cell's candidate is so many shifts; from half of that on h is active.
+_SHIFT = {"lstm": 2, "gru": 3, "mgu": 3}
+_UPDATES = 20  # in an epoch, at least
+
+
+def recipe_name(path: str | os.PathLike[str]) -> str:
+    """A name for a recipe, and for what is written, of the name of its data."""
+    stem = re.sub(r"[^\w+-]+", "-", Path(os.path.abspath(path)).stem.removesuffix("_TRAIN")).strip("-+")
+    return stem or "model"
+
+
+def text_recipe(
+    path: str | os.PathLike[str],
+    *,
+    symbols_are: Literal["characters", "words", "bytes"] = "characters",
+    hidden: int | None = None,
+    cell: Cell | None = None,
+    board: BoardSpec | str | None = None,
+    epochs: int | None = None,
+) -> Recipe:
+    """A recipe for a text file: the last tenth of it is held out for validation.
+
+    Parameters
+    ----------
+    path : the text, UTF-8 unless its symbols are bytes.
+    symbols_are : what the model reads and writes at a time. Of words, the 2,000 most frequent ones.
+    hidden : units; None: the most that ``board`` is expected to hold, and 128 without a board.
+    cell : kind of cell; None: LSTM.
+    board : that holds the model.
+    epochs : passes over the text; None: 40.
+
+    Raises
+    ------
+    TrineError
+        Where the text cannot be read or is too short, or the board does not hold such a model.
+    """
+    from trine_sw.training.recipes import Recipe, Schedule
+
+    words = symbols_are == "words"
+    text = OwnText(path=os.fspath(path), symbols=symbols_are, most_frequent=2000 if words else None).pinned()
+    vocabulary = len(symbols(text))
+    cell = cell or "lstm"
+
+    def config(units: int) -> ModelConfig:
+        return ModelConfig(
+            cell=cell,
+            hidden=units,
+            embedding=max(1, units // 2),
+            vocab_size=vocabulary,
+            cell_shift=_SHIFT[cell],
+            output_shift=_SHIFT[cell] - 1,
+            head_levels=(0, 1, 2, 3),
+        )
+
+    units = _units(hidden, board, lambda units: random_model(config(units), seed=1))
+    batch, steps = _streams(len(load_tokens(text, "train")), str(path))
+    epochs = _EPOCHS if epochs is None else integer(epochs, "--epochs", 1, 1 << 20)
+    updates = len(load_tokens(text, "train")) // (batch * steps) * epochs
+    schedule = Schedule(epochs=epochs, batch=batch, steps=steps, warmup=min(200, updates // 10))
+    return Recipe(
+        name=recipe_name(path), dataset=text, config=config(units), schedule=schedule, baseline=schedule
+    )
+
+
+def _streams(tokens: int, path: str) -> tuple[int, int]:
+    """Streams and steps of an update, so that an epoch has some updates."""
+    steps = 64
+    while steps > 8 and tokens < 2 * _UPDATES * steps:
+        steps //= 2
+    batch = 64
+    while batch > 1 and tokens < _UPDATES * batch * steps:
+        batch //= 2
+    if tokens < 4 * steps:
+        raise TrineError(f"{path} is too short to train on: {tokens} symbols are left for it")
+    return batch, steps
+
+
+def sequence_recipe(
+    path: str | os.PathLike[str],
+    *,
+    names: str | None = None,
+    task: Task | None = None,
+    hidden: int | None = None,
+    cell: Cell | None = None,
+    board: BoardSpec | str | None = None,
+    epochs: int | None = None,
+) -> SequenceRecipe:
+    """A recipe for a file of sequences, or for a folder of audio files.
+
+    A tenth of the sequences is held out for validation, and another for the test; where the file is called
+    ``*_TRAIN.ts``, the test is in ``*_TEST.ts``.
+
+    Parameters
+    ----------
+    path : ``.npz``, ``.csv`` or ``.ts`` file, or a folder of WAV or FLAC files.
+    names : what the audio files' names say, such as ``"{label}_{speaker}_{index}"``.
+    task : what the targets are; None: as they look.
+    hidden, cell, board, epochs : as of :func:`text_recipe`; without a cell a GRU, and 30 epochs.
+
+    Raises
+    ------
+    TrineError
+        Where the sequences cannot be read, or the board does not hold such a model.
+    """
+    from trine_sw.training.sequences.recipe import (
+        Augmentation,
+        Network,
+        SequenceRecipe,
+        SequenceSchedule,
+    )
+
+    front_end = FrontEnd() if data_path(path).is_dir() else None
+    source = SequenceSource(path=os.fspath(path), names=names, front_end=front_end)
+    held = HeldOut(share=0.1)
+    other = re.sub(r"_TRAIN(\.ts)$", r"_TEST\1", source.path)
+    own_test = other != source.path and data_path(source.path).with_name(Path(other).name).exists()
+    source = replace(source, valid=held, test=HeldOut(path=other) if own_test else held)
+    train = load_splits(source, task)["train"]
+    found = train.task
+    assert found != "language"
+    shape = (
+        Network()
+        if cell is None
+        else Network(cell=cell, cell_shift=_SHIFT[cell], output_shift=_SHIFT[cell] - 1)
+    )
+    schedule = SequenceSchedule(batch=_batch(len(train)))
+    if epochs is not None:
+        schedule = replace(schedule, epochs=integer(epochs, "--epochs", 1, 1 << 20))
+    recipe = SequenceRecipe(
+        name=recipe_name(path),
+        task=found,
+        data=source,
+        network=shape,
+        schedule=schedule,
+        augmentation=Augmentation(noise=0.1),
+    )
+    trits = train.features * recipe.encoder.trits * (2 if recipe.encoder.differences else 1)
+
+    def model(units: int) -> Model:
+        config = ModelConfig(
+            cell=shape.cell,
+            hidden=units,
+            embedding=trits,
+            vocab_size=train.outputs,
+            cell_max=shape.cell_max,
+            cell_shift=shape.cell_shift,
+            output_shift=shape.output_shift,
+            head_levels=shape.head_levels,
+        )
+        return replace(random_model(config, seed=1), embedding_weight=None)
+
+    return replace(recipe, network=replace(shape, hidden=_units(hidden, board, model)))
+
+
+def _batch(sequences: int) -> int:
+    """Sequences of an update: a power of two up to 64, so that an epoch has some updates."""
+    batch = 64
+    while batch > 4 and sequences < 8 * batch:
+        batch //= 2
+    return batch
+
+
+def _units(hidden: int | None, board: BoardSpec | str | None, model: Callable[[int], Model]) -> int:
+    """The units that are asked for, where the board is expected to hold them, or else the most that it is."""
+    if hidden is not None:
+        hidden = integer(hidden, "--hidden", 1, 1 << 16)
+    if board is None:
+        return hidden or _HIDDEN
+    board = as_board(board)
+    if hidden is not None and fits(model(hidden), board):
+        return hidden
+    most = _most_units(board, model)
+    if hidden is not None:
+        size = f"{most} units" if most else "not even 8 units"
+        raise TrineError(f"{board.name} is not expected to hold such a model of {hidden} units, but {size}")
+    if not most:
+        raise TrineError(f"{board.name} is not expected to hold such a model of even 8 units")
+    return most
+
+
+def _most_units(board: BoardSpec, model: Callable[[int], Model]) -> int:
+    """The most units, in eights, of a model that the board is expected to hold; 0 if not eight."""
+    most = 8
+    while most <= _MOST_HIDDEN and fits(model(most), board):
+        most *= 2
+    least = most // 2 if most > 8 else 0
+    while most - least > 8:
+        middle = (least + most) // 16 * 8
+        least, most = (middle, most) if fits(model(middle), board) else (least, middle)
+    return least

@@ -1,0 +1,31 @@
+"""Where files of data are looked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trine_sw.support.errors import TrineError
+
+__all__ = ["data_folders", "data_path"]
+
+
+def data_folders() -> list[Path]:
+    """``$TRINE_DATA`` where it is set, then ``./data``."""
+    return [Path(folder) for folder in (os.environ.get("TRINE_DATA"), "data") if folder]
+
+
+def data_path(path: str | os.PathLike[str]) -> Path:
+    """Where a file or folder of data is: as it stands, or else within one of :func:`data_folders`.
+
+    Raises :class:`TrineError` where it is in none of them.
+    """
+    given = Path(path)
+    places = [given] if given.is_absolute() else [given, *(folder / given for folder in data_folders())]
+    try:
+        found = next((place for place in places if place.exists()), None)
+    except (OSError, ValueError) as error:
+        raise TrineError(f"cannot read {path}: {error}") from None
+    if found is None:
+        raise TrineError(f"there is no file or folder {path} (looked for {', '.join(map(str, places))})")
+    return found

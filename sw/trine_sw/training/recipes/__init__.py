@@ -1,0 +1,29 @@
+"""Recipes, which decide a training run: TOML files, of which those that Trine has lie in this package."""
+
+from trine_sw.training.recipes.recipe import (
+    RECIPES,
+    SEQUENCE_RECIPES,
+    AnyRecipe,
+    Recipe,
+    Role,
+    language_recipe,
+    parse_recipe,
+    read_recipe,
+    recipe,
+    recipe_text,
+)
+from trine_sw.training.recipes.schedule import Schedule
+
+__all__ = [
+    "RECIPES",
+    "SEQUENCE_RECIPES",
+    "AnyRecipe",
+    "Recipe",
+    "Role",
+    "Schedule",
+    "language_recipe",
+    "parse_recipe",
+    "read_recipe",
+    "recipe",
+    "recipe_text",
+]

@@ -1,0 +1,49 @@
+"""Schedule of a language model's training."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["LATER", "Schedule"]
+
+LATER = {"later": True}
+"""Of a field that older fingerprints lack, and new ones where it has its default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast a model is trained.
+
+    Parameters
+    ----------
+    epochs, batch, steps : passes over the text; streams; characters that gradients go back through.
+    learning_rate, clip, warmup : peak rate; largest gradient norm; updates up to the peak.
+    decay : how the rate falls after the peak: along a cosine to a fiftieth, or to a quarter of what it was
+        after each epoch that is no better than the best before it.
+    optimizer : Adam, or plain stochastic gradient descent.
+    dropout, head_dropout, locked : of x and of what the head sees, as in ``LanguageModel``.
+    sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
+        every figure are over all.
+    exact : epochs at the end whose training steps are over all words too, where those before are not.
+    head_rate : the head's learning rate, as a share of the others'. Adam gives a word that is seldom seen a
+        long step each time, so that it is learned by heart.
+    head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
+        each update takes so many times the head's learning rate off them.
+    scale_rate : the rate of a ternary head's one scale, as a share of the head's.
+    """
+
+    epochs: int
+    batch: int = 64
+    steps: int = 64
+    learning_rate: float = 2e-3
+    clip: float = 1.0
+    warmup: int = 200
+    dropout: float = 0.1
+    optimizer: Literal["adam", "sgd"] = field(default="adam", metadata=LATER)
+    decay: Literal["cosine", "plateau"] = field(default="cosine", metadata=LATER)
+    locked: bool = field(default=False, metadata=LATER)
+    sampled: int = field(default=0, metadata=LATER)
+    exact: int = field(default=0, metadata=LATER)
+    head_rate: float = field(default=1.0, metadata=LATER)
+    head_decay: float = field(default=0.0, metadata=LATER)
+    head_dropout: float | None = field(default=None, metadata=LATER)
+    scale_rate: float = field(default=1.0, metadata=LATER)
