@@ -5,15 +5,13 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.export import export as export_language_model
-from trine_sw.training.models.export import export_network
-from trine_sw.training.models.network_parts import find_parts
+from trine_sw.training.models.sequence_export import export_sequence_network
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.encoder import TernaryEncoder
 from trine_sw.training.nn.linear import TernaryLinear
@@ -70,8 +68,10 @@ def export(
         Steps a second.
     front_end, data : dict, optional
         How features are made of audio; where the data is. Of JSON values.
-    sample : optional
-        Some of the model's own inputs, on which ``trine.fit`` counts cycles.
+    sample : sequences of features (T, F), or ModelSample, optional
+        Some of the model's own inputs, as its encoder is given them, of which the file keeps what 64 kB hold:
+        ``trine.fit`` counts cycles on them. A network that can be called with a batch of them is run on the
+        first ones, and refused where its parts are joined in another way than a model's.
     training : dict, optional
         A record of how the network was trained, of JSON values, kept in the file.
 
@@ -88,11 +88,14 @@ def export(
 
     Examples
     --------
-    >>> model = trine.export(trine.nn.TernaryGRU(16, 64), "layer.trine")
+    >>> layers = trine.nn.TernaryGRU(16, 64)
+    >>> model = trine.export(layers, "layer.trine")
     >>> model.config.hidden, model.layers[0].weight.shape
     (64, (256, 80))
-    >>> trine.Model.load("layer.trine").digest() == model.digest()
-    True
+    >>> encoder, head = trine.nn.TernaryEncoder(4, trits=4), trine.nn.TernaryLinear(64, 2)
+    >>> model = trine.export(layers, "m.trine", encoder=encoder, head=head, labels=["still", "moving"])
+    >>> trine.Model.load("m.trine").task
+    'classify'
     """
     if path is not None:
         check_writable(os.fspath(path))
@@ -115,14 +118,9 @@ def export(
         symbols = None if vocabulary is None else list(vocabulary)
         model = export_language_model(copy.deepcopy(network).eval(), symbols, record)
     else:
-        parts = find_parts(network, encoder, head)
         if vocabulary is not None:
             raise TrineError("layers take vectors, not symbols: leave the vocabulary out")
-        if parts.head is not None and task is None:
-            described["task"] = "regress" if parts.head.regression else "classify"
-        if later := sorted(set(described) - {entry.name for entry in fields(Model)}):
-            raise TrineError(f"the model file does not have {later[0]} yet")
-        model = export_network(parts, described | {"training": record})
+        model = export_sequence_network(network, described | {"training": record}, encoder, head)
     if path is not None:
         model.save(path)
     return model

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trine_sw.model import Layer, Model
+from trine_sw.support.errors import TrineError
 from trine_sw.training.models.network_parts import NetworkParts
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.layers import TernaryLayer
@@ -70,6 +71,8 @@ def export_network(parts: NetworkParts, description: dict[str, Any]) -> Model:
 
 def _layer(layer: TernaryLayer) -> Layer:
     trits, scale = layer.quantised()
+    if not all(bool(torch.isfinite(part).all()) for part in (scale, layer.offset)):
+        raise TrineError("a layer's scales or biases are no numbers: its training has diverged")
     threshold, reset = fold_thresholds(layer, scale.squeeze(1))
     return Layer(_integers(trits, np.int8), threshold, reset)
 
@@ -118,4 +121,10 @@ def _folded(layer: TernaryLayer, scale: Tensor, bias: Tensor) -> Tensor:
 
 
 def _integers(values: Tensor, dtype: type) -> np.ndarray:
-    return values.detach().numpy().astype(dtype)
+    exact = values.detach().double().numpy()
+    limit = float(np.iinfo(dtype).max)
+    if not (np.abs(exact) <= limit).all():  # nor where one is NaN
+        raise TrineError(
+            f"a weight or a bias is no number, or its integer is beyond {limit:.0f}: training has diverged"
+        )
+    return exact.astype(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from trine_sw.support.checks import shown
@@ -38,6 +39,8 @@ def find_parts(network: Any, encoder: Any = None, head: Any = None) -> NetworkPa
         raise TrineError(
             f"network must be a TernaryLanguageModel or hold one {_LAYERS} of trine.nn, and {kind} has none"
         )
+    if any(layer.weight.dtype != torch.float32 for layer in layers.stack):
+        raise TrineError("the layers compute in float32: call float() on them")
     found = NetworkParts(
         layers,
         _given(encoder, TernaryEncoder, "encoder") or _only(network, TernaryEncoder, "TernaryEncoder"),
@@ -46,6 +49,11 @@ def find_parts(network: Any, encoder: Any = None, head: Any = None) -> NetworkPa
     if found.encoder is not None and found.encoder.out_features != layers.input_size:
         sizes = f"{found.encoder.out_features} trits, and the layers take {layers.input_size}"
         raise TrineError(f"the encoder makes {sizes}: set input_size to the encoder's out_features")
+    if found.head is None and (other := _linear(network, layers.hidden_size)):
+        raise TrineError(
+            f"{other} is a torch.nn.Linear, whose real weights no board computes: make it a TernaryLinear, "
+            "or export the layers alone"
+        )
     if found.head is not None and found.head.in_features != layers.hidden_size:
         sizes = f"{found.head.in_features} inputs, and the layers have {layers.hidden_size} units"
         raise TrineError(f"the head takes {sizes}: set in_features to the layers' hidden_size")
@@ -62,6 +70,16 @@ def _only(network: nn.Module, kind: type, name: str) -> Any:
             "belong together"
         )
     return next((part for _, part in found.values()), None)
+
+
+def _linear(network: nn.Module, size: int) -> str | None:
+    """The name of a float head of so many inputs."""
+    of_size = (
+        path
+        for path, part in network.named_modules()
+        if isinstance(part, nn.Linear) and part.in_features == size
+    )
+    return next(of_size, None)
 
 
 def _given(part: Any, kind: type, name: str) -> Any:

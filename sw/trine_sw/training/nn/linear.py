@@ -84,7 +84,7 @@ class TernaryLinear(nn.Module):
         return f"{self.in_features}, {self.out_features}, regression={self.regression}"
 
     def fit_targets(self, targets: ArrayLike) -> TernaryLinear:
-        """Set offsets and scales of a regression to mean and deviation of its targets (..., K).
+        """Set offsets and scales of a regression by mean and deviation of its targets (..., K).
 
         >>> trine.nn.TernaryLinear(64, 1, regression=True).fit_targets([[20.0], [22.0]]).offset
         Parameter containing:
@@ -92,7 +92,10 @@ class TernaryLinear(nn.Module):
         """
         if self.offset is None:
             raise TrineError("only a head of a regression has targets to fit: pass regression=True")
-        values = torch.as_tensor(targets, dtype=torch.float64).reshape(-1, self.out_features)
+        values = torch.as_tensor(targets, dtype=torch.float64)
+        if self.out_features > 1 and values.numel() and values.shape[-1:] != (self.out_features,):
+            raise InputError(f"targets must be (..., {self.out_features}), not {tuple(values.shape)}")
+        values = values.reshape(-1, self.out_features)
         if not len(values) or not torch.isfinite(values).all():
             raise TrineError("targets must be finite numbers, and at least one")
         with torch.no_grad():
@@ -113,7 +116,7 @@ class TernaryLinear(nn.Module):
         """Logits or values (..., K) of every step of a layer's output (..., H)."""
         with without_autocast(self.weight.device):
             trits, bias, scale = self.integers()
-            return self._real(self._checked(input) @ trits.T + bias, scale)
+            return self._real(self._logits(self._checked(input), trits, bias), scale)
 
     def reduced(
         self,
@@ -143,6 +146,8 @@ class TernaryLinear(nn.Module):
         batched = x.dim() == 3
         x = x if batched else x.unsqueeze(1)
         steps, count = x.shape[:2]
+        if not steps:
+            raise InputError("there is no step in the input, and a sequence has at least one")
         ends = torch.full((count,), steps) if lengths is None else torch.as_tensor(lengths).reshape(-1)
         if len(ends) != count or ends.is_floating_point() or ((ends < 1) | (ends > steps)).any():
             raise InputError(f"lengths must be {count} integers from 1 to {steps}")
@@ -150,21 +155,23 @@ class TernaryLinear(nn.Module):
         with without_autocast(self.weight.device):
             trits, bias, scale = self.integers()
             if reduction == "last":
-                logits = x[ends - 1, torch.arange(count, device=x.device)] @ trits.T + bias
+                logits = self._logits(x[ends - 1, torch.arange(count, device=x.device)], trits, bias)
             else:
                 there = torch.arange(steps, device=x.device).unsqueeze(1) < ends
-                each = (x @ trits.T + bias) * there.unsqueeze(-1)
-                logits = each.sum(dim=0, dtype=None if self.training else torch.float64)
+                logits = (self._logits(x, trits, bias) * there.unsqueeze(-1)).sum(dim=0)
             values = self._real(logits, scale)
         return values if batched else values.squeeze(0)
+
+    def _logits(self, x: Tensor, trits: Tensor, bias: Tensor) -> Tensor:
+        """Integer logits; in evaluation in float64, exact where a bias or a sum over steps is large."""
+        sums = x @ trits.T
+        return sums + bias if self.training else sums.double() + bias.double()
 
     def _real(self, logits: Tensor, scale: Tensor) -> Tensor:
         """Real logits or values of integer logits."""
         if self.offset is None:
-            return (logits * scale).float()
-        if self.training:
-            return self.offset + scale * logits
-        return self.offset.double() + scale.double() * logits.double()
+            return (logits * scale.to(logits.dtype)).float()
+        return self.offset.to(logits.dtype) + scale.to(logits.dtype) * logits
 
     def _checked(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor) or not x.dim() or x.shape[-1] != self.in_features:
