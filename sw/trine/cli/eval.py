@@ -19,7 +19,8 @@ __all__ = ["COMMANDS"]
 
 @click.command("eval")
 @model_argument
-@click.option("--dataset", required=True, help="Name of a data set, such as shakespeare or ptb.")
+@click.option("--dataset", help="Name of a data set, such as shakespeare or ptb.  [default: the model's own]")
+@click.option("--data", type=click.Path(), help="A text file, of which splits are as in training.")
 @click.option("--split", default="valid", show_default=True)
 @click.option(
     "--head",
@@ -35,7 +36,8 @@ __all__ = ["COMMANDS"]
 @json_option
 def evaluate(
     model_path: Path,
-    dataset: str,
+    dataset: str | None,
+    data: str | None,
     split: str,
     head: "HeadKind | None",
     backend: str,
@@ -49,13 +51,16 @@ def evaluate(
     """Measure how well a model predicts a text. In a simulator, each state and cycle is checked too, and what
     was interrupted goes on where it stopped."""
     from trine.evaluation import evaluate as measure
-    from trine_sw.data import load_text
+    from trine_sw.data.evaluation import split_tokens, text_of
     from trine_sw.golden.host_head import head_of
     from trine_sw.model import Model
 
     model = Model.load(model_path)
     head_of(model, head)  # refuses a head that is not there
     head = head or model.heads[0]
+    if dataset is not None and data is not None:
+        raise TrineError("give --dataset or --data, not both")
+    source = dataset or text_of(model, data)
     if backend in SIMULATORS:
         from trine.reports.simulated_text_report import measure_gateware, report_paths, write_gateware_report
 
@@ -63,7 +68,7 @@ def evaluate(
             check_writable(path)  # better now than after hours
 
         report = measure_gateware(
-            *(model, model_path.stem, dataset, split, limit, backend),
+            *(model, model_path.stem, source, split, limit, backend),
             head=head,
             processes=processes,
             lanes=lanes,
@@ -78,14 +83,14 @@ def evaluate(
             "add --backend verilator"
         )
     else:
-        text = load_text(dataset, split)
-        quality = dict(measure(model, text, head=head, limit=limit, backend=backend))
+        tokens = split_tokens(model, source, split)
+        quality = dict(measure(model, tokens, head=head, limit=limit, backend=backend))
     if as_json:
-        print_json({"dataset": dataset, "split": split, "head": head, "backend": backend} | quality)
+        print_json({"dataset": str(source), "split": split, "head": head, "backend": backend} | quality)
     else:
         print_pairs(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {dataset}, {split}, {head} head",
+            f"{model_path} on {source}, {split}, {head} head",
         )
 
 

@@ -1,19 +1,22 @@
 """Evaluation of a model on a text: u is exact, and so are the logits of a ternary head."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data import END, Text, load_text, symbol_name
+from trine_sw.data import DATA_SETS, END, OwnText, Text, load_text, symbol_name
 from trine_sw.golden import Golden
 from trine_sw.golden.host_head import head_of
 from trine_sw.model import HeadKind, Model
-from trine_sw.model.vocabulary import byte_symbol
+from trine_sw.model.vocabulary import byte_of, byte_symbol
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
+from trine_sw.support.plain_values import from_plain
 
 __all__ = [
     "Backend",
@@ -27,6 +30,7 @@ __all__ = [
     "quality_of",
     "score",
     "split_tokens",
+    "text_of",
     "text_tokens",
 ]
 
@@ -45,6 +49,32 @@ class Quality(TypedDict):
     bits_per_token: float
     perplexity: float
     tokens: int
+
+
+def text_of(model: Model, path: str | os.PathLike[str] | None = None) -> Text:
+    """The text that a model was trained on, as its file says.
+
+    Parameters
+    ----------
+    path : another text file, of which symbols, encoding and splits are as in training.
+
+    Raises
+    ------
+    TrineError
+        Where the model file does not say it, and there is no path.
+    """
+    described = model.data.get("text")
+    if described is not None:
+        text = from_plain(OwnText, described, "data.text")
+        return text if path is None else replace(text, path=os.fspath(path), digests=())
+    if path is not None:
+        raw = model.vocabulary is not None and byte_of(model.vocabulary[0]) >= 0
+        words = model.vocabulary is not None and END in model.vocabulary
+        return OwnText(path=os.fspath(path), symbols="bytes" if raw else "words" if words else "characters")
+    name = model.training.get("data_set")
+    if not isinstance(name, str) or name not in DATA_SETS:
+        raise TrineError("the model file does not say what it was trained on: give --dataset or --data")
+    return name
 
 
 def evaluate(
@@ -95,7 +125,7 @@ def evaluate_tokens(
 
 def split_tokens(model: Model, data: Text, split: str) -> NDArray[np.int64]:
     """Tokens of a split to be measured, as :func:`text_tokens` gives those of a text."""
-    text = load_text(data, split)
+    text = load_text(data, split, model.vocabulary)
     if symbol_name(data) != "byte":
         return text_tokens(model, text)
     index = {symbol: token for token, symbol in enumerate(model.vocabulary or ())}

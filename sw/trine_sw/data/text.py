@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -53,13 +54,14 @@ Text = str | OwnText
 """The name of a data set, or a text file of one's own."""
 
 
-def load_text(name: Text, split: str) -> str:
+def load_text(name: Text, split: str, kept: Collection[str] | None = None) -> str:
     """The text of a split, such as ``"train"``, ``"valid"`` or ``"test"``.
 
     In a text of words, every line ends with the word :data:`END`, the last one too; bytes are characters of
-    Latin-1. Files of data sets are looked for in ``$TRINE_DATA``, then in ``./data``, then downloaded into
-    ``./data``; always checked against the checksum. Raises :class:`TrineError` for an unknown name or split,
-    and where the text cannot be had, is of another encoding, or holds :data:`END`.
+    Latin-1. Of a text that is cut, one symbol stands for all that are not ``kept``, by default for those that
+    are not in :func:`symbols`. Files of data sets are looked for in ``$TRINE_DATA``, then in ``./data``, then
+    downloaded into ``./data``; always checked against the checksum. Raises :class:`TrineError` for an unknown
+    name or split, and where the text cannot be had, is of another encoding, or holds :data:`END`.
     """
     data_set = _data_set(name)
     if not isinstance(split, str) or split not in data_set.splits:
@@ -67,7 +69,7 @@ def load_text(name: Text, split: str) -> str:
     text = _part_text(data_set, name, split)
     if data_set.most_frequent is None:
         return text
-    kept = frozenset(symbols(name))
+    kept = frozenset(symbols(name) if kept is None else kept)
     if data_set.words:
         return _with_unknown(text, kept)
     return text.translate({ord(each): UNKNOWN_CHARACTER for each in set(text) - kept})
@@ -195,7 +197,7 @@ def _read(path: Path, name: str, file: TextFile) -> str:
         if not file.url:
             raise TrineError(
                 f"{path} has changed: its {algorithm} is {digest}, and was {file.digest}. Put the text of "
-                "then there, or train anew on this one"
+                "then there, train anew on this one, or measure a model on it with --data"
             )
         raise TrineError(
             f"{path} is not the text of {name}: its {algorithm} is {digest}, and {file.digest} "

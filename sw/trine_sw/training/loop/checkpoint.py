@@ -44,7 +44,7 @@ def load_checkpoint(path: Path, recipe: str, names: Iterable[str] = ()) -> dict[
     if not isinstance(content, dict) or not isinstance(content.get("recipe"), str):
         raise TrineError(f"{path} is no checkpoint of a training run; remove it and train anew")
     if content["recipe"] != recipe:
-        raise TrineError(f"{path} was made with another recipe; remove it to train anew")
+        raise TrineError(f"{path} was made with another recipe or other data; remove it to train anew")
     if missing := sorted(set(names) - set(content)):
         raise TrineError(f"{path} lacks {missing[0]}, so another Trine made it; remove it to train anew")
     return content
