@@ -16,6 +16,7 @@ from trine_sw.data.loading import load_splits
 from trine_sw.data.paths import data_path
 from trine_sw.data.source import FrontEnd, HeldOut, SequenceSource
 from trine_sw.fit import fits
+from trine_sw.fit.placement import ANYWHERE, Placement
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.model.task import Task
@@ -32,6 +33,7 @@ Cell = Literal["lstm", "gru", "mgu"]
 
 _HIDDEN = 128  # where neither units nor a board are given
 _MOST_HIDDEN = 2048
+_STEP = 8
 _EPOCHS = 40
 #: A trit of a cell's candidate is so many shifts; from half of that on h is active.
 _SHIFT = {"lstm": 2, "gru": 3, "mgu": 3}
@@ -59,7 +61,8 @@ def text_recipe(
     ----------
     path : the text, UTF-8 unless its symbols are bytes.
     symbols_are : what the model reads and writes at a time. Of words, the 2,000 most frequent ones.
-    hidden : units; None: the most that ``board`` is expected to hold, and 128 without a board.
+    hidden : units; None: the most that ``board`` is expected to hold, with embedding and head where it can,
+        and 128 without a board.
     cell : kind of cell; None: LSTM.
     board : that holds the model.
     epochs : passes over the text; None: 40.
@@ -196,7 +199,10 @@ def _batch(sequences: int) -> int:
 
 
 def _units(hidden: int | None, board: BoardSpec | str | None, model: Callable[[int], Model]) -> int:
-    """The units that are asked for, where the board is expected to hold them, or else the most that it is."""
+    """The units that are asked for, where the board is expected to hold them, or else the most that it is.
+
+    The most is with all parts of the model on the board, unless it holds none such.
+    """
     if hidden is not None:
         hidden = integer(hidden, "--hidden", 1, 1 << 16)
     if board is None:
@@ -204,22 +210,28 @@ def _units(hidden: int | None, board: BoardSpec | str | None, model: Callable[[i
     board = as_board(board)
     if hidden is not None and fits(model(hidden), board):
         return hidden
-    most = _most_units(board, model)
+    whole = Placement(embedding="board" if model(1).embedding_weight is not None else None, head="board")
+    places = (ANYWHERE,) if hidden is not None else (whole, ANYWHERE)
+    most = next((found for each in places if (found := _most_units(board, model, each))), 0)
     if hidden is not None:
-        size = f"{most} units" if most else "not even 8 units"
+        size = f"{most} units" if most else f"not even {_STEP} units"
         raise TrineError(f"{board.name} is not expected to hold such a model of {hidden} units, but {size}")
     if not most:
-        raise TrineError(f"{board.name} is not expected to hold such a model of even 8 units")
+        raise TrineError(f"{board.name} is not expected to hold such a model of even {_STEP} units")
     return most
 
 
-def _most_units(board: BoardSpec, model: Callable[[int], Model]) -> int:
-    """The most units, in eights, of a model that the board is expected to hold; 0 if not eight."""
-    most = 8
-    while most <= _MOST_HIDDEN and fits(model(most), board):
+def _most_units(board: BoardSpec, model: Callable[[int], Model], placement: Placement) -> int:
+    """The most units, in steps, of a model that the board is expected to hold; 0 if not one step."""
+
+    def held(steps: int) -> bool:
+        return fits(model(_STEP * steps), board, placement)
+
+    most = 1
+    while _STEP * most <= _MOST_HIDDEN and held(most):
         most *= 2
-    least = most // 2 if most > 8 else 0
-    while most - least > 8:
-        middle = (least + most) // 16 * 8
-        least, most = (middle, most) if fits(model(middle), board) else (least, middle)
-    return least
+    least = most // 2  # is held, and most is not
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if held(middle) else (least, middle)
+    return _STEP * least

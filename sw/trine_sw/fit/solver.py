@@ -225,10 +225,10 @@ def _candidates(
             yield engines
 
 
-def fits(model: Model, chip: Chip) -> bool:
+def fits(model: Model, chip: Chip, placement: Placement = ANYWHERE) -> bool:
     """Whether ``chip`` is expected to hold any engine for ``model``."""
     try:
-        for places, link in linked(model, chip, ANYWHERE):
+        for places, link in linked(model, chip, placement):
             for banks in range(1, _MAX_BANKS + 1):
                 for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
                     geometry = Geometry(model.config, smallest)
