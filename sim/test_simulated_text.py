@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trine import simulated_text
+from trine import simulated_steps
+from trine.engine_steps import EngineSteps
 from trine.reports.simulated_text_report import measure_gateware, write_gateware_report
-from trine.simulated_text import simulate_text
+from trine.simulated_steps import simulate_text
 from trine_hw.simulation import comparison
 from trine_sw.data import load_text
 from trine_sw.data import text as data
@@ -59,25 +60,25 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
     # A state that is not the one before is noticed; what was finished is kept, and nothing of it is redone.
-    right, simulated = simulated_text._state_before, simulated_text._simulate
+    right, simulated = EngineSteps.state_before, simulated_steps._simulate
 
-    def wrong(trace, start):
-        state = right(trace, start)
+    def wrong(steps, start):
+        state = right(steps, start)
         return State(state.h, (state.c + (start == 60)).astype(np.int8))
 
-    monkeypatch.setattr(simulated_text, "_state_before", wrong)
+    monkeypatch.setattr(EngineSteps, "state_before", wrong)
     with pytest.raises(TrineError, match=r"(h|c|u|logits) of token 6\d"):
         run()
     (kept,) = tmp_path.iterdir()
     assert sorted(path.name for path in kept.iterdir()) == ["000000000.npz", "000000030.npz"]
     begun = []
 
-    def noted(core, tokens, trace, part, *more):
+    def noted(core, steps, part, *more):
         begun.append(part.start)
-        return simulated(core, tokens, trace, part, *more)
+        return simulated(core, steps, part, *more)
 
-    monkeypatch.setattr(simulated_text, "_state_before", right)
-    monkeypatch.setattr(simulated_text, "_simulate", noted)
+    monkeypatch.setattr(EngineSteps, "state_before", right)
+    monkeypatch.setattr(simulated_steps, "_simulate", noted)
     check(model, engine, run())
     assert begun == [60, 90]
 
@@ -90,16 +91,16 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
 def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
     """Before the first segment is finished nothing is; any number of simulators may be asked for."""
     model, engine = random_model(CONFIG, seed=1), EngineConfig(20, 2)
-    simulated = simulated_text._simulate
+    simulated = simulated_steps._simulate
 
     def run(stops, **options):
-        def simulate(core, tokens, trace, part, simulator, cancelled):
+        def simulate(core, steps, part, simulator, cancelled):
             if part.start == stops:
                 os.kill(os.getpid(), signal.SIGINT)
                 assert cancelled.wait(300)
-            return simulated(core, tokens, trace, part, simulator, cancelled)
+            return simulated(core, steps, part, simulator, cancelled)
 
-        monkeypatch.setattr(simulated_text, "_simulate", simulate)
+        monkeypatch.setattr(simulated_steps, "_simulate", simulate)
         return simulate_text(model, TOKENS, engine, SIMULATOR, segment=30, runs=tmp_path, **options)
 
     for processes in (1, 10**20):

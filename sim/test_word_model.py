@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from trine.backends import open_backend
-from trine.simulated_text import simulate_text
+from trine.simulated_steps import simulate_text
 from trine_sw.data import END, load_text
 from trine_sw.data.evaluation import golden_logits, logits_of, score, text_tokens
 from trine_sw.engine.default import default_engine

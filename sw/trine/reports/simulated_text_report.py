@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trine.simulated_text import simulate_text
+from trine.simulated_steps import simulate_text
 from trine_sw.data import Text
 from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, split_tokens
 from trine_sw.engine import Geometry

@@ -12,7 +12,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.support.checks import integer, share
 
-__all__ = ["ACTIVITY", "Sample", "sample_text", "sample_tokens"]
+__all__ = ["ACTIVITY", "Sample", "sample_text", "sample_tokens", "step_flags"]
 
 _SAMPLE = 400
 ACTIVITY = 0.5
@@ -43,7 +43,7 @@ class Sample:
         """Of tokens (T,) or, for a model without an embedding, of vectors (T, E): one sequence."""
         if model.embedding_weight is not None:
             h = Golden(model).run(inputs, logits=False).h
-            return cls(model.embedding_weight[inputs], h, *_flags(model, [len(h)]), source)
+            return cls(model.embedding_weight[inputs], h, *step_flags(model, [len(h)]), source)
         return cls.of_sequences(model, [inputs.astype(np.int8)], source)
 
     @classmethod
@@ -51,12 +51,12 @@ class Sample:
         """Of sequences of vectors (T, E)."""
         golden = Golden(model)
         h = [golden.run_vectors(each, logits=False).h for each in given]
-        flags = _flags(model, [len(each) for each in given])
+        flags = step_flags(model, [len(each) for each in given])
         return cls(np.concatenate(given), np.concatenate(h), *flags, source)
 
 
-def _flags(model: Model, lengths: Sequence[int]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Where sequences of these lengths begin, and which of their steps the head is wanted of."""
+def step_flags(model: Model, lengths: Sequence[int]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Where sequences of these lengths begin, and whose logits the model's task needs; bool (T,) each."""
     ends = np.cumsum(lengths)
     starts = np.zeros(ends[-1], np.bool_)
     starts[[0, *ends[:-1]]] = True

@@ -11,7 +11,7 @@ from tests.helpers.altered_file import CONFIG
 from tests.sw.trine.test_hostile_values import HOSTILE, MANY, tried
 from trine.backends import BACKENDS, open_backend, open_tracing_backend
 from trine.reports.simulated_text_report import measure_gateware
-from trine.simulated_text import simulate_text
+from trine.simulated_steps import simulate_text
 from trine_boards import BOARDS
 from trine_boards.clock.choice import board_clock
 from trine_sw.data import load_text, load_tokens, symbols

@@ -1,8 +1,8 @@
-"""A whole text through the simulated engine, in segments that run side by side.
+"""A whole text, or many sequences, through the simulated engine, in segments that run side by side.
 
 A segment starts from the golden model's state before its first token, which is put in place in the core, and
 must end in the golden model's state after its last one: the state that the next segment starts from. So all
-segments together show what one run over the whole text would.
+segments together show what one run over everything would.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from trine.backends import engine_inputs
+from trine.engine_steps import EngineSteps
 from trine_sw.engine import EngineConfig
-from trine_sw.engine.timing import token_cycles
-from trine_sw.golden import Golden, State, Trace
+from trine_sw.engine.timing import vector_cycles
+from trine_sw.golden import Golden, Trace
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write, check_folder, make_folder
 from trine_sw.support.checks import integer, token_array
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trine_hw.core.core import Core
     from trine_hw.simulation.run import Run
 
-__all__ = ["SEGMENT", "SimulatedText", "simulate_text"]
+__all__ = ["SEGMENT", "SimulatedSteps", "simulate_sequences", "simulate_text"]
 
 #: Tokens of a segment: enough that its simulator's start does not count, few enough to lose little by Ctrl-C.
 SEGMENT = 2048
@@ -45,7 +45,7 @@ Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class SimulatedText:
+class SimulatedSteps:
     """What the engine made of T tokens. All of it equals the golden and the timing model, or there is none.
 
     Members
@@ -68,11 +68,10 @@ class SimulatedText:
 
 @dataclass(frozen=True)
 class _Segment:
-    """Tokens ``start`` to ``stop`` of a text, and the golden model's state before them."""
+    """Steps from ``start`` on, before ``stop``."""
 
     start: int
     stop: int
-    before: State
 
 
 def simulate_text(
@@ -85,7 +84,7 @@ def simulate_text(
     segment: int = SEGMENT,
     runs: Path = Path("runs"),
     progress: Callable[[int], object] = lambda tokens: None,
-) -> SimulatedText:
+) -> SimulatedSteps:
     """Run tokens (T,), from the zero state, and compare every h, c, u, logit, cycle count and counter.
 
     Parameters
@@ -100,27 +99,61 @@ def simulate_text(
     TrineError
         Where anything differs: names the first token. Where a tool is missing or fails.
     """
-    from trine_hw.core.core import Core
-    from trine_hw.simulation.build import build
-
     processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
     tokens = token_array(tokens, model.config.vocab_size)
     if not tokens.size:
         raise TrineError("there are no tokens to simulate; give at least one")
     check_folder(runs)  # better now than after the compilation
+    steps = EngineSteps.of_tokens(model, engine, tokens)
+    return _simulated(model, steps, engine, simulator, processes, segment, runs, progress)
+
+
+def simulate_sequences(
+    model: Model,
+    sequences: Sequence[Int8],
+    engine: EngineConfig,
+    simulator: str,
+    *,
+    processes: int = 1,
+    segment: int = SEGMENT,
+    runs: Path = Path("runs"),
+    progress: Callable[[int], object] = lambda steps: None,
+) -> SimulatedSteps:
+    """The same of sequences of trits (T, E), each from the zero state."""
+    processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
+    if not sequences:
+        raise TrineError("there are no sequences to simulate; give at least one")
+    check_folder(runs)
+    steps = EngineSteps.of_sequences(model, sequences)
+    return _simulated(model, steps, engine, simulator, processes, segment, runs, progress)
+
+
+def _simulated(
+    model: Model,
+    steps: EngineSteps,
+    engine: EngineConfig,
+    simulator: str,
+    processes: int,
+    segment: int,
+    runs: Path,
+    progress: Callable[[int], object],
+) -> SimulatedSteps:
+    from trine_hw.core.core import Core
+    from trine_hw.simulation.build import build
+
     core = Core(model, replace(engine, block_ram="inferred"), loadable=True)
-    trace = Golden(model).run(tokens, logits=False)
     compiled = build([core], simulator)  # once, before there are several processes
-    key = hashlib.sha256(f"{compiled.name} {segment} ".encode() + np.ascontiguousarray(tokens).tobytes())
+    of_steps = (np.ascontiguousarray(array).tobytes() for array in (steps.given, steps.starts, steps.heads))
+    key = hashlib.sha256(f"{compiled.name} {segment} ".encode() + b"".join(of_steps))
     folder = runs / f"simulated-{key.hexdigest()[:24]}"
-    bounds = [(start, min(start + segment, len(tokens))) for start in range(0, len(tokens), segment)]
+    bounds = [(start, min(start + segment, len(steps))) for start in range(0, len(steps), segment)]
     parts: dict[int, Path] = {}
     todo: list[_Segment] = []
 
     cancelled = threading.Event()
 
     def run(part: _Segment) -> int:
-        _save(parts[part.start], _simulate(core, tokens, trace, part, simulator, cancelled))
+        _save(parts[part.start], _simulate(core, steps, part, simulator, cancelled))
         return part.stop - part.start
 
     with exclusive(folder.with_name(f".{folder.name}.lock"), f"the folder {folder}"):
@@ -130,7 +163,7 @@ def simulate_text(
             if parts[start].exists():
                 progress(stop - start)
             else:
-                todo.append(_Segment(start, stop, _state_before(trace, start)))
+                todo.append(_Segment(start, stop))
         # No more threads than segments: a count may be of any size.
         side_by_side = max(1, min(processes, len(todo)))
         with ThreadPoolExecutor(side_by_side) as pool:
@@ -141,10 +174,11 @@ def simulate_text(
                 cancelled.set()
                 pool.shutdown()  # what is just being written is kept
                 raise Interrupted(_left(folder, list(parts.values()))) from None
-        uncut = token_cycles(model, engine, tokens, h=trace.h, head=engine.head == "board").cycles
-        text = _joined([parts[start] for start, _ in bounds], uncut)
+        heads = steps.heads if engine.head == "board" else False
+        uncut = vector_cycles(model, engine, steps.x, steps.trace.h, head=heads, starts=steps.starts).cycles
+        found = _joined([parts[start] for start, _ in bounds], uncut)
         shutil.rmtree(folder, ignore_errors=True)
-    return text
+    return found
 
 
 def _left(folder: Path, parts: list[Path]) -> str:
@@ -171,35 +205,31 @@ def _each_as_it_comes(
             running |= {pool.submit(run, part) for part in islice(todo, 1)}
 
 
-def _state_before(trace: Trace, start: int) -> State:
-    """The state before token ``start``, of one stream."""
-    if start == 0:
-        return State(np.zeros_like(trace.h[:1]), np.zeros_like(trace.c[:1]))
-    return State(trace.h[start - 1 : start], trace.c[start - 1 : start])
-
-
 def _simulate(
-    core: Core, tokens: Int64, trace: Trace, part: _Segment, simulator: str, cancelled: threading.Event
+    core: Core, steps: EngineSteps, part: _Segment, simulator: str, cancelled: threading.Event
 ) -> Run:
     """Run one segment and check it."""
     from trine_hw.simulation.comparison import run_difference
-    from trine_hw.simulation.job import Job, TokenRequest
+    from trine_hw.simulation.job import Job
     from trine_hw.simulation.run import simulate
 
     model, engine = core.model, core.engine
-    ids = tokens[part.start : part.stop]
-    head, final = engine.head == "board", len(ids) - 1
-    requests = [
-        TokenRequest(given, head=head, reset=part.start + n == 0, last=n == final)
-        for n, given in enumerate(engine_inputs(model, engine, ids))
-    ]
-    state = part.before if part.start else None
+    head, expected = engine.head == "board", slice(part.start, part.stop)
+    requests = steps.requests(part.start, part.stop, head=head)
+    before = steps.state_before(part.start)
+    state = None if steps.starts[part.start] else before
     (run,) = simulate([Job(core, requests, state=state)], simulator, cancelled=cancelled)
-    expected = slice(part.start, part.stop)
+    trace = steps.trace
     u = trace.u[expected]
     logits = Golden(model).logits(u) if head else None
-    golden = Trace(trace.h[expected], trace.c[expected], u, logits, _state_before(trace, part.stop))
-    told = run_difference(model, engine, ids, run, golden, before=part.before, first=part.start)
+    golden = Trace(trace.h[expected], trace.c[expected], u, logits, trace.state)
+    told = run_difference(
+        *(model, engine, steps.x[expected], run, golden),
+        before=before,
+        first=part.start,
+        starts=steps.starts[expected],
+        heads=steps.heads[expected],
+    )
     if told is not None:
         raise TrineError(f"the simulated engine differs: {told}")
     return run
@@ -212,7 +242,7 @@ def _save(path: Path, run: Run) -> None:
         )
 
 
-def _joined(paths: list[Path], uncut: Int64) -> SimulatedText:
+def _joined(paths: list[Path], uncut: Int64) -> SimulatedSteps:
     u, cycles, columns, cpu_s = [], [], 0, 0.0
     for path in paths:
         with np.load(path) as part:
@@ -220,4 +250,4 @@ def _joined(paths: list[Path], uncut: Int64) -> SimulatedText:
             cycles.append(part["cycles"])
             columns += int(part["columns"])
             cpu_s += float(part["cpu_s"])
-    return SimulatedText(np.concatenate(u), np.concatenate(cycles), uncut, columns, len(paths), cpu_s)
+    return SimulatedSteps(np.concatenate(u), np.concatenate(cycles), uncut, columns, len(paths), cpu_s)
