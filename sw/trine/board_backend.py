@@ -22,22 +22,26 @@ T = TypeVar("T")
 
 
 class _Speed(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} tokens/s")
+        return Text(f"{task.speed or 0:,.0f} {self._unit}/s")
 
 
-def _bar() -> Progress:
+def _bar(unit: str = "tokens") -> Progress:
     """A bar on standard error, if that is a terminal."""
-    columns = (TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), BarColumn(), _Speed())
+    columns = (TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), BarColumn(), _Speed(unit))
     console = Console(stderr=True)
     return Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
     )
 
 
-def with_progress(steps: Iterable[T], count: int) -> Iterator[T]:
-    """The same steps, with a bar and the tokens a second."""
-    with _bar() as progress:
+def with_progress(steps: Iterable[T], count: int, unit: str = "tokens") -> Iterator[T]:
+    """The same steps, with a bar and the tokens, or what they are, a second."""
+    with _bar(unit) as progress:
         yield from progress.track(steps, count)
 
 

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from trine.cli.hardware import embedding_option, head_option
 from trine.cli.model import json_option, model_argument, print_json
 from trine.doctor import Port
 from trine_sw.support.errors import TrineError
@@ -15,6 +16,7 @@ from trine_sw.support.errors import TrineError
 if TYPE_CHECKING:
     from serial.tools.list_ports_common import ListPortInfo
 
+    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
 
 __all__ = ["COMMANDS", "known_ports"]
@@ -25,11 +27,21 @@ __all__ = ["COMMANDS", "known_ports"]
 @click.option("--listen", "port", default=0, metavar="PORT", help="TCP port.  [default: one that is free]")
 @click.option("--fault-rate", default=0.0, metavar="P", help="Probability that the wire damages a byte.")
 @click.option("--seed", default=0, help="Of the faults.")
-def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
+@embedding_option
+@head_option
+def board(
+    model_path: Path,
+    port: int,
+    fault_rate: float,
+    seed: int,
+    embedding: "Place | None",
+    head: "Place | None",
+) -> None:
     """Run a board in a simulator, UART pins and all, behind a TCP socket."""
     from trine_hw.simulation.board_server import BoardServer
     from trine_hw.simulation.virtual_board import VirtualBoard
     from trine_sw.engine.default import default_engine
+    from trine_sw.fit.placement import Placement, placed
     from trine_sw.model import Model
 
     if not 0 <= fault_rate < 1:
@@ -37,8 +49,9 @@ def board(model_path: Path, port: int, fault_rate: float, seed: int) -> None:
     if not 0 <= port < 65536:
         raise TrineError(f"--listen takes a port from 0 to 65535, not {port}")
     model = Model.load(model_path)
+    engine = placed(default_engine(model), model, Placement(embedding, head))
     with Console(stderr=True).status("Verilator compiles the board (once; kept for the next run)"):
-        virtual = VirtualBoard(model, default_engine(model), "verilator")
+        virtual = VirtualBoard(model, engine, "verilator")
     try:
         server = BoardServer(virtual, port, fault_rate, seed)
     except TrineError:

@@ -23,6 +23,7 @@ from trine.cli import (
     program,
     random,
     reports,
+    run,
     study,
     train,
     verify,
@@ -105,6 +106,7 @@ def cli() -> None:
 _MODULES = (
     model,
     train,
+    run,
     eval,
     random,
     study,

@@ -1,7 +1,7 @@
-"""The command that measures how well a model predicts a text."""
+"""The command that measures a model: how well it predicts a text, or says what sequences are."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,23 +12,28 @@ from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
-    from trine_sw.model import HeadKind
+    from trine_sw.model import HeadKind, Model
 
 __all__ = ["COMMANDS"]
 
 
 @click.command("eval")
 @model_argument
-@click.option("--dataset", help="Name of a data set, such as shakespeare or ptb.  [default: the model's own]")
-@click.option("--data", type=click.Path(), help="A text file, of which splits are as in training.")
-@click.option("--split", default="valid", show_default=True)
+@click.option("--dataset", help="Name of a data set, such as shakespeare or ptb, for a language model.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Sequences and their targets: .npz, .csv or .ts, or a folder of audio files.  [default: the data of "
+    "the model's training]",
+)
+@click.option("--split", help="Which part of the data.  [default: valid of a text, test of sequences]")
 @click.option(
     "--head",
     type=click.Choice(["float", "ternary"]),
     help="Which head, of a model that has two.  [default: float]",
 )
 @backend_option
-@click.option("--limit", type=int, help="Predict only this many symbols.")
+@click.option("--limit", type=int, help="Predict only this many symbols, or take only this many sequences.")
 @click.option("--processes", default=1, show_default=True, help="Simulators that run side by side.")
 @click.option("--lanes", type=int, help="Accumulators of the simulated engine at most.  [default: one a row]")
 @click.option("--banks", type=int, help="Its column ROMs read at once.  [default: 3]")
@@ -37,8 +42,8 @@ __all__ = ["COMMANDS"]
 def evaluate(
     model_path: Path,
     dataset: str | None,
-    data: str | None,
-    split: str,
+    data: Path | None,
+    split: str | None,
     head: "HeadKind | None",
     backend: str,
     limit: int | None,
@@ -48,51 +53,101 @@ def evaluate(
     results: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how well a model predicts a text. In a simulator, each state and cycle is checked too, and what
-    was interrupted goes on where it stopped."""
-    from trine.evaluation import evaluate as measure
-    from trine_sw.data.evaluation import split_tokens, text_of
-    from trine_sw.golden.host_head import head_of
+    """Measure how well a model predicts a text, or says what sequences are. In a simulator, each state and
+    cycle is checked too, and what was interrupted goes on where it stopped."""
     from trine_sw.model import Model
 
     model = Model.load(model_path)
-    head_of(model, head)  # refuses a head that is not there
-    head = head or model.heads[0]
-    if dataset is not None and data is not None:
-        raise TrineError("give --dataset or --data, not both")
-    source = dataset or text_of(model, data)
-    if backend in SIMULATORS:
-        from trine.reports.simulated_text_report import measure_gateware, report_paths, write_gateware_report
-
-        for path in () if results is None else report_paths(results, model_path.stem):
-            check_writable(path)  # better now than after hours
-
-        report = measure_gateware(
-            *(model, model_path.stem, source, split, limit, backend),
-            head=head,
-            processes=processes,
-            lanes=lanes,
-            banks=banks,
-        )
-        if results is not None:
-            write_gateware_report(report, results)
-        quality = report.quality() | report.speed()
-    elif results is not None or lanes is not None or banks is not None or processes != 1:
+    name = model_path.stem
+    engine = {"processes": processes, "lanes": lanes, "banks": banks}
+    if backend not in SIMULATORS and (
+        results is not None or engine != {"processes": 1, "lanes": None, "banks": None}
+    ):
         raise TrineError(
             "--processes, --lanes, --banks and --results are for an engine in a simulator: "
             "add --backend verilator"
         )
+    if model.task == "language":
+        if dataset is None or data is not None:
+            raise TrineError("a language model is measured on a text: name it by --dataset")
+        split = split or "valid"
+        told = {"dataset": dataset, "split": split}
+        head, quality = _of_text(model, name, dataset, split, head, backend, limit, engine, results)
     else:
-        tokens = split_tokens(model, source, split)
-        quality = dict(measure(model, tokens, head=head, limit=limit, backend=backend))
+        if dataset is not None:
+            raise TrineError(f"the model's task is {model.task!r}: its sequences are given by --data")
+        if data is not None and split is not None:
+            raise TrineError(
+                "--split is a part of the data of the model's training; a file of --data is whole"
+            )
+        split = split or ("test" if data is None else "all")
+        where = model.data.get("source", {})
+        told = {"data": str(data or (where.get("path") if isinstance(where, dict) else None)), "split": split}
+        head, quality = _of_sequences(model, name, data, split, head, backend, limit, engine, results)
     if as_json:
-        print_json({"dataset": str(source), "split": split, "head": head, "backend": backend} | quality)
+        print_json(told | {"head": head, "backend": backend} | quality)
     else:
         print_pairs(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {source}, {split}, {head} head",
+            f"{model_path} on {', '.join(told.values())}, {head} head",
         )
 
 
+def _of_text(
+    model: "Model",
+    name: str,
+    dataset: str,
+    split: str,
+    head: "HeadKind | None",
+    backend: str,
+    limit: int | None,
+    engine: dict[str, Any],
+    results: Path | None,
+) -> "tuple[HeadKind, dict[str, Any]]":
+    from trine.evaluation import evaluate as measure
+    from trine_sw.data import load_text
+    from trine_sw.golden.host_head import head_of
+
+    head_of(model, head)  # refuses a head that is not there
+    head = head or model.heads[0]
+    if backend not in SIMULATORS:
+        return head, dict(measure(model, load_text(dataset, split), head=head, limit=limit, backend=backend))
+    from trine.reports.simulated_text_report import measure_gateware, report_paths, write_gateware_report
+
+    for path in () if results is None else report_paths(results, name):
+        check_writable(path)  # better now than after hours
+    report = measure_gateware(*(model, name, dataset, split, limit, backend), head=head, **engine)
+    if results is not None:
+        write_gateware_report(report, results)
+    return head, report.quality() | report.speed()
+
+
+def _of_sequences(
+    model: "Model",
+    name: str,
+    data: Path | None,
+    split: str,
+    head: "HeadKind | None",
+    backend: str,
+    limit: int | None,
+    engine: dict[str, Any],
+    results: Path | None,
+) -> "tuple[HeadKind, dict[str, Any]]":
+    from trine.evaluation import evaluate as measure
+    from trine_sw.golden.readout import Readout
+
+    head = Readout(model, head).kind  # refuses a head that is not there
+    if backend not in SIMULATORS:
+        return head, measure(model, data, split=split, head=head, limit=limit, backend=backend)
+    from trine.reports.simulated_sequences_report import measure_sequences, write_sequences_report
+    from trine.reports.simulated_text_report import report_paths
+
+    for path in () if results is None else report_paths(results, name):
+        check_writable(path)
+    report = measure_sequences(*(model, name, data, split, limit, backend), head=head, **engine)
+    if results is not None:
+        write_sequences_report(report, results)
+    return head, report.quality | report.speed()
+
+
 COMMANDS = (evaluate,)
-"""What :mod:`trine.cli` adds."""

@@ -1,4 +1,4 @@
-"""Commands about a model: info, run, generate."""
+"""Commands about a model: info, generate."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +12,12 @@ from rich.text import Text
 
 from trine.cli.outputs import OutputFile
 from trine_hw.simulation.simulators import SIMULATORS
-from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
-from trine_sw.support.reading import read_text
 
 if TYPE_CHECKING:
-    from trine.backends import Result
+    from trine_sw.model import Model
 
 __all__ = [
     "COMMANDS",
@@ -30,11 +28,10 @@ __all__ = [
     "print_json",
     "print_pairs",
     "threads_option",
+    "waves_option",
 ]
 
 _MOST_THREADS = 1024
-
-_TOKEN_SUFFIXES = ".npy, or text with whole numbers between white space"
 
 model_argument = click.argument("model_path", metavar="MODEL", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -121,13 +118,39 @@ def info(model_path: Path, as_json: bool) -> None:
         "embedding_in_file": model.embedding_weight is not None,
         "head_in_file": model.head_weight is not None,
         "host_head_in_file": model.host_head_weight is not None,
+        "task": model.task,
     }
     if as_json:
-        print_json(facts | {"vocabulary": model.vocabulary, "training": model.training})
+        records = {"vocabulary": model.vocabulary, "data": model.data, "training": model.training}
+        print_json(facts | _of_sequences(model) | records)
         return
-    print_pairs(facts | {"vocabulary": _some(model.vocabulary)}, str(model_path))
-    if model.training:
-        print_pairs({key: json_text(value) for key, value in model.training.items()}, "training")
+    if model.task == "language":
+        facts["vocabulary"] = _some(model.vocabulary)
+    for name, value in _of_sequences(model).items():
+        facts[name] = value if isinstance(value, int | float | str) else json_text(value)
+    print_pairs(facts, str(model_path))
+    for title, record in (("data", model.data), ("training", model.training)):
+        if record:
+            print_pairs({key: json_text(value) for key, value in record.items()}, title)
+
+
+def _of_sequences(model: "Model") -> dict[str, Any]:
+    """What a file says of sequences: outputs, inputs, and the sample."""
+    facts: dict[str, Any] = {}
+    if model.task != "language":
+        facts |= {"reduction": model.reduction, "labels": model.labels}
+        encoder = model.encoder
+        if encoder is not None:
+            facts |= {"features": encoder.features, "trits_of_a_row": encoder.thresholds.shape[1]}
+            facts["differences"] = encoder.differences
+        if model.inputs is not None:
+            facts["inputs"] = [
+                f"{each.name} [{each.unit}]" if each.unit else each.name for each in model.inputs
+            ]
+        facts |= {"sample_rate": model.sample_rate, "front_end": model.front_end}
+    if model.sample is not None:
+        facts["sample"] = f"{len(model.sample.lengths)} sequences, {len(model.sample.trits)} steps"
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _some(vocabulary: list[str] | None, most: int = 100) -> str:
@@ -136,84 +159,6 @@ def _some(vocabulary: list[str] | None, most: int = 100) -> str:
         return "none: tokens are numbers"
     joint = "" if all(len(symbol) == 1 for symbol in vocabulary) else " "
     return repr(joint.join(vocabulary[:most])) + (", ..." if len(vocabulary) > most else "")
-
-
-@click.command()
-@model_argument
-@click.option("--text", help="Symbols of the model's vocabulary.")
-@click.option("--tokens", type=click.Path(path_type=Path), help=f"File: {_TOKEN_SUFFIXES}.")
-@backend_option
-@click.option("--trace", type=OutputFile(), help="Write tokens, h, c, logits, cycles as .npz.")
-@waves_option
-@json_option
-def run(
-    model_path: Path,
-    text: str | None,
-    tokens: Path | None,
-    backend: str,
-    trace: Path | None,
-    waves: Path | None,
-    as_json: bool,
-) -> None:
-    """Run tokens through a model from the zero state, and show what it makes of them."""
-    from trine.backends import open_backend
-    from trine_sw.model import Model
-
-    if (text is None) == (tokens is None):
-        raise click.UsageError("give the tokens by --text or by --tokens, one of the two")
-    model = Model.load(model_path)
-    numbers = model.encode(text) if text is not None else _read_tokens(tokens or Path())
-    if not len(numbers):
-        raise TrineError("there are no tokens to run; give at least one")
-    result = open_backend(backend, model, waves=waves).run(numbers)
-    if trace is not None:
-        _write_trace(trace, numbers, result)
-    facts: dict[str, Any] = {"backend": backend, "tokens": len(numbers)}
-    facts["active_h"] = round(float(np.count_nonzero(result.h) / result.h.size), 4)
-    facts["cycles"] = int(result.cycles.sum())
-    facts["cycles_per_token"] = round(float(result.cycles.mean()), 3)
-    if result.logits is not None:
-        best = result.logits[-1].argsort(kind="stable")[::-1][:5].tolist()
-        facts["next"] = [model.decode([token]) for token in best] if model.vocabulary else best
-    if as_json:
-        print_json(facts)
-    else:
-        print_pairs(facts)
-
-
-def _read_tokens(path: Path) -> np.ndarray:
-    """Token numbers (T,) from a file."""
-    try:
-        if path.suffix == ".npy":  # its header may claim more than there is: nothing is read in advance
-            values = np.lib.format.open_memmap(path, mode="r")
-        else:
-            values = np.array([_whole_number(word) for word in read_text(path).split()], np.int64)
-    except OSError as error:
-        raise TrineError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, OverflowError, EOFError) as error:
-        reason = f"; {error}" if path.suffix != ".npy" and not isinstance(error, UnicodeError) else ""
-        raise TrineError(f"{path} is no file of tokens: it must be {_TOKEN_SUFFIXES}{reason}") from None
-    if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
-        raise TrineError(f"{path} must hold one row of whole numbers, not {values.dtype} of {values.shape}")
-    return values.astype(np.int64)
-
-
-def _whole_number(word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise ValueError(f"{word[:40]!r} is none") from None
-
-
-def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
-    """Write the trace, whole or not at all."""
-    arrays = {"tokens": tokens, "h": result.h, "cycles": result.cycles}
-    if result.c is not None:
-        arrays["c"] = result.c
-    if result.logits is not None:
-        arrays["logits"] = result.logits
-    with atomic_write(path) as file:
-        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 @click.command()
@@ -240,6 +185,10 @@ def generate(
     from trine_sw.model import Model
 
     model = Model.load(model_path)
+    if model.task != "language":
+        raise TrineError(
+            f"the model's task is {model.task!r}: it writes no text; trine run --data says its outputs"
+        )
     tokens = model.encode(prompt)
     if not len(tokens):
         raise TrineError("the prompt is empty; give at least one symbol")
@@ -251,4 +200,4 @@ def generate(
         click.echo(model.decode(np.concatenate([tokens, chosen])))
 
 
-COMMANDS = (info, run, generate)
+COMMANDS = (info, generate)

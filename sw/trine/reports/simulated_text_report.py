@@ -27,7 +27,15 @@ from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 
-__all__ = ["GatewareReport", "measure_gateware", "report_paths", "write_gateware_report"]
+__all__ = [
+    "GatewareReport",
+    "measure_gateware",
+    "progress_bar",
+    "report_paths",
+    "simulator_version",
+    "write_gateware_report",
+    "write_report_files",
+]
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ def measure_gateware(
         banks=engine.banks if banks is None else banks,
     )
     geometry = Geometry(model.config, engine)
-    with _progress(len(given)) as advance:
+    with progress_bar(len(given)) as advance:
         text = simulate_text(model, given, engine, simulator, processes=processes, progress=advance)
     quality = score(tokens, logits_of(model, text.u, head), scale)
     golden = score(tokens, golden_logits(model, head)(given), scale)
@@ -123,7 +131,7 @@ def measure_gateware(
         banks=engine.banks,
         groups=geometry.groups,
         segments=text.segments,
-        simulator=_version(simulator),
+        simulator=simulator_version(simulator),
         nats_per_token=quality["nats_per_token"],
         perplexity=quality["perplexity"],
         perplexity_golden=golden["perplexity"],
@@ -144,10 +152,10 @@ def description_of(model: Model) -> str:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; the function moves it on by some tokens."""
+def progress_bar(total: int, unit: str = "tokens") -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal; the function moves it on by some tokens or steps."""
     columns = (
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} tokens"),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
         BarColumn(),
         TimeRemainingColumn(),
     )
@@ -157,7 +165,8 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda tokens: progress.advance(task, tokens)
 
 
-def _version(simulator: str) -> str:
+def simulator_version(simulator: str) -> str:
+    """A simulator's name and version, for a report."""
     from trine_sw.support import toolchain
 
     tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
@@ -171,14 +180,19 @@ def report_paths(folder: Path, model: str) -> tuple[Path, Path]:
 
 def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, Path]:
     """Write ``MODEL-gateware.json`` and ``.md`` to ``folder``, each at once or not at all."""
+    return write_report_files(asdict(report), Path(__file__).with_suffix(".md.j2"), folder)
+
+
+def write_report_files(report: dict[str, Any], template_path: Path, folder: Path) -> tuple[Path, Path]:
+    """Write a report's fields as JSON, and as Markdown by a template."""
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["thousands"] = "{:,}".format
-    template = environment.from_string(Path(__file__).with_suffix(".md.j2").read_text(encoding="utf-8"))
+    template = environment.from_string(template_path.read_text(encoding="utf-8"))
     written = []
-    texts = json_text(asdict(report), indent=2) + "\n", template.render(asdict(report))
-    for path, text in zip(report_paths(folder, report.model), texts, strict=True):
+    texts = json_text(report, indent=2) + "\n", template.render(report)
+    for path, text in zip(report_paths(folder, report["model"]), texts, strict=True):
         with atomic_write(path) as file:
             file.write(text.encode())
         written.append(path)

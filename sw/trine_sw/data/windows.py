@@ -21,7 +21,7 @@ from trine_sw.model import Model
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Windows", "load_split", "load_windows", "source_of"]
+__all__ = ["Windows", "load_split", "load_windows", "source_of", "windows_of"]
 
 _AUDIO = (".wav", ".flac")
 
@@ -32,12 +32,12 @@ class Windows:
 
     Members
     -------
-    x : list of arrays (T, F)
+    x : list of arrays (T, F), or of trits, int8 (T, E), for a model without an encoder
     y : classes (N,), classes (T,) of each, or numbers (N, K), as the model numbers them; None: not known
     names : of each sequence, for messages
     """
 
-    x: list[NDArray[np.float32]]
+    x: list[NDArray[Any]]
     y: Targets | None
     names: list[str]
 
@@ -61,7 +61,7 @@ def load_windows(path: str | os.PathLike[str], model: Model, *, targets: bool = 
     source = replace(_hints(model), path=str(place))
     try:
         table, known = _read(place, source, model, targets)
-        return Windows(table.x, _targets(model, table) if known else None, table.names)
+        return Windows(_inputs(model, table.x), _targets(model, table) if known else None, table.names)
     except TrineError as error:
         raise TrineError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
@@ -81,8 +81,12 @@ def load_split(model: Model, split: str) -> Windows:
     splits = load_splits(source, model.task)
     if split not in splits:
         raise TrineError(f"there is no split {shown(split)}; there are: {', '.join(splits)}")
-    found = splits[split]
-    return Windows(found.x, _numbered(model, found), found.names)
+    return windows_of(splits[split], model)
+
+
+def windows_of(sequences: SequenceSet, model: Model) -> Windows:
+    """The same sequences, with their classes as a model numbers them."""
+    return Windows(_inputs(model, sequences.x), _numbered(model, sequences), sequences.names)
 
 
 def source_of(model: Model) -> SequenceSource:
@@ -163,6 +167,18 @@ def _bare_audio(place: Path, front_end: FrontEnd) -> SequenceTable:
         except TrineError as error:
             raise TrineError(str(error) if str(file) in str(error) else f"{file}: {error}") from None
     return SequenceTable(x, np.zeros((len(x), 1)), [file.name for file in files])
+
+
+def _inputs(model: Model, x: list[NDArray[np.float32]]) -> list[NDArray[Any]]:
+    """Features, or the trits that these are for a model without an encoder."""
+    if model.encoder is not None:
+        return list(x)
+    for number, each in enumerate(x):
+        if not np.isin(each, (-1, 0, 1)).all():
+            raise TrineError(
+                f"sequence {number} has numbers that are no trits, and the model has no encoder for features"
+            )
+    return [each.astype(np.int8) for each in x]
 
 
 def _targets(model: Model, table: SequenceTable) -> Targets:

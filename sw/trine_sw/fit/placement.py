@@ -10,6 +10,7 @@ from trine_sw.fit.cost import Chip
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
+from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
@@ -66,15 +67,15 @@ ANYWHERE = Placement()
 
 
 def placed(engine: EngineConfig, model: Model, placement: Placement) -> EngineConfig:
-    """``engine`` with embedding and head where ``placement`` wants them, and lanes for the head's rows."""
+    """``engine``, which has a lane for every row, with embedding and head where ``placement`` wants them."""
     embedding, head = placement.of(model)[0]
-    embedding = engine.embedding if placement.embedding is None else embedding
     head = engine.head if placement.head is None else head
-    lanes = len(model.config.spec.lanes) * model.config.hidden
-    ways = engine.sampler_ways
-    lanes += -(-model.config.vocab_size // ways) * ways if head == "board" else 0
+    lanes, ways = len(model.config.spec.lanes) * model.config.hidden, engine.sampler_ways
     return replace(
-        engine, embedding=embedding, head=head, lanes=lanes if head != engine.head else engine.lanes
+        engine,
+        lanes=lanes + (ceil_div(model.config.vocab_size, ways) * ways if head == "board" else 0),
+        embedding=engine.embedding if placement.embedding is None else embedding,
+        head=head,
     )
 
 

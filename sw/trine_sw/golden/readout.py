@@ -62,7 +62,8 @@ class Readout:
         kind = model.heads[0] if kind is None else kind
         if not isinstance(kind, str) or kind not in model.heads:
             raise TrineError(f"the model has no head {shown(kind)}, but a {model.heads[0]} one")
-        self.model, self.kind = model, kind
+        self.model = model
+        self.kind: HeadKind = kind
         ternary = kind == "ternary"
         weight, bias = (
             (model.head_weight, model.head_bias)
