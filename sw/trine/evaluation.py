@@ -27,7 +27,7 @@ def evaluate(
     model: Model | str | os.PathLike[str],
     data: str | os.PathLike[str] | ArrayLike | SequenceSet | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     head: HeadKind | None = None,
     limit: int | None = None,
     backend: str = "golden",
@@ -46,8 +46,9 @@ def evaluate(
         For a language model, a text of its vocabulary, or its tokens. For others, a file or folder of
         sequences and targets, or the sequences themselves; by default the data of its training, where the
         model file says where that is.
-    split : str
-        Which part of the data of its training, where `data` is not given.
+    split : str, optional
+        Which part of the sequences, cut as in the model's training; by default ``"test"`` where `data` is not
+        given, and all of `data` otherwise.
     head : {"float", "ternary"}, optional
         The head that is measured; of a model with two, the float one by default.
     limit : int, optional
@@ -121,14 +122,14 @@ def quality_of_outputs(model: Model, windows: Windows, outputs: Outputs) -> dict
     return figures_of(model.task, windows.y, found) | counts
 
 
-def measured_windows(model: Model, data: Any, split: str) -> Windows:
+def measured_windows(model: Model, data: Any, split: str | None) -> Windows:
     """Sequences and their targets, from wherever they are."""
     if data is None:
-        return load_split(model, split)
-    if isinstance(data, SequenceSet):
+        return load_split(model, split or "test")
+    if isinstance(data, SequenceSet) and split is None:
         return windows_of(data, model)
     if isinstance(data, str | os.PathLike):
-        return load_windows(data, model, targets=True)
+        return load_windows(data, model, targets=True) if split is None else load_split(model, split, data)
     raise TrineError(f"the data must be a file or folder of sequences, or a SequenceSet, not {shown(data)}")
 
 

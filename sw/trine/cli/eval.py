@@ -12,6 +12,7 @@ from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
+    from trine_sw.data import Text
     from trine_sw.model import HeadKind, Model
 
 __all__ = ["COMMANDS"]
@@ -19,14 +20,18 @@ __all__ = ["COMMANDS"]
 
 @click.command("eval")
 @model_argument
-@click.option("--dataset", help="Name of a data set, such as shakespeare or ptb, for a language model.")
+@click.option("--dataset", help="Name of a data set, such as shakespeare or ptb.  [default: the model's own]")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Sequences and their targets: .npz, .csv or .ts, or a folder of audio files.  [default: the data of "
-    "the model's training]",
+    help="A text file or, for a model of sequences, a .npz, .csv or .ts file or a folder of audio files, with "
+    "targets.  [default: the model's own]",
 )
-@click.option("--split", help="Which part of the data.  [default: valid of a text, test of sequences]")
+@click.option(
+    "--split",
+    help="Which part of the data, cut as in training.  [default: valid of a text, test of the model's own "
+    "sequences, all of those of --data]",
+)
 @click.option(
     "--head",
     type=click.Choice(["float", "ternary"]),
@@ -68,21 +73,20 @@ def evaluate(
             "add --backend verilator"
         )
     if model.task == "language":
-        if dataset is None or data is not None:
-            raise TrineError("a language model is measured on a text: name it by --dataset")
-        split = split or "valid"
-        told = {"dataset": dataset, "split": split}
-        head, quality = _of_text(model, name, dataset, split, head, backend, limit, engine, results)
+        from trine_sw.data.evaluation import text_of
+
+        if dataset is not None and data is not None:
+            raise TrineError("give --dataset or --data, not both")
+        source, split = dataset or text_of(model, data), split or "valid"
+        told = {"dataset": str(source), "split": split}
+        head, quality = _of_text(model, name, source, split, head, backend, limit, engine, results)
     else:
         if dataset is not None:
             raise TrineError(f"the model's task is {model.task!r}: its sequences are given by --data")
-        if data is not None and split is not None:
-            raise TrineError(
-                "--split is a part of the data of the model's training; a file of --data is whole"
-            )
-        split = split or ("test" if data is None else "all")
+        split = split or (None if data is not None else "test")
         where = model.data.get("source", {})
-        told = {"data": str(data or (where.get("path") if isinstance(where, dict) else None)), "split": split}
+        told = {"data": str(data or (where.get("path") if isinstance(where, dict) else None))}
+        told["split"] = split or "all"
         head, quality = _of_sequences(model, name, data, split, head, backend, limit, engine, results)
     if as_json:
         print_json(told | {"head": head, "backend": backend} | quality)
@@ -96,7 +100,7 @@ def evaluate(
 def _of_text(
     model: "Model",
     name: str,
-    dataset: str,
+    source: "Text",
     split: str,
     head: "HeadKind | None",
     backend: str,
@@ -105,18 +109,19 @@ def _of_text(
     results: Path | None,
 ) -> "tuple[HeadKind, dict[str, Any]]":
     from trine.evaluation import evaluate as measure
-    from trine_sw.data import load_text
+    from trine_sw.data.evaluation import split_tokens
     from trine_sw.golden.host_head import head_of
 
     head_of(model, head)  # refuses a head that is not there
     head = head or model.heads[0]
     if backend not in SIMULATORS:
-        return head, dict(measure(model, load_text(dataset, split), head=head, limit=limit, backend=backend))
+        tokens = split_tokens(model, source, split)
+        return head, dict(measure(model, tokens, head=head, limit=limit, backend=backend))
     from trine.reports.simulated_text_report import measure_gateware, report_paths, write_gateware_report
 
     for path in () if results is None else report_paths(results, name):
         check_writable(path)  # better now than after hours
-    report = measure_gateware(*(model, name, dataset, split, limit, backend), head=head, **engine)
+    report = measure_gateware(*(model, name, source, split, limit, backend), head=head, **engine)
     if results is not None:
         write_gateware_report(report, results)
     return head, report.quality() | report.speed()
@@ -126,7 +131,7 @@ def _of_sequences(
     model: "Model",
     name: str,
     data: Path | None,
-    split: str,
+    split: str | None,
     head: "HeadKind | None",
     backend: str,
     limit: int | None,

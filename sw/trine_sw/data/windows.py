@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from trine_sw.data.audio import audio_files, load_audio, read_audio
 from trine_sw.data.loading import data_path, load_sequences, load_splits, source_digest
 from trine_sw.data.sequence_table import SequenceTable
 from trine_sw.data.sequences import SequenceSet, Targets
-from trine_sw.data.source import Columns, FrontEnd, HeldOut, SequenceSource
+from trine_sw.data.source import FrontEnd, SequenceSource
 from trine_sw.data.table_file import load_table
 from trine_sw.model import Model
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
+from trine_sw.support.plain_values import from_plain
 
 __all__ = ["Windows", "load_split", "load_windows", "source_of", "windows_of"]
 
@@ -66,17 +67,25 @@ def load_windows(path: str | os.PathLike[str], model: Model, *, targets: bool = 
         raise TrineError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
 
-def load_split(model: Model, split: str) -> Windows:
+def load_split(model: Model, split: str, path: str | os.PathLike[str] | None = None) -> Windows:
     """Read a split of the data that a model was trained on, from where its file says that this is.
 
-    Raises :class:`TrineError` where the file does not say it, the data is no longer the same, or there is no
-    such split.
+    Parameters
+    ----------
+    path : another file or folder, of which splits are as in training.
+
+    Raises
+    ------
+    TrineError
+        Where the model file does not say it, the data is no longer the same, or there is no such split.
     """
     source = source_of(model)
-    if model.data.get("digest") != source_digest(source):
+    if path is not None:
+        source = replace(source, path=os.fspath(path))
+    elif model.data.get("digest") != source_digest(source):
         raise TrineError(
             f"{source.path} is not what the model was trained on (its digest is another): --data "
-            f"{source.path} measures all that is in it now"
+            f"{source.path} measures what is in it now"
         )
     splits = load_splits(source, model.task)
     if split not in splits:
@@ -91,38 +100,15 @@ def windows_of(sequences: SequenceSet, model: Model) -> Windows:
 
 def source_of(model: Model) -> SequenceSource:
     """Where a model's data is, as its file says; :class:`TrineError` where it does not."""
-    values = model.data.get("source")
-    if not isinstance(values, dict):
+    described = model.data.get("source")
+    if described is None:
         raise TrineError("the model file does not say where its data is: give a file, by --data")
-    try:
-        parts = {
-            "valid": _part(HeldOut, values.get("valid")),
-            "test": _part(HeldOut, values.get("test")),
-            "front_end": _part(FrontEnd, values.get("front_end")),
-            "columns": _part(Columns, values.get("columns")) or Columns(),
-        }
-        return SequenceSource(**(values | parts))
-    except (TypeError, TrineError) as error:
-        raise TrineError(f"the model file does not say where its data is: {error}") from None
-
-
-def _part(kind: Any, values: Any) -> Any:
-    """A part of a source, of what JSON makes of it."""
-    if values is None:
-        return None
-    if not isinstance(values, dict) or not values.keys() <= {entry.name for entry in fields(kind)}:
-        raise TrineError(f"{shown(values)} is no {kind.__name__}")
-    return kind(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    )
+    return from_plain(SequenceSource, described, "data.source")
 
 
 def _hints(model: Model) -> SequenceSource:
     """What the model file says of its data's form, without what lies where."""
-    try:
-        source = source_of(model)
-    except TrineError:
-        source = SequenceSource(path="data")
+    source = source_of(model) if "source" in model.data else SequenceSource(path="data")
     front_end = FrontEnd.from_json(model.front_end) if model.front_end is not None else None
     return replace(source, format=None, valid=None, test=None, front_end=front_end)
 

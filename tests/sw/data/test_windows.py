@@ -136,7 +136,7 @@ def test_the_split_that_was_held_out(model, tmp_path):
     assert len(load_split(model, "valid").x) == 5 and len(load_split(model, "train").x) == 15
     with pytest.raises(TrineError, match="there is no split 'rest'; there are: train, valid, test"):
         load_split(model, "rest")
-    save(path, x[1:], y=labels[1:], index=np.arange(29))
+    save(path, x[1:], y=labels[1:], index=np.arange(1, 30))
     with pytest.raises(
         TrineError, match=r"d.npz is not what the model was trained on .*: --data .*d.npz measures"
     ):
@@ -144,10 +144,16 @@ def test_the_split_that_was_held_out(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"source": 3}, {"source": {"path": 3}}, {"source": {"path": "a", "test": {"odd": 1}}}]
+    ("data", "message"),
+    [
+        ({}, "the model file does not say where its data is: give a file, by --data"),
+        ({"source": 3}, "data.source must be a table of keys, not 3"),
+        ({"source": {"path": 3}}, "data.source.path"),
+        ({"source": {"path": "a", "test": {"odd": 1}}}, "unknown key data.source.test.odd"),
+    ],
 )
-def test_model_that_does_not_say_where_its_data_is(model, data):
-    with pytest.raises(TrineError, match="the model file does not say where its data is"):
+def test_model_that_does_not_say_where_its_data_is(model, data, message):
+    with pytest.raises(TrineError, match=message):
         load_split(replace(model, data=data), "test")
 
 

@@ -79,6 +79,8 @@ def test_eval_finds_the_data_again(succeeds, fails, x, tmp_path):
     told = json.loads(succeeds("eval", path, "--json"))
     assert (told["sequences"], told["split"], told["data"]) == (4, "test", str(data))
     assert json.loads(succeeds("eval", path, "--split", "train", "--json"))["sequences"] == 8
+    assert json.loads(succeeds("eval", path, "--data", data, "--json"))["sequences"] == 12
+    assert json.loads(succeeds("eval", path, "--data", data, "--split", "train", "--json"))["sequences"] == 8
     assert json.loads(succeeds("eval", path, "--limit", 2, "--json"))["sequences"] == 2
     assert api.evaluate(path, split="train", limit=3)["sequences"] == 3
     assert "4 " in succeeds("eval", path)
@@ -101,10 +103,9 @@ def test_wrong_calls(fails, x, tmp_path, model_path):
     fails("run", path, "--data", bare, "--waves", tmp_path / "w.vcd", saying="only a simulator has waveforms")
     fails("eval", path, "--data", bare, saying="it has no array y")
     fails("eval", path, "--dataset", "ptb", saying="its sequences are given by --data")
-    fails("eval", path, "--data", bare, "--split", "test", saying="a file of --data is whole")
     fails("eval", path, saying="the model file does not say where its data is: give a file, by --data")
-    fails("eval", model_path, "--data", bare, saying="a language model is measured on a text")
-    fails("eval", model_path, saying="a language model is measured on a text: name it by --dataset")
+    fails("eval", model_path, "--data", bare, saying="is no UTF-8 text")
+    fails("eval", model_path, saying="the model file does not say what it was trained on: give --dataset or")
     fails("eval", path, "--data", bare, "--lanes", 3, saying="are for an engine in a simulator")
     fails("generate", path, "--prompt", "a", saying="the model's task is 'classify': it writes no text")
     fails("draw", "activity", path, "--dataset", "ptb", "-o", tmp_path / "a.svg", saying="it reads no text")
