@@ -24,8 +24,8 @@ __all__ = ["COMMANDS"]
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="A text file or, of sequences with their targets, a .npz, .csv or .ts file or a folder of audio files.  "
-    "[default: the model's own]",
+    help="A text file or, of sequences with their targets, a .npz, .csv or .ts file or a folder of audio "
+    "files.  [default: the model's own]",
 )
 @click.option(
     "--split",
