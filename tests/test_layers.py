@@ -25,7 +25,7 @@ ORDER = {
         "golden",
         "engine",
         "link",
-        "fit data",
+        "fit data client",
         "driver",
         "training",
         "studies",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, fields
 
@@ -11,7 +12,7 @@ from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.support.errors import TrineError
 
-__all__ = ["INFO_BYTES", "Info", "board_info", "level_values", "u_bits", "version_remedy"]
+__all__ = ["INFO_BYTES", "Info", "board_info", "info_offsets", "level_values", "u_bits", "version_remedy"]
 
 _INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIId")
 INFO_BYTES = _INFO.size
@@ -107,6 +108,19 @@ class Info:
         except TrineError as error:
             hint = "build its bitstream with this version of Trine"
             raise TrineError(f"the board's buffers are not right ({error}): {hint}") from None
+
+
+def info_offsets() -> dict[str, int]:
+    """Where each member of :class:`Info` begins in the reply's payload.
+
+    >>> info_offsets()["digest"]
+    1
+    """
+    codes = re.findall(r"\d*[A-Za-z?]", _INFO.format)
+    return {
+        entry.name: struct.calcsize("<" + "".join(codes[:number]))
+        for number, entry in enumerate(fields(Info))
+    }
 
 
 def board_info(

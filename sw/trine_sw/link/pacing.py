@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["PayloadLimit", "RetryTimeout"]
+__all__ = [
+    "FIRST_TIMEOUT",
+    "LEAST_PAYLOAD",
+    "LEAST_TIMEOUT",
+    "LONGEST_TIMEOUT",
+    "MOST_BACKOFF",
+    "PAYLOAD_SAMPLE",
+    "PayloadLimit",
+    "RetryTimeout",
+]
 
 #: Seconds until the first retry while no round trip has been measured, and the least later on.
-_FIRST_TIMEOUT, _LEAST_TIMEOUT = 0.5, 0.02
+FIRST_TIMEOUT, LEAST_TIMEOUT = 0.5, 0.02
 #: A timeout is never longer: a board that comes back is found soon.
-_LONGEST_TIMEOUT = 2.0
+LONGEST_TIMEOUT = 2.0
 #: A timeout grows with each that fails, up to so many times the measured one: no other traffic is in the way.
-_MOST_BACKOFF = 8
+MOST_BACKOFF = 8
 #: Payloads are halved where more than a quarter of so many requests had to be sent again, and doubled where
 #: none had; they are never limited to less.
-_SAMPLE, _LEAST_PAYLOAD = 16, 24
+PAYLOAD_SAMPLE, LEAST_PAYLOAD = 16, 24
 
 
 class RetryTimeout:
@@ -24,7 +33,7 @@ class RetryTimeout:
     """
 
     def __init__(self) -> None:
-        self.seconds = self._measured = _FIRST_TIMEOUT
+        self.seconds = self._measured = FIRST_TIMEOUT
         self._round_trip: float | None = None
         self._variation = 0.0
 
@@ -35,12 +44,12 @@ class RetryTimeout:
         else:
             self._variation += (abs(self._round_trip - seconds) - self._variation) / 4
             self._round_trip += (seconds - self._round_trip) / 8
-        wanted = self._round_trip + max(4 * self._variation, _LEAST_TIMEOUT)
-        self.seconds = self._measured = min(wanted, _LONGEST_TIMEOUT)
+        wanted = self._round_trip + max(4 * self._variation, LEAST_TIMEOUT)
+        self.seconds = self._measured = min(wanted, LONGEST_TIMEOUT)
 
     def back_off(self) -> None:
         """Wait longer after a request that was lost."""
-        self.seconds = min(2 * self.seconds, _MOST_BACKOFF * self._measured, _LONGEST_TIMEOUT)
+        self.seconds = min(2 * self.seconds, MOST_BACKOFF * self._measured, LONGEST_TIMEOUT)
 
 
 class PayloadLimit:
@@ -63,9 +72,9 @@ class PayloadLimit:
         """Take a request that was answered, after it was sent once or ``repeated``."""
         self._answered += 1
         self._repeated += repeated
-        if self._answered == _SAMPLE:
-            if self._repeated > _SAMPLE // 4:
-                self.bytes = max(self.bytes // 2, _LEAST_PAYLOAD)
+        if self._answered == PAYLOAD_SAMPLE:
+            if self._repeated > PAYLOAD_SAMPLE // 4:
+                self.bytes = max(self.bytes // 2, LEAST_PAYLOAD)
             elif not self._repeated:
                 self.bytes = min(self.bytes * 2, self._most)
             self._answered = self._repeated = 0

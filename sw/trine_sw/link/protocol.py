@@ -22,7 +22,9 @@ __all__ = [
     "CRC_BYTES",
     "DONE",
     "HEADER_BYTES",
+    "LEAST_SLOT_BYTES",
     "MOST_SLOT_BYTES",
+    "MOST_WINDOW",
     "PROTOCOL_VERSION",
     "REFUSED",
     "SEQUENCES",
@@ -49,8 +51,10 @@ CRC_BYTES = _CRC.size
 #: Sequence numbers count modulo this.
 SEQUENCES = 1 << 16
 
-#: Room for an encoded frame, at most.
-MOST_SLOT_BYTES = 8192
+#: Room for an encoded frame, at least and at most.
+LEAST_SLOT_BYTES, MOST_SLOT_BYTES = 64, 8192
+#: Frames that may be unanswered, at most.
+MOST_WINDOW = 64
 
 #: A reply's code is the command's with this bit set where the command was done...
 DONE = 0x80
@@ -144,8 +148,8 @@ class LinkConfig:
     receive_bytes: int = 2048
 
     def __post_init__(self) -> None:
-        self._check("window", 1, 64)
-        self._check("slot_bytes", 64, MOST_SLOT_BYTES)
+        self._check("window", 1, MOST_WINDOW)
+        self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)
         self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)
 
     def _check(self, name: str, low: int, high: int) -> None:

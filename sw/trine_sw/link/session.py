@@ -28,10 +28,13 @@ from trine_sw.link.protocol import (
 from trine_sw.link.tags import new_tag
 from trine_sw.support.errors import TrineError
 
-__all__ = ["BoardGone", "HostCounters", "RequestRefused", "Session"]
+__all__ = ["PATIENCE", "STRANGE_GAPS", "BoardGone", "HostCounters", "RequestRefused", "Session"]
+
+#: Seconds without any valid frame, while one is owed, after which the board counts as gone.
+PATIENCE = 5.0
 
 #: Refusals in a row after which a gap that cannot be filled is believed.
-_STRANGE_GAPS = 16
+STRANGE_GAPS = 16
 #: Bytes of a frame that no board sends.
 _LONGEST_FRAME = 1 << 14
 
@@ -84,7 +87,7 @@ class Session:
     def __init__(
         self,
         *,
-        patience: float = 5.0,
+        patience: float = PATIENCE,
         nonce: int | None = None,
         tag: int | None = None,
         where: str = "the board",
@@ -242,7 +245,7 @@ class Session:
         expected = int.from_bytes(frame.payload[:2], "little")
         if (expected - self._requests[0].sequence) % SEQUENCES > len(self._requests):
             self._strange_gaps += 1
-            if self._strange_gaps == _STRANGE_GAPS:
+            if self._strange_gaps == STRANGE_GAPS:
                 raise BoardGone(self._lost(0))
 
     def _take_opening(self, frame: Frame, now: float) -> None:
