@@ -19,6 +19,7 @@ import trine  # noqa: E402  found by the line above
 
 #: The pages of the site under the captions of its side bar, by their paths without suffix.
 NAVIGATION = {
+    "Tutorials": [],
     "Use": [
         "docs/commands",
         "docs/driver",
@@ -33,7 +34,7 @@ NAVIGATION = {
     "Notes": [],
 }
 #: Folders whose other pages are appended to a caption.
-_FOLDERS = {"Results": "docs/results", "Notes": "docs/notes"}
+_FOLDERS = {"Tutorials": "docs/tutorials", "Results": "docs/results", "Notes": "docs/notes"}
 
 #: The line of docs/api.md that the entries replace.
 ENTRIES = "<!-- public names -->"

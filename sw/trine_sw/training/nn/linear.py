@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from trine_sw.model.task import Reduction
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.autocast import without_autocast
 from trine_sw.training.nn.inputs import InputError
 from trine_sw.training.nn.quantise import round_straight_through, ttq
 
-__all__ = ["Reduction", "TernaryLinear"]
-
-Reduction = Literal["last", "sum"]
-"""What of a sequence's integer logits is its result: those of the last step, or the sum over all steps."""
+__all__ = ["TernaryLinear"]
 
 _DEVIATION = 0.05  # of weights at first, against which a learning rate is chosen
 

@@ -1,0 +1,31 @@
+"""The programs of the tutorials: all blocks of a page are one program, run in an empty folder."""
+
+import re
+
+import pytest
+
+from tests.helpers.paths import ROOT
+
+PAGES = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+PROGRAMS = {
+    page.stem: blocks
+    for page in PAGES
+    if (blocks := re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S))
+}
+
+
+@pytest.mark.parametrize("simulated", ["golden", pytest.param("verilator", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_the_program_of_a_tutorial_runs(page, simulated, tmp_path, monkeypatch, capsys):
+    """With the golden model in the place of the gateware, which takes a minute to compile, or with both."""
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    variables = {}
+    for block in PROGRAMS[page]:
+        program = block.replace('"verilator:', f'"{simulated}:')
+        exec(compile(program, f"docs/tutorials/{page}.md", "exec"), variables)
+    assert capsys.readouterr().out.strip()
+
+
+def test_there_is_a_program():
+    assert "own-training-loop" in PROGRAMS
