@@ -83,8 +83,9 @@ def train(
     else:
         chosen = _own(text, data, audio, short)
         kept = runs / chosen.name / "recipe.toml"
-        with atomic_write(kept) as file:
-            file.write(recipe_text(chosen).encode())
+        if not any(kept.parent.rglob("*.pt")):  # of a run with a recipe of its own
+            with atomic_write(kept) as file:
+                file.write(recipe_text(chosen).encode())
         click.echo(f"the recipe is {kept}, of {_units(chosen)} units")
     if no_baseline and not isinstance(chosen, Recipe):
         raise TrineError(

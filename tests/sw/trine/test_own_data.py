@@ -1,0 +1,188 @@
+"""Data of one's own, from an empty folder: train, measure, run, fit; and recipes that trine init writes."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from tests.helpers.sequence_files import write_archive, write_wav
+from trine.own_recipe import recipe_name, sequence_recipe, text_recipe
+from trine_boards import BOARDS
+from trine_sw.data.text import _read
+from trine_sw.fit import fits
+from trine_sw.model import Model
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+
+TEXT = "".join(f"on day {number} the sea is {'calm' if number % 3 else 'high'}\r\n" for number in range(160))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty folder to work in, without a folder of data sets."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRINE_DATA", raising=False)
+    torch.set_num_threads(1)
+    _read.cache_clear()
+    return tmp_path
+
+
+@pytest.fixture
+def sea(folder):
+    (folder / "the sea.txt").write_bytes(TEXT.encode())
+    return "the sea.txt"
+
+
+def write_windows(path):
+    """Sequences of two features, whose mean says the class."""
+    rng = np.random.default_rng(0)
+    classes = [("up", "down")[number % 2] for number in range(24)]
+    x = [rng.normal(size=(rng.integers(4, 9), 2)).astype(np.float32) + (each == "up") for each in classes]
+    return write_archive(path, x, classes, subject=[f"s{number // 8}" for number in range(24)])
+
+
+@pytest.mark.parametrize("symbols", ["characters", "words", "bytes"])
+def test_own_text(succeeds, fails, trine, folder, sea, symbols):
+    options = ("--symbols", symbols, "--hidden", 8, "--cell", "gru", "--epochs", 1, "--no-baseline")
+    said = succeeds("train", "--text", sea, *options)
+    assert f"nats per {symbols.removesuffix('s')}" in said
+    made = {path.relative_to(folder).as_posix() for path in folder.iterdir()}
+    assert made == {sea, "runs", "the-sea.trine", "the-sea-training.json", "the-sea-training.csv"}
+    model = Model.load("the-sea.trine")
+    assert "nats" in succeeds("eval", "the-sea.trine")
+    record = json.loads(Path("the-sea-training.json").read_text(encoding="utf-8"))
+    found = json.loads(succeeds("eval", "the-sea.trine", "--json"))
+    assert found["nats_per_token"] == record["ternary"]["valid_nats"] and found["dataset"] == sea
+    assert "sea" in succeeds("generate", "the-sea.trine", "--prompt", "the sea", "--count", 5)
+    ran = json.loads(succeeds("run", "the-sea.trine", "--text", "the sea", "--json"))
+    assert ran["tokens"] == len(model.encode("the sea"))
+    assert "tokens_per_s" in succeeds("fit", "the-sea.trine", "--board", "icebreaker")
+    # The recipe that was made of the options gives the same model, and goes on from its checkpoints.
+    again = succeeds(
+        "train", "runs/the-sea/recipe.toml", "--resume", "--no-baseline", "--out", "b/again.trine"
+    )
+    assert "again.trine" in again and Model.load("b/again.trine").digest() == model.digest()
+    # Another recipe of that name does not take its place while there are checkpoints.
+    kept = Path("runs/the-sea/recipe.toml").read_bytes()
+    result = trine("train", "--text", sea, "--symbols", symbols, "--hidden", 9, "--no-baseline")
+    assert result.exit_code == 1 and "ternary.pt holds a run" in result.stderr
+    assert Path("runs/the-sea/recipe.toml").read_bytes() == kept
+    # The text is known by its digest, wherever it is.
+    Path(sea).rename("moved.txt")
+    fails("eval", "the-sea.trine", saying="there is no file or folder the sea.txt")
+    assert json.loads(succeeds("eval", "the-sea.trine", "--data", "moved.txt", "--json"))["tokens"]
+    Path(sea).write_text("another sea " * 200, encoding="utf-8")
+    _read.cache_clear()
+    fails("eval", "the-sea.trine", saying="the sea.txt has changed")
+    fails("train", "runs/the-sea/recipe.toml", "--resume", "--no-baseline", saying="has changed")
+
+
+def test_own_sequences(succeeds, folder):
+    pytest.importorskip("sklearn")
+    write_windows(folder / "windows.npz")
+    said = succeeds("train", "--data", "windows.npz", "--hidden", 8, "--epochs", 1)
+    assert "the recipe is runs/windows/recipe.toml, of 8 units" in said
+    model = Model.load("windows.trine")
+    assert model.task == "classify" and model.labels == ["down", "up"] and model.sample is not None
+    assert "cycles" in succeeds("fit", "windows.trine", "--board", "icebreaker")
+    succeeds("train", "runs/windows/recipe.toml", "--resume", "--out", "again.trine")
+    assert Model.load("again.trine").digest() == model.digest()
+
+
+def test_own_audio(succeeds, folder):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("librosa")
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        hz = 400 if number % 2 else 1600
+        samples = np.sin(2 * np.pi * hz * np.arange(800) / 8000) / 2 + rng.normal(size=800) / 50
+        write_wav(folder / f"tones/{hz}_ann_{number}.wav", samples)
+    names = "{label}_{speaker}_{index}"
+    succeeds("train", "--audio", "tones", "--names", names, "--hidden", 8, "--epochs", 1, "--out", "a.trine")
+    model = Model.load("a.trine")
+    assert model.labels == ["400", "1600"] and model.front_end is not None
+    assert model.front_end["sample_rate"] == 8000 and model.sample_rate == 62.5
+    assert len(model.inputs or []) == 24
+
+
+@pytest.mark.parametrize("kind", ["text", "sequences", "audio"])
+def test_a_recipe_to_start_from(succeeds, fails, folder, kind):
+    succeeds("init", kind, "-o", "my.toml")
+    before = Path("my.toml").read_bytes()
+    fails("init", kind, "-o", "my.toml", saying="my.toml is there already")
+    fails("init", kind, "-o", "my.txt", saying="must be called *.toml")
+    assert Path("my.toml").read_bytes() == before
+    path = tomllib.loads(before.decode())["data"]["path"]
+    saying = "no file or folder" if kind != "audio" else "no file or folder recordings"
+    fails("train", "my.toml", saying=saying)
+    if kind == "text":
+        Path(path).write_text(TEXT, encoding="utf-8")
+        small = before.replace(b"hidden = 128", b"hidden = 8").replace(b"epochs = 40", b"epochs = 1")
+        Path("my.toml").write_bytes(small.replace(b"steps = 64", b"steps = 16"))
+        assert "my.trine" in succeeds("train", "my.toml", "--no-baseline")
+        assert "nats" in succeeds("eval", "my.trine", "--split", "test")
+
+
+def test_the_largest_model_that_a_board_holds(sea):
+    board = BOARDS["icebreaker"]
+    found = text_recipe(sea, board="icebreaker", cell="gru").config
+    assert fits(random_model(found, seed=1), board)
+    larger = text_recipe(sea, hidden=found.hidden + 32, cell="gru").config
+    with pytest.raises(TrineError, match=f"not expected to hold such a model of {2000} units, but"):
+        text_recipe(sea, hidden=2000, board=board, cell="gru")
+    assert larger.hidden == found.hidden + 32
+
+
+def test_sequences_of_a_board(folder):
+    write_windows(folder / "windows.npz")
+    found = sequence_recipe("windows.npz", board="icebreaker")
+    assert found.network.hidden >= 64 and found.task == "classify"
+    assert sequence_recipe("windows.npz").network.hidden == 128
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [
+        ("a/My text.txt", "My-text"),
+        ("x_TRAIN.ts", "x"),
+        ("-.txt", "model"),
+        ("été 1.npz", "été-1"),
+        ("a.b.c", "a-b"),
+    ],
+)
+def test_names(path, name):
+    assert recipe_name(path) == name
+
+
+@pytest.mark.parametrize(
+    "options, saying",
+    [
+        ((), "give one of RECIPE, --text, --data, --audio"),
+        (("shakespeare", "--text", "a.txt"), "not RECIPE and --text"),
+        (("shakespeare", "--hidden", 9), "--hidden is not for a recipe; the file says it"),
+        (("--text", "none.txt"), "there is no file or folder none.txt"),
+        (("--text", "the sea.txt", "--task", "label"), "--task is not for --text"),
+        (("--text", "the sea.txt", "--hidden", 0), "--hidden must be from 1 to 65536"),
+        (("--text", "the sea.txt", "--epochs", 0), "--epochs must be"),
+        (("--text", "the sea.txt", "--board", "arty"), "there is no board 'arty'"),
+        (("--text", "empty.txt"), "too short to train on"),
+        (("--text", "."), "cannot read ."),
+        (("--data", "the sea.txt"), "neither one of .npz"),
+        (("--data", "."), "--audio is for folders"),
+        (("--data", "a.npz", "--symbols", "words"), "--symbols is not for --data"),
+        (("--audio", "the sea.txt"), "is no folder of audio files"),
+        (("--audio", "."), "no .wav or .flac file"),
+        (("my.toml",), "cannot read my.toml"),
+        (("--text", "the sea.txt", "--runs", "the sea.txt"), "cannot write"),
+    ],
+)
+def test_what_is_refused(fails, folder, sea, options, saying):
+    (folder / "empty.txt").touch()
+    fails("train", *options, saying=saying)
+    assert not (folder / "runs").exists()
