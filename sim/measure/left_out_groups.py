@@ -3,8 +3,8 @@
     python -m sim.measure.left_out_groups spoken-digits-small            # prints a row a group
     python -m sim.measure.left_out_groups spoken-digits-small --results  # and records all of them
 
-For each group the recipe's models are trained on all sequences of the other groups and measured on its own. There
-is no validation: each run's last epoch counts, and nothing is chosen by what is measured.
+For each group the recipe's models are trained on all sequences of the other groups and measured on its own.
+There is no validation: each run's last epoch counts, and nothing is chosen by what is measured.
 """
 
 from __future__ import annotations
