@@ -193,7 +193,7 @@ def _decode(job: Job, results: dict[str, npt.NDArray]) -> Run:
 
     h = cells("h")
     u = (np.sign(h) * cells("u") if level_bits(config) else h)[:, -config.hidden :]
-    if geometry.head_lanes:
+    if job.choices:
         logits_layout = core.logits.payload.shape()
         values = array_field(results["logits"], logits_layout, "logit")
         mask = beat_field(results["logits"], logits_layout, "mask")[:, None] >> np.arange(values.shape[1]) & 1

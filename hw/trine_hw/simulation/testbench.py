@@ -191,7 +191,7 @@ class CoreDriver:
     def finish(self) -> None:
         """Turn what was noted into arrays."""
         for stream, rows in self._rows.items():
-            bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1)
+            bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1 if rows else 8)
             if not ((bits == ord("0")) | (bits == ord("1"))).all():
                 raise AssertionError(f"{self.prefix}: {stream} has undefined bits")
             self.results[stream] = np.packbits(bits[:, ::-1] & 1, axis=1, bitorder="little")

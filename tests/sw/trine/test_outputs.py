@@ -10,7 +10,7 @@ from trine.cli.outputs import Output, OutputFile, OutputFolder
 from trine_sw.support.file_lock import exclusive
 
 #: Paths that a command reads.
-READ = {"model_path", "tokens", "bitstream", "reports", "folder", "root"}
+READ = {"model_path", "tokens", "data", "text", "audio", "bitstream", "reports", "folder", "root"}
 
 
 def commands(group=cli, words=()):
