@@ -168,3 +168,17 @@ def test_commands_of_hardware(succeeds, fails, tmp_path):
     pytest.importorskip("matplotlib")
     succeeds("draw", "activity", path, "-o", tmp_path / "a.svg")
     assert "13 steps of the model file" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def test_build_and_its_report(succeeds, fails, tools, tmp_path, monkeypatch):
+    """The command in the report is the one that repeats it, and its netlist is of the same digest."""
+    monkeypatch.chdir(tmp_path)
+    task_model("classify").save("m.trine")
+    options = ("--board", "ulx3s", "--lanes", 32, "--banks", 2, "--head", "host", "--no-check")
+    told = json.loads(succeeds("build", "m.trine", *options, "-o", "out", "--results", "results", "--json"))
+    assert told["text"] == "13 steps of the model file's sample" and "--head host" in told["command"]
+    states = json.loads(succeeds("reports", "results", "--json"))["reports"]
+    assert [state["stale"] for state in states] == [False]
+    assert "13 steps of the model file's sample" in (tmp_path / "results/ulx3s-m.md").read_text(
+        encoding="utf-8"
+    )
