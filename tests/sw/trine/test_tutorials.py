@@ -29,3 +29,11 @@ def test_the_program_of_a_tutorial_runs(page, simulated, tmp_path, monkeypatch, 
 
 def test_there_is_a_program():
     assert "own-training-loop" in PROGRAMS
+
+
+def test_the_recipe_of_the_text_s_tutorial_is_what_trine_init_writes():
+    page = (ROOT / "docs/tutorials/own-text.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    template = (ROOT / "sw/trine_sw/training/recipes/templates/text.toml").read_text(encoding="utf-8")
+    written = [line.partition("#")[0].strip() for line in template.splitlines()]
+    assert "\n".join(written).find(shown.strip()) >= 0
