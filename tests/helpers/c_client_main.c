@@ -311,7 +311,7 @@ int main(int count, char **words)
         }
 #endif
 #endif
-#ifdef TEST_WINDOWS
+#if defined(TEST_WINDOWS) && !(TEST_WINDOWS == 3 && defined(TRINE_NO_REAL))
 #if TEST_WINDOWS == 1
 #define RUN(suffix)                                                                   \
     {                                                                                 \
