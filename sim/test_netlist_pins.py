@@ -10,6 +10,7 @@ from amaranth.hdl import Signal
 
 from sim.netlist.synthesis import run_tool
 from trine_boards import BOARDS
+from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES
 from trine_boards.top import BoardTop
 from trine_boards.verify import check_step as step_module
@@ -60,9 +61,7 @@ def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
     board = BOARDS[name]
     model = random_model(config, seed=3)
     top = BoardTop(model, engine, board, mhz)
-    toolchain.activate()
-    text = board.platform().prepare(top, "top", emit_src=False).files["top.il"]
-    (folder / "top.il").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (folder / "top.il").write_bytes(elaborate(top, board.platform())["top.il"])
     synthesis = FAMILIES[board.family].synthesis.format(name="top")
     if not guarded:
         synthesis = re.sub("(?m)^select -assert-none.*$", "", synthesis)
