@@ -75,7 +75,9 @@ def states(payload_state, hidden, c, h, each):
     return [struct.pack("<H", at) + cells[at : at + each].tobytes() for at in range(0, hidden, each)]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(n, marks=pytest.mark.nightly) if n == "gru, folded" else n for n in CASES]
+)
 def test_every_command(case):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
@@ -185,7 +187,7 @@ def test_refusals(case):
     assert sum(frame.reason is not None for frame in frames) >= len(REFUSED[case])
 
 
-@pytest.mark.parametrize("case", ["levels", "folded", "gru"])
+@pytest.mark.parametrize("case", ["levels", pytest.param("folded", marks=pytest.mark.nightly), "gru"])
 def test_generations_go_on_from_the_last_choice(case):
     """Of a generation or of a step, whether its choice was sent or only its logits; steps without a head, a
     new state and a new session leave it."""
@@ -282,17 +284,18 @@ def test_what_wire_and_clock_tell_is_counted():
     assert counters == dict.fromkeys(COUNTERS, 0) | expected
 
 
-@pytest.mark.parametrize(
-    "case, seed",
-    [("levels", 1), ("folded", 2), ("in memories", 5), ("vectors", 3), ("vectors, folded, head", 4)],
-)
-def test_fuzz(case, seed):
+FUZZED = ("levels", "folded", "vectors", "vectors, folded, head", "in memories")
+
+
+@pytest.mark.parametrize("count", [32, pytest.param(150, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("case", FUZZED)
+def test_fuzz(case, count):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""
     config, engine = CASES[case]
     model = random_model(config, seed=5)
-    rng, host = random.Random(seed), Host()
+    rng, host = random.Random(f"{case} {count}"), Host()
     sent = [host(Command.OPEN, OPENING)]
-    for _ in range(90):
+    for _ in range(count):
         kind = rng.randrange(8)
         payload = rng.randbytes(rng.choice([0, 1, 2, 4, 6, 10, rng.randrange(115)]))
         if kind < 3:
