@@ -28,6 +28,7 @@ from trine_sw.engine.timing import head_room
 from trine_sw.fit import sample_tokens
 from trine_sw.golden.sampler import tau_code
 from trine_sw.model import Layer, Model, ModelConfig
+from trine_sw.model.cells import CELLS
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
@@ -172,6 +173,10 @@ each_part = pytest.mark.parametrize(
         pytest.param(range(len(SWEEP)), id="whole", marks=pytest.mark.nightly),
     ],
 )
+
+
+def test_every_cell_is_in_the_daily_part() -> None:
+    assert {SWEEP[number][0].cell for number in DAILY} == set(CELLS)
 
 
 def cases(numbers: Sequence[int], count: int, seed: int) -> list[tuple[Model, EngineConfig, np.ndarray]]:
