@@ -37,7 +37,13 @@ def trine(*arguments):
 
 @pytest.mark.parametrize(
     ("backend", "cell"),
-    [("verilator", "lstm"), ("icarus", "lstm"), ("icarus", "gru"), ("verilator", "mgu"), ("icarus", "mgu")],
+    [
+        ("verilator", "lstm"),
+        ("icarus", "lstm"),
+        ("icarus", "gru"),
+        pytest.param("verilator", "mgu", marks=pytest.mark.nightly),
+        ("icarus", "mgu"),
+    ],
 )
 def test_backend_equals_golden(model_path, backend, tmp_path, monkeypatch):
     """One engine, so that each simulator is built once."""

@@ -24,8 +24,6 @@ from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.arithmetic import ceil_div
 
-on_each_simulator = pytest.mark.parametrize("simulator", SIMULATORS)
-
 
 @pytest.mark.parametrize(("depth", "lanes"), [(77, 40), (700, 10), (1500, 6), (9000, 1)])
 def test_column_rom(tmp_path, depth, lanes):
@@ -151,7 +149,11 @@ TOKENS = np.random.default_rng(2).integers(0, 9, 40).tolist()
 REQUESTS = [{"token": token, "reset": n == 0, "head": 1, "last": n == 39} for n, token in enumerate(TOKENS)]
 
 
-@on_each_simulator
+# Verilator simulates synthesised netlists of whole boards in test_netlist_pins.
+@pytest.mark.parametrize(
+    "simulator",
+    [name if name == "icarus" else pytest.param(name, marks=pytest.mark.nightly) for name in SIMULATORS],
+)
 def test_every_token_of_a_small_engine(small_engine, simulator):
     predicted = token_cycles(small_engine.model, small_engine.engine, TOKENS).cycles.tolist()
     outcome = small_engine.run(simulator, REQUESTS, sum(predicted) + 100)
@@ -162,7 +164,7 @@ def test_every_token_of_a_small_engine(small_engine, simulator):
     assert outcome.cycles == predicted
 
 
-@pytest.mark.parametrize("relays", [0, 1])
+@pytest.mark.parametrize("relays", [pytest.param(0, marks=pytest.mark.nightly), 1])
 def test_every_token_of_a_small_gru(tmp_path, relays):
     engine = SmallEngine(tmp_path, "gru", relays)
     predicted = token_cycles(engine.model, engine.engine, TOKENS).cycles.tolist()

@@ -120,7 +120,7 @@ def test_cycles_measured_are_those_predicted(model: Model, path: Path) -> None:
     assert measured == expected
 
 
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.nightly), 2])
 def test_icarus_agrees(tmp_path: Path, layers: int) -> None:
     config = ModelConfig(hidden=4, embedding=3, vocab_size=5, layers=layers)
     tiny = random_model(config, seed=1)
@@ -136,7 +136,7 @@ def test_icarus_agrees(tmp_path: Path, layers: int) -> None:
         assert np.array_equal(board.step(4, "u").u, golden.run([4], trace.state).u[0])
 
 
-@pytest.mark.parametrize("rate", [1e-4, 1e-3])
+@pytest.mark.parametrize("rate", [pytest.param(1e-4, marks=pytest.mark.nightly), 1e-3])
 def test_five_thousand_tokens_over_a_wire_with_faults(model: Model, serve, rate: float) -> None:
     tokens = np.random.default_rng(1).integers(0, 20, 5000)
     trace = Golden(model).run(tokens)

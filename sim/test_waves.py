@@ -85,9 +85,9 @@ def signals_of_fst(path: Path) -> set[str]:
     ],
 )
 def test_the_view_names_signals_of_the_file(tmp_path, simulator, suffix, read) -> None:
-    model = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
+    model = random_model(ModelConfig(hidden=2, embedding=2, vocab_size=3), seed=1)
     waves = tmp_path / f"run{suffix}"
-    open_backend(simulator, model, waves=waves).run([1, 2, 3, 4])
+    open_backend(simulator, model, waves=waves).run([1, 2, 0, 1])
     view = waves.with_suffix(".gtkw").read_text(encoding="utf-8")
     named = re.findall(r"^top\..*$", view, re.MULTILINE)
     for part in ("i__valid", "source.x", "issue.addr", "issue.trits", "lanes.sum_0", "block_0.c_0_0"):
@@ -97,7 +97,7 @@ def test_the_view_names_signals_of_the_file(tmp_path, simulator, suffix, read) -
 
 
 def test_refusals(tmp_path) -> None:
-    model = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
+    model = random_model(ModelConfig(hidden=2, embedding=2, vocab_size=3), seed=1)
     for name, file, words in (
         ("golden", "a.vcd", "only a simulator"),
         ("verilator", "a.fst", "writes .vcd"),

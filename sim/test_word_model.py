@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from trine.backends import open_backend
 from trine.simulated_steps import simulate_text
@@ -31,6 +32,7 @@ def words(model: Model, count: int):
     return np.concatenate([[start], written])
 
 
+@pytest.mark.nightly
 def test_500_words_of_300_units(tmp_path):
     model = Model.load(MODEL)
     assert (model.config.hidden, model.config.embedding, model.config.vocab_size) == (300, 300, 10_000)

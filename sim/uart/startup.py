@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trine_boards.board_spec import BoardSpec
+from trine_boards.build.elaboration import elaborate
 from trine_boards.top import BoardTop
 from trine_hw.simulation.build import kept
 from trine_sw.engine import EngineConfig
@@ -104,11 +105,8 @@ class StartUp:
 
     def _compiled(self) -> Path:
         """The simulator, taken from the cache where it is there."""
-        toolchain.activate()
         platform = self.board.platform()
-        plan = platform.prepare(self._top, "top", emit_src=False, debug_verilog=False)
-        text = plan.files["top.il"]
-        rtlil = text if isinstance(text, bytes) else text.encode()
+        rtlil = elaborate(self._top, platform)["top.il"]
         yosys, verilator = toolchain.require("yosys"), toolchain.require("verilator")
         clock = f"{platform.default_clk}_0__io"
         instance = f"top board (.{clock}(clk), .uart_0__rx__io(rx), .uart_0__tx__io(tx));"

@@ -43,6 +43,10 @@ CASES = {
 }
 
 
+#: For what takes many frames.
+QUICK = (SMALL, EngineConfig(100, 2, sampler_ways=2))
+
+
 def counted(reply: Frame) -> dict[str, int]:
     """The counters in a reply, by name."""
     return dict(zip(COUNTERS, struct.unpack(f"<{len(COUNTERS)}I", reply.payload), strict=True))
@@ -75,7 +79,9 @@ def states(payload_state, hidden, c, h, each):
     return [struct.pack("<H", at) + cells[at : at + each].tobytes() for at in range(0, hidden, each)]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(n, marks=pytest.mark.nightly) if n == "gru, folded" else n for n in CASES]
+)
 def test_every_command(case):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
@@ -109,7 +115,7 @@ def test_every_command(case):
 
 
 REFUSED = {
-    "levels": [
+    "quick": [
         (Command.STEP, b""),
         (Command.STEP, b"\1"),
         (Command.STEP, b"\x20\1"),
@@ -170,7 +176,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals(case):
     """Each has its reason, leaves the state as it was, and halts until RESUME."""
-    config, engine = CASES[case]
+    config, engine = QUICK if case == "quick" else CASES[case]
     model = random_model(config, seed=5)
     rng, host = random.Random(1), Host()
     sent = [host(Command.OPEN, OPENING), host(Command.STEP, b"\1" + items(model, engine, rng, 2))]
@@ -185,7 +191,7 @@ def test_refusals(case):
     assert sum(frame.reason is not None for frame in frames) >= len(REFUSED[case])
 
 
-@pytest.mark.parametrize("case", ["levels", "folded", "gru"])
+@pytest.mark.parametrize("case", ["levels", pytest.param("folded", marks=pytest.mark.nightly), "gru"])
 def test_generations_go_on_from_the_last_choice(case):
     """Of a generation or of a step, whether its choice was sent or only its logits; steps without a head, a
     new state and a new session leave it."""
@@ -213,11 +219,11 @@ def test_generations_go_on_from_the_last_choice(case):
 
 
 def test_half_written_state():
-    config, engine = CASES["levels"]
+    config, engine = QUICK
     model = random_model(config, seed=5)
     host = Host()
     part = b"\0\0" + bytes([2, 1, 0, 0])
-    read = (Command.READ, struct.pack("<HH", 0, 11))
+    read = (Command.READ, struct.pack("<HH", 0, config.hidden))
     steps = [(Command.WRITE, part), read, (Command.RESUME, b""), (Command.WRITE, part), (Command.RESET, b"")]
     steps += [read, (Command.WRITE, part), (Command.STEP, b"\1\3"), read, (Command.WRITE, part[:4])]
     steps += [(Command.WRITE, b"\2\0\0\0"), (Command.RESUME, b""), (Command.WRITE, b"\1\0\0\0")]
@@ -225,7 +231,7 @@ def test_half_written_state():
 
 
 def test_sessions_repeats_and_gaps():
-    config, engine = CASES["levels"]
+    config, engine = QUICK
     model = random_model(config, seed=5)
     host, other = Host(0x0100), Host(0x00FF)
     early = host(Command.STEP, b"\1\1")
@@ -245,7 +251,12 @@ def test_sessions_repeats_and_gaps():
     late = encode(Frame(host.session, 0, Command.OPEN, OPENING))
     sent += [other(Command.OPEN, OPENING), late]
     sent += [frames[6], host(Command.COUNTERS), other(Command.STEP, b"\1\1")]
-    sent += [other(Command.READ, struct.pack("<HH", 0, 11)), b"\0\0\0", b"\1\2\3\0", early[:-2] + b"\0"]
+    sent += [
+        other(Command.READ, struct.pack("<HH", 0, config.hidden)),
+        b"\0\0\0",
+        b"\1\2\3\0",
+        early[:-2] + b"\0",
+    ]
     found = check(model, engine, sent + [other(Command.COUNTERS)])
     counters = counted(found[-1])
     assert counters["damaged"] == 2 and counters["repeats"] == 3 + 4 and counters["gaps"] > 3
@@ -253,9 +264,9 @@ def test_sessions_repeats_and_gaps():
 
 def test_number_of_the_session_still_open():
     """OPEN may come again until a request has been answered, done or refused; then the number is taken."""
-    config, engine = CASES["levels"]
+    config, engine = QUICK
     model = random_model(config, seed=5)
-    read = (Command.READ, struct.pack("<HH", 0, 11))
+    read = (Command.READ, struct.pack("<HH", 0, config.hidden))
     for request in ((Command.WRITE, b"\0\0\2\1"), (9, b"")):  # done, and half a state; refused
         host, other = Host(0x1234), Host(0x4321)
         opening = [encode(Frame(0x1234, tag, Command.OPEN, OPENING)) for tag in (7, 0xFFFF, 0)]
@@ -272,7 +283,7 @@ def test_number_of_the_session_still_open():
 
 
 def test_what_wire_and_clock_tell_is_counted():
-    config, engine = CASES["levels"]
+    config, engine = QUICK
     host = Host()
     sent = [b"\0\0" + host(Command.OPEN, OPENING), host(Command.COUNTERS)]
     pulses = {"lost": 3, "framing_error": 5, "lock_lost": 2}
@@ -282,17 +293,18 @@ def test_what_wire_and_clock_tell_is_counted():
     assert counters == dict.fromkeys(COUNTERS, 0) | expected
 
 
-@pytest.mark.parametrize(
-    "case, seed",
-    [("levels", 1), ("folded", 2), ("in memories", 5), ("vectors", 3), ("vectors, folded, head", 4)],
-)
-def test_fuzz(case, seed):
+FUZZED = ("levels", "folded", "vectors", "vectors, folded, head", "in memories")
+
+
+@pytest.mark.parametrize("count", [32, pytest.param(150, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("case", FUZZED)
+def test_fuzz(case, count):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""
     config, engine = CASES[case]
     model = random_model(config, seed=5)
-    rng, host = random.Random(seed), Host()
+    rng, host = random.Random(f"{case} {count}"), Host()
     sent = [host(Command.OPEN, OPENING)]
-    for _ in range(90):
+    for _ in range(count):
         kind = rng.randrange(8)
         payload = rng.randbytes(rng.choice([0, 1, 2, 4, 6, 10, rng.randrange(115)]))
         if kind < 3:

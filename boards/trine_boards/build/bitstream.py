@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from trine_boards.board_spec import MARGIN, BoardSpec
-from trine_boards.clock.choice import highest_clock
-from trine_boards.build.families import FAMILIES, Family, Resources, explained
-from trine_boards.netlist_file import read_json
-from trine_boards.build.seed_sweep import side_by_side
-from trine_boards.clock.pll import ENGINE_CLOCK
 from trine_boards.build.cached_step import Step, record_step, recorded, run_step
+from trine_boards.build.elaboration import elaborate
+from trine_boards.build.families import FAMILIES, Family, Resources, explained
+from trine_boards.build.seed_sweep import side_by_side
+from trine_boards.clock.choice import highest_clock
+from trine_boards.clock.pll import ENGINE_CLOCK
+from trine_boards.netlist_file import read_json
 from trine_sw.support import toolchain
-from trine_sw.support.errors import TrineError
+from trine_sw.support.atomic_file import atomic_write, make_folder
 from trine_sw.support.checks import finite_real, integer, shown
-from trine_sw.support.atomic_file import make_folder, atomic_write
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Routed", "build_bitstream", "read_report"]
 
@@ -157,12 +158,10 @@ def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
     if all((folder / name).exists() for name in names) and recorded(record) == digest:
         return False
     record.unlink(missing_ok=True)
-    toolchain.activate()  # Amaranth writes Verilog for debugging, which needs Yosys
-    plan = platform.prepare(top, "top", emit_src=False)  # a moved line of source is no change
+    files = elaborate(top, platform)
     for name in names:
-        contents = script if name == "top.ys" else plan.files[name]
         with atomic_write(folder / name) as file:
-            file.write(contents if isinstance(contents, bytes) else contents.encode())
+            file.write(script.encode() if name == "top.ys" else files[name])
     record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
     return True
 

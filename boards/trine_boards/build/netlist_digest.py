@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from trine_boards.board_spec import BoardSpec
-from trine_sw.support import toolchain
+from trine_boards.build.elaboration import elaborate
 
 __all__ = ["elaborated_digest", "netlist_digest"]
 
@@ -20,9 +20,9 @@ _PORT = re.compile(r"\s*wire .*?(?:input|output|inout) (\d+).* (\S+)$")
 def netlist_digest(rtlil: str) -> str:
     """SHA-256, hexadecimal, of a netlist in RTLIL.
 
-    Names inside the design and attributes that tell of its source are left out: wires, cells and modules count
-    by the order in which they come. Names of the top module's ports, of primitives, parameters and attributes are
-    kept.
+    Names inside the design and attributes that tell of its source are left out: wires, cells and modules
+    count by the order in which they come. Names of the top module's ports, of primitives, parameters and
+    attributes are kept.
     """
     state = sha256()
     for line in _without_names(rtlil.splitlines()):
@@ -82,6 +82,4 @@ def _number(name: str, local: dict[str, str]) -> str:
 
 def elaborated_digest(top: Any, board: BoardSpec) -> str:
     """The digest of the netlist that `top` elaborates to for `board`, as ``trine build`` would write it."""
-    toolchain.activate()  # Amaranth writes Verilog for debugging, which needs Yosys
-    contents = board.platform().prepare(top, "top", emit_src=False).files["top.il"]
-    return netlist_digest(contents if isinstance(contents, str) else contents.decode())
+    return netlist_digest(elaborate(top, board.platform())["top.il"].decode())

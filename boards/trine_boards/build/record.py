@@ -11,13 +11,13 @@ from typing import Any
 
 from trine_boards.top import BoardTop
 from trine_sw.engine import EngineConfig
-from trine_sw.support.errors import TrineError
-from trine_sw.support.checks import finite_real, integer
-from trine_sw.support.json_text import json_text
 from trine_sw.link.board_info import Info
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
+from trine_sw.support.checks import finite_real, integer
+from trine_sw.support.errors import TrineError
+from trine_sw.support.json_text import json_text
 
 __all__ = ["RECORD_NAME", "BuildRecord"]
 

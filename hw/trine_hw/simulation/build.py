@@ -7,6 +7,7 @@ import importlib.metadata
 import itertools
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from trine_hw.simulation.launch import TOP, require_cocotb
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_hw.simulation.waves import DUMP
 from trine_sw.support import toolchain
+from trine_sw.support.collection import collection_paused
 from trine_sw.support.errors import TrineError
 from trine_sw.support.plain_path import plain_path
 
@@ -88,11 +90,22 @@ def build(cores: Sequence[Core], simulator: str, *, cache: Path | None = None, w
     products = max(core.geometry.lanes * core.engine.banks for core in cores)
 
     def make(work: Path) -> list[list[str]]:
-        (work / "top.v").write_text(to_verilog(Bench(cores)), encoding="utf-8")
+        shutil.copyfile(_verilog_file(cores, cache), work / "top.v")
         return commands(work, simulator, tool, waves=waves, optimised=products > _LARGE)
 
     kind = f"{simulator}-waves" if waves else simulator
     return kept(f"{kind}-{_digest(cores, tool)}", tool, make, cache=cache)
+
+
+def _verilog_file(cores: Sequence[Core], cache: Path | None) -> Path:
+    """The cores as Verilog, written once for all simulators: that takes longer than Icarus' compilation."""
+    yosys = toolchain.require("yosys")
+
+    def make(work: Path) -> list[list[str]]:
+        (work / "top.v").write_text(to_verilog(Bench(cores)), encoding="utf-8")
+        return []
+
+    return kept(f"verilog-{_digest(cores, yosys)}", yosys, make, cache=cache) / "top.v"
 
 
 def _digest(cores: Sequence[Core], tool: toolchain.Tool) -> str:
@@ -127,7 +140,8 @@ def to_verilog(component: wiring.Component, name: str = TOP) -> str:
     yosys = toolchain.require("yosys")
     toolchain.activate()
     try:
-        text = verilog.convert(component, name=name, emit_src=False)
+        with collection_paused():
+            text = verilog.convert(component, name=name, emit_src=False)
     except verilog.YosysError as error:
         said = " / ".join(str(error).splitlines()[-3:]) or "no output"
         raise TrineError(f"{yosys} could not write the Verilog: {said}") from None

@@ -72,7 +72,15 @@ def run_examples(name: str, thing: object) -> None:
     assert not runner.failures, "".join(shown)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "nn"])
+#: trine.build places and routes; test_build does that for every change, by the command.
+EXAMPLES = [
+    pytest.param(name, marks=pytest.mark.nightly) if name == "build" else name
+    for name in NAMES
+    if name != "nn"
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_of_public_names(name, folder, monkeypatch):
     if name in NEEDING_TORCH:
         recurrence = pytest.importorskip("trine_sw.training.nn.recurrence")
