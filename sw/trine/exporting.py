@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from trine_sw.model import Model
+from trine_sw.model import Encoder, Model
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.export import export as export_language_model
@@ -26,7 +26,7 @@ def export(
     vocabulary: Sequence[str] | None = None,
     task: str | None = None,
     labels: Sequence[str] | None = None,
-    encoder: TernaryEncoder | None = None,
+    encoder: TernaryEncoder | Encoder | None = None,
     head: TernaryLinear | None = None,
     reduction: str = "last",
     inputs: Sequence[Any] | None = None,
@@ -57,8 +57,10 @@ def export(
         sequence. By default ``"regress"`` for a head of a regression, and ``"classify"`` for any other.
     labels : sequence of str, optional
         Names of the K classes or values.
-    encoder, head : TernaryEncoder, TernaryLinear, optional
-        Parts that are not in `network`.
+    encoder : TernaryEncoder or Encoder, optional
+        What makes the layers' trits of real features, where it is not in `network`.
+    head : TernaryLinear, optional
+        The head, where it is not in `network`.
     reduction : ``"last"`` or ``"sum"``
         What a sequence's result is made of: logits of the last step, or summed over all steps
         (:meth:`trine.nn.TernaryLinear.reduced`).

@@ -134,8 +134,9 @@ def test_evaluation_is_the_golden_model(data, tmp_path_factory):
     for other in (copy.deepcopy(network), torch.load(path.with_suffix(".pt"), weights_only=False)):
         assert trine.export(other.train(), **described).digest() == model.digest()
         assert_equal_to_golden(other.eval(), model, x)
-    parts = trine.export(network.body, encoder=network.front, head=network.head, **described)
-    assert parts.digest() == model.digest()
+    for front in (network.front, model.encoder):
+        parts = trine.export(network.body, encoder=front, head=network.head, **described)
+        assert parts.digest() == model.digest()
 
 
 def test_what_is_known_of_a_network_is_in_the_file(tmp_path):
@@ -219,6 +220,13 @@ def test_a_network_that_joins_its_parts_otherwise_is_refused(how):
     }.get(how)
     if words is None:
         assert trine.export(network, sample=sample).task == "classify"
+        for other in (
+            {"task": "label"},
+            {"reduction": "sum"},
+        ):  # the head of "right" sees the last step alone
+            if how in ("right", "pieces"):
+                with pytest.raises(trine.TrineError, match="the head of the network does not see"):
+                    trine.export(network, sample=sample, **other)
         return
     with pytest.raises(trine.TrineError, match=words):
         trine.export(network, sample=sample)

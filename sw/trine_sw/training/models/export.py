@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trine_sw.model import Layer, Model
+from trine_sw.model import Encoder, Layer, Model
 from trine_sw.support.errors import TrineError
 from trine_sw.training.models.network_parts import NetworkParts
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
@@ -52,12 +52,12 @@ def export_network(parts: NetworkParts, description: dict[str, Any]) -> Model:
     """
     layers, encoder, head = parts = copy.deepcopy(parts)
     for part in parts:
-        if part is not None:
+        if isinstance(part, nn.Module):
             part.cpu().eval()
     members: dict[str, Any] = dict(description)
     config = layers.config
     if encoder is not None:
-        members["encoder"] = encoder.to_model()
+        members["encoder"] = encoder if isinstance(encoder, Encoder) else encoder.to_model()
     if head is not None:
         weight, bias, scale = head.integers()
         config = replace(config, vocab_size=head.out_features)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from trine_sw.model import Encoder
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.encoder import TernaryEncoder
@@ -22,7 +23,7 @@ class NetworkParts(NamedTuple):
     """What of a network goes into a model file."""
 
     layers: TernaryRNN
-    encoder: TernaryEncoder | None = None
+    encoder: TernaryEncoder | Encoder | None = None
     head: TernaryLinear | None = None
 
 
@@ -43,12 +44,17 @@ def find_parts(network: Any, encoder: Any = None, head: Any = None) -> NetworkPa
         raise TrineError("the layers compute in float32: call float() on them")
     found = NetworkParts(
         layers,
-        _given(encoder, TernaryEncoder, "encoder") or _only(network, TernaryEncoder, "TernaryEncoder"),
-        _given(head, TernaryLinear, "head") or _only(network, TernaryLinear, "TernaryLinear"),
+        _given(encoder, (TernaryEncoder, Encoder), "encoder")
+        or _only(network, TernaryEncoder, "TernaryEncoder"),
+        _given(head, (TernaryLinear,), "head") or _only(network, TernaryLinear, "TernaryLinear"),
     )
-    if found.encoder is not None and found.encoder.out_features != layers.input_size:
-        sizes = f"{found.encoder.out_features} trits, and the layers take {layers.input_size}"
-        raise TrineError(f"the encoder makes {sizes}: set input_size to the encoder's out_features")
+    size = layers.input_size
+    if found.encoder is not None:
+        size = found.encoder.size if isinstance(found.encoder, Encoder) else found.encoder.out_features
+    if size != layers.input_size:
+        raise TrineError(
+            f"the encoder makes {size} trits, and the layers take {layers.input_size}: set input_size to that"
+        )
     if found.head is None and (other := _linear(network, layers.hidden_size)):
         raise TrineError(
             f"{other} is a torch.nn.Linear, whose real weights no board computes: make it a TernaryLinear, "
@@ -82,7 +88,8 @@ def _linear(network: nn.Module, size: int) -> str | None:
     return next(of_size, None)
 
 
-def _given(part: Any, kind: type, name: str) -> Any:
-    if part is not None and not isinstance(part, kind):
-        raise TrineError(f"{name} must be a {kind.__name__} of trine.nn, not {shown(part)}")
+def _given(part: Any, kinds: tuple[type, ...], name: str) -> Any:
+    if part is not None and not isinstance(part, kinds):
+        named = " or ".join(kind.__name__ for kind in kinds)
+        raise TrineError(f"{name} must be a {named}, not {shown(part)}")
     return part

@@ -101,7 +101,8 @@ def _check_joined(
             "the layers of the network see other trits than the model's: what it does to its input before "
             "its encoder is not in the file; give sample as the encoder is given it"
         )
-    if not _are(calls["head"], [u] if model.reduction == "sum" else [u, u[-1]]):
+    every_step = model.reduction == "sum" or model.task == "label"
+    if not _are(calls["head"], [u] if every_step else [u, u[-1]]):
         raise TrineError(
             "the head of the network does not see the layers' output, of every step or of the last one, as "
             "the model's does: h_n of a GRU or an MGU, for one, is its cells"
