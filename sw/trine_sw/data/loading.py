@@ -56,7 +56,10 @@ def load_splits(source: SequenceSource, task: Task | None = None) -> dict[str, S
         if part.path is not None:
             splits[name] = _own_file(source, part.path, task, table, labels)
             continue
-        chosen = held_out(table, part, left, source.seed, group, name)
+        try:
+            chosen = held_out(table, part, left, source.seed, group, name)
+        except TrineError as error:
+            raise TrineError(f"{source.path}: {error}") from None
         if not chosen.size:
             raise TrineError(f"{source.path}: no sequence is held out for {name}")
         left = np.setdiff1d(left, chosen)

@@ -91,6 +91,11 @@ def test_own_sequences(succeeds, folder):
     model = Model.load("windows.trine")
     assert model.task == "classify" and model.labels == ["down", "up"] and model.sample is not None
     assert "cycles" in succeeds("fit", "windows.trine", "--board", "icebreaker")
+    record = json.loads(Path("windows-training.json").read_text(encoding="utf-8"))
+    assert "accuracy" in json.dumps(record)
+    measured = json.loads(succeeds("eval", "windows.trine", "--split", "valid", "--json"))
+    assert 0 <= measured["accuracy"] <= 1
+    assert "sequence 19" in succeeds("run", "windows.trine", "--data", "windows.npz")
     succeeds("train", "runs/windows/recipe.toml", "--resume", "--out", "again.trine")
     assert Model.load("again.trine").digest() == model.digest()
 
@@ -109,6 +114,61 @@ def test_own_audio(succeeds, folder):
     assert model.labels == ["400", "1600"] and model.front_end is not None
     assert model.front_end["sample_rate"] == 8000 and model.sample_rate == 62.5
     assert len(model.inputs or []) == 24
+    assert "400" in succeeds("run", "a.trine", "--data", "tones/400_ann_1.wav")
+    assert "accuracy" in succeeds("eval", "a.trine", "--data", "tones")
+
+
+@pytest.mark.parametrize(
+    "change, saying",
+    [
+        ({"y": np.zeros(8, int)}, "one class to train on, '0'"),
+        ({"x": np.full((8, 3, 2), np.nan)}, "sequence 0 holds nan in step 0, feature 0"),
+        ({"x": np.zeros((1, 3, 2)), "y": [0]}, "too few to hold out"),
+        ({"x": np.zeros((0, 3, 2)), "y": np.zeros(0)}, "there is no sequence"),
+        ({"x": np.zeros((8, 0, 2))}, "sequence 0 has no step"),
+        ({"x": np.zeros((8, 3, 2))}, "too few to hold out"),  # all are equal
+        ({"y": np.arange(8)}, "too few to hold out"),
+        ({"x": np.array([None] * 8)}, "Python objects"),
+    ],
+)
+def test_sequences_that_are_refused(fails, folder, change, saying):
+    x = np.random.default_rng(0).normal(size=(8, 3, 2))
+    np.savez("a.npz", **{"x": x, "y": np.arange(8) % 2} | change)
+    fails("train", "--data", "a.npz", "--hidden", 8, saying=("a.npz", saying))
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "text, keys, saying",
+    [
+        (
+            "a b c " * 100 + "d",
+            'symbols = "words"\nvalid = {share = 0.1}\ntest = {share = 0.1}',
+            "'d' of test",
+        ),
+        ("ab" * 50, "valid = {share = 0.01}", "less than two symbols in valid"),
+        ("ab" * 20, "valid = {share = 0.1}", "lower batch or steps of the schedule"),
+        ("", "", "less than two symbols in train"),
+    ],
+)
+def test_texts_that_are_refused(fails, folder, text, keys, saying):
+    Path("a.txt").write_text(text, encoding="utf-8")
+    network = "[network]\nhidden = 4\nembedding = 2\nvocab_size = 2"
+    if text.startswith("a b"):
+        network = network.replace("vocab_size = 2", "vocab_size = 4")
+    schedule = "[schedule]\nepochs = 1\nbatch = 8\nsteps = 8"
+    Path("a.toml").write_text(f'[data]\npath = "a.txt"\n{keys}\n{network}\n{schedule}\n', encoding="utf-8")
+    fails("train", "a.toml", saying=saying)
+
+
+def test_a_validation_of_two_symbols(succeeds, folder):
+    Path("a.txt").write_text("ab" * 60, encoding="utf-8")
+    tables = ('[data]\npath = "a.txt"\nvalid = {share = 0.01}', "[network]\nhidden = 4\nembedding = 2")
+    Path("a.toml").write_text(
+        "\n".join((*tables, "[schedule]\nepochs = 1\nbatch = 8\nsteps = 8")), encoding="utf-8"
+    )
+    assert "nats per character" in succeeds("train", "a.toml", "--no-baseline")
+    assert json.loads(succeeds("eval", "a.trine", "--json"))["tokens"] == 1
 
 
 @pytest.mark.parametrize("kind", ["text", "sequences", "audio"])

@@ -87,7 +87,8 @@ class Run:
         self.tokens, self.valid = load_tokens(recipe.dataset, "train"), self.text("valid")
         batch, steps = self.schedule.batch, self.schedule.steps
         if len(self.tokens) // batch <= steps:
-            raise TrineError(f"{recipe.dataset} is too short for {batch} streams of {steps} steps")
+            found = f"{recipe.dataset} is too short for {batch} streams of {steps} steps"
+            raise TrineError(f"{found}: lower batch or steps of the schedule")
         if batch % ranks.size:
             raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
         self.streams = batch // ranks.size

@@ -21,6 +21,8 @@ def validate(model: AnyModel, tokens: NDArray[np.integer]) -> tuple[float, dict[
     With a very large vocabulary, of the text's beginning: this chooses an epoch, and is no figure.
     """
     length = min(len(tokens), _LOGITS_OF_CHOICE // model.config.vocab_size) // _STREAMS
+    if length < 2:  # too short to be cut
+        return predicted(model, tokens[:, None])
     return predicted(model, tokens[: length * _STREAMS].reshape(_STREAMS, length).T)
 
 
