@@ -101,11 +101,11 @@ def export(
     """
     if path is not None:
         check_writable(os.fspath(path))
-    record = dict(training or {})
+    record = {} if training is None else training
     described = {
         "task": task,
-        "labels": None if labels is None else list(labels),
-        "inputs": None if inputs is None else list(inputs),
+        "labels": _listed(labels),
+        "inputs": _listed(inputs),
         "sample_rate": sample_rate,
         "front_end": front_end,
         "data": data,
@@ -126,3 +126,8 @@ def export(
     if path is not None:
         model.save(path)
     return model
+
+
+def _listed(values: Any) -> Any:
+    """A sequence as a list; what is none stays, for the model to refuse."""
+    return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else values

@@ -8,8 +8,8 @@ from trine_sw.support.installing import needed
 
 with needed("torch", "train", "trine.nn"):
     from trine_sw.training.models.ternary_model import TernaryLanguageModel
+    from trine_sw.training.nn.cell_options import CellOptions
     from trine_sw.training.nn.encoder import TernaryEncoder
-    from trine_sw.training.nn.layers import CellOptions
     from trine_sw.training.nn.linear import TernaryLinear
     from trine_sw.training.nn.quantise import btq, round_straight_through, row_scale, ttq, uniform
     from trine_sw.training.nn.recurrent import TernaryGRU, TernaryLSTM, TernaryMGU

@@ -175,8 +175,16 @@ def test_what_is_refused():
                 encoder(x)
     assert encoder(torch.zeros(4, 0, 3)).shape == (4, 0, 6)
     differing = trine.nn.TernaryEncoder(3, differences=True)
-    with pytest.raises(trine.TrineError, match=r"previous must be \(2, 3\)"):
-        differing(torch.zeros(4, 2, 3), torch.zeros(3))
+    for previous in (torch.zeros(3), [0.0] * 3):
+        with pytest.raises(trine.TrineError, match=r"previous must be a Tensor \(2, 3\)"):
+            differing(torch.zeros(4, 2, 3), previous)
+    with pytest.raises(trine.TrineError, match=r"packed input must have F = 3 features, not be \(5, 2\)"):
+        encoder(rnn.pack_sequence([torch.zeros(5, 2)]))
+    with pytest.raises(trine.TrineError, match="input must be real numbers"):
+        encoder(torch.zeros(5, 3).to(torch.complex64))
+    with pytest.raises(trine.TrineError, match="quantiles must be 4"):
+        encoder.fit_quantiles(np.zeros((5, 3)), 3)
+    assert encoder.fit_quantiles(torch.randn(5, 3).bfloat16()) is encoder
     with pytest.raises(trine.TrineError, match="quantiles must be 4, two for each of the 2 trits"):
         encoder.fit_quantiles(np.zeros((5, 3)), [0.1, 0.9])
     with pytest.raises(trine.TrineError, match="x must have 3 features, not 2"):

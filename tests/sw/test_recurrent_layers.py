@@ -157,6 +157,22 @@ def test_inputs_that_are_refused(cell):
     assert network.train()(torch.full((2, 2, E), 0.5))[0].shape == (2, 2, H)
 
 
+def test_options_that_are_refused():
+    for options, words in (
+        ({"scale": "beta"}, "scale must be 'alpha' or 'norm'"),
+        ({"slope": 0}, "slope must be above 0"),
+        ({"window": math.nan}, "window must be a finite number"),
+        ({"slope_first": -1.0}, "slope_first must be above 0"),
+        ({"harden": 0.3}, "harden must be two shares"),
+        ({"harden": (0.5, 0.1)}, "harden must be two shares, the first below the second"),
+        ({"harden": (0.5, 1.1)}, "harden must be from 0 to 1"),
+    ):
+        with pytest.raises(TrineError, match=words):
+            trine.nn.CellOptions(**options)
+    with pytest.raises(TrineError, match="options must be CellOptions"):
+        trine.nn.TernaryGRU(E, H, options={"scale": "norm"})  # pyright: ignore[reportArgumentType]
+
+
 def test_networks_that_export_refuses(tmp_path):
     with pytest.raises(
         TrineError, match="hold one TernaryLSTM, TernaryGRU or TernaryMGU of trine.nn, and LSTM has none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,8 @@ class TernaryEncoder(nn.Module):
             The encoder itself.
         """
         shares = [k / (2 * self.trits + 1) for k in range(1, 2 * self.trits + 1)]
-        shares = shares if quantiles is None else list(quantiles)
+        if quantiles is not None:
+            shares = list(quantiles) if isinstance(quantiles, Iterable) else [quantiles]
         if len(shares) != 2 * self.trits:
             raise TrineError(
                 f"quantiles must be {2 * self.trits}, two for each of the {self.trits} trits of a feature, "
@@ -198,6 +199,10 @@ class TernaryEncoder(nn.Module):
             Float trits in the form of the input, with E in the place of F.
         """
         if isinstance(input, PackedSequence):
+            if input.data.dim() != 2 or input.data.shape[-1] != self.features:
+                raise InputError(
+                    f"packed input must have F = {self.features} features, not be {tuple(input.data.shape)}"
+                )
             data, sizes = input.data, input.batch_sizes.tolist()
             samples = self._samples(data)
             if self.differences:
@@ -210,8 +215,9 @@ class TernaryEncoder(nn.Module):
             first = samples.narrow(axis, 0, 1)
             if previous is not None:
                 wanted = tuple(first.squeeze(axis).shape)
-                if tuple(previous.shape) != wanted:
-                    raise InputError(f"previous must be {wanted}, not {tuple(previous.shape)}")
+                found = tuple(previous.shape) if isinstance(previous, Tensor) else type(previous).__name__
+                if found != wanted:
+                    raise InputError(f"previous must be a Tensor {wanted}, not {found}")
                 first = self._samples(previous).unsqueeze(axis)
             before = torch.cat([first, samples.narrow(axis, 0, samples.shape[axis] - 1)], dim=axis)
             samples = torch.cat([samples, samples - before], dim=-1)
@@ -229,6 +235,8 @@ class TernaryEncoder(nn.Module):
         """Integer samples (..., F) as float32, with straight-through gradients."""
         if x.dtype == torch.int16:
             return x.float()
+        if x.is_complex():
+            raise InputError("input must be real numbers, and it is complex")
         if not torch.isfinite(x).all():
             raise InputError("input holds NaN or infinity: fill such steps, or leave them out")
         real = (x.double() - self.offset.double()) * self.scale.double()
@@ -244,7 +252,9 @@ def _sequences(x: Any, batch_first: bool) -> Any:
     """Arrays as :meth:`Encoder.from_quantiles` takes them, of arrays or tensors."""
     if isinstance(x, list | tuple):
         return [_sequences(each, batch_first) for each in x]
-    array = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
+    if isinstance(x, Tensor):  # NumPy has no bfloat16
+        x = x.detach().cpu().float() if x.dtype == torch.bfloat16 else x.detach().cpu()
+    array = x.numpy() if isinstance(x, Tensor) else x
     if isinstance(array, np.ndarray) and array.ndim == 3:
         return list(array if batch_first else array.swapaxes(0, 1))
     return array

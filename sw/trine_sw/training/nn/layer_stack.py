@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from trine_sw.model.config import ModelConfig
-from trine_sw.support.checks import integer, share
+from trine_sw.support.checks import integer, share, shown
 from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.cell_options import CellOptions
 from trine_sw.training.nn.cell_output import hidden_of
 from trine_sw.training.nn.inputs import InputError, check_input, check_integers, check_state
-from trine_sw.training.nn.layers import CellOptions, TernaryLayer, ternary_layer
+from trine_sw.training.nn.layers import TernaryLayer, ternary_layer
 from trine_sw.training.nn.packed import joined, run_segments, segments_of
 from trine_sw.training.nn.recurrence import Numerics
 
@@ -84,6 +85,8 @@ class TernaryRNN(nn.Module):
             head_levels=head_levels,
         )
         self.options = CellOptions() if options is None else options
+        if not isinstance(self.options, CellOptions):
+            raise TrineError(f"options must be CellOptions of trine.nn, not {shown(options)}")
         self.layers = nn.ModuleList(
             ternary_layer(self.config.of_layer(number), self.options) for number in range(self.config.layers)
         )

@@ -6,55 +6,22 @@ sigmoid and tanh instead of the steps' (straight-through estimators): training s
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
 from trine_sw.training.nn.autocast import without_autocast
+from trine_sw.training.nn.cell_options import CellOptions
 from trine_sw.training.nn.cell_output import cell_output
 from trine_sw.training.nn.gates import gate_thresholds, random_thresholds
 from trine_sw.training.nn.gru_steps import GRUSteps
 from trine_sw.training.nn.lstm_steps import LSTMSteps
 from trine_sw.training.nn.mgu_steps import MGUSteps
-from trine_sw.training.nn.quantise import Scale, row_scale, ttq
+from trine_sw.training.nn.quantise import row_scale, ttq
 from trine_sw.training.nn.recurrence import Numerics, Steps, recur
 
 __all__ = ["CellOptions", "GRULayer", "LSTMLayer", "MGULayer", "TernaryLayer", "ternary_layer"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellOptions:
-    """How a ternary layer is trained.
-
-    Parameters
-    ----------
-    scale : real number of a row of trits: TTQ's ``"alpha"``, or ``"norm"``, weight normalisation with a
-        gain that is not trained.
-    slope : lambda; the gates are sigmoid(lambda z) and tanh(lambda z).
-    harden : shares of the updates between which training passes from the soft cell and real weights, x and h
-        to what the hardware computes, of which ever more is mixed in (alpha-blending, Liu and Mattina, 2019);
-        None: training computes that from the start.
-    slope_first : lambda of the first epoch, from which it goes to ``slope`` in equal ratios; None for no such
-        annealing.
-    three_state_forget : forget gate, or a GRU's update gate, of {0, 1/2, 1}; otherwise of {0, 1}.
-    bernoulli : training draws each gate at random, with the activation as its mean.
-    window : width, in steps 2**r of the output, of the stretch of c about 0 through which h passes gradients.
-
-    Examples
-    --------
-    >>> options = trine.nn.CellOptions(scale="norm", harden=(0.1, 0.5))
-    >>> layer = trine.nn.TernaryLSTM(16, 64, options=options)
-    """
-
-    scale: Scale = "alpha"
-    slope: float = 1.0
-    three_state_forget: bool = True
-    bernoulli: bool = False
-    window: float = 2.0
-    slope_first: float | None = field(default=None, metadata={"later": True})
-    harden: tuple[float, float] | None = field(default=None, metadata={"later": True})
 
 
 class TernaryLayer(nn.Module, ABC):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from trine_sw.model.task import Reduction
-from trine_sw.support.checks import integer
+from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.autocast import without_autocast
 from trine_sw.training.nn.inputs import InputError
@@ -18,6 +18,7 @@ from trine_sw.training.nn.quantise import round_straight_through, ttq
 
 __all__ = ["TernaryLinear"]
 
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _DEVIATION = 0.05  # of weights at first, against which a learning rate is chosen
 
 
@@ -90,7 +91,7 @@ class TernaryLinear(nn.Module):
         """
         if self.offset is None:
             raise TrineError("only a head of a regression has targets to fit: pass regression=True")
-        values = torch.as_tensor(targets, dtype=torch.float64)
+        values = _tensor(targets, "targets", torch.float64)
         if self.out_features > 1 and values.numel() and values.shape[-1:] != (self.out_features,):
             raise InputError(f"targets must be (..., {self.out_features}), not {tuple(values.shape)}")
         values = values.reshape(-1, self.out_features)
@@ -146,8 +147,8 @@ class TernaryLinear(nn.Module):
         steps, count = x.shape[:2]
         if not steps:
             raise InputError("there is no step in the input, and a sequence has at least one")
-        ends = torch.full((count,), steps) if lengths is None else torch.as_tensor(lengths).reshape(-1)
-        if len(ends) != count or ends.is_floating_point() or ((ends < 1) | (ends > steps)).any():
+        ends = torch.full((count,), steps) if lengths is None else _tensor(lengths, "lengths").reshape(-1)
+        if len(ends) != count or ends.dtype not in _INTEGERS or ((ends < 1) | (ends > steps)).any():
             raise InputError(f"lengths must be {count} integers from 1 to {steps}")
         ends = ends.to(x.device, torch.int64)
         with without_autocast(self.weight.device):
@@ -175,6 +176,8 @@ class TernaryLinear(nn.Module):
         if not isinstance(x, Tensor) or not x.dim() or x.shape[-1] != self.in_features:
             found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise InputError(f"input must be (..., {self.in_features}), not {found}")
+        if x.is_complex():
+            raise InputError("input must be real numbers, and it is complex")
         x = x.float()
         if not self.training and not ((x == x.round()) & (x.abs() <= 127)).all():
             raise InputError(
@@ -182,3 +185,11 @@ class TernaryLinear(nn.Module):
                 "call eval() on the whole network"
             )
         return x
+
+
+def _tensor(values: Any, name: str, dtype: torch.dtype | None = None) -> Tensor:
+    """Numbers of Python, NumPy or PyTorch as a tensor."""
+    try:
+        return torch.as_tensor(values, dtype=dtype)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{name} must be numbers in an array, not {shown(values)}") from None
