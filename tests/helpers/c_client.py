@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import socket
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -94,9 +95,7 @@ class Program:
 
     def run(self, *commands, board=None, rate=0.0, seed=1) -> "Results":
         """What these commands, each a name and its words, give with a board behind faulty wires."""
-        words = [np.atleast_1d(part).ravel() for command in commands for part in _words(command)]
-        told, result = self.folder / "commands", self.folder / "results"
-        told.write_bytes(b"".join(_raw(part) for part in words))
+        told, result = self._files(commands)
         up, down = FaultyWire(rate, seed), FaultyWire(rate, seed + 1)
         pipe = subprocess.PIPE
         child = subprocess.Popen([self.path, told, result], stdin=pipe, stdout=pipe, stderr=pipe)
@@ -118,6 +117,20 @@ class Program:
             status = child.wait()
         assert status == 0, (status, said.decode(errors="replace"))
         return Results(result.read_bytes())
+
+    def run_on(self, wire: socket.socket, *commands) -> "Results":
+        """What these commands give with a board at the other end of a connection, in its time."""
+        told, result = self._files(commands)
+        child = subprocess.run([self.path, told, result, "wire"], stdin=wire, stdout=wire, timeout=_SECONDS)
+        assert child.returncode == 0
+        return Results(result.read_bytes())
+
+    def _files(self, commands) -> tuple[Path, Path]:
+        """The file of the commands, and that of the results."""
+        words = [np.atleast_1d(part).ravel() for command in commands for part in _words(command)]
+        told = self.folder / "commands"
+        told.write_bytes(b"".join(_raw(part) for part in words))
+        return told, self.folder / "results"
 
 
 def _words(command):

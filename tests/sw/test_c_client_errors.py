@@ -329,12 +329,12 @@ def test_models_that_no_client_computes_are_refused():
             c_client(wrong)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TrineError, match="only head is a float one"):
         c_client(task_model("classify", head="float"))
-    with pytest.raises(TrineError, match="has no ternary embedding"):
+    with pytest.raises(TrineError, match="has no embedding"):
         c_client(task_model("classify"), embedding="board")
     with pytest.raises(TrineError, match="has no ternary head"):
         c_client(task_model("classify", head=None), head="board")
-    with pytest.raises(TrineError, match="must be 'board' or 'host'"):
-        c_client(MODEL, head="both")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TrineError, match="must be placed on 'board' or 'host'"):
+        c_client(MODEL, head="both")
     for prefix in ("", "2a", "A", "a-b", "a" * 40, 'a"'):
         with pytest.raises(TrineError, match="the prefix must be"):
             c_client(MODEL, prefix=prefix)

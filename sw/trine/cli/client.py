@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
+from trine.cli.hardware import embedding_option, head_option
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine_sw.support.errors import TrineError
 
 __all__ = ["COMMANDS"]
-
-_places = click.Choice(["board", "host"])
 
 
 @click.command()
@@ -19,8 +18,8 @@ _places = click.Choice(["board", "host"])
 @click.option(
     "-o", "--output", type=OutputFolder(), required=True, help="Folder of the header and the source."
 )
-@click.option("--embedding", type=_places, help="Where the board's engine has it.  [default: as trine board]")
-@click.option("--head", type=_places, help="Where the board's engine has it.  [default: as trine board]")
+@embedding_option
+@head_option
 @click.option(
     "--prefix", default="trine", show_default=True, help="Of the files' names and of all identifiers."
 )
@@ -50,8 +49,8 @@ def client(
         model,
         title=model_path.name,
         prefix=prefix,
-        embedding=embedding,  # pyright: ignore[reportArgumentType]
-        head=head,  # pyright: ignore[reportArgumentType]
+        embedding=embedding,
+        head=head,
     )
     measured = object_size(made, cc or "gcc")
     if cc and measured is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import jinja2
 
@@ -17,9 +16,7 @@ from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["CClient", "Place", "c_client"]
-
-Place = Literal["board", "host"]
+__all__ = ["CClient", "c_client"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ def c_client(
     *,
     title: str = "a model",
     prefix: str = "trine",
-    embedding: Place | None = None,
-    head: Place | None = None,
+    embedding: str | None = None,
+    head: str | None = None,
 ) -> CClient:
     """A client in C99 of a board that holds ``model``.
 

@@ -22,7 +22,10 @@ ERRORS = (
         "ERROR_VERSION",
         "the board speaks another version of the protocol: build bitstream or client anew",
     ),
-    ("ERROR_MODEL", "the board holds another model: generate this client from the file of its bitstream"),
+    (
+        "ERROR_MODEL",
+        "the board holds another model, or embedding or head elsewhere: generate the client anew",
+    ),
     ("ERROR_REFUSED", "the board has refused a request: its reason is in the client"),
     ("ERROR_ANSWER", "the board answers against its own description: build its bitstream anew"),
     ("ERROR_ROOM", "the answer does not fit TRINE_REPLY_BYTES: compile with more, or ask for less"),

@@ -12,6 +12,7 @@ from trine_sw.client.c_layout import Member, client_members, slot_members
 from trine_sw.client.c_sizes import ClientSizes
 from trine_sw.client.c_tables import c_array, c_bytes, c_real, c_text, crc_table
 from trine_sw.engine.default import default_engine
+from trine_sw.fit.placement import Placement, placed
 from trine_sw.golden import sampler
 from trine_sw.link import pacing, protocol
 from trine_sw.link.board_info import INFO_BYTES, info_offsets, level_values, u_bits
@@ -20,12 +21,10 @@ from trine_sw.link.records import COUNTERS, GENERATE_BYTES
 from trine_sw.link.session import PATIENCE, STRANGE_GAPS, HostCounters
 from trine_sw.model import Model
 from trine_sw.model.trits import TRITS_PER_BYTE, pack, packed_size
-from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["ClientFacts"]
 
-_PLACES = ("board", "host")
 #: Most choices of one request: a board that computes them does not seem to be gone.
 _GENERATE_AT_ONCE = 64
 #: Bytes of answers to steps that nobody asked about, for which a frame of their own would cost as much.
@@ -49,9 +48,8 @@ class ClientFacts:
 
     def __init__(self, model: Model, title: str, embedding: Any, head: Any) -> None:
         self.model, self.title = model, title
-        engine = default_engine(model)
-        self.embedding = self._place(embedding, "embedding", model.embedding_weight, engine.embedding)
-        self.head = self._place(head, "head", model.head_weight, engine.head)
+        engine = placed(default_engine(model), model, Placement(embedding, head))
+        self.embedding, self.head = engine.embedding, engine.head
         self.has_head = model.head_weight is not None
         self.language = model.task == "language"
         if not self.has_head and model.heads and not self.language:
@@ -59,17 +57,7 @@ class ClientFacts:
                 "the model's only head is a float one, and the C client computes in integers: export the "
                 "model with a ternary head (trine.nn.TernaryLinear)"
             )
-        self.sizes = ClientSizes.of(model, embedding=self.embedding, head=self.head)
-
-    @staticmethod
-    def _place(asked: Any, name: str, weight: Any, default: str) -> str:
-        if asked is None:
-            return default
-        if asked not in _PLACES:
-            raise TrineError(f"{name} must be 'board' or 'host', not {shown(asked)}")
-        if asked == "board" and weight is None:
-            raise TrineError(f"the model has no ternary {name}: a board cannot hold it")
-        return asked
+        self.sizes = ClientSizes.of(model, engine)
 
     @property
     def host_head(self) -> bool:

@@ -10,7 +10,6 @@ from trine_sw.link.board_info import INFO_BYTES
 from trine_sw.link.protocol import MOST_SLOT_BYTES, Want
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES, Codec
 from trine_sw.model import Model
-from trine_sw.support.arithmetic import ceil_div
 
 __all__ = ["ClientSizes"]
 
@@ -40,13 +39,9 @@ class ClientSizes:
     reply: int
 
     @classmethod
-    def of(cls, model: Model, *, embedding: str, head: str) -> ClientSizes:
-        """The sizes for a board of a model, with embedding and head ``"board"`` or ``"host"``."""
-        config, ways = model.config, 2
-        lanes = len(config.spec.lanes) * config.hidden
-        lanes += ceil_div(config.vocab_size, ways) * ways if head == "board" else 0
-        engine = EngineConfig(lanes, 1, embedding=embedding, head=head, sampler_ways=ways)
-        codec = Codec(BoardDesign(model, engine).info)
+    def of(cls, model: Model, engine: EngineConfig) -> ClientSizes:
+        """The sizes for a board of a model on an engine."""
+        codec, head = Codec(BoardDesign(model, engine).info), engine.head
         everything = Want.U | Want.CYCLES
         outputs = Want.U  # what a class or a choice is made of
         if head == "board":
