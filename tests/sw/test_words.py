@@ -221,7 +221,7 @@ def test_trains_and_measures_every_word(optimizer, cell, succeeds, monkeypatch):
     monkeypatch.setitem(RECIPES, "words", replace(TINY, config=config, schedule=schedule, baseline=schedule))
     shown = succeeds("train", "words")
     assert "test perplexity, ternary" in shown and "nats per word" in shown
-    model = Model.load("models/words.trine")
+    model = Model.load("words.trine")
     record = model.training
     assert record["ternary"]["test"] == evaluate(model, "words", "test")
     assert (
@@ -231,7 +231,7 @@ def test_trains_and_measures_every_word(optimizer, cell, succeeds, monkeypatch):
     )
     assert record["ternary"]["test"]["perplexity"] < len(WORDS) > record["float"]["test"]["perplexity"]
     assert '"tokens": 100' in succeeds(
-        "eval", "models/words.trine", "--dataset", "words", "--split", "test", "--json"
+        "eval", "words.trine", "--dataset", "words", "--split", "test", "--json"
     )
 
 
