@@ -13,7 +13,7 @@ from trine_sw.data.audio import audio_files, load_audio
 from trine_sw.data.paths import data_path
 from trine_sw.data.sequence_table import SequenceTable, labels_in
 from trine_sw.data.sequences import SequenceSet
-from trine_sw.data.source import SequenceSource, SourceFormat
+from trine_sw.data.source import FrontEnd, SequenceSource, SourceFormat
 from trine_sw.data.splits import held_out
 from trine_sw.data.table_file import load_table
 from trine_sw.data.timeseries import load_timeseries
@@ -121,16 +121,11 @@ def _own_file(
     source: SequenceSource, path: str, task: Task | None, table: SequenceTable, labels: list[str] | None
 ) -> SequenceSet:
     """A split in a file or folder of its own, with the training set's features and classes."""
-    front_end = source.front_end
-    if front_end is not None and front_end.sample_rate is None and table.front_end is not None:
-        front_end = replace(front_end, sample_rate=table.front_end["sample_rate"])
+    # Audio of another rate is resampled to that of the training set.
+    front_end = None if table.front_end is None else FrontEnd.from_json(table.front_end)
     other = load_sequences(replace(source, path=path, front_end=front_end), task)
     if other.x[0].shape[1] != table.x[0].shape[1]:
         raise TrineError(f"{path} has {other.x[0].shape[1]} features and {source.path} {table.x[0].shape[1]}")
-    if other.front_end != table.front_end:
-        raise TrineError(
-            f"{path} has another sample rate than {source.path}: set sample_rate in [data.front_end]"
-        )
     if isinstance(other.targets, np.ndarray) and isinstance(table.targets, np.ndarray):
         if other.targets.shape[1] != table.targets.shape[1]:
             raise TrineError(f"{path} has {other.targets.shape[1]} targets, not {table.targets.shape[1]}")

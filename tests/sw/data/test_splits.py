@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.sequence_files import random_sequences, write_archive, write_timeseries, write_wav
 from trine_sw.data.loading import load_splits, source_digest
+from trine_sw.data.paths import data_path
 from trine_sw.data.sequence_table import SequenceTable, labels_in
 from trine_sw.data.source import HeldOut, SequenceSource
 from trine_sw.data.splits import held_out
@@ -109,6 +110,35 @@ def test_a_file_of_its_own(tmp_path, source):
     refused(replace(source, test=HeldOut(path=str(other))), saying="3 features")
     write_archive(other, X[:2], [0.5, 0.25])
     refused(replace(source, test=HeldOut(path=str(other))), saying="other targets")
+
+
+def test_audio_of_its_own_is_resampled_to_the_rate_of_the_training_set(tmp_path):
+    pytest.importorskip("librosa")
+    rng = np.random.default_rng(0)
+    for folder, rate in (("train", 8000), ("test", 16000)):
+        for label in "ab":
+            write_wav(tmp_path / f"{folder}/{label}/0.wav", rng.normal(size=rate // 4) / 9, rate)
+    source = SequenceSource(path=str(tmp_path / "train"), test=HeldOut(path=str(tmp_path / "test")))
+    splits = load_splits(source)
+    assert splits["train"].front_end == splits["test"].front_end
+    assert splits["train"].lengths.tolist() == splits["test"].lengths.tolist()
+
+
+UEA = {"BasicMotions": ([40, 40], 6, 4), "JapaneseVowels": ([270, 370], 12, 9)}
+
+
+@pytest.mark.parametrize("name", UEA)
+def test_archives_of_time_series(name):
+    pytest.importorskip("aeon")
+    paths = [f"uea/{name}_{split}.ts" for split in ("TRAIN", "TEST")]
+    try:
+        data_path(paths[1])
+    except TrineError:
+        pytest.skip("the files are not here")
+    splits = load_splits(SequenceSource(path=paths[0], test=HeldOut(path=paths[1])))
+    counts, features, classes = UEA[name]
+    assert [len(each) for each in splits.values()] == counts
+    assert (splits["test"].features, splits["test"].outputs) == (features, classes)
 
 
 def test_what_is_refused(tmp_path, source):

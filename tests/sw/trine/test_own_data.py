@@ -11,9 +11,10 @@ pytest.importorskip("torch")
 
 import torch
 
-from tests.helpers.sequence_files import write_archive, write_wav
+from tests.helpers.sequence_files import random_sequences, write_archive, write_timeseries, write_wav
 from trine.own_recipe import recipe_name, sequence_recipe, text_recipe
 from trine_boards import BOARDS
+from trine_sw.data.source import HeldOut
 from trine_sw.data.text import _read
 from trine_sw.fit import fits
 from trine_sw.model import Model
@@ -204,6 +205,17 @@ def test_sequences_of_a_board(folder):
     found = sequence_recipe("windows.npz", board="icebreaker")
     assert found.network.hidden >= 64 and found.task == "classify"
     assert sequence_recipe("windows.npz").network.hidden == 128
+
+
+def test_the_test_of_an_archive_is_in_its_other_file(folder):
+    pytest.importorskip("aeon")
+    x = random_sequences(20)
+    for split in ("TRAIN", "TEST"):
+        write_timeseries(folder / f"small_{split}.ts", x, ["a", "b"] * 10)
+    found = sequence_recipe("small_TRAIN.ts", hidden=8)
+    assert found.name == "small" and found.data.test == HeldOut(path="small_TEST.ts")
+    (folder / "small_TEST.ts").unlink()
+    assert sequence_recipe("small_TRAIN.ts", hidden=8).data.test == HeldOut(share=0.1)
 
 
 @pytest.mark.parametrize(
