@@ -8,9 +8,12 @@ import pytest
 from tests.helpers.task_models import TASKS, task_model
 from trine_boards.icebreaker import ICEBREAKER
 from trine_boards.ulx3s import ULX3S
+from trine_sw.engine import Geometry
 from trine_sw.engine.bank_balance import active_columns
+from trine_sw.engine.default import default_engine
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit import Placement, balance_banks, configure, estimate, fit, sample_text
+from trine_sw.fit.placement import placed
 from trine_sw.fit.sample import Sample
 from trine_sw.golden import Golden
 from trine_sw.model.random_model import random_model
@@ -99,6 +102,18 @@ def test_placement():
             fit(task_model("classify", head="float"), ULX3S, wrong)
     with pytest.raises(TrineError, match="head must be placed on 'board' or 'host', not 'chip'"):
         Placement(head="chip")
+
+
+def test_default_engine_with_the_head_elsewhere():
+    """A lane for every row, with the head and without, as ``trine board --head`` has it."""
+    for head in ("ternary", "both"):
+        model = task_model("classify", head=head)
+        for place in ("board", "host"):
+            engine = placed(default_engine(model), model, Placement(head=place))
+            geometry = Geometry(model.config, engine)
+            assert engine.head == place and geometry.groups == 1
+            assert engine.lanes == 4 * 8 + (4 if place == "board" else 0)
+        assert placed(default_engine(model), model, Placement()) == default_engine(model)
 
 
 def test_balance_needs_a_sample():
