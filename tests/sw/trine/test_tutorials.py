@@ -17,7 +17,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("simulated", ["golden", pytest.param("verilator", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("page", PROGRAMS)
 def test_the_program_of_a_tutorial_runs(page, simulated, tmp_path, monkeypatch, capsys):
-    """With the golden model in the place of the gateware, which takes a minute to compile, or with both."""
+    """With the golden model instead of the gateware, which takes a minute to compile, or with both."""
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     variables = {}

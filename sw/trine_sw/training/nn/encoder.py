@@ -196,7 +196,7 @@ class TernaryEncoder(nn.Module):
         Returns
         -------
         Tensor or PackedSequence
-            Float trits in the form of the input, with E in the place of F.
+            Float trits in the form of the input, with E instead of F.
         """
         if isinstance(input, PackedSequence):
             if input.data.dim() != 2 or input.data.shape[-1] != self.features:
