@@ -182,3 +182,45 @@ def test_build_and_its_report(succeeds, fails, tools, tmp_path, monkeypatch):
     assert "13 steps of the model file's sample" in (tmp_path / "results/ulx3s-m.md").read_text(
         encoding="utf-8"
     )
+
+
+ODD = {
+    "objects": dict(x=np.array([[1], [1, 2]], dtype=object)),
+    "text": dict(x=np.array([["a", "b"]])),
+    "negative lengths": dict(x=np.zeros((3, 2)), lengths=np.array([-1, 4])),
+    "lengths that overflow": dict(x=np.zeros((3, 2)), lengths=np.full(4, 2**62)),
+    "one number": dict(x=np.float64(3)),
+    "one length": dict(x=np.zeros((3, 2)), lengths=np.int64(3)),
+    "four dimensions": dict(x=np.zeros((1, 2, 3, 2))),
+    "complex": dict(x=np.zeros((1, 2, 2), complex)),
+    "beyond float32": dict(x=np.full((2, 3, 2), 1e300)),
+    "no sequence": dict(x=np.zeros((0, 3, 2))),
+    "no step": dict(x=np.zeros((2, 0, 2))),
+    "no feature": dict(x=np.zeros((2, 3, 0))),
+    "another class": dict(x=np.zeros((2, 3, 2)), y=np.array(["label 1", "x"])),
+    "targets too many": dict(x=np.zeros((2, 3, 2)), y=np.zeros(5)),
+    "targets of no number": dict(x=np.zeros((2, 3, 2)), y=np.array([np.nan, 1])),
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_are_refused_in_one_line(fails, tmp_path, name):
+    np.savez(tmp_path / "odd.npz", **ODD[name])
+    for task in TASKS:
+        task_model(task, encoder=task != "label").save(tmp_path / "m.trine")
+        for command in ("run", "eval"):
+            fails(command, tmp_path / "m.trine", "--data", tmp_path / "odd.npz", saying="odd.npz: ")
+
+
+@pytest.mark.parametrize("kind", ["bool", "int8", "int16", "uint64", "float16"])
+def test_numbers_of_any_type_in_a_file_are_features(succeeds, tmp_path, kind):
+    """A file's integers are neither samples nor trits, as those of an array in a program are."""
+    model = task_model("classify")
+    model.save(tmp_path / "m.trine")
+    x = np.ones((3, 4, 2), kind)
+    np.savez(tmp_path / "d.npz", x=x)
+    told = json.loads(succeeds("run", tmp_path / "m.trine", "--data", tmp_path / "d.npz", "--json"))
+    classes = run_sequences(model, x.astype(float)).classes
+    assert classes is not None
+    assert [each["output"] for each in told["outputs"]] == [f"label {number}" for number in classes]
