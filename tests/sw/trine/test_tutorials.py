@@ -28,7 +28,7 @@ def test_the_program_of_a_tutorial_runs(page, simulated, tmp_path, monkeypatch, 
 
 
 def test_there_is_a_program():
-    assert "own-training-loop" in PROGRAMS
+    assert {"own-text", "own-training-loop"} <= set(PROGRAMS)
 
 
 def test_the_recipe_of_the_text_s_tutorial_is_what_trine_init_writes():
