@@ -59,7 +59,7 @@ class Columns:
     sequence : the column whose value is a row's sequence, where a row is one step; None: ``sequence`` where
         there is such a column. Where there is none, a row is a whole sequence of one feature.
     target : the class, or the real numbers of a regression; empty: ``label``, ``class``, ``target`` or ``y``.
-    features : the features; empty: all columns that are nothing else.
+    features : the features; empty: all columns that are nothing else, but for ``time`` and ``timestamp``.
     ignore : columns that are left out.
     """
 

@@ -19,6 +19,7 @@ from trine_sw.support.reading import read_text
 __all__ = ["load_table"]
 
 _SEQUENCE = ("sequence", "sequence_id")
+_TIME = ("time", "timestamp")
 _TARGET = ("label", "class", "target", "y")
 _GROUP = ("group", "groups", "speaker", "subject", "index")
 
@@ -104,7 +105,7 @@ class _Reader:
         self.fields = [name for name in header if name in _GROUP and name not in columns.features]
         if group is not None and self._known(group) not in self.fields:
             self.fields.append(group)
-        left_out = {self.sequence, *self.targets, *self.fields, *map(self._known, columns.ignore)}
+        left_out = {self.sequence, *self.targets, *self.fields, *_TIME, *map(self._known, columns.ignore)}
         self.features = [self._known(name) for name in columns.features]
         self.features = self.features or [name for name in header if name not in left_out]
         if not self.features:

@@ -161,6 +161,13 @@ def test_table_of_steps(tmp_path, delimiter):
     assert [each.name for each in table.inputs or []] == ["ax", "ay"]
 
 
+def test_time_is_no_feature_unless_it_is_named(tmp_path):
+    path = csv(tmp_path / "a.csv", "sequence,time,x,label\n1,0,0.5,a\n1,1,0.25,a\n")
+    assert [each.name for each in load_table(path).inputs or []] == ["x"]
+    named = load_table(path, Columns(features=("time", "x")))
+    assert [each.name for each in named.inputs or []] == ["time", "x"]
+
+
 def test_table_of_labelled_steps_and_of_real_targets(tmp_path):
     text = "id,x,state,height,weight\n1,0.5,on,2,3\n1,0.25,off,2,3\n2,4,on,5,6\n"
     path = csv(tmp_path / "a.csv", text)
