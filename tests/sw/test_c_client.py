@@ -90,6 +90,25 @@ def test_each_token_is_applied_once_over_a_faulty_wire(
         np.testing.assert_array_equal(board._state.c[0], trace.c[-1])
 
 
+@pytest.mark.parametrize("length", [243, 244, 245, 253, 254, 255, 499, 700])
+def test_long_frames_of_bytes_that_are_not_zero(tmp_path_factory, length):
+    """Blocks of COBS end at 254 bytes, with and without a zero behind them."""
+    model = language(vocab_size=250)
+    name = "c-client-long"
+    options = ["-DTRINE_REQUEST_BYTES=720"]
+    folder = tmp_path_factory.getbasetemp() / name
+    program = PROGRAMS.get(name) or PROGRAMS.setdefault(name, compiled(model, folder, options=options))
+    tokens = np.random.default_rng(length).integers(1, 250, length)
+    for last in (1, 0):
+        tokens[-1] = last
+        board = board_of(model, link=LinkConfig(slot_bytes=1024))
+        found = program.run(("open", 1), ("feed", length, tokens), "host", board=board)
+        found.ok()
+        found.ok()
+        assert found.one() == 1  # frame
+        np.testing.assert_array_equal(board._state.c[0], Golden(model).run(tokens).c[-1])
+
+
 @pytest.mark.parametrize("asked", [0, 1, 2, 3, 4, 8, 16, 8 | 2, 8 | 1, 16 | 4])
 def test_a_step_gives_what_it_is_asked_for(tmp_path_factory, asked):
     model = language(vocab_size=40)

@@ -49,6 +49,11 @@ class Scripted:
     def reset(self):
         self.board.reset()
 
+    def reset_and_reopened(self):
+        """An OPEN of the client's own session comes late, after a reset."""
+        self.board.reset()
+        assert self.board.exchange(encode(Frame(1, 1, Command.OPEN, b"\3")))
+
     def opened_by_another(self):
         assert self.board.exchange(encode(Frame(999, 1, Command.OPEN, b"\3")))
 
