@@ -17,6 +17,7 @@ from trine_sw.model.random_model import random_model
 pytestmark = needs_gcc
 
 EVERYTHING = 31
+PIPELINED = LinkConfig(window=4, slot_bytes=64, receive_bytes=512)
 SMALL = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
 
 
@@ -197,7 +198,7 @@ def test_windows_are_the_golden_model_s(tmp_path, task, encoder, head):
     else:
         trits = given = [rng.integers(-1, 2, (length, model.config.embedding)) for length in lengths]
     expected = run_sequences(model, given)
-    for link in (None, SMALL if outputs == 3 else None):
+    for link in (None, *((SMALL, PIPELINED) if outputs == 3 else (LinkConfig(slot_bytes=1024),))):
         commands = [("open", 9)]
         for number in range(len(lengths)):
             forms = {"window_trits": trits}
@@ -223,7 +224,7 @@ def test_windows_are_the_golden_model_s(tmp_path, task, encoder, head):
                     if number % 2:
                         np.testing.assert_array_equal(found.take(outputs), expected.logits[number])
         found.end()
-        rate = 0.002
+        rate += 0.002
 
 
 @pytest.mark.parametrize("real", ["float", "double"])

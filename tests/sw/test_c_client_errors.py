@@ -154,6 +154,41 @@ def test_a_lost_session_is_reported_and_opened_anew(program, event, error, at):
     found.end()
 
 
+def test_what_older_sessions_are_told_is_not_heard(program):
+    class Late(Scripted):
+        def exchange(self, data: bytes) -> bytes:
+            refusal = Frame(8, 3, REFUSED | Reason.SESSION, b"\0\0\x08\0")
+            reply = Frame(8, 0, 0x80 | Command.STEP)
+            return encode(refusal) + encode(reply) + super().exchange(data)
+
+    found = program.run(
+        ("open", 1), ("feed", 100, TOKENS[:100]), "counters", "host", board=Late(board_of(MODEL))
+    )
+    found.ok()
+    found.ok()
+    found.ok()
+    assert found.take(2).tolist() == [100, 0]
+    assert found.take(2)[1] == 0  # nothing is sent again
+
+
+def test_no_more_is_on_its_way_than_the_board_buffers(program):
+    """Two frames, where four would be allowed: the board has room for 64 bytes."""
+    board, frames = board_of(MODEL, link=LinkConfig(slot_bytes=64, receive_bytes=64)), []
+
+    class Mute:
+        def exchange(self, data: bytes) -> bytes:
+            frame = decode(data.strip(b"\0"))
+            if frame is not None and frame.code == Command.STEP:
+                frames.append(frame.sequence)
+                return b""
+            return board.exchange(data)
+
+    found = program.run(("open", 1), ("feed", 100, TOKENS[:100]), board=Mute())
+    found.ok()
+    assert found.error() == "ERROR_SILENT"
+    assert set(frames) == {0, 1}
+
+
 def test_a_session_number_that_was_used_is_changed(program):
     """Restarted with the clock and the seed of before, as a microcontroller without either."""
     board = board_of(MODEL)
