@@ -89,7 +89,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/link/result_packer.py": ("tests/hw/test_result_packer.py",),
     f"{_HW}/link/reply_cache.py": (f"{_FRAMES}::test_replies_are_encoded_kept_and_sent_again",),
     f"{_HW}/link/executor/reply.py": _LINK,
-    f"{_HW}/link/executor/checks.py": (*_LINK, f"{_GATEWARE}test_refusals[levels]"),
+    f"{_HW}/link/executor/checks.py": (*_LINK, f"{_GATEWARE}test_refusals[quick]"),
     f"{_HW}/link/executor/session.py": (
         *_LINK,
         f"{_GATEWARE}test_sessions_repeats_and_gaps",
