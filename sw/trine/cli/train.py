@@ -138,7 +138,7 @@ def _units(recipe: Any) -> int:
 
 @click.command()
 @click.argument("kind", type=click.Choice(["text", "sequences", "audio"]))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, *.toml.")
+@click.option("-o", "--output", type=OutputFile(), required=True, help="The file, *.toml.")
 def init(kind: str, output: Path) -> None:
     """Write a commented recipe to start from, for a text, for sequences in a file, or for audio files."""
     if output.suffix != ".toml":
