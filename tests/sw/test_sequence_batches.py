@@ -120,3 +120,16 @@ def test_network_of_a_recipe_has_its_shape(tmp_path):
     network = new_network(recipe, "ternary", 1, train, Statistics.of(train))
     config = network.layers.config
     assert (config.cell, config.hidden, config.layers, config.embedding) == ("lstm", 5, 2, 6)
+
+
+def test_a_sum_s_logits_begin_as_large_as_a_last_step_s(tmp_path):
+    """However long sequences are: the scale would need a thousand updates to get there."""
+    deviations = []
+    for reduction in ("last", "sum"):
+        network = Network(hidden=16, reduction=reduction)
+        recipe = toy_recipe(toy_archive(tmp_path / "toy.npz", "classify", 200), "classify", network=network)
+        train = load_splits(recipe.data, recipe.task)["train"]
+        made = new_network(recipe, "ternary", 1, train, Statistics.of(train)).eval()
+        batch = collated(train.x, list(train.y), "classify")
+        deviations.append(made(batch.x, batch.lengths).std().item())
+    assert 0.5 < deviations[1] / deviations[0] < 1.5

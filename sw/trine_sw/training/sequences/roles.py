@@ -1,6 +1,7 @@
 """The networks that a sequence recipe trains, each as it stands before its first update."""
 
 import copy
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -42,6 +43,9 @@ def new_network(
         head = TernaryLinear(shape.hidden, train.outputs, regression=recipe.task == "regress")
         if recipe.task == "regress":
             head.fit_targets(np.asarray(train.y))
+        if shape.reduction == "sum":  # logits of as many steps; a rate of learning is for those of one
+            with torch.no_grad():
+                head.log_scale.sub_(math.log(train.lengths.mean()))
         return TernarySequenceNetwork(encoder, head, shape, recipe.options, **options)
     sizes = {"cell": shape.cell, "hidden": shape.hidden, "layers": shape.layers}
     if role == "teacher":
