@@ -77,11 +77,14 @@ def main() -> None:
     )
     parser.add_argument("recipe")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the checkpoints")
+    parser.add_argument("--epochs", type=int, help="of the ternary models, instead of the recipe's")
     parser.add_argument("--results", action="store_true", help="record the figures in docs/results")
     given = parser.parse_args()
     chosen = recipe_named(given.recipe)
     if not isinstance(chosen, SequenceRecipe):
         raise SystemExit(f"{given.recipe} is no recipe of a model of sequences")
+    if given.epochs is not None:
+        chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=given.epochs))
     path = RESULTS / f"{chosen.name}-groups.json"
     if given.results:
         check_writable(path)
