@@ -31,9 +31,14 @@ def test_there_is_a_program():
     assert {"own-text", "own-training-loop"} <= set(PROGRAMS)
 
 
-def test_the_recipe_of_the_text_s_tutorial_is_what_trine_init_writes():
-    page = (ROOT / "docs/tutorials/own-text.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
-    template = (ROOT / "sw/trine_sw/training/recipes/templates/text.toml").read_text(encoding="utf-8")
-    written = [line.partition("#")[0].strip() for line in template.splitlines()]
+@pytest.mark.parametrize(
+    ("page", "recipe"),
+    [("own-text", "templates/text.toml"), ("spoken-digits", "spoken-digits-small.toml")],
+    ids=["what trine init writes", "what is trained"],
+)
+def test_the_recipe_of_a_tutorial_is_one_that_trine_has(page, recipe):
+    text = (ROOT / f"docs/tutorials/{page}.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", text, re.M | re.S)
+    file = (ROOT / "sw/trine_sw/training/recipes" / recipe).read_text(encoding="utf-8")
+    written = [line.partition("#")[0].strip() for line in file.splitlines()]
     assert "\n".join(written).find(shown.strip()) >= 0
