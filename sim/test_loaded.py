@@ -29,8 +29,8 @@ LEVELS = {"head_levels": (0, 4, 16, 60), "cell_max": 15, "cell_shift": 1, "outpu
 CASES = {
     "ulx3s": (ModelConfig(hidden=40, embedding=8, vocab_size=13, **LEVELS), EngineConfig(60, 2), 25.0),
     "icebreaker": (
-        ModelConfig(cell="gru", hidden=24, embedding=8, vocab_size=13, **LEVELS),
-        EngineConfig(30, 1),
+        ModelConfig(cell="gru", hidden=16, embedding=8, vocab_size=13, **LEVELS),
+        EngineConfig(20, 1),
         18.0,
     ),
 }
@@ -48,7 +48,7 @@ def build(request, tmp_path_factory) -> Path:
     """The folder of a small engine's build."""
     board = BOARDS[request.param]
     config, engine, clock = CASES[request.param]
-    engine = replace(engine, sampler_ways=2, block_ram=board.block_ram_kind)
+    engine = replace(engine, sampler_ways=2 if board.family == "ecp5" else 1, block_ram=board.block_ram_kind)
     model = random_model(config, seed=3)
     assert 9 <= place(model, engine).logit_width <= 15
     folder = tmp_path_factory.mktemp(request.param)
@@ -60,24 +60,22 @@ def build(request, tmp_path_factory) -> Path:
 
 def test_every_reply_is_the_board_models(build):
     made = verify_build(build, tokens=300, seed=5, command="test")
-    assert made.tokens == 300 and made.tokens_whole > 10 and made.tokens_generated > 50
-    assert made.bytes_compared > 3000 and made.cycles > 100_000
+    assert made.tokens > 300  # with those in the frames of every kind
+    assert made.tokens_whole > 10 and made.tokens_generated > 50
+    assert made.bytes_compared > 1000 and made.cycles > 100_000
 
 
 def test_a_flipped_bit_is_noticed(build, tmp_path):
-    """One weight's bit in a block RAM, in the placed netlist or in the bitstream itself."""
+    """The first bit that is set in each block RAM, in the placed netlist or in the bitstream itself."""
     folder = tmp_path / "flipped"
     subprocess.run(["cp", "-r", str(build), str(folder)], check=True)
     record = BuildRecord.load(folder)
     if record.board == "icebreaker":
         _run("iceunpack", folder, record.bitstream, "whole.asc")
         whole = (folder / "whole.asc").read_text(encoding="utf-8")
-        found = re.search(r"\.ram_data \d+ \d+\n(?:0+\n)*((?=0*[1-9a-f])[0-9a-f]+)", whole)
-        assert found
-        line = found[1]
-        at = next(n for n, digit in enumerate(line) if digit != "0")
-        digit = f"{int(line[at], 16) & int(line[at], 16) - 1:x}"
-        changed = whole[: found.start(1)] + line[:at] + digit + line[at + 1 :] + whole[found.end(1) :]
+        set_digit = re.compile(r"(\.ram_data \d+ \d+\n(?:0+\n)*0*)([1-9a-f])")
+        changed, count = set_digit.subn(lambda m: f"{m[1]}{int(m[2], 16) & int(m[2], 16) - 1:x}", whole)
+        assert count
         (folder / "whole.asc").write_text(changed, encoding="utf-8")
         _run("icepack", folder, "whole.asc", record.bitstream)
         path = folder / "build.json"
@@ -87,10 +85,9 @@ def test_a_flipped_bit_is_noticed(build, tmp_path):
     else:
         path = folder / f"route-{record.seed}.placed.json"
         whole = path.read_text(encoding="utf-8")
-        found = re.search(r'"INITVAL_00": "([01]*1[01]*)"', whole)
-        assert found
-        at = found.start(1) + found[1].index("1")
-        path.write_text(whole[:at] + "0" + whole[at + 1 :], encoding="utf-8")
+        changed, count = re.subn(r'("INITVAL_00": "0*)1', r"\g<1>0", whole)
+        assert count
+        path.write_text(changed, encoding="utf-8")
     with pytest.raises(Mismatch):
         verify_build(folder, tokens=300, seed=5, command="test")
 
