@@ -186,7 +186,7 @@ def explore(world: World, monkeypatch: Any) -> Explored:
     random = Random(world)
     for module in (trine_sw.link.session, trine_sw.link.board_session):
         monkeypatch.setattr(module, "SEQUENCES", world.sequences)
-    monkeypatch.setattr(trine_sw.link.session, "_STRANGE_GAPS", 2)
+    monkeypatch.setattr(trine_sw.link.session, "STRANGE_GAPS", 2)
     monkeypatch.setattr(trine_sw.link.session, "secrets", random)
     monkeypatch.setattr(trine_sw.link.session, "new_tag", random.tag)
     explorer = _Explorer(world, random)
