@@ -126,11 +126,14 @@ def record(name: str) -> dict:
     return json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
 
 
-def results_table() -> dict[str, list[str]]:
-    """Cells of the README's table of results, by the model of each row."""
+def results_table(columns: int) -> dict[str, list[str]]:
+    """Cells of the README's table of results of so many columns, by the model of each row."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
-    return {row[0].split("`")[1]: row for row in rows}
+    return {row[0].split("`")[1]: row for row in rows if len(row) == columns}
+
+
+ROUTED, OF_SEQUENCES = results_table(8), results_table(5)
 
 
 def test_the_table_of_results_has_a_row_for_each_routed_engine():
@@ -140,12 +143,12 @@ def test_the_table_of_results_has_a_row_for_each_routed_engine():
         for path in (ROOT / "docs/results").glob("*.md")
         if path.stem.partition("-")[0] in boards and not path.stem.endswith(("-verification", "-random"))
     }
-    assert set(results_table()) == routed
+    assert set(ROUTED) == routed
 
 
-@pytest.mark.parametrize("model", results_table())
+@pytest.mark.parametrize("model", ROUTED)
 def test_figures_of_the_table_of_results_are_those_of_the_records(model):
-    name, _, quality, board, clock, engine, choice, state = results_table()[model]
+    name, _, quality, board, clock, engine, choice, state = ROUTED[model]
     link = re.search(r"\(docs/results/(.+)\.md\)", board)
     assert link, board
     built, trained = record(link[1]), record(f"{model}-training")
@@ -165,6 +168,22 @@ def test_figures_of_the_table_of_results_are_those_of_the_records(model):
     assert choice == f"{rates['choice_tokens_per_s']:,} tokens/s"
     assert state == f"{rates['h_tokens_per_s']:,} tokens/s"
     assert f"{rates['baud']:,} baud" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", OF_SEQUENCES)
+def test_figures_of_models_of_sequences_are_those_of_the_records(model):
+    name, data, accuracy, board, cycles = OF_SEQUENCES[model]
+    trained, file = record(f"{model}-training"), Model.load(ROOT / f"models/{model}.trine")
+    assert name == f"`{model}`, {file.config.cell.upper()}, {file.config.hidden} units"
+    found = [trained["over_seeds"][role]["test"]["accuracy"]["mean"] for role in ("ternary", "float")]
+    assert accuracy == "{} % ({} %)".format(*(f"{round(100 * value, 2):g}" for value in found))
+    assert f", {trained['data']['sequences']['test']} " in data
+    # The page of training has the engine's figures, which trine fit is asked for there.
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| \[`{model}`\].*$", text, re.MULTILINE)
+    *_, place, _, _, found_cycles = (cell.strip() for cell in row.strip("| ").split(" | "))
+    assert cycles == f"{float(found_cycles.replace(',', '')):,.0f}"
+    assert board.endswith("head on the host") == (place == "host")
 
 
 def test_the_table_of_routed_engines_is_that_of_their_reports():
