@@ -42,11 +42,12 @@ COMMANDS = {
     "train": ("trine_sw.training.train.train", "shakespeare", "--out", "OUT"),
     "study": ("trine_sw.studies.run.run_study", "ladder"),
     "speed": ("trine_sw.training.loop.speed.step_times", "shakespeare-small"),
+    "client": (LOAD, "MODEL", "--lang", "c", "-o", "OUT"),
     "reports": ("trine.reports.stale_reports.states", "FOLDER"),
     "report": ("trine_sw.studies.report.write_report", "hitnet"),
 }
 #: Commands that answer at once from what they hold.
-AT_ONCE = {"boards"}
+AT_ONCE = {"boards", "init"}
 
 PIPES: dict[str, Any] = {
     "stdin": subprocess.PIPE,
