@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from trine_boards.verify.compared import Mismatch
 from trine_sw.driver.transports import Transport
 from trine_sw.engine import Geometry
 from trine_sw.link.board_model import BoardModel
@@ -24,7 +25,6 @@ from trine_sw.link.protocol import (
 )
 from trine_sw.link.records import CELL_BYTES
 from trine_sw.model.trits import pack
-from trine_sw.support.errors import TrineError
 
 __all__ = ["Requests", "check_frames"]
 
@@ -205,7 +205,7 @@ def check_frames(
 
     Raises
     ------
-    TrineError
+    Mismatch
         At the first byte that is not the board model's, or where the board is silent. The message says which
         frame that is, what it asked for and what was answered.
     """
@@ -224,7 +224,7 @@ def check_frames(
         if requests.folded:
             expected, found = (_without_cycles(answer) for answer in (expected, found))
         if found != expected:
-            raise TrineError(f"frame {number} ({kind}): {_difference(expected, found, data)}")
+            raise Mismatch(f"frame {number} ({kind}): {_difference(expected, found, data)}")
         kinds[kind] += 1
         tick()
     kinds["tokens"] = board.counts["tokens"]
