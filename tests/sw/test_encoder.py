@@ -101,7 +101,8 @@ def test_widest_range_is_no_infinity():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ([[1.0, np.nan]], "feature 1 of step 0 is nan"),
+        ([[1.0, np.nan]], "feature 1 is nan"),
+        ([[1.0, 2.0], [np.nan, 1.0]], "feature 0 of step 1 is nan"),
         ([[1.0, 2.0], [np.inf, 0.0]], "feature 0 of step 1 is inf"),
         ([[1.0]], r"features must be of shape \(T, 2\), not \(1, 1\)"),
         ([1.0, 2.0], r"features must be of shape \(T, 2\), not \(2,\)"),
@@ -140,7 +141,7 @@ def test_wrong_previous(previous):
         ((np.zeros((0, 3)), [0.2, 0.8]), "at least one step"),
         (([np.zeros((3, 2)), np.zeros((3, 1))], [0.2, 0.8]), "sequences differ in their features: 2 and 1"),
         ((np.zeros((3, 2, 2)), [0.2, 0.8]), "features must be of shape"),
-        (([[np.nan]], [0.2, 0.8]), "feature 0 of step 0 is nan"),
+        (([[np.nan]], [0.2, 0.8]), "feature 0 is nan"),
         ((3, [0.2, 0.8]), "features must be"),
     ],
 )

@@ -125,6 +125,8 @@ class Model(ModelParts):
         try:
             parts, digest = read_parts(data)
             model = cls(**parts)
+            if digest is None:
+                raise TrineError("metadata digest is missing")
             if digest != model.digest().hex():  # without it, an altered option would go unseen
                 raise TrineError("the contents do not match their digest: the file was altered")
         except TrineError as error:

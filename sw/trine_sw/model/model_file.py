@@ -104,8 +104,8 @@ def file_bytes(model: ModelParts, digest: bytes) -> bytes:
     return container_bytes(tensors, texts)
 
 
-def read_parts(data: bytes) -> tuple[dict[str, Any], str]:
-    """A file's parts, as arguments of :class:`ModelParts`, and the digest that it states.
+def read_parts(data: bytes) -> tuple[dict[str, Any], str | None]:
+    """A file's parts, as arguments of :class:`ModelParts`, and the digest that it states, if it does.
 
     Raises :class:`TrineError` that names the tensor or the metadata that is wrong.
     """
@@ -157,7 +157,7 @@ def read_parts(data: bytes) -> tuple[dict[str, Any], str]:
             "data": given("data", dict) or {},
             "sample": _read_sample(tensors, config),
         }
-    return parts, metadata_value(metadata, "digest", str)
+    return parts, metadata.get("digest")
 
 
 def _of_task(model: ModelParts) -> bool:

@@ -188,11 +188,11 @@ def test_parts_that_the_file_does_not_hold(fails, succeeds, model, tmp_path):
 def test_usage_errors(trine, fails, model_path):
     said = ("golden, verilator, icarus, or a board's URL, such as /dev/ttyUSB0", "not 'ttyUSB0'")
     fails("run", model_path, "--text", "!", "--backend", "ttyUSB0", saying=said)
+    fails("eval", model_path, saying="does not say what it was trained on: give --dataset or --data")
     for arguments, words in (
-        (["run", model_path], "--text or by --tokens"),
-        (["run", model_path, "--text", "!", "--tokens", "x"], "--text or by --tokens"),
+        (["run", model_path], "--text, --tokens or --data"),
+        (["run", model_path, "--text", "!", "--tokens", "x"], "--text, --tokens or --data"),
         (["generate", model_path, "--prompt", "!", "--count", "1e3"], "not a valid integer"),
-        (["eval", model_path], "--dataset"),
         (["info"], "MODEL"),
         (["sing"], "No such command"),
     ):
