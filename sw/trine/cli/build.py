@@ -4,20 +4,12 @@ import shlex
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from trine.cli.hardware import (
-    activity_option,
-    balance_option,
-    banks_option,
-    board_option,
-    embedding_option,
-    head_option,
-    lanes_option,
-)
+from trine.cli.hardware import board_option, engine_options
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine_sw.fit.sample import ACTIVITY
@@ -53,20 +45,8 @@ class Design:
         return BoardTop(self.model, self.fit.engine, self.board, self.clock_mhz, self.margin)
 
 
-def prepared(
-    model_path: Path,
-    board_name: str,
-    clock: float | None,
-    margin: float,
-    lanes: int | None,
-    banks: int | None,
-    balance: bool,
-    *,
-    embedding: "Place | None" = None,
-    head: "Place | None" = None,
-    activity: float = ACTIVITY,
-) -> Design:
-    """The design that the options ask for; `margin` is in %.
+def prepared(model_path: Path, board_name: str, clock: float | None, margin: float, **engine: Any) -> Design:
+    """The design that the options ask for; `margin` is in %, and `engine` as :func:`trine.fit` takes it.
 
     Raises
     ------
@@ -83,15 +63,7 @@ def prepared(
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
     model = Model.load(model_path)
-    fit = choose(
-        *(model, board),
-        lanes=lanes,
-        banks=banks,
-        balance=balance,
-        embedding=embedding,
-        head=head,
-        activity=activity,
-    )
+    fit = choose(model, board, **engine)
     return Design(model, fit, board, clock, margin / 100)
 
 
@@ -106,12 +78,7 @@ def prepared(
     show_default=True,
     help="By how many % the routed clock must exceed the engine's.",
 )
-@lanes_option
-@banks_option
-@balance_option
-@embedding_option
-@head_option
-@activity_option
+@engine_options
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")
 @click.option(
@@ -145,7 +112,10 @@ def build(
 
     integer(seeds, "--seeds", 1, MOST_SEEDS)
     design = prepared(
-        *(model_path, board_name, clock, margin, lanes, banks, balance),
+        *(model_path, board_name, clock, margin),
+        lanes=lanes,
+        banks=banks,
+        balance=balance,
         embedding=embedding,
         head=head,
         activity=activity,

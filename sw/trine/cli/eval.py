@@ -117,7 +117,8 @@ def _of_text(
     if backend not in SIMULATORS:
         tokens = split_tokens(model, source, split)
         return head, dict(measure(model, tokens, head=head, limit=limit, backend=backend))
-    from trine.reports.simulated_text_report import measure_gateware, report_paths, write_gateware_report
+    from trine.reports.simulated_text_report import measure_gateware, write_gateware_report
+    from trine.reports.simulation_report import report_paths
 
     for path in () if results is None else report_paths(results, name):
         check_writable(path)  # better now than after hours
@@ -145,7 +146,7 @@ def _of_sequences(
     if backend not in SIMULATORS:
         return head, measure(model, data, split=split, head=head, limit=limit, backend=backend)
     from trine.reports.simulated_sequences_report import measure_sequences, write_sequences_report
-    from trine.reports.simulated_text_report import report_paths
+    from trine.reports.simulation_report import report_paths
 
     for path in () if results is None else report_paths(results, name):
         check_writable(path)

@@ -1,5 +1,6 @@
 """Commands that choose hardware: tools, boards, fit, verilog."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,7 @@ if TYPE_CHECKING:
     from trine_sw.engine import EngineConfig
     from trine_sw.fit import Fit
 
-__all__ = [
-    "COMMANDS",
-    "activity_option",
-    "balance_option",
-    "banks_option",
-    "board_option",
-    "embedding_option",
-    "head_option",
-    "lanes_option",
-]
+__all__ = ["COMMANDS", "board_option", "embedding_option", "engine_options", "head_option"]
 
 board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
@@ -53,6 +45,14 @@ activity_option = click.option(
 balance_option = click.option(
     "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
 )
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """All options that choose an engine for a board, under the names of :func:`trine.fit`'s parameters."""
+    options = (lanes_option, banks_option, balance_option, embedding_option, head_option, activity_option)
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -105,38 +105,20 @@ def boards(as_json: bool) -> None:
 @click.command()
 @model_argument
 @board_option
-@lanes_option
-@banks_option
-@balance_option
-@embedding_option
-@head_option
-@activity_option
+@engine_options
 @json_option
 def fit(
     model_path: Path,
     board_name: str,
-    lanes: int | None,
-    banks: int | None,
-    balance: bool,
-    embedding: "Place | None",
-    head: "Place | None",
-    activity: float,
     as_json: bool,
+    **engine: Any,
 ) -> None:
     """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
     from trine.fitting import as_board
     from trine.fitting import fit as choose
 
     board = as_board(board_name)
-    chosen = choose(
-        *(model_path, board),
-        lanes=lanes,
-        banks=banks,
-        balance=balance,
-        embedding=embedding,
-        head=head,
-        activity=activity,
-    )
+    chosen = choose(model_path, board, **engine)
     facts = _facts(chosen, board)
     if as_json:
         print_json(facts)

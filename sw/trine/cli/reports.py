@@ -58,9 +58,9 @@ def _digest_now(command: str) -> str:
         asked = build.make_context("trine build", words[2:]).params
     except click.ClickException as error:
         raise TrineError(error.format_message()) from None
-    names = ("model_path", "board_name", "clock", "margin", "lanes", "banks", "balance")
-    places = {name: asked[name] for name in ("embedding", "head", "activity")}
-    design = prepared(*(asked[name] for name in names), **places)
+    names = ("model_path", "board_name", "clock", "margin")
+    engine = ("lanes", "banks", "balance", "embedding", "head", "activity")
+    design = prepared(*(asked[name] for name in names), **{name: asked[name] for name in engine})
     return elaborated_digest(design.top, design.board)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trine.evaluation import limited, measured_windows, quality_of_outputs
-from trine.reports.simulated_text_report import progress_bar, simulator_version, write_report_files
+from trine.reports.simulation_report import progress_bar, simulator_version, write_report_files
 from trine.sequence_backends import outputs_of_u
 from trine.simulated_steps import simulate_sequences
 from trine_sw.engine import Geometry
@@ -84,12 +84,7 @@ def measure_sequences(
     readout = Readout(model, head)
     windows = limited(measured_windows(model, data, split), limit)
     trits = list(sequence_trits(model, windows.x))
-    engine = default_engine(model)
-    engine = replace(
-        engine,
-        lanes=engine.lanes if lanes is None else lanes,
-        banks=engine.banks if banks is None else banks,
-    )
+    engine = default_engine(model, lanes, banks)
     geometry = Geometry(model.config, engine)
     lengths = np.array([len(each) for each in trits], np.int64)
     steps = int(lengths.sum())

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from trine.reports.simulation_report import progress_bar, simulator_version, write_report_files
 from trine.simulated_steps import simulate_text
 from trine_sw.data import Text
 from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, split_tokens
@@ -22,20 +18,10 @@ from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
 from trine_sw.golden.host_head import head_of
 from trine_sw.model import HeadKind, Model
-from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
-from trine_sw.support.json_text import json_text
 
-__all__ = [
-    "GatewareReport",
-    "measure_gateware",
-    "progress_bar",
-    "report_paths",
-    "simulator_version",
-    "write_gateware_report",
-    "write_report_files",
-]
+__all__ = ["GatewareReport", "measure_gateware", "write_gateware_report"]
 
 
 @dataclass(frozen=True)
@@ -105,12 +91,7 @@ def measure_gateware(
     tokens = split_tokens(model, dataset, split)
     tokens = tokens if limit is None else tokens[: limit + 1]
     given = tokens[:-1]
-    engine = default_engine(model)
-    engine = replace(
-        engine,
-        lanes=engine.lanes if lanes is None else lanes,
-        banks=engine.banks if banks is None else banks,
-    )
+    engine = default_engine(model, lanes, banks)
     geometry = Geometry(model.config, engine)
     with progress_bar(len(given)) as advance:
         text = simulate_text(model, given, engine, simulator, processes=processes, progress=advance)
@@ -151,49 +132,6 @@ def description_of(model: Model) -> str:
     return f"trained on {data_set}" if isinstance(data_set, str) else ""
 
 
-@contextmanager
-def progress_bar(total: int, unit: str = "tokens") -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; the function moves it on by some tokens or steps."""
-    columns = (
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
-        BarColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda tokens: progress.advance(task, tokens)
-
-
-def simulator_version(simulator: str) -> str:
-    """A simulator's name and version, for a report."""
-    from trine_sw.support import toolchain
-
-    tool = toolchain.require("verilator" if simulator == "verilator" else "iverilog")
-    return f"{tool.name} {tool.version}"
-
-
-def report_paths(folder: Path, model: str) -> tuple[Path, Path]:
-    """Where :func:`write_gateware_report` writes the report of a model of this name."""
-    return folder / f"{model}-gateware.json", folder / f"{model}-gateware.md"
-
-
 def write_gateware_report(report: GatewareReport, folder: Path) -> tuple[Path, Path]:
     """Write ``MODEL-gateware.json`` and ``.md`` to ``folder``, each at once or not at all."""
     return write_report_files(asdict(report), Path(__file__).with_suffix(".md.j2"), folder)
-
-
-def write_report_files(report: dict[str, Any], template_path: Path, folder: Path) -> tuple[Path, Path]:
-    """Write a report's fields as JSON, and as Markdown by a template."""
-    environment = jinja2.Environment(
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    environment.filters["thousands"] = "{:,}".format
-    template = environment.from_string(template_path.read_text(encoding="utf-8"))
-    written = []
-    texts = json_text(report, indent=2) + "\n", template.render(report)
-    for path, text in zip(report_paths(folder, report["model"]), texts, strict=True):
-        with atomic_write(path) as file:
-            file.write(text.encode())
-        written.append(path)
-    return written[0], written[1]

@@ -11,16 +11,19 @@ _BANKS, _WAYS = 3, 2
 _ON_BOARD = 4096
 
 
-def default_engine(model: Model) -> EngineConfig:
+def default_engine(model: Model, lanes: int | None = None, banks: int | None = None) -> EngineConfig:
     """A lane for every row, three banks, and on the board what the model file holds of a small vocabulary.
+
+    ``lanes`` and ``banks`` are taken instead where they are given.
 
     A model with a float head has its ternary one on the host as well.
     """
     small = model.config.vocab_size <= _ON_BOARD
     head = model.config.vocab_size if small and model.heads == ("ternary",) else 0
+    every_row = len(model.config.spec.lanes) * model.config.hidden + ceil_div(head, _WAYS) * _WAYS
     return EngineConfig(
-        len(model.config.spec.lanes) * model.config.hidden + ceil_div(head, _WAYS) * _WAYS,
-        _BANKS,
+        every_row if lanes is None else lanes,
+        _BANKS if banks is None else banks,
         embedding="board" if small and model.embedding_weight is not None else "host",
         head="board" if head else "host",
         sampler_ways=_WAYS,

@@ -3,7 +3,8 @@
 import io
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,21 @@ import torch
 
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted, Interruption
 from trine_sw.support.reading import read_whole
 
-__all__ = ["check_figures", "check_like", "check_optimizer", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "check_figures",
+    "check_finite",
+    "check_like",
+    "check_optimizer",
+    "keeping",
+    "load_checkpoint",
+    "random_states",
+    "save_checkpoint",
+    "set_random_states",
+    "taking_up",
+]
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -48,6 +61,49 @@ def load_checkpoint(path: Path, recipe: str, names: Iterable[str] = ()) -> dict[
     if missing := sorted(set(names) - set(content)):
         raise TrineError(f"{path} lacks {missing[0]}, so another Trine made it; remove it to train anew")
     return content
+
+
+@contextmanager
+def keeping(path: Path) -> Iterator[None]:
+    """Context of a run: an interruption becomes one that says whether there is a checkpoint."""
+    try:
+        yield
+    except Interruption:
+        kept = f"{path} is saved, go on with --resume" if path.exists() else "nothing is saved yet"
+        raise Interrupted(f"interrupted; {kept}") from None
+
+
+def check_finite(loss: float, norm: float, epoch: int, update: int, path: Path) -> None:
+    """Raise :class:`TrineError` where the loss of an update, or its gradients' norm, is no finite number."""
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise TrineError(
+            f"the loss is no number after epoch {epoch}, update {update}; the last checkpoint, {path}, is "
+            "whole. Lower the recipe's learning rate."
+        )
+
+
+@contextmanager
+def taking_up(path: Path) -> Iterator[None]:
+    """Context in which a checkpoint's contents are taken up; what does not fit becomes a TrineError."""
+    try:
+        yield
+    # What torch says of states and of generators that are none is of these kinds.
+    except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrineError(f"{path} is altered: {reason[:200]}; remove it to train anew") from None
+
+
+def random_states(device: torch.device) -> dict[str, Any]:
+    """States of the generators that training on that device draws from, as a checkpoint keeps them."""
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return {"random": torch.get_rng_state(), "random_cuda": cuda}
+
+
+def set_random_states(kept: Mapping[str, Any], device: torch.device) -> None:
+    """Go on from the states that :func:`random_states` gave."""
+    torch.set_rng_state(kept["random"])
+    if device.type == "cuda" and kept.get("random_cuda") is not None:
+        torch.cuda.set_rng_state(kept["random_cuda"], device)
 
 
 def check_like(name: str, value: Any, like: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable, make_folder
 
-__all__ = ["TrainingLog", "check_run_files", "csv_of"]
+__all__ = ["TrainingLog", "check_run_files", "csv_of", "figures_line"]
 
 
 def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -19,6 +19,11 @@ def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def figures_line(row: Mapping[str, float]) -> str:
+    """An epoch's figures for people to read, without its number and time."""
+    return "  ".join(f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds"))
 
 
 def check_run_files(checkpoint: Path) -> None:

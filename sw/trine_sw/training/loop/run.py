@@ -15,16 +15,21 @@ from torch import Tensor
 
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.support.errors import TrineError
-from trine_sw.support.interruption import Interrupted, Interruption, deferred
+from trine_sw.support.interruption import Interruption, deferred
 from trine_sw.training.loop.checkpoint import (
     check_figures,
+    check_finite,
     check_like,
     check_optimizer,
+    keeping,
     load_checkpoint,
+    random_states,
     save_checkpoint,
+    set_random_states,
+    taking_up,
 )
 from trine_sw.training.loop.distributed import Ranks
-from trine_sw.training.loop.log import TrainingLog, check_run_files
+from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_line
 from trine_sw.training.loop.objective import Objective
 from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.loop.update import Carried, Update
@@ -162,12 +167,8 @@ class Run:
         """
         names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
         content = load_checkpoint(self.path, self.recipe.fingerprint(self.role), names)
-        try:
+        with taking_up(self.path):
             self._resume(content)
-        # What torch says of states and of generators that are none is of these kinds.
-        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise TrineError(f"{self.path} is altered: {reason[:200]}; remove it to train anew") from None
 
     def _resume(self, content: dict[str, Any]) -> None:
         """Take up what a checkpoint holds, once it was looked at; ``ValueError`` where it does not fit."""
@@ -200,20 +201,15 @@ class Run:
             self._take_up(own)
 
     def _of_this_process(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
         return {
             "state": _moved(self.carried.model, torch.device("cpu")),
             "teacher_state": _moved(self.carried.teacher, torch.device("cpu")),
-            "random": torch.get_rng_state(),
-            "random_cuda": cuda,
-        }
+        } | random_states(self.device)
 
     def _take_up(self, kept: dict[str, Any]) -> None:
         states = (_moved(kept[name], self.device) for name in ("state", "teacher_state"))
         self.carried = Carried(*states)
-        torch.set_rng_state(kept["random"])
-        if self.device.type == "cuda" and kept.get("random_cuda") is not None:
-            torch.cuda.set_rng_state(kept["random_cuda"], self.device)
+        set_random_states(kept, self.device)
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
@@ -222,11 +218,8 @@ class Run:
         own = self._update.objective
         self._update.objective = self.ranks.averaging(own)
         try:
-            self._fit()
-        except Interruption:  # told a second time, or while the last epoch ended
-            there = self.path.exists()
-            kept = f"{self.path} is saved, go on with --resume" if there else "nothing is saved yet"
-            raise Interrupted(f"interrupted; {kept}") from None
+            with keeping(self.path):
+                self._fit()
         finally:
             self._update.objective = own  # what averages holds on to the other processes
 
@@ -263,7 +256,7 @@ class Run:
                     if self.ranks.mean(interrupted()):
                         self.seconds += time.monotonic() - start
                         self.save()
-                        raise Interrupted(f"interrupted; {self.path} is saved, go on with --resume")
+                        raise Interruption
                 self.seconds += time.monotonic() - start
                 self._end_epoch()
             self._files.close()
@@ -293,11 +286,7 @@ class Run:
         self.model.harden(position / (self.schedule.epochs * self.updates))
         nats, norm, self.carried = self._update(inputs, targets, self.carried)
         nats = self.ranks.mean(nats)
-        if not (math.isfinite(nats) and math.isfinite(norm)):
-            raise TrineError(
-                f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
-                f"{self.path}, is whole. Lower the recipe's learning rate."
-            )
+        check_finite(nats, norm, self.epoch, self.update, self.path)
         return nats
 
     def _begin(self) -> Carried:
@@ -323,11 +312,8 @@ class Run:
         self.save()
         if self.ranks.first:
             self._files.write(self.log)
-        figures = "  ".join(
-            f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
-        )
-        line = f"{self.recipe.name} {self.role} epoch {self.epoch}: {figures}  ({self.seconds:.0f} s)"
-        self.console.print(line, soft_wrap=True)
+        line = f"{self.recipe.name} {self.role} epoch {self.epoch}: {figures_line(row)}"
+        self.console.print(f"{line}  ({self.seconds:.0f} s)", soft_wrap=True)
 
     def _progress(self) -> Progress:
         columns = (BarColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())

@@ -142,5 +142,4 @@ class TernarySequenceNetwork(SequenceNetwork):
         self.layers.harden(share)
 
     def compute_by(self, numerics: Numerics) -> None:
-        for layer in self.layers.stack:
-            layer.numerics = numerics
+        self.layers.compute_by(numerics)

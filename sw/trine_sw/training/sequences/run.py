@@ -14,16 +14,20 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import nn
 
 from trine_sw.data.sequences import SequenceSet
-from trine_sw.support.errors import TrineError
-from trine_sw.support.interruption import Interrupted, Interruption, deferred
+from trine_sw.support.interruption import Interruption, deferred
 from trine_sw.training.loop.checkpoint import (
     check_figures,
+    check_finite,
     check_like,
     check_optimizer,
+    keeping,
     load_checkpoint,
+    random_states,
     save_checkpoint,
+    set_random_states,
+    taking_up,
 )
-from trine_sw.training.loop.log import TrainingLog, check_run_files
+from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_line
 from trine_sw.training.loop.optimizer import cosine_rate, set_rate
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.sequences.augmentation import Augmenter
@@ -123,14 +127,11 @@ class SequenceRun:
     def save(self) -> None:
         """Write the checkpoint: all that the rest of the run depends on."""
         content = {name: getattr(self, name) for name in _CARRIED}
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
-        content |= {
+        content |= random_states(self.device) | {
             "recipe": self.fingerprint,
             "model": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
-            "random": torch.get_rng_state(),
-            "random_cuda": cuda,
         }
         save_checkpoint(self.path, content)
 
@@ -141,7 +142,7 @@ class SequenceRun:
         """
         names = ("model", "optimizer", "best", "random", *_CARRIED)
         content = load_checkpoint(self.path, self.fingerprint, names)
-        try:
+        with taking_up(self.path):
             check_figures(content, self.schedule.epochs, self.updates, "train_loss")
             check_like("model", content["model"], self.network.state_dict())
             if content["epoch"]:
@@ -152,13 +153,7 @@ class SequenceRun:
             self.network.load_state_dict(content["model"])
             for name in (*_CARRIED, "best"):
                 setattr(self, name, content[name])
-            torch.set_rng_state(content["random"])
-            if self.device.type == "cuda" and content.get("random_cuda") is not None:
-                torch.cuda.set_rng_state(content["random_cuda"], self.device)
-        # What torch says of states and of generators that are none is of these kinds.
-        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise TrineError(f"{self.path} is altered: {reason[:200]}; remove it to train anew") from None
+            set_random_states(content, self.device)
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
@@ -166,12 +161,8 @@ class SequenceRun:
             return
         if not self.epoch and not self.update:
             torch.manual_seed(self.seed)
-        try:
+        with keeping(self.path):
             self._fit()
-        except Interruption:  # told a second time, or while the last epoch ended
-            there = self.path.exists()
-            kept = f"{self.path} is saved, go on with --resume" if there else "nothing is saved yet"
-            raise Interrupted(f"interrupted; {kept}") from None
 
     def _fit(self) -> None:
         with deferred() as interrupted, self._progress() as progress:
@@ -192,7 +183,7 @@ class SequenceRun:
                     if interrupted():
                         self.seconds += time.monotonic() - start
                         self.save()
-                        raise Interrupted(f"interrupted; {self.path} is saved, go on with --resume")
+                        raise Interruption
                 self.seconds += time.monotonic() - start
                 self._end_epoch()
             self._files.close()
@@ -224,11 +215,7 @@ class SequenceRun:
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
         self.optimizer.step()
         nats = loss.item()
-        if not (math.isfinite(nats) and math.isfinite(norm.item())):
-            raise TrineError(
-                f"the loss is no number after epoch {self.epoch}, update {self.update}; the last checkpoint, "
-                f"{self.path}, is whole. Lower the recipe's learning rate."
-            )
+        check_finite(nats, norm.item(), self.epoch, self.update, self.path)
         return nats
 
     def _end_epoch(self) -> None:
@@ -245,10 +232,7 @@ class SequenceRun:
         self.update, self.loss_sum = 0, 0.0
         self.save()
         self._files.write(self.log)
-        figures = "  ".join(
-            f"{key} {value:.4g}" for key, value in row.items() if key not in ("epoch", "seconds")
-        )
-        line = f"{self.recipe.name} {self.role}, seed {self.seed}, epoch {self.epoch}: {figures}"
+        line = f"{self.recipe.name} {self.role}, seed {self.seed}, epoch {self.epoch}: {figures_line(row)}"
         self.console.print(f"{line}  ({self.seconds:.0f} s)", soft_wrap=True)
 
     def _progress(self) -> Progress:
