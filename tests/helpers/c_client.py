@@ -18,9 +18,15 @@ from trine_sw.client.c_errors import ERRORS
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.faulty_wire import FaultyWire
-from trine_sw.model import Model
+from trine_sw.model import Model, ModelConfig
+from trine_sw.model.random_model import random_model
 
-__all__ = ["CLIENT_COMMANDS", "STRICT", "Program", "board_of", "compiled", "needs_gcc"]
+__all__ = ["CLIENT_COMMANDS", "MODEL", "STRICT", "Program", "board_of", "compiled", "needs_gcc"]
+
+#: A small language model, all of it on the board.
+MODEL = random_model(
+    ModelConfig(cell="gru", hidden=7, embedding=6, vocab_size=20, head_levels=(0, 1, 3)), seed=5
+)
 
 needs_gcc = pytest.mark.skipif(
     shutil.which("gcc") is None, reason="gcc is missing: apt install gcc libc6-dev"

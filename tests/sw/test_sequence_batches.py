@@ -43,12 +43,12 @@ def test_different_epochs_differ():
     assert not np.array_equal(np.stack(first), np.stack(second))
 
 
-@pytest.mark.parametrize("reduction", ["last", "sum"])
 @pytest.mark.parametrize("role", ["float", "ternary"])
-@pytest.mark.parametrize("task", ["classify", "label", "regress"])
+@pytest.mark.parametrize(
+    ("task", "reduction"),
+    [("classify", "last"), ("classify", "sum"), ("label", "last"), ("regress", "last"), ("regress", "sum")],
+)
 def test_padding_changes_nothing(tmp_path, task, role, reduction):
-    if task == "label" and reduction == "sum":
-        pytest.skip("labels are of steps")
     recipe = toy_recipe(toy_archive(tmp_path / "toy.npz", task), task)
     recipe = replace(recipe, network=replace(recipe.network, reduction=reduction))
     train = load_splits(recipe.data, task)["train"]
