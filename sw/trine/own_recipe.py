@@ -15,8 +15,8 @@ from trine_sw.data import OwnText, load_tokens, symbols
 from trine_sw.data.loading import load_splits
 from trine_sw.data.paths import data_path
 from trine_sw.data.source import FrontEnd, HeldOut, SequenceSource
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.fit import fits
-from trine_sw.fit.placement import ANYWHERE, Placement
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.model.task import Task

@@ -13,7 +13,6 @@ from trine_sw.engine.bank_balance import active_columns
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit import Placement, balance_banks, configure, estimate, fit, sample_text
-from trine_sw.fit.placement import placed
 from trine_sw.fit.sample import Sample
 from trine_sw.golden import Golden
 from trine_sw.model.random_model import random_model
@@ -109,11 +108,10 @@ def test_default_engine_with_the_head_elsewhere():
     for head in ("ternary", "both"):
         model = task_model("classify", head=head)
         for place in ("board", "host"):
-            engine = placed(default_engine(model), model, Placement(head=place))
+            engine = default_engine(model, placement=Placement(head=place))
             geometry = Geometry(model.config, engine)
             assert engine.head == place and geometry.groups == 1
             assert engine.lanes == 4 * 8 + (4 if place == "board" else 0)
-        assert placed(default_engine(model), model, Placement()) == default_engine(model)
 
 
 def test_balance_needs_a_sample():

@@ -41,7 +41,7 @@ def board(
     from trine_hw.simulation.board_server import BoardServer
     from trine_hw.simulation.virtual_board import VirtualBoard
     from trine_sw.engine.default import default_engine
-    from trine_sw.fit.placement import Placement, placed
+    from trine_sw.engine.placement import Placement
     from trine_sw.model import Model
 
     if not 0 <= fault_rate < 1:
@@ -49,7 +49,7 @@ def board(
     if not 0 <= port < 65536:
         raise TrineError(f"--listen takes a port from 0 to 65535, not {port}")
     model = Model.load(model_path)
-    engine = placed(default_engine(model), model, Placement(embedding, head))
+    engine = default_engine(model, placement=Placement(embedding, head))
     with Console(stderr=True).status("Verilator compiles the board (once; kept for the next run)"):
         virtual = VirtualBoard(model, engine, "verilator")
     try:

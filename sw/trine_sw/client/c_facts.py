@@ -12,7 +12,7 @@ from trine_sw.client.c_layout import Member, client_members, slot_members
 from trine_sw.client.c_sizes import ClientSizes
 from trine_sw.client.c_tables import c_array, c_bytes, c_real, c_text, crc_table
 from trine_sw.engine.default import default_engine
-from trine_sw.fit.placement import Placement, placed
+from trine_sw.engine.placement import Placement
 from trine_sw.golden import sampler
 from trine_sw.link import pacing, protocol
 from trine_sw.link.board_info import INFO_BYTES, info_offsets, level_values, u_bits
@@ -48,7 +48,7 @@ class ClientFacts:
 
     def __init__(self, model: Model, title: str, embedding: Any, head: Any) -> None:
         self.model, self.title = model, title
-        engine = placed(default_engine(model), model, Placement(embedding, head))
+        engine = default_engine(model, placement=Placement(embedding, head))
         self.embedding, self.head = engine.embedding, engine.head
         self.has_head = model.head_weight is not None
         self.language = model.task == "language"

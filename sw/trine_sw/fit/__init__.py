@@ -1,6 +1,7 @@
 """The choice of an engine for a model on a chip, and what it costs."""
 
-from trine_sw.fit.placement import DoesNotFit, Placement
+from trine_sw.engine.placement import Placement
+from trine_sw.fit.placement import DoesNotFit
 from trine_sw.fit.solver import (
     Fit,
     balance_banks,

@@ -10,9 +10,10 @@ from itertools import takewhile
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.bank_balance import active_columns, balanced
 from trine_sw.engine.memory_layout import place
+from trine_sw.engine.placement import ANYWHERE, Placement, Places
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
-from trine_sw.fit.placement import ANYWHERE, DoesNotFit, Placement, Places, linked
+from trine_sw.fit.placement import DoesNotFit, linked
 from trine_sw.fit.sample import ACTIVITY, Sample, sample_text, sample_tokens
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
