@@ -13,10 +13,11 @@ from rich.text import Text
 
 from trine.backend_results import Result
 from trine.connect import Board
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
-__all__ = ["BoardBackend", "with_progress"]
+__all__ = ["BoardBackend", "open_placed", "with_progress"]
 
 T = TypeVar("T")
 
@@ -45,11 +46,16 @@ def with_progress(steps: Iterable[T], count: int, unit: str = "tokens") -> Itera
         yield from progress.track(steps, count)
 
 
-class BoardBackend:
-    """The board at ``url``, which must hold ``model``; it is opened for each run."""
+def open_placed(url: str, model: Model, placement: Placement) -> Board:
+    """The board at ``url``, which must hold ``model``, with embedding and head where ``placement`` says."""
+    return Board.open(url, model, embedding=placement.embedding, head=placement.head)
 
-    def __init__(self, url: str, model: Model) -> None:
-        self.url, self.model = url, model
+
+class BoardBackend:
+    """The board at ``url``, as of :func:`open_placed`; it is opened for each run."""
+
+    def __init__(self, url: str, model: Model, placement: Placement = ANYWHERE) -> None:
+        self.url, self.model, self.placement = url, model, placement
 
     def run(self, tokens: npt.ArrayLike) -> Result:
         """Run tokens (T,)."""
@@ -57,7 +63,7 @@ class BoardBackend:
         want = ["h", "u", "cycles"]
         if self.model.head_weight is not None:
             want.append("logits")
-        with Board.open(self.url, self.model) as board:
+        with open_placed(self.url, self.model, self.placement) as board:
             steps = list(with_progress(board.stream(ids, want), len(ids)))
         if not steps:
             raise TrineError("there are no tokens to run; give at least one")
@@ -70,7 +76,7 @@ class BoardBackend:
         self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
     ) -> npt.NDArray[np.int64]:
         """The ``count`` tokens that follow the prompt (P,)."""
-        with Board.open(self.url, self.model) as board, _bar() as progress:
+        with open_placed(self.url, self.model, self.placement) as board, _bar() as progress:
             task = progress.add_task("", total=count)
             return board.generate(
                 prompt, count, temperature, seed, on_choice=lambda choice: progress.advance(task)

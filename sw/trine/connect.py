@@ -7,17 +7,17 @@ from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.driver import AsyncBoard, Board
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import register_scheme
-from trine_sw.engine.default import default_engine
+from trine_sw.engine import EngineConfig
 from trine_sw.model import Model
 
 __all__ = ["AsyncBoard", "Board"]
 
 
-def _simulated(simulator: str) -> Callable[[Model], Transport]:
-    def connect(model: Model) -> Transport:
+def _simulated(simulator: str) -> Callable[[Model, EngineConfig], Transport]:
+    def connect(model: Model, engine: EngineConfig) -> Transport:
         from trine_hw.simulation.virtual_board import VirtualBoard
 
-        return VirtualBoard(model, default_engine(model), simulator)
+        return VirtualBoard(model, engine, simulator)
 
     return connect
 

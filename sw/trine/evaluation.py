@@ -14,6 +14,7 @@ from trine_sw.data.evaluation import evaluate_tokens, logits_of, text_tokens
 from trine_sw.data.figures import figures_of
 from trine_sw.data.sequences import SequenceSet
 from trine_sw.data.windows import Windows, load_split, load_windows, windows_of
+from trine_sw.engine.placement import Place, Placement
 from trine_sw.golden.host_head import head_of
 from trine_sw.golden.readout import Outputs
 from trine_sw.model import HeadKind, Model
@@ -28,9 +29,11 @@ def evaluate(
     data: str | os.PathLike[str] | ArrayLike | SequenceSet | None = None,
     *,
     split: str | None = None,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
     limit: int | None = None,
     backend: str = "golden",
+    embedding: Place | None = None,
+    head: Place | None = None,
 ) -> dict[str, Any]:
     """Measure how well a model predicts a text or, of another task, how well it says what sequences are.
 
@@ -49,13 +52,15 @@ def evaluate(
     split : str, optional
         Which part of the sequences, cut as in the model's training; by default ``"test"`` where `data` is not
         given, and all of `data` otherwise.
-    head : {"float", "ternary"}, optional
+    head_kind : {"float", "ternary"}, optional
         The head that is measured; of a model with two, the float one by default.
     limit : int, optional
         Predict only this many symbols, or take only this many sequences.
     backend : str
         What computes: ``"golden"``, the integer model in NumPy; ``"verilator"`` or ``"icarus"``, the engine
         in a simulator; or the URL of a board, as :meth:`Board.open` takes it. All agree in every bit.
+    embedding, head : {"board", "host"}, optional
+        Where they must be, as in :meth:`Board.open`. The result is the same.
 
     Returns
     -------
@@ -69,8 +74,9 @@ def evaluate(
     Raises
     ------
     TrineError
-        If the model has no such head, the text has symbols that are not the model's, or fewer than two; if
-        the data cannot be read, or has no targets, or classes that are not the model's.
+        If the model has no such head, or lacks what the board must hold; if the text has symbols that are
+        not the model's, or fewer than two; if the data cannot be read, or has no targets, or classes that are
+        not the model's.
 
     Notes
     -----
@@ -87,7 +93,8 @@ def evaluate(
         windows = limited(measured_windows(model, data, split), limit)
         from trine.sequence_backends import run_on
 
-        run = run_on(backend, model, windows.x, head=head, timed=0)
+        placement = Placement(embedding, head)
+        run = run_on(backend, model, windows.x, head_kind=head_kind, placement=placement, timed=0)
         return quality_of_outputs(model, windows, run.outputs)
     text = data
     if text is None:
@@ -100,10 +107,10 @@ def evaluate(
         tokens = integer_array(text, "tokens", "(T,), at least two", (1,)).astype(np.int64)
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < model.config.vocab_size:
             raise TrineError(f"tokens must be from 0 to {model.config.vocab_size - 1}")
-    head_of(model, head)  # refuses a head that is not there
-    head = head or model.heads[0]
-    logits = _backend_logits(model, head, backend)
-    return dict(evaluate_tokens(model, tokens, limit, head=head, backend=logits))
+    head_of(model, head_kind)  # refuses a head that is not there
+    kind = head_kind or model.heads[0]
+    logits = _backend_logits(model, kind, backend, Placement(embedding, head))
+    return dict(evaluate_tokens(model, tokens, limit, head_kind=kind, backend=logits))
 
 
 def limited(windows: Windows, limit: int | None) -> Windows:
@@ -133,17 +140,20 @@ def measured_windows(model: Model, data: Any, split: str | None) -> Windows:
     raise TrineError(f"the data must be a file or folder of sequences, or a SequenceSet, not {shown(data)}")
 
 
-def _backend_logits(model: Model, head: HeadKind, backend: str) -> Callable[[NDArray[Any]], Any] | None:
+def _backend_logits(
+    model: Model, kind: HeadKind, backend: str, placement: Placement
+) -> Callable[[NDArray[Any]], Any] | None:
     """What gives the logits in place of the golden model; None where that is the backend."""
     if backend == "golden":
+        placement.of(model)  # refuses what the model file lacks
         return None
 
     def logits(tokens: NDArray[Any]) -> Any:
         from trine.backends import open_backend
 
-        result = open_backend(backend, model).run(tokens)
-        if head == "ternary" and result.logits is not None:
+        result = open_backend(backend, model, placement=placement).run(tokens)
+        if kind == "ternary" and result.logits is not None:
             return result.logits  # as the board computes them
-        return logits_of(model, result.u, head)
+        return logits_of(model, result.u, kind)
 
     return logits

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from trine.models import as_model
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
+from trine_sw.engine.placement import Place
 from trine_sw.fit import DoesNotFit, Fit, Placement, balance_banks, configure, estimate, sample_text, shortage
 from trine_sw.fit import fit as solve
 from trine_sw.fit.advice import advice
@@ -17,10 +17,7 @@ from trine_sw.model import Model
 from trine_sw.support.checks import share, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Boards", "Place", "as_board", "boards", "fit"]
-
-Place = Literal["board", "host"]
-"""Where embedding or head is."""
+__all__ = ["Boards", "as_board", "boards", "fit"]
 
 
 class Boards(Mapping[str, BoardSpec]):

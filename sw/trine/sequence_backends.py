@@ -13,6 +13,7 @@ from trine.backends import BACKENDS
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.sample import Sample
 from trine_sw.golden.readout import Outputs, Readout
@@ -50,14 +51,16 @@ def run_on(
     model: Model,
     sequences: Sequence[npt.ArrayLike],
     *,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
+    placement: Placement = ANYWHERE,
     engine: EngineConfig | None = None,
     waves: Path | None = None,
     timed: int = _TIMED,
 ) -> SequenceRun:
     """Run sequences, each from the zero state, on one of :data:`BACKENDS` or the board at a URL.
 
-    Sequences are as :func:`run_sequences` takes them. A simulator writes its waveforms to ``waves``. Of the
+    Sequences are as :func:`run_sequences` takes them. ``placement`` says where embedding and head must be, of
+    an ``engine`` that is not given or of the board. A simulator writes its waveforms to ``waves``. Of the
     golden model, states and cycles are given of up to ``timed`` steps, which take longer than the outputs.
 
     Raises
@@ -69,25 +72,24 @@ def run_on(
         raise TrineError(f"a backend is named, such as 'golden', or a board's URL; not {shown(backend)}")
     if waves is not None and backend not in SIMULATORS:
         raise TrineError(f"only a simulator has waveforms ({' or '.join(SIMULATORS)}), not {backend}")
-    readout = Readout(model, head)
+    readout = Readout(model, head_kind)
     trits = list(sequence_trits(model, sequences))
     if not trits:
         raise TrineError("there are no sequences to run; give at least one")
     lengths = np.array([len(each) for each in trits], np.int64)
-    engine = engine or default_engine(model)
+    engine = engine or default_engine(model, placement=placement)
     if backend == "golden":
-        outputs = run_sequences(model, trits, head=head)
+        outputs = run_sequences(model, trits, head_kind=head_kind)
         if lengths.sum() > timed:
             return SequenceRun(outputs, lengths)
         sample = Sample.of_sequences(model, trits)
         return SequenceRun(outputs, lengths, sample.h, _cycles(model, engine, sample))
     if backend in BACKENDS:
         return _simulated(backend, model, trits, readout, engine, waves)
-    from trine.board_backend import with_progress
-    from trine.connect import Board
+    from trine.board_backend import open_placed, with_progress
 
-    with Board.open(backend, model) as board:
-        found = list(with_progress(board.sequences(trits, head=readout.kind), len(trits), "sequences"))
+    with open_placed(backend, model, placement) as board:
+        found = list(with_progress(board.sequences(trits, head_kind=readout.kind), len(trits), "sequences"))
     if model.task == "label":
         return SequenceRun(readout.outputs([each.classes for each in found]), lengths)
     return SequenceRun(readout.outputs([each.logits for each in found if each.logits is not None]), lengths)

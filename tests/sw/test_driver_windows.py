@@ -49,15 +49,15 @@ def test_outputs_are_the_golden_model_s(task, reduction, place, kind, link):
         rng = np.random.default_rng(seed)
         given = features(rng, LENGTHS) if encoder else None
         given = given or [rng.integers(-1, 2, (length, model.config.embedding)) for length in LENGTHS]
-        expected = run_sequences(model, given, head=kind)
+        expected = run_sequences(model, given, head_kind=kind)
         board, _ = opened(model, engine=engine_of(model, place), link=link, rate=rate, seed=seed + 3)
-        outputs = list(board.sequences(given, head=kind))
+        outputs = list(board.sequences(given, head_kind=kind))
         if task == "regress":
             same([each.values for each in outputs], expected.values)
-            np.testing.assert_array_equal(board.regress(iter(given), head=kind), expected.values)
+            np.testing.assert_array_equal(board.regress(iter(given), head_kind=kind), expected.values)
         else:
             same([each.classes for each in outputs], expected.classes)
-            same(board.classify(given, head=kind), expected.classes)
+            same(board.classify(given, head_kind=kind), expected.classes)
         if expected.logits is not None:
             same([each.logits for each in outputs], expected.logits)
         rate = 0.002  # a wire with faults
@@ -201,7 +201,7 @@ def test_wrong_calls():
     with pytest.raises(TrineError, match="its task is|model's task is 'classify'"):
         board.regress([np.zeros((2, 2))])
     with pytest.raises(TrineError, match="the model has no head 'float', but a ternary one"):
-        board.classify([np.zeros((2, 2))], head="float")
+        board.classify([np.zeros((2, 2))], head_kind="float")
     with pytest.raises(TrineError, match="sequences must be arrays"):
         board.classify(3)
     with pytest.raises(TrineError, match="several arrays"):

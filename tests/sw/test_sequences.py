@@ -64,7 +64,7 @@ def test_batches_are_the_sequences_alone(task, reduction, head, cell, layers, ro
         lengths = rng.integers(1, 20, 12)
         given = features(rng, lengths) if encoder else None
         given = given or [rng.integers(-1, 2, (length, model.config.embedding)) for length in lengths]
-        outputs = run_sequences(model, iter(given), head=head)
+        outputs = run_sequences(model, iter(given), head_kind=head)
         expected = [alone(model, x, head) for x in given]
         found = outputs.values if task == "regress" else outputs.classes
         assert found is not None
@@ -129,7 +129,7 @@ def test_wrong_models():
     with pytest.raises(TrineError, match="the model has no head"):
         run_sequences(task_model("label", head=None), [])
     with pytest.raises(TrineError, match="the model has no head 'float', but a ternary one"):
-        run_sequences(task_model("label"), [], head="float")
+        run_sequences(task_model("label"), [], head_kind="float")
     with pytest.raises(
         TrineError, match=r"the model has no encoder: it takes trits, integers of shape \(T, 6\)"
     ):

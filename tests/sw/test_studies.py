@@ -234,16 +234,22 @@ def test_eval_says_which_head(succeeds, fails, small):
     model.save("both.trine")
     figures = {}
     for head in ("float", "ternary", None):
-        chosen = () if head is None else ("--head", head)
+        chosen = () if head is None else ("--head-kind", head)
         shown = json.loads(
             succeeds("eval", "both.trine", "--dataset", "few", "--split", "test", "--json", *chosen)
         )
         figures[head] = shown["perplexity"]
-        assert shown["head"] == (head or "float")
-        expected = evaluate(Model.load("both.trine"), "few", "test", head=head)
+        assert shown["head_kind"] == (head or "float")
+        expected = evaluate(Model.load("both.trine"), "few", "test", head_kind=head)
         assert shown["perplexity"] == expected["perplexity"]
     assert figures[None] == figures["float"] != figures["ternary"]
     assert figures["ternary"] == evaluate(Model.load("one.trine"), "few", "test")["perplexity"]
     fails(
-        "eval", "one.trine", "--dataset", "few", "--head", "float", saying="no float head, but a ternary one"
+        "eval",
+        "one.trine",
+        "--dataset",
+        "few",
+        "--head-kind",
+        "float",
+        saying="no float head, but a ternary one",
     )

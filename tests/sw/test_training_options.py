@@ -200,7 +200,7 @@ def test_wider_teacher_and_two_heads(tiny, monkeypatch, tmp_path):
     assert model is not None and model.heads == ("float", "ternary")
     record = model.training
     for kind, head in (("ternary", "float"), ("ternary_head", "ternary")):
-        found = evaluate(Model.load("tiny.trine"), "sea", "valid", head=head)
+        found = evaluate(Model.load("tiny.trine"), "sea", "valid", head_kind=head)
         assert record[kind]["valid_nats"] == found["nats_per_token"] < math.log(recipe.config.vocab_size)
     assert record["teacher"]["parameters"] > record["float"]["parameters"]
     monkeypatch.setitem(RECIPES, "tiny", replace(recipe, keep_float_head=False))

@@ -8,16 +8,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from trine.cli.hardware import embedding_option, head_option
 from trine.cli.model import json_option, model_argument, print_json
+from trine.cli.placement import placement_options
 from trine.doctor import Port
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
     from serial.tools.list_ports_common import ListPortInfo
 
-    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
+    from trine_sw.engine.placement import Place
 
 __all__ = ["COMMANDS", "known_ports"]
 
@@ -27,8 +27,7 @@ __all__ = ["COMMANDS", "known_ports"]
 @click.option("--listen", "port", default=0, metavar="PORT", help="TCP port.  [default: one that is free]")
 @click.option("--fault-rate", default=0.0, metavar="P", help="Probability that the wire damages a byte.")
 @click.option("--seed", default=0, help="Of the faults.")
-@embedding_option
-@head_option
+@placement_options
 def board(
     model_path: Path,
     port: int,

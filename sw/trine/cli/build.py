@@ -18,9 +18,9 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
-    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
     from trine_boards.top import BoardTop
+    from trine_sw.engine.placement import Place
     from trine_sw.fit import Fit
     from trine_sw.model import Model
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from trine.cli.hardware import embedding_option, head_option
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
+from trine.cli.placement import placement_options
 from trine_sw.support.errors import TrineError
 
 __all__ = ["COMMANDS"]
@@ -18,8 +18,7 @@ __all__ = ["COMMANDS"]
 @click.option(
     "-o", "--output", type=OutputFolder(), required=True, help="Folder of the header and the source."
 )
-@embedding_option
-@head_option
+@placement_options
 @click.option(
     "--prefix", default="trine", show_default=True, help="Of the files' names and of all identifiers."
 )

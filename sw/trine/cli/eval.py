@@ -7,12 +7,14 @@ import click
 
 from trine.cli.model import backend_option, json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
+from trine.cli.placement import head_kind_option, placement_options
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
     from trine_sw.data import Text
+    from trine_sw.engine.placement import Place
     from trine_sw.model import HeadKind, Model
 
 __all__ = ["COMMANDS"]
@@ -32,12 +34,9 @@ __all__ = ["COMMANDS"]
     help="Which part of the data, cut as in training.  [default: valid of a text, test of the model's own "
     "sequences, all of those of --data]",
 )
-@click.option(
-    "--head",
-    type=click.Choice(["float", "ternary"]),
-    help="Which head, of a model that has two.  [default: float]",
-)
+@head_kind_option
 @backend_option
+@placement_options
 @click.option("--limit", type=int, help="Predict only this many symbols, or take only this many sequences.")
 @click.option("--processes", default=1, show_default=True, help="Simulators that run side by side.")
 @click.option("--lanes", type=int, help="Accumulators of the simulated engine at most.  [default: one a row]")
@@ -49,8 +48,10 @@ def evaluate(
     dataset: str | None,
     data: Path | None,
     split: str | None,
-    head: "HeadKind | None",
+    head_kind: "HeadKind | None",
     backend: str,
+    embedding: "Place | None",
+    head: "Place | None",
     limit: int | None,
     processes: int,
     lanes: int | None,
@@ -64,6 +65,7 @@ def evaluate(
 
     model = Model.load(model_path)
     name = model_path.stem
+    places: dict[str, Any] = {"embedding": embedding, "head": head}
     engine = {"processes": processes, "lanes": lanes, "banks": banks}
     if backend not in SIMULATORS and (
         results is not None or engine != {"processes": 1, "lanes": None, "banks": None}
@@ -79,7 +81,8 @@ def evaluate(
             raise TrineError("give --dataset or --data, not both")
         source, split = dataset or text_of(model, data), split or "valid"
         told = {"dataset": str(source), "split": split}
-        head, quality = _of_text(model, name, source, split, head, backend, limit, engine, results)
+        asked = (model, name, source, split, head_kind, backend, limit)
+        kind, quality = _of_text(*asked, places, engine, results)
     else:
         if dataset is not None:
             raise TrineError(f"the model's task is {model.task!r}: its sequences are given by --data")
@@ -87,13 +90,14 @@ def evaluate(
         where = model.data.get("source", {})
         told = {"data": str(data or (where.get("path") if isinstance(where, dict) else None))}
         told["split"] = split or "all"
-        head, quality = _of_sequences(model, name, data, split, head, backend, limit, engine, results)
+        asked = (model, name, data, split, head_kind, backend, limit)
+        kind, quality = _of_sequences(*asked, places, engine, results)
     if as_json:
-        print_json(told | {"head": head, "backend": backend} | quality)
+        print_json(told | {"head_kind": kind, "backend": backend} | quality)
     else:
         print_pairs(
             {name: round(value, 5) if isinstance(value, float) else value for name, value in quality.items()},
-            f"{model_path} on {', '.join(told.values())}, {head} head",
+            f"{model_path} on {', '.join(told.values())}, {kind} head",
         )
 
 
@@ -102,9 +106,10 @@ def _of_text(
     name: str,
     source: "Text",
     split: str,
-    head: "HeadKind | None",
+    head_kind: "HeadKind | None",
     backend: str,
     limit: int | None,
+    places: dict[str, Any],
     engine: dict[str, Any],
     results: Path | None,
 ) -> "tuple[HeadKind, dict[str, Any]]":
@@ -112,20 +117,22 @@ def _of_text(
     from trine_sw.data.evaluation import split_tokens
     from trine_sw.golden.host_head import head_of
 
-    head_of(model, head)  # refuses a head that is not there
-    head = head or model.heads[0]
+    head_of(model, head_kind)  # refuses a head that is not there
+    kind = head_kind or model.heads[0]
     if backend not in SIMULATORS:
         tokens = split_tokens(model, source, split)
-        return head, dict(measure(model, tokens, head=head, limit=limit, backend=backend))
+        return kind, measure(model, tokens, head_kind=kind, limit=limit, backend=backend, **places)
     from trine.reports.simulated_text_report import measure_gateware, write_gateware_report
     from trine.reports.simulation_report import report_paths
 
     for path in () if results is None else report_paths(results, name):
         check_writable(path)  # better now than after hours
-    report = measure_gateware(*(model, name, source, split, limit, backend), head=head, **engine)
+    report = measure_gateware(
+        *(model, name, source, split, limit, backend), head_kind=kind, **places, **engine
+    )
     if results is not None:
         write_gateware_report(report, results)
-    return head, report.quality() | report.speed()
+    return kind, report.quality() | report.speed()
 
 
 def _of_sequences(
@@ -133,27 +140,31 @@ def _of_sequences(
     name: str,
     data: Path | None,
     split: str | None,
-    head: "HeadKind | None",
+    head_kind: "HeadKind | None",
     backend: str,
     limit: int | None,
+    places: dict[str, Any],
     engine: dict[str, Any],
     results: Path | None,
 ) -> "tuple[HeadKind, dict[str, Any]]":
     from trine.evaluation import evaluate as measure
     from trine_sw.golden.readout import Readout
 
-    head = Readout(model, head).kind  # refuses a head that is not there
+    kind = Readout(model, head_kind).kind  # refuses a head that is not there
     if backend not in SIMULATORS:
-        return head, measure(model, data, split=split, head=head, limit=limit, backend=backend)
+        asked: dict[str, Any] = {"split": split, "head_kind": kind, "limit": limit, "backend": backend}
+        return kind, measure(model, data, **asked, **places)
     from trine.reports.simulated_sequences_report import measure_sequences, write_sequences_report
     from trine.reports.simulation_report import report_paths
 
     for path in () if results is None else report_paths(results, name):
         check_writable(path)
-    report = measure_sequences(*(model, name, data, split, limit, backend), head=head, **engine)
+    report = measure_sequences(
+        *(model, name, data, split, limit, backend), head_kind=kind, **places, **engine
+    )
     if results is not None:
         write_sequences_report(report, results)
-    return head, report.quality | report.speed()
+    return kind, report.quality | report.speed()
 
 
 COMMANDS = (evaluate,)

@@ -12,28 +12,22 @@ from rich.table import Table
 
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
+from trine.cli.placement import embedding_option, head_option, placement_options
 from trine_sw.fit.sample import ACTIVITY
 from trine_sw.support.atomic_file import atomic_write, check_writable
 
 if TYPE_CHECKING:
-    from trine.fitting import Place
     from trine_boards.board_spec import BoardSpec
     from trine_sw.engine import EngineConfig
+    from trine_sw.engine.placement import Place
     from trine_sw.fit import Fit
 
-__all__ = ["COMMANDS", "board_option", "embedding_option", "engine_options", "head_option"]
+__all__ = ["COMMANDS", "board_option", "engine_options"]
 
 board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
 banks_option = click.option("--banks", type=int, help="Column ROMs read at once.  [default: chosen by fit]")
 
-_PLACES = click.Choice(["board", "host"])
-embedding_option = click.option(
-    "--embedding", type=_PLACES, help="Where the embedding is.  [default: on the board if it has room]"
-)
-head_option = click.option(
-    "--head", type=_PLACES, help="Where the ternary head is.  [default: on the board if it has room]"
-)
 activity_option = click.option(
     "--activity",
     type=float,
@@ -153,8 +147,7 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
 @click.option("--board", "board_name", metavar="NAME", help="Choose the engine for this board.")
 @lanes_option
 @banks_option
-@embedding_option
-@head_option
+@placement_options
 @click.option("-o", "--output", type=OutputFolder(), required=True, help="Folder to write to.")
 def verilog(
     model_path: Path,

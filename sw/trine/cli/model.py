@@ -11,12 +11,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from trine.cli.outputs import OutputFile
+from trine.cli.placement import placement_options
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 
 if TYPE_CHECKING:
+    from trine_sw.engine.placement import Place
     from trine_sw.model import Model
 
 __all__ = [
@@ -168,6 +170,7 @@ def _some(vocabulary: list[str] | None, most: int = 100) -> str:
 @click.option("--temperature", default=0.0, show_default=True, help="0 takes the likeliest symbol.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same text on every backend.")
 @backend_option
+@placement_options
 @waves_option
 @json_option
 def generate(
@@ -177,11 +180,14 @@ def generate(
     temperature: float,
     seed: int,
     backend: str,
+    embedding: "Place | None",
+    head: "Place | None",
     waves: Path | None,
     as_json: bool,
 ) -> None:
     """Write text that goes on from a prompt."""
     from trine.backends import open_backend
+    from trine_sw.engine.placement import Placement
     from trine_sw.model import Model
 
     model = Model.load(model_path)
@@ -192,7 +198,8 @@ def generate(
     tokens = model.encode(prompt)
     if not len(tokens):
         raise TrineError("the prompt is empty; give at least one symbol")
-    chosen = open_backend(backend, model, waves=waves).generate(tokens, count, temperature, seed)
+    opened = open_backend(backend, model, placement=Placement(embedding, head), waves=waves)
+    chosen = opened.generate(tokens, count, temperature, seed)
     if as_json:
         text = model.decode(chosen)
         print_json({"backend": backend, "prompt": prompt, "text": text, "tokens": [int(t) for t in chosen]})

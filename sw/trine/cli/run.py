@@ -19,6 +19,7 @@ from trine.cli.model import (
     waves_option,
 )
 from trine.cli.outputs import OutputFile
+from trine.cli.placement import head_kind_option, placement_options
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_text
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from trine.backends import Result
     from trine.sequence_backends import SequenceRun
     from trine_sw.data.windows import Windows
+    from trine_sw.engine.placement import Place, Placement
     from trine_sw.model import HeadKind, Model
 
 __all__ = ["COMMANDS"]
@@ -44,12 +46,9 @@ _ROWS = 20  # sequences that are shown to people
     type=click.Path(path_type=Path),
     help="Sequences: .npz, .csv or .ts, an audio file or a folder of them.",
 )
-@click.option(
-    "--head",
-    type=click.Choice(["float", "ternary"]),
-    help="With --data: which head, of a model that has two.  [default: float]",
-)
+@head_kind_option
 @backend_option
+@placement_options
 @click.option("--trace", type=OutputFile(), help="Write states, outputs and cycles as .npz.")
 @waves_option
 @json_option
@@ -58,39 +57,48 @@ def run(
     text: str | None,
     tokens: Path | None,
     data: Path | None,
-    head: "HeadKind | None",
+    head_kind: "HeadKind | None",
     backend: str,
+    embedding: "Place | None",
+    head: "Place | None",
     trace: Path | None,
     waves: Path | None,
     as_json: bool,
 ) -> None:
     """Run tokens or sequences through a model from the zero state, and show what it makes of them."""
+    from trine_sw.engine.placement import Placement
     from trine_sw.model import Model
 
+    placement = Placement(embedding, head)
     if sum(given is not None for given in (text, tokens, data)) != 1:
         raise click.UsageError("give --text, --tokens or --data, one of them")
     model = Model.load(model_path)
     if data is not None:
-        _run_sequences(model, data, head, backend, trace, waves, as_json)
+        _run_sequences(model, data, head_kind, backend, placement, trace, waves, as_json)
         return
     if model.task != "language":
         raise TrineError(f"the model's task is {model.task!r}: give its sequences by --data")
-    if head is not None:
-        raise TrineError("--head is for --data")
     from trine.backends import open_backend
+    from trine_sw.golden.host_head import head_of
+
+    if model.heads or head_kind is not None:
+        head_of(model, head_kind)  # refuses a head that is not there
+    kind = head_kind or (model.heads[0] if model.heads else None)
 
     numbers = model.encode(text) if text is not None else _read_tokens(tokens or Path())
     if not len(numbers):
         raise TrineError("there are no tokens to run; give at least one")
-    result = open_backend(backend, model, waves=waves).run(numbers)
+    result = open_backend(backend, model, placement=placement, waves=waves).run(numbers)
+    logits = _logits(model, kind, result)
     if trace is not None:
-        _write_trace(trace, numbers, result)
+        _write_trace(trace, numbers, result, logits)
     facts: dict[str, Any] = {"backend": backend, "tokens": len(numbers)}
     facts["active_h"] = round(float(np.count_nonzero(result.h) / result.h.size), 4)
     facts["cycles"] = int(result.cycles.sum())
     facts["cycles_per_token"] = round(float(result.cycles.mean()), 3)
-    if result.logits is not None:
-        best = result.logits[-1].argsort(kind="stable")[::-1][:5].tolist()
+    if logits is not None:
+        facts["head_kind"] = kind
+        best = logits[-1].argsort(kind="stable")[::-1][:5].tolist()
         facts["next"] = [model.decode([token]) for token in best] if model.vocabulary else best
     if as_json:
         print_json(facts)
@@ -101,8 +109,9 @@ def run(
 def _run_sequences(
     model: "Model",
     data: Path,
-    head: "HeadKind | None",
+    head_kind: "HeadKind | None",
     backend: str,
+    placement: "Placement",
     trace: Path | None,
     waves: Path | None,
     as_json: bool,
@@ -113,12 +122,12 @@ def _run_sequences(
     from trine_sw.data.windows import load_windows
     from trine_sw.golden.readout import Readout
 
-    kind = Readout(model, head).kind  # refuses a model without such a head before anything is read
+    kind = Readout(model, head_kind).kind  # refuses a model without such a head before anything is read
     windows = load_windows(data, model)
-    found = run_on(backend, model, windows.x, head=kind, waves=waves)
+    found = run_on(backend, model, windows.x, head_kind=kind, placement=placement, waves=waves)
     if trace is not None:
         _write_arrays(trace, _arrays(found))
-    facts: dict[str, Any] = {"backend": backend, "head": kind}
+    facts: dict[str, Any] = {"backend": backend, "head_kind": kind}
     facts |= {"sequences": len(found.lengths), "steps": int(found.lengths.sum())}
     if found.h is not None and found.cycles is not None:
         facts["active_h"] = round(float(np.count_nonzero(found.h) / found.h.size), 4)
@@ -194,13 +203,22 @@ def _whole_number(word: str) -> int:
         raise ValueError(f"{word[:40]!r} is none") from None
 
 
-def _write_trace(path: Path, tokens: np.ndarray, result: "Result") -> None:
+def _logits(model: "Model", kind: "HeadKind | None", result: "Result") -> np.ndarray | None:
+    """Logits (T, V) of a model's head of that kind, which are the engine's where it has that head."""
+    from trine_sw.data.evaluation import logits_of
+
+    if kind is None or (kind == "ternary" and result.logits is not None):
+        return result.logits
+    return np.concatenate(list(logits_of(model, result.u, kind)))
+
+
+def _write_trace(path: Path, tokens: np.ndarray, result: "Result", logits: np.ndarray | None) -> None:
     """Write the trace of tokens."""
     arrays = {"tokens": tokens, "h": result.h, "cycles": result.cycles}
     if result.c is not None:
         arrays["c"] = result.c
-    if result.logits is not None:
-        arrays["logits"] = result.logits
+    if logits is not None:
+        arrays["logits"] = logits
     _write_arrays(path, arrays)
 
 

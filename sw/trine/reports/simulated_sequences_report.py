@@ -17,6 +17,7 @@ from trine.sequence_backends import outputs_of_u
 from trine.simulated_steps import simulate_sequences
 from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
+from trine_sw.engine.placement import Place, Placement
 from trine_sw.golden.readout import Readout
 from trine_sw.golden.sequences import run_sequences, sequence_trits
 from trine_sw.model import HeadKind, Model
@@ -32,13 +33,15 @@ class SequencesReport:
     model: str
     digest: str
     task: str
-    head: str
+    head_kind: str
     data: str
     split: str
     sequences: int
     steps: int
     lanes: int
     banks: int
+    embedding: str
+    head: str
     groups: int
     segments: int
     simulator: str
@@ -62,36 +65,39 @@ def measure_sequences(
     limit: int | None,
     simulator: str,
     *,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
     processes: int = 1,
     lanes: int | None = None,
     banks: int | None = None,
+    embedding: Place | None = None,
+    head: Place | None = None,
 ) -> SequencesReport:
     """Run sequences through the engine in ``simulator`` and compare everything with the models.
 
     Parameters
     ----------
     name : the model's
-    data, split, limit, head : as :func:`trine.evaluation.evaluate` takes them
+    data, split, limit, head_kind : as :func:`trine.evaluation.evaluate` takes them
     processes : simulators side by side
-    lanes, banks : of the engine; :func:`trine_sw.engine.default.default_engine` where they are not given
+    lanes, banks, embedding, head : of the engine; where they are not given,
+        :func:`trine_sw.engine.default.default_engine` chooses
 
     Raises
     ------
     TrineError
         Where anything differs, and for what cannot be measured.
     """
-    readout = Readout(model, head)
+    readout = Readout(model, head_kind)
     windows = limited(measured_windows(model, data, split), limit)
     trits = list(sequence_trits(model, windows.x))
-    engine = default_engine(model, lanes, banks)
+    engine = default_engine(model, lanes, banks, Placement(embedding, head))
     geometry = Geometry(model.config, engine)
     lengths = np.array([len(each) for each in trits], np.int64)
     steps = int(lengths.sum())
     with progress_bar(steps, "steps") as advance:
         run = simulate_sequences(model, trits, engine, simulator, processes=processes, progress=advance)
     quality = quality_of_outputs(model, windows, outputs_of_u(readout, run.u, lengths))
-    golden = quality_of_outputs(model, windows, run_sequences(model, trits, head=readout.kind))
+    golden = quality_of_outputs(model, windows, run_sequences(model, trits, head_kind=readout.kind))
     if quality != golden:
         raise TrineError(f"the engine's figures are {quality}, and not {golden}")
     source = model.data.get("source")
@@ -100,13 +106,15 @@ def measure_sequences(
         model=name,
         digest=model.digest().hex(),
         task=model.task,
-        head=readout.kind,
+        head_kind=readout.kind,
         data=str(trained_on if data is None else os.fspath(data)),
         split=split or ("test" if data is None else "all"),
         sequences=len(trits),
         steps=steps,
         lanes=geometry.lanes,
         banks=engine.banks,
+        embedding=engine.embedding,
+        head=engine.head,
         groups=geometry.groups,
         segments=run.segments,
         simulator=simulator_version(simulator),

@@ -16,6 +16,7 @@ from trine_sw.data import Text
 from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, split_tokens
 from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
+from trine_sw.engine.placement import Place, Placement
 from trine_sw.golden.host_head import head_of
 from trine_sw.model import HeadKind, Model
 from trine_sw.support.checks import integer
@@ -36,6 +37,8 @@ class GatewareReport:
     tokens: int
     lanes: int
     banks: int
+    embedding: str
+    head: str
     groups: int
     segments: int
     simulator: str
@@ -65,38 +68,41 @@ def measure_gateware(
     limit: int | None,
     simulator: str,
     *,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
     processes: int = 1,
     lanes: int | None = None,
     banks: int | None = None,
+    embedding: Place | None = None,
+    head: Place | None = None,
 ) -> GatewareReport:
     """Run a split through the engine in ``simulator`` and compare everything with the models.
 
     Parameters
     ----------
     name : the model's.
-    head : which one is measured, as in :func:`trine_sw.data.evaluation.evaluate`.
+    head_kind : which one is measured, as in :func:`trine_sw.data.evaluation.evaluate`.
     limit : predict only this many symbols.
     processes : simulators side by side.
-    lanes, banks : of the engine; :func:`trine_sw.engine.default.default_engine` where they are not given.
+    lanes, banks, embedding, head : of the engine; where they are not given,
+        :func:`trine_sw.engine.default.default_engine` chooses.
 
     Raises
     ------
     TrineError
         Where anything differs, and for what cannot be measured.
     """
-    scale = head_of(model, head)[1]
+    scale = head_of(model, head_kind)[1]
     if limit is not None:
         limit = integer(limit, "the limit", 1)
     tokens = split_tokens(model, dataset, split)
     tokens = tokens if limit is None else tokens[: limit + 1]
     given = tokens[:-1]
-    engine = default_engine(model, lanes, banks)
+    engine = default_engine(model, lanes, banks, Placement(embedding, head))
     geometry = Geometry(model.config, engine)
     with progress_bar(len(given)) as advance:
         text = simulate_text(model, given, engine, simulator, processes=processes, progress=advance)
-    quality = score(tokens, logits_of(model, text.u, head), scale)
-    golden = score(tokens, golden_logits(model, head)(given), scale)
+    quality = score(tokens, logits_of(model, text.u, head_kind), scale)
+    golden = score(tokens, golden_logits(model, head_kind)(given), scale)
     if quality != golden:
         raise TrineError(
             f"the engine's perplexity is {quality['perplexity']}, and not {golden['perplexity']}"
@@ -110,6 +116,8 @@ def measure_gateware(
         tokens=len(given),
         lanes=geometry.lanes,
         banks=engine.banks,
+        embedding=engine.embedding,
+        head=engine.head,
         groups=geometry.groups,
         segments=text.segments,
         simulator=simulator_version(simulator),

@@ -83,7 +83,7 @@ def evaluate(
     split: str = "valid",
     limit: int | None = None,
     *,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
     backend: Backend | None = None,
 ) -> Quality:
     """Measure how a model predicts a split, each symbol from all before it: one stream, state carried on.
@@ -96,14 +96,14 @@ def evaluate(
     model : has the vocabulary and a head, and is run by the golden model where
     backend : is not given; otherwise that gives the logits.
     limit : predict only this many symbols.
-    head : which one is measured; where there are two, the float one unless it is said.
+    head_kind : which one is measured; where there are two, the float one unless it is said.
 
     The result depends on the logits alone: it is summed in float64, in one order. Logits of a ternary head
     are integers, equal everywhere; those of a float head are rounded as this machine's NumPy does.
     """
-    head_of(model, head)  # refuses a head that is not there, before a text is fetched
+    head_of(model, head_kind)  # refuses a head that is not there, before a text is fetched
     tokens = split_tokens(model, dataset, split)
-    return evaluate_tokens(model, tokens, limit, head=head, backend=backend)
+    return evaluate_tokens(model, tokens, limit, head_kind=head_kind, backend=backend)
 
 
 def evaluate_tokens(
@@ -111,16 +111,16 @@ def evaluate_tokens(
     tokens: NDArray[np.int64],
     limit: int | None = None,
     *,
-    head: HeadKind | None = None,
+    head_kind: HeadKind | None = None,
     backend: Backend | None = None,
 ) -> Quality:
     """As :func:`evaluate`, of tokens (T,), T >= 2, of which the first is given and not predicted."""
-    scale = head_of(model, head)[1]
+    scale = head_of(model, head_kind)[1]
     if limit is not None:
         tokens = tokens[: integer(limit, "the limit", 1) + 1]
     if len(tokens) < 2:
         raise TrineError("there is nothing to predict: give at least two symbols")
-    return score(tokens, (backend or golden_logits(model, head))(tokens[:-1]), scale)
+    return score(tokens, (backend or golden_logits(model, head_kind))(tokens[:-1]), scale)
 
 
 def split_tokens(model: Model, data: Text, split: str) -> NDArray[np.int64]:
@@ -185,7 +185,7 @@ def negative_log_likelihood(logits: NDArray[np.floating], targets: NDArray[np.in
     return np.log(np.exp(logits, out=logits).sum(axis=-1)) - of_target
 
 
-def golden_logits(model: Model, head: HeadKind | None = None) -> Backend:
+def golden_logits(model: Model, head_kind: HeadKind | None = None) -> Backend:
     """The golden model as a backend, with the head of that kind."""
     golden = Golden(model)
 
@@ -196,23 +196,25 @@ def golden_logits(model: Model, head: HeadKind | None = None) -> Backend:
             state = trace.state
             yield trace.u[:, 0]
 
-    return lambda tokens: _pieces(model, head, golden, u(tokens))
+    return lambda tokens: _pieces(model, head_kind, golden, u(tokens))
 
 
-def logits_of(model: Model, u: NDArray[np.integer], head: HeadKind | None = None) -> Iterator[NDArray[Any]]:
+def logits_of(
+    model: Model, u: NDArray[np.integer], head_kind: HeadKind | None = None
+) -> Iterator[NDArray[Any]]:
     """Logits of head inputs u (T, H), wherever they come from, in pieces.
 
     The same as those that :func:`golden_logits` makes of the same u, to the last bit of a float head on one
     machine, since the pieces are the same.
     """
     chunks = (u[start : start + _CHUNK] for start in range(0, len(u), _CHUNK))
-    return _pieces(model, head, Golden(model), chunks)
+    return _pieces(model, head_kind, Golden(model), chunks)
 
 
 def _pieces(
-    model: Model, head: HeadKind | None, golden: Golden, chunks: Iterable[NDArray[np.integer]]
+    model: Model, head_kind: HeadKind | None, golden: Golden, chunks: Iterable[NDArray[np.integer]]
 ) -> Iterator[NDArray[Any]]:
-    of_u, _ = head_of(model, head, golden)
+    of_u, _ = head_of(model, head_kind, golden)
     rows = max(1, _LOGITS // model.config.vocab_size)
     for chunk in chunks:
         for first in range(0, len(chunk), rows):

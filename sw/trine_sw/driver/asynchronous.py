@@ -20,6 +20,7 @@ from trine_sw.driver.steps import BoardState, Step
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
 from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
+from trine_sw.engine.placement import ANYWHERE, Place, Placement
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone
@@ -47,11 +48,18 @@ class AsyncBoard:
     '\\nWhich are the cant '
     """
 
-    def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        model: Model | None,
+        where: str,
+        patience: float,
+        placement: Placement = ANYWHERE,
+    ) -> None:
         self.model = model
         self._connect = connect
         self._transport: Transport | None = None
-        self._conversation = Conversation(model, where, patience)
+        self._conversation = Conversation(model, where, patience, placement)
 
     @classmethod
     async def open(
@@ -61,10 +69,13 @@ class AsyncBoard:
         *,
         baud: int | None = None,
         patience: float = 5.0,
+        embedding: Place | None = None,
+        head: Place | None = None,
     ) -> AsyncBoard:
         """As :meth:`trine_sw.driver.board.Board.open`."""
-        connect, held = opening(url, model, baud)
-        board = cls(connect, held, url, patience)
+        placement = Placement(embedding, head)
+        connect, held = opening(url, model, baud, placement)
+        board = cls(connect, held, url, patience, placement)
         await board._begin()
         return board
 
@@ -114,23 +125,23 @@ class AsyncBoard:
         return self._run(self._conversation.stream(tokens, want))
 
     def sequences(
-        self, sequences: Iterable[ArrayLike], *, head: HeadKind | None = None
+        self, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> AsyncResults[SequenceOutput]:
         """Run each sequence from the zero state, as :meth:`trine_sw.driver.board.Board.sequences`."""
-        return self._run(self._conversation.windows(sequences, head))
+        return self._run(self._conversation.windows(sequences, head_kind))
 
     async def classify(
-        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """The class of each window, as :meth:`trine_sw.driver.board.Board.classify`."""
-        found = await self._all(self._conversation.windows(windows, head, logits=False))
+        found = await self._all(self._conversation.windows(windows, head_kind, logits=False))
         return classes_of(self.model, found)
 
     async def regress(
-        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> NDArray[np.float64]:
         """The values of each window, float64 (N, K), of a model of the task ``"regress"``."""
-        return values_of(self.model, await self._all(self._conversation.windows(windows, head)))
+        return values_of(self.model, await self._all(self._conversation.windows(windows, head_kind)))
 
     async def generate(
         self,

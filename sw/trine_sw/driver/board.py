@@ -16,6 +16,7 @@ from trine_sw.driver.steps import BoardState, Step
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
 from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
+from trine_sw.engine.placement import ANYWHERE, Place, Placement
 from trine_sw.link.board_info import Info
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters
@@ -50,11 +51,18 @@ class Board:
     (64,) 13
     """
 
-    def __init__(self, connect: Connect, model: Model | None, where: str, patience: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        model: Model | None,
+        where: str,
+        patience: float,
+        placement: Placement = ANYWHERE,
+    ) -> None:
         self.model = model
         self._connect = connect
         self._transport: Transport | None = None
-        self._conversation = Conversation(model, where, patience)
+        self._conversation = Conversation(model, where, patience, placement)
 
     @classmethod
     def open(
@@ -64,6 +72,8 @@ class Board:
         *,
         baud: int | None = None,
         patience: float = 5.0,
+        embedding: Place | None = None,
+        head: Place | None = None,
     ) -> Board:
         """Open a board and begin a stream from the zero state.
 
@@ -74,14 +84,22 @@ class Board:
         model : what the board must hold, a model or its file; needed for what is kept on the host
         baud : of a serial port; default 1,000,000
         patience : seconds of silence after which a board counts as gone
+        embedding, head : ``"board"`` or ``"host"``, where they must be. A board of a model file is made so;
+            one that is there must have been built so. By default as they are: of a model file on the board,
+            where the file has them and the vocabulary is of 4096 symbols at most, except a head beside a
+            float one
 
         Raises
         ------
         TrineError
-            Where there is no such board, it does not answer, or it holds another model.
+            Where there is no such board, it does not answer, it holds another model, or has embedding or head
+            in another place.
         """
-        connect, held = opening(url, model, baud)
-        return cls.connected(connect, held, url, patience=patience)
+        placement = Placement(embedding, head)
+        connect, held = opening(url, model, baud, placement)
+        board = cls(connect, held, url, patience, placement)
+        board._begin()
+        return board
 
     @classmethod
     def connected(
@@ -155,30 +173,32 @@ class Board:
         return self._run(self._conversation.stream(tokens, want))
 
     def sequences(
-        self, sequences: Iterable[ArrayLike], *, head: HeadKind | None = None
+        self, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> Iterator[SequenceOutput]:
         """Run each sequence from the zero state; gives its class or labels, its logits and its values.
 
         The sequences are as :func:`trine_sw.golden.sequences.run_sequences` takes them: features (T, F) or
         trits (T, E), ``T >= 1``. They are taken and sent ahead, so that frames of several are in flight, and
-        an error in one comes after the outputs of all before it. ``head`` chooses between two heads.
+        an error in one comes after the outputs of all before it. ``head_kind`` chooses between two heads.
         """
-        return self._run(self._conversation.windows(sequences, head))
+        return self._run(self._conversation.windows(sequences, head_kind))
 
     def classify(
-        self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """The class of each window, int64 (N,); of the task ``"label"``, classes (T,) of each one's steps.
 
         As :meth:`sequences`, and the board sends nothing but what a class needs. :meth:`regress` is the same
         for a regression.
         """
-        found = self._all(self._conversation.windows(windows, head, logits=False))
+        found = self._all(self._conversation.windows(windows, head_kind, logits=False))
         return classes_of(self.model, found)
 
-    def regress(self, windows: Iterable[ArrayLike], *, head: HeadKind | None = None) -> NDArray[np.float64]:
+    def regress(
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+    ) -> NDArray[np.float64]:
         """The values of each window, float64 (N, K), of a model of the task ``"regress"``."""
-        return values_of(self.model, self._all(self._conversation.windows(windows, head)))
+        return values_of(self.model, self._all(self._conversation.windows(windows, head_kind)))
 
     def generate(
         self,

@@ -15,6 +15,7 @@ from trine_sw.driver.exchange import Exchange, Request
 from trine_sw.driver.requests import Requests
 from trine_sw.driver.steps import WANTS, BoardState, Step, seed_of_state
 from trine_sw.driver.windows import SequenceOutput, Windows
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.golden import MAX_COUNT
 from trine_sw.golden.sampler import STATE_SEED_0, seed_state
 from trine_sw.link.protocol import Command, Want
@@ -45,10 +46,13 @@ class Conversation:
     model : the model that the board must hold, or None
     where : the board's name in messages
     patience : of :class:`trine_sw.link.session.Session`
+    placement : where the board must have embedding and head
     """
 
-    def __init__(self, model: Model | None, where: str, patience: float) -> None:
-        self.model, self.where = model, where
+    def __init__(
+        self, model: Model | None, where: str, patience: float, placement: Placement = ANYWHERE
+    ) -> None:
+        self.model, self.where, self._placement = model, where, placement
         endless = isinstance(patience, float) and patience == math.inf
         self.patience = math.inf if endless else finite_real(patience, "patience")
         if self.patience <= 0:
@@ -67,8 +71,18 @@ class Conversation:
     def opened(self) -> None:
         """The session is open: see whether it is the right board."""
         session = self.session
-        assert session.info is not None
-        self._requests = Requests(session.info, self.model, lambda: session.payload_limit)
+        assert (info := session.info) is not None
+        for name, wanted, on_board in (
+            ("embedding", self._placement.embedding, info.embedding_on_board),
+            ("head", self._placement.head, info.head_on_board),
+        ):
+            there = "board" if on_board else "host"
+            if wanted is not None and wanted != there:
+                raise TrineError(
+                    f"{self.where} has its {name} on the {there}, not on the {wanted}: ask for it there, or "
+                    f"load a bitstream of trine build --{name} {wanted}"
+                )
+        self._requests = Requests(info, self.model, lambda: session.payload_limit)
 
     @property
     def requests(self) -> Requests:
@@ -120,12 +134,12 @@ class Conversation:
         )
 
     def windows(
-        self, sequences: Iterable[ArrayLike], head: HeadKind | None, *, logits: bool = True
+        self, sequences: Iterable[ArrayLike], head_kind: HeadKind | None, *, logits: bool = True
     ) -> Operation[SequenceOutput]:
         """The output of each sequence, from the zero state on; without ``logits``, what a class needs."""
         if self.model is None:
             raise TrineError("outputs of sequences need the model: Board.open(url, model)")
-        windows = Windows(self.requests, self.model, head, logits=logits)
+        windows = Windows(self.requests, self.model, head_kind, logits=logits)
         return Operation(windows.series(sequences), windows.decode)
 
     def generate(self, prompt: ArrayLike, count: int, temperature: float, seed: int | None) -> Operation[int]:

@@ -204,7 +204,7 @@ class Requests:
         """Real logits are this times the integer ones."""
         scale = self.info.head_scale or (self.model.head_scale if self.model else None)
         if not scale:
-            raise TrineError("neither the board nor the model given has a head: it cannot generate")
+            raise TrineError("neither the board nor the model given has a ternary head: it cannot generate")
         return scale
 
     def sampler(self, temperature: float, generator: int) -> Sampler:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from os import PathLike
 
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
+from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
@@ -23,19 +25,19 @@ DEFAULT_BAUD = 1_000_000
 #: What the system's calls hold.
 _MOST_BAUD = (1 << 31) - 1
 #: What connects to a board that is made of a model: by the scheme of a URL, ``SCHEME:M.trine``.
-_SCHEMES: dict[str, Callable[[Model], Transport]] = {}
+_SCHEMES: dict[str, Callable[[Model, EngineConfig], Transport]] = {}
 
 
-def register_scheme(scheme: str, connect: Callable[[Model], Transport]) -> None:
-    """Make ``SCHEME:M.trine`` a URL: ``connect`` is called with the model for each connection.
+def register_scheme(scheme: str, connect: Callable[[Model, EngineConfig], Transport]) -> None:
+    """Make ``SCHEME:M.trine`` a URL: ``connect`` is called with model and engine for each connection.
 
     The packages above the driver register the simulators with it, so that the driver needs none of them.
     """
     _SCHEMES[scheme] = connect
 
 
-def _golden(model: Model) -> Transport:
-    return ModelTransport(BoardModel(**BoardDesign(model, default_engine(model)).parts))
+def _golden(model: Model, engine: EngineConfig) -> Transport:
+    return ModelTransport(BoardModel(**BoardDesign(model, engine).parts))
 
 
 register_scheme("golden", _golden)
@@ -47,7 +49,7 @@ def _forms() -> str:
 
 
 def opening(
-    url: str, model: Model | str | PathLike[str] | None, baud: int | None
+    url: str, model: Model | str | PathLike[str] | None, baud: int | None, placement: Placement = ANYWHERE
 ) -> tuple[Connect, Model | None]:
     """What connects to a board, and the model that it must hold: the one given, or else the URL's.
 
@@ -60,17 +62,20 @@ def opening(
         model = Model.load(model)
     if model is not None and not isinstance(model, Model):
         raise TrineError(f"the model must be a Model, or the path of its file, not {shown(model)}")
-    connect, own_model = connector(url, baud)
+    connect, own_model = connector(url, baud, placement)
     return connect, own_model if model is None else model
 
 
-def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]:
-    """What connects to a board, and its model where the URL names it.
+def connector(
+    url: str, baud: int | None = None, placement: Placement = ANYWHERE
+) -> tuple[Connect, Model | None]:
+    """What connects to a board, and its model where the URL names it; that has embedding and head where
+    ``placement`` wants them.
 
     Raises
     ------
     TrineError
-        Where the URL has no form that is known.
+        Where the URL has no form that is known, or its model lacks what the board must hold.
     """
     if not isinstance(url, str) or "\0" in url:
         raise TrineError(f"{shown(url)} is no board: write {_forms()}")
@@ -85,7 +90,8 @@ def connector(url: str, baud: int | None = None) -> tuple[Connect, Model | None]
         if not rest:
             raise TrineError(f"{url} names no model: write {scheme}:M.trine")
         model, connect = Model.load(rest), _SCHEMES[scheme]
-        return lambda: connect(model), model
+        engine = default_engine(model, placement=placement)
+        return lambda: connect(model, engine), model
     if url.startswith("/") or re.fullmatch(r"COM\d+", url):
         return lambda: SerialTransport(url, baud), None
     raise TrineError(f"{url!r} is no board: write {_forms()}")

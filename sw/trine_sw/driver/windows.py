@@ -60,13 +60,13 @@ class Windows:
     ----------
     requests : of the board
     model : its model, with whatever the board does not hold
-    head : which of the model's heads
+    head_kind : which of the model's heads
     logits : whether logits are wanted where a class is enough
     """
 
-    def __init__(self, requests: Requests, model: Model, head: HeadKind | None, *, logits: bool) -> None:
+    def __init__(self, requests: Requests, model: Model, head_kind: HeadKind | None, *, logits: bool) -> None:
         self._requests = requests
-        self._readout = readout = Readout(model, head)
+        self._readout = readout = Readout(model, head_kind)
         self._model = model
         codec, on_board = requests.codec, readout.kind == "ternary" and requests.info.head_on_board
         every, task = readout.every_step, model.task

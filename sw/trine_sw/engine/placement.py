@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trine_sw.model import Model
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["ANYWHERE", "Placement", "Places"]
+__all__ = ["ANYWHERE", "Place", "Placement", "Places"]
 
-Places = tuple[str, str]
+Place = Literal["board", "host"]
+"""Where embedding or head is."""
+
+Places = tuple[Place, Place]
 """Where embedding and head are."""
 
 
@@ -24,8 +28,8 @@ class Placement:
         For any other place.
     """
 
-    embedding: str | None = None
-    head: str | None = None
+    embedding: Place | None = None
+    head: Place | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("embedding", self.embedding), ("head", self.head)):

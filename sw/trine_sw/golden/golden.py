@@ -11,7 +11,7 @@ from trine_sw.model.config import ModelConfig
 from trine_sw.support.checks import integer, integer_array, shown, token_array
 from trine_sw.support.errors import TrineError
 
-__all__ = ["MAX_COUNT", "Golden", "State", "Trace", "check_head_inputs"]
+__all__ = ["MAX_COUNT", "Golden", "State", "Trace", "check_head_inputs", "generation_scale"]
 
 MAX_COUNT = 1 << 32
 """Tokens that one call generates at most: weeks of computing."""
@@ -118,16 +118,14 @@ class Golden:
         """``count`` tokens that follow the prompt (T,), T >= 1; temperature 0 takes the most likely one."""
         from trine_sw.golden.sampler import Sampler
 
-        if self.model.head_scale is None:
-            kind = "no head" if self.model.host_head_weight is None else "no head but the host's float one"
-            raise TrineError(f"the model has {kind}: it cannot generate")
+        scale = generation_scale(self.model)
         given = token_array(prompt, self.config.vocab_size)
         if not given.size:
             raise TrineError("the prompt must be at least one token")
         count = integer(count, "the count", 1)
         if count > MAX_COUNT:
             raise TrineError(f"the count must be at most {MAX_COUNT}, not {shown(count)}")
-        sampler = Sampler(self.model.head_scale, temperature, seed)
+        sampler = Sampler(scale, temperature, seed)
         trace = self.run(given)
         chosen: list[int] = []
         while len(chosen) < count:
@@ -198,6 +196,14 @@ class Golden:
             _check_range(f"{name} of the state", array, limit)
             parts.append(array.astype(np.int8, copy=False))
         return State(*parts)
+
+
+def generation_scale(model: Model) -> float:
+    """The scale of the head that a model generates with; :class:`TrineError` where it has none."""
+    if model.head_scale is None:
+        kind = "no head" if model.host_head_weight is None else "no head but the host's float one"
+        raise TrineError(f"the model has {kind}: it cannot generate; give a model with a ternary head")
+    return model.head_scale
 
 
 def check_head_inputs(u: ArrayLike, config: ModelConfig) -> NDArray[np.integer]:

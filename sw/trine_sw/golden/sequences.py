@@ -22,7 +22,9 @@ _ROOM = 1 << 26
 _MOST_STREAMS = 1024
 
 
-def run_sequences(model: Model, sequences: Iterable[ArrayLike], *, head: HeadKind | None = None) -> Outputs:
+def run_sequences(
+    model: Model, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+) -> Outputs:
     """What a model makes of each sequence, from the zero state on.
 
     Sequences are sorted by length and computed in batches; the outputs are in the given order, and are those
@@ -35,7 +37,7 @@ def run_sequences(model: Model, sequences: Iterable[ArrayLike], *, head: HeadKin
     sequences : iterable of array (T, F) or (T, E)
         Real features, or int16 samples, for the model's encoder; or trits, of any other integer type.
         ``T >= 1``, and may differ.
-    head : {"float", "ternary"}, optional
+    head_kind : {"float", "ternary"}, optional
         Of a model with two heads, the float one by default.
 
     Raises
@@ -43,7 +45,7 @@ def run_sequences(model: Model, sequences: Iterable[ArrayLike], *, head: HeadKin
     TrineError
         If the model has no such head, or a sequence is none of its inputs; names the first such one.
     """
-    golden, readout = Golden(model), Readout(model, head)
+    golden, readout = Golden(model), Readout(model, head_kind)
     given = list(sequence_trits(model, sequences))
     lengths = np.array([len(sequence) for sequence in given], np.int64)
     found: list[NDArray[Any]] = [np.empty(0, np.int64)] * len(given)

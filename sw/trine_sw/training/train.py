@@ -261,9 +261,9 @@ def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
     else:
         assert model is not None
         head: HeadKind = "ternary" if run.role == "head" else run.recipe.head
-        figures["valid_nats"] = evaluate(model, dataset, "valid", head=head)["nats_per_token"]
+        figures["valid_nats"] = evaluate(model, dataset, "valid", head_kind=head)["nats_per_token"]
         if tested:
-            figures["test"] = evaluate(model, dataset, "test", head=head)
+            figures["test"] = evaluate(model, dataset, "test", head_kind=head)
     kept = {name: value for name, value in run.best.items() if name not in ("model", "valid_nats", "seconds")}
     figures |= {
         "valid_bits": figures["valid_nats"] / math.log(2),

@@ -186,7 +186,7 @@ def test_values_that_are_refused(folder):
         (lambda: trine.build(model, fit, seeds=0), "seeds must be from 1 to 1000, not 0"),
         (lambda: trine.evaluate(model, "T"), "at least two symbols"),
         (lambda: trine.evaluate(model, [3, 65]), "tokens must be from 0 to 64"),
-        (lambda: trine.evaluate(model, "To", head="float"), "no float head"),
+        (lambda: trine.evaluate(model, "To", head_kind="float"), "no float head"),
     ):
         with pytest.raises(trine.TrineError, match=saying):
             call()

@@ -53,7 +53,7 @@ def test_run_and_eval_say_the_same(succeeds, x, tmp_path, task):
             options = ("--data", data, "--backend", backend, "--json")
             told = json.loads(succeeds("eval", path, *options))
             assert {name: told[name] for name in figures} == figures
-            assert told["head"] == head and told["split"] == "all"
+            assert told["head_kind"] == head and told["split"] == "all"
             told = json.loads(succeeds("run", path, *options, "--trace", tmp_path / "t.npz"))
             assert {name: told[name] for name in figures} == figures
             names = [each["output"] for each in told["outputs"]]
@@ -97,9 +97,8 @@ def test_wrong_calls(fails, x, tmp_path, model_path):
         "run", path, "--tokens", bare, saying="the model's task is 'classify': give its sequences by --data"
     )
     fails("run", model_path, "--data", bare, saying="the model is a language model")
-    fails("run", model_path, "--text", "a", "--head", "ternary", saying="--head is for --data")
     fails("run", path, "--data", tmp_path / "none.npz", saying="there is no file or folder")
-    fails("run", path, "--data", bare, "--head", "float", saying="the model has no head 'float'")
+    fails("run", path, "--data", bare, "--head-kind", "float", saying="the model has no head 'float'")
     fails("run", path, "--data", bare, "--waves", tmp_path / "w.vcd", saying="only a simulator has waveforms")
     fails("eval", path, "--data", bare, saying="it has no array y")
     fails("eval", path, "--dataset", "ptb", saying="its sequences are given by --data")
