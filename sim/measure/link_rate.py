@@ -27,7 +27,7 @@ from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.json_text import json_text
 
-__all__ = ["ENGINES", "TimedTransport", "link_rate", "rates"]
+__all__ = ["ENGINES", "TimedTransport", "link_rate", "rates", "timed_board"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The reports of docs/results whose engines are looked at; their models are in models/.
@@ -78,8 +78,8 @@ class TimedTransport(ModelTransport):
         return self._now
 
 
-def link_rate(report: dict, want: str, count: int = _TOKENS) -> float:
-    """Tokens/s of a stream over the link of the engine of `report`, asking for `want` of each token."""
+def timed_board(report: dict) -> tuple[Board, TimedTransport]:
+    """A driver's board of the engine of `report`, open, and the timed line that it is connected by."""
     board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
     engine = fit(model, board, lanes=report["lanes"], banks=report["banks"]).engine
     clock_hz = report["clock_mhz"] * 1e6
@@ -87,8 +87,15 @@ def link_rate(report: dict, want: str, count: int = _TOKENS) -> float:
     transport = TimedTransport(BoardModel(**design.parts), board.baud, report["cycles_per_token"] / clock_hz)
     driver = Board(lambda: transport, model, "the timed line", 5.0)
     driver._begin()
+    return driver, transport
+
+
+def link_rate(report: dict, want: str, count: int = _TOKENS) -> float:
+    """Tokens/s of a stream over the link of the engine of `report`, asking for `want` of each token."""
+    driver, transport = timed_board(report)
+    assert driver.model is not None
     started = transport.clock()
-    tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, count)
+    tokens = np.random.default_rng(1).integers(0, driver.model.config.vocab_size, count)
     assert sum(1 for _ in driver.stream(tokens, (want,))) == count
     assert driver.host_counters.timeouts == 0
     return count / (transport.clock() - started)
