@@ -55,7 +55,7 @@ def text_recipe(
     board: BoardSpec | str | None = None,
     epochs: int | None = None,
 ) -> Recipe:
-    """A recipe for a text file: the last tenth of it is held out for validation.
+    """A recipe for a text file: the last tenth of it is held out, half for validation and half for the test.
 
     Parameters
     ----------
@@ -75,7 +75,14 @@ def text_recipe(
     from trine_sw.training.recipes import Recipe, Schedule
 
     words = symbols_are == "words"
-    text = OwnText(path=os.fspath(path), symbols=symbols_are, most_frequent=2000 if words else None).pinned()
+    held = HeldOut(share=0.05)
+    text = OwnText(
+        path=os.fspath(path),
+        symbols=symbols_are,
+        most_frequent=2000 if words else None,
+        valid=held,
+        test=held,
+    ).pinned()
     vocabulary = len(symbols(text))
     cell = cell or "lstm"
 

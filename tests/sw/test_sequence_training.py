@@ -37,6 +37,23 @@ def trained(recipe, folder, **options):
     return train_sequences(recipe, console=Console(quiet=True), **places | options)
 
 
+@pytest.mark.parametrize(
+    "roles, teacher, saying",
+    [
+        (["float"], None, "with ternary among them, not float"),
+        ([], None, "not none"),
+        (["ternary", "teacher"], None, "roles must be of float, ternary"),
+        (["ternary"], Teacher(), "learns from its float model"),
+        (["ternary", "float"], Teacher(hidden=4), "learns from its teacher model"),
+    ],
+)
+def test_roles_that_are_refused(tmp_path, roles, teacher, saying):
+    recipe = toy_recipe(toy_archive(tmp_path / "toy.npz", "classify"), "classify", teacher=teacher)
+    with pytest.raises(TrineError, match=saying):
+        trained(recipe, tmp_path, roles=roles)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.npz"]
+
+
 @pytest.mark.parametrize("task", ["classify", "label", "regress"])
 def test_a_recipe_of_each_task(tmp_path, task):
     recipe = toy_recipe(toy_archive(tmp_path / "toy.npz", task), task, seeds=(1, 2))

@@ -74,8 +74,8 @@ def train(
         found = f", not {' and '.join(there)}" if there else ""
         raise TrineError(f"give one of {', '.join(given)}{found}; trine init writes a recipe to start from")
     with needed("torch", "train", "training"):
-        from trine_sw.training.recipes import Recipe, recipe_text
         from trine_sw.training.recipes import recipe as recipe_of
+        from trine_sw.training.recipes import recipe_text
         from trine_sw.training.train import train as train_recipe
     if recipe is not None:
         _refuse(short, ("board_name", "cell", "epochs", "hidden", "names", "symbols", "task"), "a recipe")
@@ -87,10 +87,6 @@ def train(
             with atomic_write(kept) as file:
                 file.write(recipe_text(chosen).encode())
         click.echo(f"the recipe is {kept}, of {_units(chosen)} units")
-    if no_baseline and not isinstance(chosen, Recipe):
-        raise TrineError(
-            "--no-baseline is for models of text: others always have a float baseline beside them"
-        )
     roles = [role for role in chosen.roles if role != "float"] if no_baseline else None
     train_recipe(
         chosen,

@@ -17,7 +17,7 @@ from trine_sw.support.reading import read_whole
 
 __all__ = ["archive_table", "load_arrays", "read_archive"]
 
-_KNOWN = ("x", "y", "lengths", "names", "inputs", "units", "outputs", "groups", "sample_rate")
+_KNOWN = ("x", "y", "lengths", "labels", "names", "inputs", "units", "outputs", "groups", "sample_rate")
 
 
 def load_arrays(path: str | os.PathLike[str], task: Task | None = None) -> SequenceTable:
@@ -27,6 +27,7 @@ def load_arrays(path: str | os.PathLike[str], task: Task | None = None) -> Seque
     x             (N, T, F) numbers, (N, T) of one feature, or (sum of T, F) with ``lengths``
     lengths       (N,) steps of each sequence; with (N, T, F), what is behind them is padding
     y             (N,) classes, (N, T) or (sum of T,) classes of steps, or (N,), (N, K) real numbers
+    labels        optional, (C,): names of the classes, where y holds their numbers 0 to C - 1
     groups        optional, (N,): the speaker or subject of each sequence
     names         optional, (N,): what messages call each sequence
     inputs, units optional, (F,): name and unit of each feature
@@ -77,14 +78,17 @@ def archive_table(arrays: dict[str, NDArray[Any]], task: Task | None) -> Sequenc
     if "groups" in arrays:
         fields["groups"] = _texts(arrays, "groups", count)
     rate = arrays.get("sample_rate")
+    targets = _targets(arrays["y"], x, flat, task)
+    labels = _texts(arrays, "labels", None)
     return SequenceTable(
         x,
-        _targets(arrays["y"], x, flat, task),
+        targets if labels is None else _named(targets, labels),
         names,
         _inputs(arrays, x[0].shape[1]) if count else None,
         None if rate is None else _rate(rate),
         {name: values for name, values in fields.items() if values is not None},
         _texts(arrays, "outputs", None),
+        labels=labels,
     )
 
 
@@ -127,13 +131,32 @@ def _targets(y: NDArray[Any], x: list[NDArray[np.float32]], flat: bool, task: Ta
     return typed_targets(y, task, "y")
 
 
+def _named(targets: RawTargets, labels: list[str]) -> RawTargets:
+    """Classes that are given as numbers of labels, by the labels."""
+    if isinstance(targets, np.ndarray):
+        raise TrineError("labels are names of classes, and y holds the real numbers of a regression")
+    if not labels or len(set(labels)) < len(labels) or "" in labels:
+        raise TrineError(f"labels must be different names, one a class, not {shown(labels)}")
+    names = {str(number): label for number, label in enumerate(labels)}
+    try:
+        return [
+            names[entry] if isinstance(entry, str) else [names[each] for each in entry] for entry in targets
+        ]  # type: ignore[return-value]
+    except KeyError as error:
+        raise TrineError(
+            f"y holds the class {shown(error.args[0])}, and with {len(labels)} labels it must hold numbers "
+            f"from 0 to {len(labels) - 1}"
+        ) from None
+
+
 def _texts(arrays: dict[str, NDArray[Any]], name: str, count: int | None) -> list[str] | None:
     if name not in arrays:
         return None
     array = arrays[name]
     if array.ndim != 1 or (count is not None and len(array) != count):
         many = "a list" if count is None else f"{count} values, one a sequence"
-        raise TrineError(f"{name} must be {many}, not of shape {array.shape}")
+        hint = "; names of classes are in the array labels" if name == "names" else ""
+        raise TrineError(f"{name} must be {many}, not of shape {array.shape}{hint}")
     array = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
     return [str(each) for each in array]
 

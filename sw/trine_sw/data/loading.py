@@ -42,12 +42,12 @@ def load_splits(source: SequenceSource, task: Task | None = None) -> dict[str, S
 
     Notes
     -----
-    Equal sequences lie in one split, where splits are drawn. Classes are numbered by name, numbers within
-    names by size; all splits have the same.
+    Equal sequences lie in one split, where splits are drawn. Classes are numbered as the file's labels say,
+    or by name, numbers within names by size; all splits have the same.
     """
     table = load_sequences(source, task)
     group = _group(source, table)
-    labels = labels_in(table.targets)
+    labels = table.labels or labels_in(table.targets)
     left = np.arange(len(table.x))
     splits: dict[str, SequenceSet] = {}
     for name, part in (("test", source.test), ("valid", source.valid)):

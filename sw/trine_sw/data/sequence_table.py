@@ -23,7 +23,10 @@ RawTargets = list[str] | list[list[str]] | NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SequenceTable:
-    """What a loader reads. Fields are those of :class:`SequenceSet`, but that classes are names."""
+    """What a loader reads. Fields are those of :class:`SequenceSet`, but that classes are names.
+
+    ``labels`` are all classes in the order of their numbers, where the file says them.
+    """
 
     x: list[NDArray[np.float32]]
     targets: RawTargets
@@ -33,6 +36,7 @@ class SequenceTable:
     fields: Mapping[str, list[str]] = field(default_factory=dict)
     outputs: list[str] | None = None  # names of the K real numbers
     front_end: dict[str, Any] | None = None
+    labels: list[str] | None = None
 
     def __post_init__(self) -> None:
         check_sequences(self.x, self.names)

@@ -98,7 +98,11 @@ class _Reader:
         if not self.targets:
             found = self._one(None, _TARGET)
             if found is None and wanted:
-                raise TrineError(f"no column is the target: say which in [data.columns], of {self._some()}")
+                raise TrineError(
+                    "no column is the target: name it label in the file, or say which it is in "
+                    "[data.columns] of a recipe (trine init sequences -o my.toml); the columns are "
+                    f"{self._some()}"
+                )
             self.targets = [] if found is None else [found]
         if len(self.targets) > 1 and task != "regress":
             raise TrineError(f"several targets are for the task regress, and this is {task}")

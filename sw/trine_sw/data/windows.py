@@ -122,6 +122,7 @@ def _read(place: Path, source: SequenceSource, model: Model, wanted: bool) -> tu
         if wanted and not known:
             raise TrineError("it has no array y: what the model should say is not known")
         if not known and "x" in arrays:
+            arrays.pop("labels", None)  # of targets that are not there
             arrays["y"] = np.zeros(np.atleast_1d(arrays.get("lengths", arrays["x"])).shape[0])
         return archive_table(arrays, model.task if known else "regress"), known
     if suffix == ".csv":

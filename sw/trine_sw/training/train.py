@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -20,6 +20,7 @@ from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
 from trine_sw.support.plain_values import plain
 from trine_sw.training.code_version import code_version
+from trine_sw.training.loop.checkpoint import holds_a_run
 from trine_sw.training.loop.distributed import Ranks, training_device
 from trine_sw.training.loop.log import csv_of
 from trine_sw.training.loop.run import Run
@@ -31,7 +32,7 @@ from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
-from trine_sw.training.sequences.recipe import SequenceRecipe
+from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
 from trine_sw.training.sequences.train import train_sequences
 
 __all__ = ["exported", "figures_of", "train", "train_roles"]
@@ -59,8 +60,8 @@ def train(
     out : model file, by default ``RECIPE.trine``.
     threads : of PyTorch. Results depend on it in the last bits.
     device : ``"cpu"`` or ``"cuda"``; by default a GPU where there is one.
-    roles : which to train now, by default all that the recipe has; the others are recorded where their
-        checkpoints have them finished.
+    roles : which to train now, by default all that the recipe has; of a text, the others are recorded where
+        their checkpoints have them finished.
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``), by default beside the model,
         and of the checkpoints.
     console : where progress is shown; standard output by default.
@@ -99,8 +100,6 @@ def train(
     out = Path(out or f"{chosen.name}.trine")
     results = out.parent if results is None else Path(results)
     if isinstance(chosen, SequenceRecipe):
-        if roles is not None:
-            raise TrineError("a recipe of sequences trains all of its models")
         return train_sequences(
             chosen,
             out=out,
@@ -109,6 +108,7 @@ def train(
             resume=resume,
             device=device,
             threads=threads,
+            roles=cast(Sequence[SequenceRole] | None, roles),
             console=console,
         )
     if isinstance(chosen.dataset, OwnText):  # what it is now is what is trained on
@@ -170,8 +170,7 @@ def _train_roles(
 ) -> dict[Role, Run]:
     for role in wanted:
         if not resume and (folder / f"{role}.pt").exists():
-            kept = f"{folder / f'{role}.pt'} holds a run of this recipe"
-            raise TrineError(f"{kept}; go on from it with --resume, or remove it to train anew")
+            raise TrineError(holds_a_run(folder / f"{role}.pt", folder))
     numerics = Numerics.fastest(device)
     finished: dict[Role, Run] = {}
     ready: dict[Role, AnyModel] = {}

@@ -8,7 +8,8 @@ import pytest
 
 from tests.helpers.sequence_files import random_sequences, write_archive, write_timeseries
 from trine_sw.data.arrays import load_arrays
-from trine_sw.data.source import Columns
+from trine_sw.data.loading import load_splits
+from trine_sw.data.source import Columns, HeldOut, SequenceSource
 from trine_sw.data.table_file import load_table
 from trine_sw.data.timeseries import load_timeseries
 from trine_sw.support.errors import TrineError
@@ -77,9 +78,36 @@ def test_archive_of_labels_of_steps(tmp_path, flat):
     assert table.targets == [[str(label) for label in row] for row in labels]
 
 
+def test_labels_of_an_archive_name_its_classes_in_their_order(tmp_path):
+    rng = np.random.default_rng(3)
+    labels, y = ["slow", "off", "fast"], rng.integers(0, 3, len(X))
+    write_archive(tmp_path / "a.npz", X, y, labels=labels)
+    table = load_arrays(tmp_path / "a.npz")
+    assert table.targets == [labels[each] for each in y] and table.labels == labels
+    steps = [rng.integers(0, 3, len(each)) for each in X]
+    write_archive(tmp_path / "b.npz", X, np.concatenate(steps), labels=labels)
+    table = load_arrays(tmp_path / "b.npz", "label")
+    assert table.targets == [[labels[each] for each in row] for row in steps]
+    # They number the classes, also one that never occurs.
+    x = random_sequences(40)
+    y = np.arange(40) % 2
+    write_archive(tmp_path / "c.npz", x, y, labels=labels)
+    train = load_splits(SequenceSource(path=str(tmp_path / "c.npz"), test=HeldOut(share=0.1)))["train"]
+    assert train.labels == labels and set(np.asarray(train.y).tolist()) == {0, 1}
+    assert [int(name.split()[1]) % 2 for name in train.names] == np.asarray(train.y).tolist()
+
+
 @pytest.mark.parametrize(
     "arrays, saying",
     [
+        (
+            {"x": np.zeros((2, 3, 1)), "y": [0, 2], "labels": ["a", "b"]},
+            "'2', and with 2 labels it must",
+        ),
+        ({"x": np.zeros((2, 3, 1)), "y": ["a", "b"], "labels": ["a", "b"]}, "the class 'a', and with 2"),
+        ({"x": np.zeros((2, 3, 1)), "y": [0, 1], "labels": ["a", "a"]}, "labels must be different names"),
+        ({"x": np.zeros((2, 3, 1)), "y": [0.5, 1], "labels": ["a", "b"]}, "real numbers of a regression"),
+        ({"x": np.zeros((2, 3, 1)), "y": [0, 1], "names": ["a"]}, "names of classes are in the array labels"),
         ({"x": np.zeros((2, 3, 1))}, "no array y"),
         ({"x": np.zeros(3), "y": [0, 1, 2]}, "(N, T, F)"),
         ({"x": np.full((2, 3, 1), "a"), "y": [0, 1]}, "x must be numbers"),

@@ -57,6 +57,7 @@ def test_own_text(succeeds, fails, trine, folder, sea, symbols):
     assert made == {sea, "runs", "the-sea.trine", "the-sea-training.json", "the-sea-training.csv"}
     model = Model.load("the-sea.trine")
     assert "nats" in succeeds("eval", "the-sea.trine")
+    assert "nats" in succeeds("eval", "the-sea.trine", "--split", "test")
     record = json.loads(Path("the-sea-training.json").read_text(encoding="utf-8"))
     found = json.loads(succeeds("eval", "the-sea.trine", "--json"))
     assert found["nats_per_token"] == record["ternary"]["valid_nats"] and found["dataset"] == sea
@@ -99,6 +100,13 @@ def test_own_sequences(succeeds, folder):
     assert "sequence 19" in succeeds("run", "windows.trine", "--data", "windows.npz")
     succeeds("train", "runs/windows/recipe.toml", "--resume", "--out", "again.trine")
     assert Model.load("again.trine").digest() == model.digest()
+    # The ternary model is the same without the float one beside it.
+    said = succeeds(
+        "train", "runs/windows/recipe.toml", "--no-baseline", "--runs", "b", "--out", "b/windows.trine"
+    )
+    assert "ternary" in said and "float" not in said and not list(folder.glob("b/**/float.*"))
+    assert Model.load("b/windows.trine").digest() == model.digest()
+    assert list(json.loads(Path("b/windows-training.json").read_text())["over_seeds"]) == ["ternary"]
 
 
 def test_own_audio(succeeds, folder):

@@ -20,6 +20,7 @@ __all__ = [
     "check_finite",
     "check_like",
     "check_optimizer",
+    "holds_a_run",
     "keeping",
     "load_checkpoint",
     "random_states",
@@ -80,6 +81,14 @@ def check_finite(loss: float, norm: float, epoch: int, update: int, path: Path) 
             f"the loss is no number after epoch {epoch}, update {update}; the last checkpoint, {path}, is "
             "whole. Lower the recipe's learning rate."
         )
+
+
+def holds_a_run(path: Path, folder: Path) -> str:
+    """What is said where a training that should begin finds a checkpoint in its folder."""
+    return (
+        f"{path} holds a run of a recipe of this name; go on from it with --resume, or remove the folder "
+        f"{folder} to train anew"
+    )
 
 
 @contextmanager

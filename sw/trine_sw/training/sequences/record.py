@@ -47,14 +47,13 @@ def write_record(
     """
     chosen = max(trained, key=lambda each: each.runs["ternary"].quality)
     rows = [_figures(each, splits) for each in trained]
+    roles = tuple(chosen.runs)
     record: dict[str, Any] = {
         "recipe": asdict(recipe),
         "data": {"digest": digest, "sequences": {name: len(part) for name, part in splits.items()}},
         "code_version": code_version(),
         "seeds": {str(each.seed): row for each, row in zip(trained, rows, strict=True)},
-        "over_seeds": {
-            role: mean_and_spread([_held_out(row[role]) for row in rows]) for role in recipe.roles
-        },
+        "over_seeds": {role: mean_and_spread([_held_out(row[role]) for row in rows]) for role in roles},
         "model_of_seed": chosen.seed,
     }
     model = chosen.model
@@ -141,7 +140,7 @@ def _log(trained: Sequence[Trained]) -> list[dict[str, Any]]:
 
 
 def _tell(recipe: SequenceRecipe, record: Mapping[str, Any], split: str, out: Path, console: Console) -> None:
-    for role in recipe.roles:
+    for role in record["over_seeds"]:
         parts = []
         for name, figure in record["over_seeds"][role][split].items():
             spread = "" if figure["spread"] is None else f" ± {figure['spread']:.4f}"

@@ -1,6 +1,6 @@
-"""The models of all roles of a recipe, trained from one seed, and the ternary one as a model file has it."""
+"""The models of a recipe's roles, trained from one seed, and the ternary one as a model file has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Trained:
 
 def train_seed(
     recipe: SequenceRecipe,
+    roles: Sequence[SequenceRole],
     seed: int,
     splits: Mapping[str, SequenceSet],
     digest: str,
@@ -43,7 +44,7 @@ def train_seed(
     console: Console,
     device: torch.device,
 ) -> Trained:
-    """Train the models of all roles from one seed, with checkpoints in a folder.
+    """Train the models of these roles from one seed, with checkpoints in a folder.
 
     Raises :class:`TrineError` where training is interrupted or a checkpoint cannot be taken up.
     """
@@ -51,7 +52,7 @@ def train_seed(
     runs: dict[SequenceRole, SequenceRun] = {}
     ready: dict[SequenceRole, SequenceNetwork] = {}
     train, valid = splits["train"], splits.get("valid")
-    for role in recipe.roles:
+    for role in roles:
         path = folder / f"{role}.pt"
         run = SequenceRun(recipe, role, seed, path, train, valid, digest, console, ready, numerics, device)
         if resume and path.exists():
