@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from trine.backend_results import Result
 from trine.connect import Board
+from trine_sw.driver import StepBlock
 from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
@@ -40,10 +41,15 @@ def _bar(unit: str = "tokens") -> Progress:
     )
 
 
-def with_progress(steps: Iterable[T], count: int, unit: str = "tokens") -> Iterator[T]:
-    """The same steps, with a bar and the tokens, or what they are, a second."""
+def with_progress(
+    steps: Iterable[T], count: int, unit: str = "tokens", *, size: Callable[[T], int] = lambda step: 1
+) -> Iterator[T]:
+    """The same steps, with a bar and the tokens, or what they are, a second; each counts for its size."""
     with _bar(unit) as progress:
-        yield from progress.track(steps, count)
+        task = progress.add_task("", total=count)
+        for step in steps:
+            progress.advance(task, size(step))
+            yield step
 
 
 def open_placed(url: str, model: Model, placement: Placement) -> Board:
@@ -64,13 +70,10 @@ class BoardBackend:
         if self.model.head_weight is not None:
             want.append("logits")
         with open_placed(self.url, self.model, self.placement) as board:
-            steps = list(with_progress(board.stream(ids, want), len(ids)))
-        if not steps:
+            steps = StepBlock.joined(with_progress(board.stream_blocks(ids, want), len(ids), size=len))
+        if steps.h is None or steps.u is None or steps.cycles is None:
             raise TrineError("there are no tokens to run; give at least one")
-        h, u, cycles, logits = (
-            np.array([getattr(step, name) for step in steps]) for name in ("h", "u", "cycles", "logits")
-        )
-        return Result(h, None, u, logits if "logits" in want else None, cycles)
+        return Result(steps.h, None, steps.u, steps.logits, steps.cycles)
 
     def generate(
         self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from trine.board_backend import with_progress
 from trine.connect import Board
+from trine_sw.driver import StepBlock
 from trine_sw.driver.transports import ModelTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import token_cycles
@@ -83,12 +84,12 @@ def run_demo(root: Path | None, count: int, temperature: float, seed: int) -> No
 
         board.reset()
         twin.reset()
-        steps = list(with_progress(board.stream(tokens, _WANT), len(tokens)))
-        predicted = [step.cycles for step in twin.stream(tokens, _WANT)]
-        _check("h", np.array([step.h for step in steps]), trace.h[:, -model.config.hidden :])
+        steps = StepBlock.joined(with_progress(board.stream_blocks(tokens, _WANT), len(tokens), size=len))
+        predicted = StepBlock.joined(twin.stream_blocks(tokens, _WANT))
+        _check("h", steps.h, trace.h[:, -model.config.hidden :])
         assert trace.logits is not None
-        _check("likeliest token", np.array([step.choice for step in steps]), trace.logits.argmax(1))
-        _check("cycle count", np.array([step.cycles for step in steps]), np.array(predicted))
+        _check("likeliest token", steps.choice, trace.logits.argmax(1))
+        _check("cycle count", steps.cycles, predicted.cycles)
         state = board.state
         _check("last h", state.h[None], trace.h[-1:])
         _check("last c", state.c[None], trace.c[-1:])

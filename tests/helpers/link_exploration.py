@@ -37,7 +37,7 @@ _SESSION = {
         "_opening",
         "_refused",
     ),
-    *("_bytes_seen", "_strange_gaps"),
+    *("_bytes_seen", "_strange_gaps", "_measured"),
 }
 _BOARD = {
     *("_link", "_describe", "_begin", "_execute", "_count"),
@@ -139,7 +139,7 @@ class _Explorer:
         """Forgets times and statistics; gives what is left."""
         session._heard, session._bytes_seen, session.counters = 0.0, 0, HostCounters()
         session._opening = None if session._opening is None else 0.0
-        session._timeout = RetryTimeout()
+        session._timeout, session._measured = RetryTimeout(), 0.0
         order = sorted(request.stamp for request in session._requests)
         session._stamp = len(order)
         for request in session._requests:

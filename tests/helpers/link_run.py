@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from trine_hw.link.link import Link
 from trine_hw.simulation.watchdog import link_patience, run_watched
@@ -100,5 +99,5 @@ def check(model: Model, engine: EngineConfig, sent: list[bytes], link: LinkConfi
 def comparable(frame: Frame | None, folded: bool) -> Frame | None:
     """Without the counter of cycles where looking at the cells may delay the groups behind them."""
     if folded and frame is not None and frame.code == DONE | Command.COUNTERS:
-        return replace(frame, payload=frame.payload[:4] + bytes(4) + frame.payload[8:])
+        return frame._replace(payload=frame.payload[:4] + bytes(4) + frame.payload[8:])
     return frame

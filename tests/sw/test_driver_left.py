@@ -38,6 +38,11 @@ def in_step(board: Board) -> int:
     return applied
 
 
+def started(board, operation):
+    conversation = board._conversation
+    return conversation.start(conversation.exchange_of(operation))
+
+
 class Left(Exception):
     pass
 
@@ -86,8 +91,10 @@ def leave_before_it_begins(board):
 @pytest.mark.parametrize(
     "leave", [value for name, value in list(globals().items()) if name.startswith("leave_")]
 )
-def test_stream_that_is_left(leave):
+@pytest.mark.parametrize("stream", ["stream", "stream_blocks"])
+def test_stream_that_is_left(leave, stream):
     board, _ = opened(MODEL)
+    board.stream = getattr(board, stream)
     leave(board)
     in_step(board)
 
@@ -145,13 +152,15 @@ async def async_two_tasks(board):
 @pytest.mark.parametrize(
     "leave", [value for name, value in list(globals().items()) if name.startswith("async_")]
 )
-def test_async_stream_that_is_left(leave):
+@pytest.mark.parametrize("stream", ["stream", "stream_blocks"])
+def test_async_stream_that_is_left(leave, stream):
     """The next call works at once, without the event loop having come round."""
     device = BoardModel(MODEL, default_engine(MODEL))
 
     async def main():
         board = AsyncBoard(lambda: ModelTransport(device), MODEL, "the board", 5.0)
         await board._begin()
+        board.stream = getattr(board, stream)
         await leave(board)
         applied = (await board.counters()).tokens
         state = await board.read_state()
@@ -200,7 +209,7 @@ def test_patience_is_of_those_who_wait():
     """Replies that were lost while nobody waited are asked for again, however long that has been."""
     board, transport = opened(MODEL)
     now, times = transport.clock(), iter(range(10**6))
-    exchange = board._conversation.start(board._conversation.stream(TOKENS, "h"))
+    exchange = started(board, board._conversation.stream(TOKENS, "h"))
     transport.write(exchange.outgoing(now))
     exchange.done = True
     assert board._conversation.session.outstanding
@@ -216,7 +225,7 @@ def test_refusal_of_a_series_that_was_given_up():
     tokens = requests._tokens
     requests._tokens = lambda values: bytes([200]) * len(values)  # type: ignore
     operation = board._conversation.stream(TOKENS, "h")
-    exchange = board._conversation.start(operation)
+    exchange = started(board, operation)
     clock = time.monotonic
     board._move(exchange.outgoing(clock()), 0, lambda data, now: [])  # no reply arrives; the series is left
     exchange.done = True
@@ -245,7 +254,8 @@ def test_interrupted_anywhere(seed):
         before = sys.gettrace()
         sys.settrace(trace)
         try:
-            for _ in board.stream(TOKENS[applied : applied + 60], ("h",)):
+            stream = board.stream_blocks if seed % 2 else board.stream
+            for _ in stream(TOKENS[applied : applied + 60], ("h",)):
                 pass
         except KeyboardInterrupt:
             interrupted += 1
@@ -265,8 +275,8 @@ def test_state_written_in_part():
     writes = board._conversation.requests.writes(state)
     first = next(iter(writes))
     payload = first[1][:12]
-    exchange = board._conversation.start(
-        type(board._conversation.counters())(iter([(Command.WRITE, payload)]), lambda payloads: [])
+    exchange = started(
+        board, type(board._conversation.counters())(iter([(Command.WRITE, payload)]), lambda payloads: [])
     )
     while not exchange.done:
         board._move(exchange.outgoing(time.monotonic()), 0, exchange.incoming)

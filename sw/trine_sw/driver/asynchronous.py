@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from trine_sw.driver.async_results import AsyncResults
 from trine_sw.driver.exchange import Exchange
 from trine_sw.driver.operations import Conversation, Operation, check_callback
-from trine_sw.driver.steps import BoardState, Step
+from trine_sw.driver.steps import BoardState, Step, StepBlock
 from trine_sw.driver.transports import Transport
 from trine_sw.driver.urls import Connect, opening
 from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
@@ -124,6 +124,12 @@ class AsyncBoard:
         """
         return self._run(self._conversation.stream(tokens, want))
 
+    def stream_blocks(
+        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)
+    ) -> AsyncResults[StepBlock]:
+        """As :meth:`stream`, with arrays for results: :meth:`trine_sw.driver.board.Board.stream_blocks`."""
+        return self._run(self._conversation.stream_blocks(tokens, want))
+
     def sequences(
         self, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
     ) -> AsyncResults[SequenceOutput]:
@@ -211,7 +217,8 @@ class AsyncBoard:
             out = exchange.outgoing(clock())
             return operation.decode(await self._move(out, exchange.wait(clock()), exchange.incoming))
 
-        return AsyncResults(lambda: self._conversation.start(operation), move)
+        conversation = self._conversation
+        return AsyncResults(lambda: conversation.start(conversation.exchange_of(operation)), move)
 
     async def _all(self, operation: Operation[T]) -> list[T]:
         return [result async for result in self._run(operation)]

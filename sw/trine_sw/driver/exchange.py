@@ -29,8 +29,12 @@ class Exchange:
         self._next: Request | None = None
         self._exhausted = False
         self._error: BaseException | None = None
-        self._abandoned = session.outstanding  # replies still owed to a series that was given up
+        self._abandoned = 0  # replies still owed to a series that was given up
         self._begun = self.done = False
+
+    def begin(self) -> None:
+        """What the session owes now is of a series before this one."""
+        self._abandoned = self._session.outstanding
 
     def outgoing(self, now: float) -> bytes:
         """Bytes to be written now."""
@@ -42,9 +46,8 @@ class Exchange:
             if not session.outstanding:
                 session.submit(Command.RESUME, b"", now)
         elif not self._abandoned:
-            while self._pull() and self._next is not None and session.room(len(self._next[1])):
-                command, payload = self._next
-                session.submit(command, payload, now)
+            while (following := self._next or self._pull()) and session.room(len(following[1])):
+                session.submit(*following, now)
                 self._next = None
         return session.output()
 
@@ -77,16 +80,15 @@ class Exchange:
             self.done = self._exhausted
         return payloads
 
-    def _pull(self) -> bool:
-        """Have the next request at hand; False where there is none."""
+    def _pull(self) -> Request | None:
+        """Have the next request at hand; None where there is none."""
         if self._error is not None:
             self._next = None
-            return False
-        if self._next is None and not self._exhausted:
+        elif self._next is None and not self._exhausted:
             try:
                 self._next = next(self._requests)
             except StopIteration:
                 self._exhausted = True
             except Exception as error:  # the caller's own: raised when what came before it is answered
                 self._error = error
-        return self._next is not None
+        return self._next

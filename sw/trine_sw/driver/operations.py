@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Exchange, Request
 from trine_sw.driver.requests import Requests
-from trine_sw.driver.steps import WANTS, BoardState, Step, seed_of_state
+from trine_sw.driver.steps import WANTS, BoardState, Step, StepBlock, seed_of_state
 from trine_sw.driver.windows import SequenceOutput, Windows
 from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.golden import MAX_COUNT
@@ -94,15 +95,23 @@ class Conversation:
     def host_counters(self) -> HostCounters:
         return self.session.counters
 
-    def start(self, operation: Operation) -> Exchange:
-        """Begin an operation. Raises :exc:`TrineError` where another one is under way."""
+    def exchange_of(self, operation: Operation) -> Exchange:
+        """The exchange of an operation, to be started."""
+        return Exchange(self.session, operation.requests)
+
+    def start(self, exchange: Exchange) -> Exchange:
+        """Begin an exchange, which is under way until it is done; the same one is returned.
+
+        Raises :exc:`TrineError` where another one is under way.
+        """
         if self.exchange is not None and not self.exchange.done:
             raise TrineError(
                 "a stream is under way: take all its steps, or close() it (aclose() in a coroutine), before "
                 "anything else"
             )
-        self.exchange = Exchange(self.session, operation.requests)
-        return self.exchange
+        exchange.begin()
+        self.exchange = exchange
+        return exchange
 
     def check(self, exchange: Exchange) -> None:
         """Raises :exc:`BoardGone` where a stream was begun before the board was closed or opened again."""
@@ -123,15 +132,22 @@ class Conversation:
 
     def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str]) -> Operation[Step]:
         """A step for each token."""
+        blocks = self.stream_blocks(tokens, want)
+        return Operation(blocks.requests, lambda payloads: list(chain.from_iterable(blocks.decode(payloads))))
+
+    def stream_blocks(self, tokens: Iterable[ArrayLike], want: Iterable[str]) -> Operation[StepBlock]:
+        """The steps of all tokens whose replies have come, each time that some have."""
         requests = self.requests
         names = _names(want)
         asked = requests.wanted(names)
         requests.batch_size(asked)
         counts: deque[int] = deque()
-        return Operation(
-            requests.steps(_iterable(tokens), asked, counts),
-            lambda payloads: requests.decode_steps(payloads, counts, asked, names),
-        )
+
+        def decode(payloads: list[bytes]) -> list[StepBlock]:
+            block = requests.decode_steps(payloads, counts, asked, names)
+            return [block] if block.count else []
+
+        return Operation(requests.steps(_iterable(tokens), asked, counts), decode)
 
     def windows(
         self, sequences: Iterable[ArrayLike], head_kind: HeadKind | None, *, logits: bool = True

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Request
-from trine_sw.driver.steps import WANTS, BoardState, Step
+from trine_sw.driver.step_decoder import StepDecoder
+from trine_sw.driver.steps import WANTS, BoardState
 from trine_sw.golden import Golden
 from trine_sw.golden.sampler import Sampler, tau_code
 from trine_sw.link.board_info import Info, level_values
@@ -21,7 +22,7 @@ from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
 from trine_sw.model import Model
 from trine_sw.model.inputs import input_trits, is_of_features
-from trine_sw.model.trits import pack, unpack
+from trine_sw.model.trits import pack
 from trine_sw.support.checks import integer_array, shown
 from trine_sw.support.errors import TrineError
 
@@ -29,6 +30,11 @@ __all__ = ["Requests"]
 
 #: Most tokens of a generation in one frame: choices are shown while the next ones are made.
 _GENERATE_AT_ONCE = 64
+#: Tokens of an array that are encoded together, at least, if they fill frames.
+_ENCODED_AT_ONCE = 1024
+
+#: How many tokens were encoded together, their bytes, and the samples (n, F) of features.
+_Encoded = tuple[int, bytes, "NDArray[np.int16] | None"]
 
 
 class Requests:
@@ -43,6 +49,7 @@ class Requests:
     Members
     -------
     previous : samples int16 (F,) of the step before the next, for an encoder of differences; None at first
+    decode_steps : :meth:`trine_sw.driver.step_decoder.StepDecoder.decode`
 
     Raises
     ------
@@ -61,8 +68,9 @@ class Requests:
                     "that its bitstream was built from, or build and load one from this file"
                 )
         self.info, self.model, self.codec = info, model, Codec(info)
-        self._levels = level_values(model.config) if model else ()
         self._golden = Golden(model) if model and model.head_weight is not None else None
+        levels = level_values(model.config) if model else ()
+        self.decode_steps = StepDecoder(self.codec, levels, self._golden).decode
         self._table: NDArray[np.uint8] | None = None
         if not info.embedding_on_board and model and model.embedding_weight is not None:
             self._table = pack(model.embedding_weight)
@@ -87,46 +95,82 @@ class Requests:
 
     def batch_size(self, asked: Want) -> int:
         """Tokens of one request, at least one."""
+        return self.sizes(asked)()
+
+    def sizes(self, asked: Want) -> Callable[[], int]:
+        """Tells, each time, how many tokens suit one request now: :meth:`batch_size`."""
         record, item, most = self.codec.record_bytes(asked), self.codec.item_bytes, self.info.link.max_payload
         if record > most:
             raise TrineError(
                 f"one token's answer takes {record} bytes, and the board's frames hold {most}: ask for less"
             )
-        room = self._limit()
-        return max(1, min((room - 1) // item, room // record if record else room))
+
+        def size() -> int:
+            room = self._limit()
+            return max(1, min((room - 1) // item, room // record if record else room))
+
+        return size
 
     def steps(self, tokens: Iterable[ArrayLike], asked: Want, counts: deque[int]) -> Iterator[Request]:
-        """Requests for tokens, for features or for input vectors of trits; notes how many are in each."""
-        head = bytes([int(asked)])
-        for batch in _batches(tokens, lambda: self.batch_size(asked)):
+        """Requests for tokens, for features or for input vectors of trits; notes how many are in each.
+
+        An array is encoded many frames at a time, anything else as it is taken, a frame at a time.
+        """
+        head, item, size = bytes([int(asked)]), self.codec.item_bytes, self.sizes(asked)
+        for count, items, samples in self._encoded(tokens, size):
+            start = 0
+            while start < count:
+                end = min(start + size(), count)
+                counts.append(end - start)
+                yield Command.STEP, head + items[start * item : end * item]
+                if samples is not None:  # it is asked for the next one: this one was sent
+                    self.previous = samples[end - 1]
+                start = end
+
+    def _encoded(self, tokens: Iterable[ArrayLike], size: Callable[[], int]) -> Iterator[_Encoded]:
+        if not isinstance(tokens, np.ndarray):
+            iterator = iter(tokens)
+            while batch := list(islice(iterator, size())):
+                yield from self._frame(batch)
+            return
+        start = 0
+        while start < len(tokens):
+            most = size()
+            part = tokens[start : start + most * max(1, _ENCODED_AT_ONCE // most)]
+            start += len(part)
             try:
-                items, after = self._items(batch)
+                encoded = self._items(part)
             except TrineError:
-                # What stands before the first wrong token is applied; then the error comes.
-                for good in range(len(batch)):
-                    items, after = self._items(batch[good : good + 1])
-                    counts.append(1)
-                    yield Command.STEP, head + items
-                    self.previous = after
-                raise
-            counts.append(len(batch))
-            yield Command.STEP, head + items
-            self.previous = after  # it is asked for the next one: this one was sent
+                # Which token is wrong is found frame by frame; those before it are sent.
+                for at in range(0, len(part), most):
+                    yield from self._frame(part[at : at + most])
+            else:
+                yield len(part), *encoded
+
+    def _frame(self, batch: Sequence[ArrayLike] | NDArray[Any]) -> Iterator[_Encoded]:
+        """The tokens of a frame; where one is wrong, each token before it alone, and then the error."""
+        try:
+            encoded = self._items(batch)
+        except TrineError:
+            for good in range(len(batch)):
+                yield 1, *self._items(batch[good : good + 1])
+            raise
+        yield len(batch), *encoded
 
     def items(self, batch: Sequence[ArrayLike] | NDArray[Any]) -> bytes:
         """Tokens (n,), features (n, F) or input vectors (n, E) as the board takes them."""
         return self._items(batch)[0]
 
     def _items(self, batch: Any) -> tuple[bytes, NDArray[np.int16] | None]:
-        """:meth:`items`, and what :attr:`previous` is behind them."""
+        """:meth:`items`, and the samples (n, F) of features of which :attr:`previous` is to be kept."""
         try:
             values = np.asarray(batch)
         except (ValueError, OverflowError):
             raise TrineError(f"input vectors must all have {self.info.embedding} trits") from None
         if is_of_features(values) and self.model is not None and self.model.encoder is not None:
             trits, samples = input_trits(self.model, values, self.previous)
-            return pack(trits).tobytes(), self.previous if samples is None else samples[-1]
-        return self._plain_items(values), self.previous
+            return pack(trits).tobytes(), samples
+        return self._plain_items(values), None
 
     def _plain_items(self, values: NDArray[Any]) -> bytes:
         if values.dtype.kind not in "iu":
@@ -150,47 +194,11 @@ class Requests:
         if values.min() < 0 or values.max() >= info.vocab_size:
             wrong = values[(values < 0) | (values >= info.vocab_size)][0]
             raise TrineError(f"token {wrong} is out of range: the model has {info.vocab_size} symbols")
-        return self.codec.pack_tokens(values) if self._table is None else self._table[values].tobytes()
-
-    def decode_steps(
-        self, payloads: list[bytes], counts: deque[int], asked: Want, names: frozenset[str]
-    ) -> list[Step]:
-        """The steps in replies, and takes how many each has from ``counts``."""
-        record, count = self.codec.record_bytes(asked), 0
-        for payload in payloads:
-            if len(payload) != counts[0] * record:
-                raise TrineError(
-                    f"the board answered {counts[0]} tokens by {len(payload)} bytes, against its own info"
-                )
-            count += counts.popleft()
-        if not count:
-            return []
-        rows = np.frombuffer(b"".join(payloads), np.uint8).reshape(count, -1)
-        planes, at = {}, 0
-        for part, size in self.codec.sizes.items():
-            if part in asked:
-                planes[part] = rows[:, at : at + size]
-                at += size
-        columns: dict[str, Iterable] = {}
-        u = None
-        if Want.U in asked:
-            u = self.codec.unpack_u(planes[Want.U], self._levels)
-            columns |= {"u": u, "h": np.sign(u)}
-        elif Want.H in asked:
-            columns["h"] = unpack(planes[Want.H], self.info.hidden, name="h")
-        if Want.CYCLES in asked:
-            columns["cycles"] = np.ascontiguousarray(planes[Want.CYCLES]).view("<u4")[:, 0].tolist()
-        if Want.LOGITS in asked:
-            columns["logits"] = self.codec.unpack_logits(planes[Want.LOGITS])
-        if Want.CHOICE in asked:
-            columns["choice"] = self.codec.unpack_tokens(planes[Want.CHOICE].tobytes()).tolist()
-        if u is not None and not self.info.head_on_board and names & {"logits", "choice"}:
-            assert self._golden is not None
-            logits = self._golden.logits(u)
-            columns |= {"logits": logits, "choice": logits.argmax(1).tolist()}
-        none = [None] * count
-        fields = (columns[name] if name in names else none for name in Step._fields)
-        return list(map(Step._make, zip(*fields, strict=True)))
+        return (
+            self.codec.pack_tokens(values)
+            if self._table is None
+            else self._table.take(values, axis=0).tobytes()
+        )
 
     # -- generation ------------------------------------------------------------------------------------
 
@@ -278,18 +286,3 @@ class Requests:
     def decode_counters(payload: bytes) -> Counters:
         """The counters in a reply."""
         return Counters(*struct.unpack(f"<{len(payload) // 4}I", payload))
-
-
-def _batches(
-    tokens: Iterable[ArrayLike], size: Callable[[], int]
-) -> Iterator[Sequence[ArrayLike] | NDArray[np.integer]]:
-    if isinstance(tokens, np.ndarray):
-        start = 0
-        while start < len(tokens):
-            end = start + size()
-            yield tokens[start:end]
-            start = end
-        return
-    iterator = iter(tokens)
-    while batch := list(islice(iterator, size())):
-        yield batch

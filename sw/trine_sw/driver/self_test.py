@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.driver.board import Board
-from trine_sw.driver.steps import BoardState
+from trine_sw.driver.steps import BoardState, StepBlock
 from trine_sw.golden import Golden, Trace
 from trine_sw.golden.difference import difference
 from trine_sw.golden.sampler import seed_state
@@ -132,11 +132,10 @@ def _stream(
     for names in (("h",), tuple(expected)):
         board.reset()
         began = time.monotonic()
-        steps = list(board.stream(inputs, want=names))
+        steps = StepBlock.joined(board.stream_blocks(inputs, want=names))
         seconds = seconds or time.monotonic() - began
         for name in names:
-            found = np.array([getattr(step, name) for step in steps])
-            _equal(name, found, np.asarray(expected[name]))
+            _equal(name, getattr(steps, name), np.asarray(expected[name]))
             if name not in compared:
                 compared.append(name)
     return len(inputs) / max(seconds, 1e-9)
@@ -150,7 +149,7 @@ def _state(board: Board, inputs: NDArray[np.integer], trace: Trace, compared: li
     half = len(inputs) // 2
     if half:
         board.state = BoardState(trace.h[half - 1], trace.c[half - 1], state.generator)
-    for _ in board.stream(inputs[half:], want=()):
+    for _ in board.stream_blocks(inputs[half:], want=()):
         pass
     _equal("state after it was written", board.state.c[None], trace.c[-1:])
     compared.append("state")

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Request
 from trine_sw.driver.requests import Requests
-from trine_sw.driver.steps import Step
 from trine_sw.golden.readout import Readout
 from trine_sw.golden.sequences import numbered_sequences
 from trine_sw.link.protocol import Command, Want
@@ -79,8 +78,11 @@ class Windows:
         else:
             self._asked = Want.LOGITS
         assert self._asked.name
-        self._names = frozenset((self._asked.name.lower(),))
-        requests.batch_size(self._asked)  # refuses what no frame can hold
+        self._name = self._asked.name.lower()
+        self._names = frozenset((self._name,))
+        self._most = requests.sizes(self._asked)  # refuses what no frame can hold
+        self._most_unasked = requests.sizes(Want(0))
+        self._record = codec.record_bytes(self._asked)
         self._sent: deque[_Frame] = deque()
         self._begin()
 
@@ -95,33 +97,39 @@ class Windows:
             self._sent.append(_Frame(0, Want(0), False))
             yield Command.RESET, b""
             requests.previous, start = None, 0
+            items, size = requests.items(trits), requests.codec.item_bytes
             while start < len(trits):
                 count, asked = self._next(len(trits) - start)
-                part = trits[start : start + count]
+                part = items[start * size : (start + count) * size]
                 start += count
                 self._sent.append(_Frame(count, asked, start == len(trits)))
-                yield Command.STEP, bytes([int(asked)]) + requests.items(part)
+                yield Command.STEP, bytes([int(asked)]) + part
                 requests.previous = None if samples is None else samples[start - 1]
 
     def _next(self, left: int) -> tuple[int, Want]:
         """How many of the steps that are left go into the next frame, and what they are asked for."""
-        most = self._requests.batch_size(self._asked)
+        most = self._most()
         if self._readout.every_step:
             return min(left, most), self._asked
-        unasked = (left - 1) * self._requests.codec.record_bytes(self._asked)
+        unasked = (left - 1) * self._record
         if left == 1 or (left <= most and unasked <= _UNASKED):
             return left, self._asked
-        return min(left - 1, self._requests.batch_size(Want(0))), Want(0)
+        return min(left - 1, self._most_unasked()), Want(0)
 
     def decode(self, payloads: list[bytes]) -> list[SequenceOutput]:
         """The outputs of sequences that are complete with these replies."""
-        outputs = []
-        for payload in payloads:
-            frame = self._sent.popleft()
-            counts = deque([frame.steps])
+        frames = [self._sent.popleft() for _ in payloads]
+        asked = [index for index, frame in enumerate(frames) if frame.asked]
+        counts = deque(frames[index].steps for index in asked)
+        block = self._requests.decode_steps(
+            [payloads[index] for index in asked], counts, self._asked, self._names
+        )
+        rows, start, outputs = getattr(block, self._name), 0, []
+        for frame in frames:
             if frame.asked:
-                steps = self._requests.decode_steps([payload], counts, frame.asked, self._names)
-                self._take(steps if self._readout.every_step else steps[-1:])
+                end = start + frame.steps
+                self._take(rows[start if self._readout.every_step else end - 1 : end])
+                start = end
             if frame.ends:
                 outputs.append(self._output())
                 self._begin()
@@ -130,26 +138,24 @@ class Windows:
     def _begin(self) -> None:
         self._steps = 0
         self._total: NDArray[Any] | int = 0  # of u, or of logits
-        self._classes: list[int] = []
+        self._classes: list[NDArray[np.int64]] = []
 
-    def _take(self, steps: list[Step]) -> None:
-        self._steps += len(steps)
+    def _take(self, rows: NDArray[Any]) -> None:
+        """Choices (n,), or u or logits (n, ...), of steps in a row."""
+        self._steps += len(rows)
         if self._asked is Want.CHOICE:
-            self._classes += [step.choice for step in steps if step.choice is not None]
-            return
-        (name,) = self._names
-        rows = np.array([getattr(step, name) for step in steps])
-        if self._model.task == "label":
-            self._classes += self._readout.classes(self._readout.logits(rows)).tolist()
+            self._classes.append(rows)
+        elif self._model.task == "label":
+            self._classes.append(self._readout.classes(self._readout.logits(rows)))
         else:
             self._total = self._total + rows.sum(axis=0, dtype=np.int64)
 
     def _output(self) -> SequenceOutput:
         task, readout = self._model.task, self._readout
         if task == "label":
-            return SequenceOutput(np.array(self._classes, np.int64), None, None)
+            return SequenceOutput(np.concatenate(self._classes), None, None)
         if self._asked is Want.CHOICE:
-            return SequenceOutput(self._classes[-1], None, None)
+            return SequenceOutput(int(self._classes[-1][-1]), None, None)
         assert isinstance(self._total, np.ndarray)
         logits = readout.logits(self._total, self._steps) if self._asked is Want.U else self._total
         if task == "regress":

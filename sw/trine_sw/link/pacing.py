@@ -62,10 +62,11 @@ class PayloadLimit:
     Members
     -------
     bytes : of a payload that suit the wire as it is now
+    most : bytes that the board takes
     """
 
     def __init__(self, most: int) -> None:
-        self.bytes = self._most = most
+        self.bytes = self.most = most
         self._answered = self._repeated = 0  # requests since it was last judged
 
     def judge(self, repeated: bool) -> None:
@@ -76,5 +77,5 @@ class PayloadLimit:
             if self._repeated > PAYLOAD_SAMPLE // 4:
                 self.bytes = max(self.bytes // 2, LEAST_PAYLOAD)
             elif not self._repeated:
-                self.bytes = min(self.bytes * 2, self._most)
+                self.bytes = min(self.bytes * 2, self.most)
             self._answered = self._repeated = 0

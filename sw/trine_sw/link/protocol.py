@@ -11,6 +11,7 @@ import enum
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cobs import cobs
 
@@ -48,6 +49,7 @@ _HEADER = struct.Struct("<HHB")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
 CRC_BYTES = _CRC.size
+_CRC_RESIDUE = zlib.crc32(_CRC.pack(zlib.crc32(b"")))
 #: Sequence numbers count modulo this.
 SEQUENCES = 1 << 16
 
@@ -169,8 +171,7 @@ class LinkConfig:
         return self.max_frame - HEADER_BYTES - CRC_BYTES
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame's contents; ``code`` is a :class:`Command`, or a reply's."""
 
     session: int
@@ -207,9 +208,8 @@ def decode(encoded: bytes) -> Frame | None:
         body = cobs.decode(encoded)
     except cobs.DecodeError:
         return None
-    if len(body) < HEADER_BYTES + CRC_BYTES:
-        return None
-    if zlib.crc32(body[:-CRC_BYTES]) != _CRC.unpack_from(body, len(body) - CRC_BYTES)[0]:
+    # The CRC over a body and its own CRC is the same for all.
+    if len(body) < HEADER_BYTES + CRC_BYTES or zlib.crc32(body) != _CRC_RESIDUE:
         return None
     session, sequence, code = _HEADER.unpack_from(body)
     return Frame(session, sequence, code, body[HEADER_BYTES:-CRC_BYTES])

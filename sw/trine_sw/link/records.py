@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,13 +153,30 @@ class Codec:
     def _records(self) -> list[int]:
         return [sum(size for part, size in self.sizes.items() if part & want) for want in range(~Want(0) + 1)]
 
+    @cached_property
+    def layouts(self) -> list[dict[str, slice]]:
+        """For every :class:`Want`, where each part is in a token's record, by its name in small letters."""
+        return [self._layout(want) for want in range(~Want(0) + 1)]
+
+    def _layout(self, want: int) -> dict[str, slice]:
+        layout, end = {}, 0
+        for part, size in self.sizes.items():
+            if part & want and part.name:
+                layout[part.name.lower()] = slice(end, end + size)
+                end += size
+        return layout
+
     def pack_tokens(self, tokens: NDArray[np.integer]) -> bytes:
         """Token numbers (n,)."""
+        if self.token_bytes < 3:
+            return tokens.astype(f"<u{self.token_bytes}").tobytes()
         wide = np.ascontiguousarray(tokens, "<u4")
         return wide.view(np.uint8).reshape(-1, 4)[:, : self.token_bytes].tobytes()
 
     def unpack_tokens(self, data: bytes) -> NDArray[np.int64]:
         """Token numbers (n,)."""
+        if self.token_bytes < 3:
+            return np.frombuffer(data, f"<u{self.token_bytes}").astype(np.int64)
         wide = np.zeros((len(data) // self.token_bytes, 4), np.uint8)
         wide[:, : self.token_bytes] = np.frombuffer(data, np.uint8).reshape(-1, self.token_bytes)
         return wide.view("<u4")[:, 0].astype(np.int64)
@@ -175,15 +192,16 @@ class Codec:
     def unpack_u(self, data: NDArray[np.uint8], levels: tuple[int, ...]) -> NDArray[np.int8]:
         """Head inputs (n, H), from their packed form (n, bytes)."""
         bits, size = self.info.u_bits, self.info.hidden
-        values = np.array((0, *levels))
         if not bits:
             return unpack(data, size, name="u") * np.int8(levels[0])
-        planes = np.unpackbits(data, axis=1, bitorder="little")[:, : bits * size].reshape(-1, size, bits)
-        codes = planes.astype(np.int64) @ (1 << np.arange(bits))
-        codes -= (codes >> (bits - 1)) << bits
-        if np.abs(codes).max(initial=0) > len(levels):
+        planes = np.unpackbits(data, axis=1, bitorder="little", count=bits * size).reshape(-1, size, bits)
+        codes = planes[..., 0].copy()
+        for bit in range(1, bits):
+            codes |= planes[..., bit] << bit
+        table, coded = _u_table(bits, levels)
+        if not coded.take(codes).all():
             raise TrineError("the board sent a level that the model's head does not have")
-        return (np.sign(codes) * values[np.abs(codes)]).astype(np.int8)
+        return table.take(codes)
 
     def pack_logits(self, logits: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Logits (n, V), packed (n, bytes)."""
@@ -197,3 +215,13 @@ class Codec:
         wide[..., : self.logit_bytes] = parts
         shift = 32 - 8 * self.logit_bytes
         return (wide.view("<i4")[..., 0] << shift) >> shift
+
+
+@lru_cache
+def _u_table(bits: int, levels: tuple[int, ...]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """The head input of each code of so many bits, a signed index of the levels, and which codes are used."""
+    codes = np.arange(1 << bits)
+    codes -= codes >> (bits - 1) << bits
+    coded = np.abs(codes) <= len(levels)
+    values = np.array((0, *levels))[np.where(coded, np.abs(codes), 0)]
+    return (np.sign(codes) * values).astype(np.int8), coded

@@ -11,12 +11,13 @@ from collections import deque
 from dataclasses import dataclass
 
 from trine_sw.link.board_info import Info
-from trine_sw.link.link_errors import BoardGone, RequestRefused
+from trine_sw.link.link_errors import BoardGone, RequestRefused, lost_session, refuses_version, silence
 from trine_sw.link.pacing import PayloadLimit, RetryTimeout
 from trine_sw.link.protocol import (
     BAD_FRAME,
     DONE,
     PROTOCOL_VERSION,
+    REFUSED,
     SEQUENCES,
     Command,
     Frame,
@@ -35,6 +36,8 @@ PATIENCE = 5.0
 
 #: Refusals in a row after which a gap that cannot be filled is believed.
 STRANGE_GAPS = 16
+#: Replies to commands without a sequence number.
+_UNSEQUENCED = (DONE | Command.OPEN, DONE | Command.INFO)
 #: Bytes of a frame that no board sends.
 _LONGEST_FRAME = 1 << 14
 
@@ -50,11 +53,12 @@ class HostCounters:
     timeouts: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Request:
     sequence: int
     command: Command
     encoded: bytes
+    end: int  # bytes of all requests up to this one, since none was in flight
     stamp: int  # order of its latest transmission
     sent_at: float
     first: bool = True  # not yet sent again: its reply measures the round trip (Karn)
@@ -106,6 +110,7 @@ class Session:
         self._stamp = 0
         self._out: list[bytes] = []
         self._timeout = RetryTimeout()
+        self._measured = 0.0  # when a round trip was last measured
         self._payload: PayloadLimit | None = None
         self._heard = 0.0  # time of the last valid frame, or of the first request after silence
         self._opening: float | None = None  # when OPEN was last sent
@@ -148,25 +153,28 @@ class Session:
             return False
         # COBS and the closing zero add two bytes, and one for every 254.
         size = payload_bytes + 11 + payload_bytes // 254 + 1
-        if not self._requests:
+        requests = self._requests
+        if not requests:
             return True
-        in_flight = sum([len(request.encoded) for request in self._requests])
-        return len(self._requests) < self._window and in_flight + size <= self._credit
+        in_flight = requests[-1].end - requests[0].end + len(requests[0].encoded)
+        return len(requests) < self._window and in_flight + size <= self._credit
 
     def submit(self, command: Command, payload: bytes, now: float) -> None:
         """Send a request; there must be :meth:`room`."""
-        assert self.info is not None and len(self._requests) < self._window
-        if len(payload) > self.info.link.max_payload:
+        requests = self._requests
+        assert self._payload is not None and len(requests) < self._window
+        if len(payload) > self._payload.most:
             raise TrineError(
-                f"a payload of {len(payload)} bytes is too long: {self.where} takes "
-                f"{self.info.link.max_payload}"
+                f"a payload of {len(payload)} bytes is too long: {self.where} takes {self._payload.most}"
             )
-        if not self._requests:
+        if requests:
+            sequence, end = (requests[-1].sequence + 1) % SEQUENCES, requests[-1].end
+        else:
             self._heard = now
-        sequence = (self._requests[-1].sequence + 1) % SEQUENCES if self._requests else self._after
+            sequence, end = self._after, 0
         encoded = encode(Frame(self.nonce, sequence, command, payload))
         self._stamp += 1
-        self._requests.append(_Request(sequence, command, encoded, self._stamp, now))
+        requests.append(_Request(sequence, command, encoded, end + len(encoded), self._stamp, now))
         self._out.append(encoded)
         self.counters.sent += 1
 
@@ -181,21 +189,26 @@ class Session:
     def receive(self, data: bytes, now: float) -> list[tuple[Command, Frame]]:
         """Take bytes from the board; returns commands and their replies, in order, refusals among them."""
         self._bytes_seen += len(data)
+        replies: list[tuple[Command, Frame]] = []
         for part in self._splitter.feed(data):
             frame = decode(part)
             if frame is None:
                 self.counters.damaged += 1
                 continue
             self._take(frame, now)
-        replies = []
+            self._deliver(replies)
+        return replies
+
+    def _deliver(self, replies: list[tuple[Command, Frame]]) -> None:
+        """Hand over what is answered, up to the first request that is not."""
         while self._requests and (reply := self._requests[0].reply) is not None:
             command = self._requests[0].command
-            if reply.reason is not None or command is Command.RESUME:
-                self.halted = reply.reason is not None
+            reason = reply.reason if reply.code >= REFUSED else None
+            if reason is not None or command is Command.RESUME:
+                self.halted = reason is not None
             self._after = (self._requests[0].sequence + 1) % SEQUENCES
             self._requests.popleft()
             replies.append((command, reply))
-        return replies
 
     def _take(self, frame: Frame, now: float) -> None:
         if self.info is None:
@@ -203,13 +216,14 @@ class Session:
             return
         if frame.session == self.nonce:
             self._heard = now
-        if frame.reason is Reason.SESSION:
+        reason = frame.reason if frame.code >= REFUSED else None
+        if reason is Reason.SESSION:
             # It names the session that was addressed: an answer to a frame older than this session does not.
             # Where that is the open one, what is refused is an OPEN, which came late or twice.
             if self._addressed(frame) and frame.session != self.nonce:
-                raise BoardGone(self._lost(frame.session))
+                raise BoardGone(lost_session(self.where, frame.session))
             return
-        if frame.session != self.nonce or frame.code in (DONE | Command.OPEN, DONE | Command.INFO):
+        if frame.session != self.nonce or frame.code in _UNSEQUENCED:
             return
         if frame.code == BAD_FRAME:
             # If requests follow the damaged one, the board's answers to them will tell; the last has none.
@@ -220,7 +234,7 @@ class Session:
         request = self._find(frame.sequence)
         if request is None or request.reply is not None:
             return
-        if frame.reason is Reason.SEQUENCE:
+        if reason is Reason.SEQUENCE:
             self._judge_gap(frame)
         else:
             self._strange_gaps = 0
@@ -229,7 +243,11 @@ class Session:
             assert self._payload is not None
             self._payload.judge(repeated=not request.first)
             if request.first:
-                self._timeout.measure(now - request.sent_at)
+                if now != self._measured:  # of replies that come together the first one's is the longest
+                    self._measured = now
+                    self._timeout.measure(now - request.sent_at)
+                if request is self._requests[0]:
+                    return  # all others were sent after it
         # The wire keeps its order: what was sent before this one and is unanswered was lost on one way.
         stamp = request.stamp
         lost = [other for other in self._requests if other.reply is None and other.stamp <= stamp]
@@ -246,7 +264,7 @@ class Session:
         if (expected - self._requests[0].sequence) % SEQUENCES > len(self._requests):
             self._strange_gaps += 1
             if self._strange_gaps == STRANGE_GAPS:
-                raise BoardGone(self._lost(0))
+                raise BoardGone(lost_session(self.where, 0))
 
     def _take_opening(self, frame: Frame, now: float) -> None:
         self._heard = now  # it is there, though it may still be about what another host has sent
@@ -255,7 +273,7 @@ class Session:
         if self._refused:
             if frame.code == DONE | Command.INFO:
                 Info.unpack(frame.payload)
-                raise TrineError(self._other_version())
+                raise TrineError(refuses_version(self.where))
             return
         if frame.reason is Reason.VERSION and self._addressed(frame):
             self._refused = True
@@ -284,22 +302,11 @@ class Session:
         """Whether what is refused was addressed to this session."""
         return frame.payload[2:4] == self.nonce.to_bytes(2, "little")
 
-    def _other_version(self) -> str:
-        return (
-            f"{self.where} refuses version {PROTOCOL_VERSION} of the protocol and does not say which it "
-            "speaks: build its bitstream with this version of Trine, and load it"
-        )
-
     def _find(self, sequence: int) -> _Request | None:
         if not self._requests:
             return None
         index = (sequence - self._requests[0].sequence) % SEQUENCES
         return self._requests[index] if index < len(self._requests) else None
-
-    def _lost(self, session: int) -> str:
-        if session == 0:
-            return f"{self.where} was reset: the state of this stream is lost; call reset() to begin anew"
-        return f"{self.where} was opened by another program: this stream is over; reset() takes it back"
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -316,29 +323,16 @@ class Session:
         if deadline is None or now < deadline:
             return
         if now - self._heard > self.patience:
-            raise TrineError(self._other_version()) if self._refused else BoardGone(self._silence())
+            if self._refused:
+                raise TrineError(refuses_version(self.where))
+            patience = None if self.info is None else self.patience
+            raise BoardGone(silence(self.where, patience, some_bytes=bool(self._bytes_seen)))
         self.counters.timeouts += 1
         self._timeout.back_off()
         if self._opening is not None:
             self._send_open(now)
             return
         self._resend([next(request for request in self._requests if request.reply is None)], now)
-
-    def _silence(self) -> str:
-        if self.info is None and self._bytes_seen:
-            return (
-                f"{self.where} sends bytes, but no frame of Trine's protocol: is the baud rate right, and "
-                "is it a Trine board?"
-            )
-        if self.info is None:
-            return (
-                f"{self.where} does not answer: is a Trine bitstream loaded, and are port and baud rate "
-                "right?"
-            )
-        return (
-            f"{self.where} has stopped answering ({self.patience:g} s): is it still plugged in? "
-            "reset() begins anew"
-        )
 
     def _resend(self, requests: list[_Request], now: float) -> None:
         for request in requests:

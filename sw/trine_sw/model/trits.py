@@ -30,10 +30,16 @@ def pack(trits: NDArray[np.integer] | Sequence[Sequence[int]]) -> NDArray[np.uin
     values = np.asarray(trits)
     if values.size and (values.min() < -1 or values.max() > 1):
         raise ValueError("trits must be -1, 0 or +1")
-    rest = -values.shape[-1] % TRITS_PER_BYTE
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, rest)])
-    digits = padded.reshape(*values.shape[:-1], -1, TRITS_PER_BYTE).astype(np.int64) + 1
-    return (digits @ _POWERS).astype(np.uint8)
+    digits = values.astype(np.int8)
+    if rest := -values.shape[-1] % TRITS_PER_BYTE:
+        digits = np.concatenate([digits, np.zeros((*values.shape[:-1], rest), np.int8)], axis=-1)
+    digits = digits.reshape(*values.shape[:-1], -1, TRITS_PER_BYTE)
+    # Horner's scheme in int8: no partial sum of t_k 3^k leaves [-121, 121].
+    packed = digits[..., -1].copy()
+    for k in range(TRITS_PER_BYTE - 2, -1, -1):
+        packed *= np.int8(3)
+        packed += digits[..., k]
+    return packed.view(np.uint8) + np.uint8(_LARGEST // 2)
 
 
 def unpack(packed: NDArray[np.uint8], trits: int, *, name: str = "trits") -> NDArray[np.int8]:
@@ -46,7 +52,9 @@ def unpack(packed: NDArray[np.uint8], trits: int, *, name: str = "trits") -> NDA
     """
     if packed.size and packed.max() > _LARGEST:
         raise TrineError(f"{name}: byte {packed.max()} is no five trits (the largest is {_LARGEST})")
-    rows = _DECODED[packed].reshape(*packed.shape[:-1], packed.shape[-1] * TRITS_PER_BYTE)
+    rows = _DECODED.take(packed, axis=0).reshape(*packed.shape[:-1], packed.shape[-1] * TRITS_PER_BYTE)
+    if rows.shape[-1] == trits:
+        return rows
     if rows[..., trits:].any():
         raise TrineError(f"{name}: the padding after trit {trits} of a row is not 0")
     return np.ascontiguousarray(rows[..., :trits])
