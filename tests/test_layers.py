@@ -32,7 +32,8 @@ ORDER = {
     ),
     "trine_hw": ("primitives", "core", "link", "simulation"),
     "trine_boards": (
-        "board_spec netlist_file",
+        "transports netlist_file",
+        "board_spec",
         "clock",
         "ulx3s icebreaker",
         "",  # trine_boards itself, the list of boards

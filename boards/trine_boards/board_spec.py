@@ -1,11 +1,14 @@
 """Description of a board: the resources of its chip, its clock, and the platform that defines its pins."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
+from trine_boards.transports.base import BoardTransport
 from trine_sw.link.protocol import LinkConfig
+from trine_sw.support.checks import shown
+from trine_sw.support.errors import TrineError
 
 __all__ = ["MARGIN", "BoardSpec", "ClockDomainMaker", "HeldPin"]
 
@@ -44,10 +47,11 @@ class BoardSpec:
     cycle where it holds `block_ram_depth` words; `block_ram_kind` is the form of memories that suits the
     chip, `spram` counts its large memories of one port, `lut_share` is the part of the LUTs that a design may
     be expected to take and still meet the clock. `platform` makes the Amaranth platform, `clock_domain` what
-    drives ``sync``. `held` has pins that nothing drives and that must not float. `link` sizes the link's
-    buffers. `usb` is the vendor and product number of the board's serial port; `usb_interface` counts from 0
-    and says which, where a chip has several. `sram_note` is what a board needs so that a bitstream can be
-    loaded without its flash, for messages.
+    drives ``sync``. `transports` are the wires to a host that the board has, the one that is built by default
+    first. `held` has pins that nothing drives and that must not float. `link` sizes the link's buffers. `usb`
+    is the vendor and product number of the chip between USB and the UART; `usb_interface` counts from 0 and
+    says which of its ports is the UART's, where it has several. `sram_note` is what a board needs so that a
+    bitstream can be loaded without its flash, for messages.
     """
 
     name: str
@@ -62,7 +66,7 @@ class BoardSpec:
     dsp: int
     block_ram_kind: str
     clock_mhz: float
-    baud: int
+    transports: tuple[BoardTransport, ...]
     programmer: str
     platform: Callable[[], Any]
     clock_domain: ClockDomainMaker
@@ -73,6 +77,32 @@ class BoardSpec:
     sram_note: str = ""
     held: tuple[HeldPin, ...] = ()
     link: LinkConfig = field(default_factory=LinkConfig)
+
+    @property
+    def transport(self) -> BoardTransport:
+        """The transport that is built: the first."""
+        return self.transports[0]
+
+    @property
+    def baud(self) -> int:
+        """Bits a second of the transport's line; 0 where it has no such number."""
+        return self.transport.baud
+
+    def over(self, name: str | None) -> "BoardSpec":
+        """This board with the transport `name` as the one that is built; as it is for None.
+
+        Raises
+        ------
+        TrineError
+            Where it has no transport of that name; the message has those that there are.
+        """
+        if name is None:
+            return self
+        named = {transport.name: transport for transport in self.transports}
+        if not isinstance(name, str) or name not in named:
+            raise TrineError(f"{self.title} has no link {shown(name)}; it has: {', '.join(named)}")
+        others = (transport for transport in self.transports if transport.name != name)
+        return replace(self, transports=(named[name], *others))
 
     @property
     def rom_ports(self) -> int:

@@ -4,6 +4,7 @@ from amaranth_boards.icebreaker import ICEBreakerPlatform
 
 from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.ice40 import ICE40ClockDomain
+from trine_boards.transports.uart import UARTTransport
 from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["ICEBREAKER"]
@@ -21,7 +22,7 @@ ICEBREAKER = BoardSpec(
     dsp=8,
     block_ram_kind="ice40",
     clock_mhz=21,
-    baud=1_000_000,
+    transports=(UARTTransport(baud=1_000_000),),
     programmer="ice40_generic",
     platform=ICEBreakerPlatform,
     clock_domain=ICE40ClockDomain,

@@ -1,4 +1,4 @@
-"""Top module of a board: clock, pins, UART, link and core."""
+"""Top module of a board: clock, pins, transport, link and core."""
 
 from dataclasses import asdict
 
@@ -7,7 +7,6 @@ from amaranth.lib import io
 
 from trine_boards.board_spec import MARGIN, BoardSpec, HeldPin
 from trine_hw.link.link import Link
-from trine_hw.link.uart import UARTLink, uart_divisor
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.model import Model
@@ -17,7 +16,7 @@ __all__ = ["BoardTop"]
 
 
 class BoardTop(Elaboratable):
-    """`model` on `board`, driven through the board's UART by the protocol of docs/driver.md.
+    """`model` on `board`, driven through the board's transport by the protocol of docs/driver.md.
 
     The first LED is lit while a command is under way, if the board has a plain one.
 
@@ -34,7 +33,7 @@ class BoardTop(Elaboratable):
     Raises
     ------
     ClockError
-        Where the clock cannot make the board's baud rate.
+        Where the clock does not serve the board's transport, such as its baud rate.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class BoardTop(Elaboratable):
         self.board = board
         self.clock_mhz = clock_mhz
         self.margin = margin
-        divisor = uart_divisor(clock_mhz * 1e6, board.baud)
+        board.transport.check_clock(clock_mhz)
         #: What it says of itself, and what its board model is made of.
         self.design = design = BoardDesign(
             model, engine, board.link, clock_hz=clock_mhz * 1e6, baud=board.baud
@@ -51,26 +50,32 @@ class BoardTop(Elaboratable):
         held, sizes = design.info.digest.hex(), design.link
         #: Of what it is made, for a build that asks whether anything has changed.
         self.identity = json_text(
-            [held, asdict(engine), board.name, asdict(sizes), clock_mhz, margin, board.baud]
+            [
+                held,
+                asdict(engine),
+                board.name,
+                asdict(sizes),
+                clock_mhz,
+                margin,
+                board.transport.name,
+                board.baud,
+            ]
         )
-        self.uart = UARTLink(Link(**design.parts), divisor)
+        #: The link behind the transport.
+        self.pinned = board.transport.pinned(Link(**design.parts), clock_mhz)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.clock = clock = self.board.clock_domain(self.clock_mhz, self.margin)
-        m.submodules.uart = self.uart
-        pins = platform.request("uart")
-        m.d.comb += [
-            self.uart.rx.eq(pins.rx.i),
-            pins.tx.o.eq(self.uart.tx),
-            self.uart.lock_lost.eq(clock.lock_lost),
-        ]
+        m.submodules[self.board.transport.name] = self.pinned
+        self.board.transport.join(m, self.pinned, platform)
+        m.d.comb += self.pinned.lock_lost.eq(clock.lock_lost)
         for pin in self.board.held:
             held = io.Buffer("o", _port(platform, pin))
             m.submodules[f"held_{pin.subsignal or pin.resource}"] = held
             m.d.comb += held.o.eq(pin.level)
         if ("led", 0) in platform.resources:
-            m.d.comb += platform.request("led").o.eq(self.uart.busy)
+            m.d.comb += platform.request("led").o.eq(self.pinned.busy)
         return m
 
 

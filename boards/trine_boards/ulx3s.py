@@ -4,6 +4,7 @@ from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from trine_boards.board_spec import BoardSpec, HeldPin
 from trine_boards.clock.ecp5 import ECP5ClockDomain
+from trine_boards.transports.uart import UARTTransport
 
 __all__ = ["ULX3S"]
 
@@ -20,7 +21,7 @@ ULX3S = BoardSpec(
     dsp=156,
     block_ram_kind="ecp5",
     clock_mhz=75,
-    baud=1_000_000,
+    transports=(UARTTransport(baud=1_000_000),),
     programmer="ulx3s",
     platform=ULX3S_85F_Platform,
     clock_domain=ECP5ClockDomain,

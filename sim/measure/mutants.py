@@ -113,6 +113,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_START}[ulx3s-7e-06]",
         "tests/boards/test_board_top.py::test_a_lock_that_is_lost_stops_an_ecp5_s_clock_and_is_told",
     ),
+    f"{_BOARDS}/transports/uart.py": (f"{_START}[icebreaker-0]", f"{_START}[ulx3s-7e-06]"),
     f"{_BOARDS}/ulx3s.py": (f"{_START}[ulx3s-7e-06]",),
 }
 
@@ -549,21 +550,24 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        f"{_BOARDS}/top.py",
-        ("self.uart.rx.eq(pins.rx.i)", "self.uart.rx.eq(~pins.rx.i)", "rx is inverted"),
-        ("pins.tx.o.eq(self.uart.tx)", "pins.tx.o.eq(~self.uart.tx)", "tx is inverted"),
+        f"{_BOARDS}/transports/uart.py",
+        ("pinned.rx.eq(pins.rx.i)", "pinned.rx.eq(~pins.rx.i)", "rx is inverted"),
+        ("pins.tx.o.eq(pinned.tx)", "pins.tx.o.eq(~pinned.tx)", "tx is inverted"),
         (
-            "divisor = uart_divisor(clock_mhz * 1e6, board.baud)",
-            "divisor = uart_divisor(clock_mhz * 1e6, board.baud) + 1",
+            "divisor = uart_divisor(clock_mhz * 1e6, self.baud)",
+            "divisor = uart_divisor(clock_mhz * 1e6, self.baud) + 1",
             "the divisor of the baud rate is off by one",
         ),
+    ),
+    *_of(
+        f"{_BOARDS}/top.py",
         (
-            "self.uart.lock_lost.eq(clock.lock_lost)",
-            "self.uart.lock_lost.eq(0)",
+            "self.pinned.lock_lost.eq(clock.lock_lost)",
+            "self.pinned.lock_lost.eq(0)",
             "nobody is told of a lost lock",
         ),
         ("held.o.eq(pin.level)", "held.o.eq(0)", "a pin that is to be held high is low"),
-        (".o.eq(self.uart.busy)", ".o.eq(~self.uart.busy)", "the LED is lit when nothing is under way"),
+        (".o.eq(self.pinned.busy)", ".o.eq(~self.pinned.busy)", "the LED is lit when nothing is under way"),
     ),
     *_of(
         f"{_BOARDS}/clock/ecp5.py",

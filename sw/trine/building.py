@@ -54,6 +54,7 @@ def build(
     name: str | None = None,
     clock: float | None = None,
     margin: float = MARGIN,
+    link: str | None = None,
     seeds: int = 1,
     check: bool = True,
     floorplan: bool = False,
@@ -81,10 +82,13 @@ def build(
         Clock of the engine in MHz, the board's by default; the PLL must be able to make it.
     margin : float
         Fraction, 0 to less than 1, by which the routed clock must exceed the engine's.
+    link : str, optional
+        What carries the board's bytes, by its name among the board's transports; the first by default.
     seeds : int
         Seeds of place and route, 1 to 1000, of which the fastest result is taken.
     check : bool
-        Simulate the synthesised netlist against the golden model before it is placed.
+        Simulate the synthesised netlist against the golden model before it is placed, through the pins of a
+        UART; a build over another transport is not simulated.
     floorplan : bool
         Keep where every cell lies, for ``trine draw floorplan``.
     results : path, optional
@@ -118,7 +122,7 @@ def build(
     model = as_model(model)
     if not isinstance(fit, Fit) or not isinstance(fit.chip, BoardSpec):
         raise TrineError(f"fit must come from trine.fit(model, board), not {shown(fit)}")
-    board, engine = fit.chip, fit.engine
+    board, engine = fit.chip.over(link), fit.engine
     seeds = integer(seeds, "seeds", 1, MOST_SEEDS)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     margin = finite_real(margin, "margin")
@@ -141,12 +145,13 @@ def build(
             margin=margin,
             seeds=range(1, seeds + 1),
             floorplan=floorplan,
-            check=(lambda tick: check_step(top, where, tick)) if check else None,
+            check=(lambda tick: check_step(top, where, tick)) if check and board.baud else None,
             progress=progress or (lambda step, what, seconds: None),
         )
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)
         if command is None:
-            command = shlex.join(["trine", "build", f"{name}.trine", "--board", board.name])
+            over = [] if link is None else ["--link", link]
+            command = shlex.join(["trine", "build", f"{name}.trine", "--board", board.name, *over])
         netlist = netlist_digest((where / "top.il").read_text(encoding="utf-8"))
         report = make_report(model, name, engine, board, routed, command, netlist)
         for copy in copies:

@@ -21,6 +21,7 @@ from trine_boards.clock import ecp5 as ecp5_clock
 from trine_boards.clock import ice40 as ice40_clock
 from trine_boards.clock.pll import START_SECONDS
 from trine_boards.top import BoardTop
+from trine_boards.transports.uart import UARTTransport
 from trine_sw.engine import EngineConfig, memory_layout
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import Command, Frame, encode
@@ -69,7 +70,7 @@ class Bench:
         for module in (ecp5_clock, ice40_clock):
             monkeypatch.setattr(module, "Instance", instance)
         board = BOARDS[name]
-        self.board = replace(board, baud=round(board.clock_mhz * 1e6 / DIVISOR))
+        self.board = replace(board, transports=(UARTTransport(baud=round(board.clock_mhz * 1e6 / DIVISOR)),))
         self.pins = Pins(self.board)
         self.engine = EngineConfig(8, 1)
         self.top = BoardTop(MODEL, self.engine, self.board, self.board.clock_mhz)
@@ -85,7 +86,7 @@ class Bench:
 
     def run(self, drive) -> None:
         """``drive`` is the host, and the PLL's lock."""
-        uart = self.top.uart
+        uart = self.top.pinned
 
         async def receive(ctx):
             bit = 1 / self.board.baud

@@ -35,7 +35,7 @@ def test_what_is_written_is_read(tmp_path, name):
         record = BuildRecord.of(top, bitstream, seed)
         record.save(tmp_path, model)
         assert BuildRecord.load(tmp_path) == record
-        assert record.built_info() == top.uart.link.info and record.engine == engine
+        assert record.built_info() == top.pinned.link.info and record.engine == engine
         assert BuildRecord.model(tmp_path).digest() == model.digest()
 
 
@@ -61,7 +61,7 @@ def test_a_folder_that_is_none_or_was_changed_is_refused(tmp_path):
     wrong = (5, None, [], {}, True, 1.5)
     damaged += [
         json.dumps({**values, name: value})
-        for name in ("name", "board", "bitstream", "sha256", "seed")
+        for name in ("name", "board", "transport", "bitstream", "sha256", "seed")
         for value in wrong
         if not (name == "seed" and value == 5)
     ]

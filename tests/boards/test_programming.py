@@ -132,7 +132,7 @@ def built(tmp_path):
     path = folder / "top.bit"
     path.write_bytes(b"LFE5U-85F")
     BuildRecord.of(top, path, 1).save(folder, model)
-    return path, top.uart.link.info
+    return path, top.pinned.link.info
 
 
 def test_the_board_is_asked_whether_it_is_what_was_built(

@@ -57,7 +57,7 @@ def test_every_kind_of_board_says_the_same(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("design")
     model.save(path := folder / "m.trine")
     engine = default_engine(model)
-    real = BoardTop(model, engine, BOARDS["ulx3s"], 80).uart.link.info
+    real = BoardTop(model, engine, BOARDS["ulx3s"], 80).pinned.link.info
     with Board.open(f"golden:{path}") as board, demo._opened(model, engine, "golden") as shown:
         infos = [board.info, shown.info, simulated(model, folder), real]
         assert len({replace(info, clock_hz=0, baud=0) for info in infos}) == 1

@@ -35,7 +35,8 @@ class BuildRecord:
     name : of the model, as its file was called
     board : its name in :data:`trine_boards.BOARDS`
     clock_mhz : clock of the engine
-    baud : of the line
+    transport : what carries the board's bytes, by its name among the board's transports
+    baud : of the line; 0 where it has no such number
     engine, link : as the gateware was made
     info : what the board says of itself, :meth:`trine_sw.link.board_info.Info.pack`
     seed : of place and route of the bitstream
@@ -46,6 +47,7 @@ class BuildRecord:
     name: str
     board: str
     clock_mhz: float
+    transport: str
     baud: int
     engine: EngineConfig
     link: LinkConfig
@@ -58,11 +60,12 @@ class BuildRecord:
     def of(cls, top: BoardTop, bitstream: Path, seed: int, name: str = "model") -> BuildRecord:
         """The record of ``bitstream``, made from ``top``, the engine of the model ``name``, by place and
         route with ``seed``."""
-        link = top.uart.link
+        link = top.pinned.link
         return cls(
             name=name,
             board=top.board.name,
             clock_mhz=float(top.clock_mhz),
+            transport=top.board.transport.name,
             baud=top.board.baud,
             engine=link.core.engine,
             link=link.link,
@@ -111,12 +114,14 @@ class BuildRecord:
     def _of_json(cls, values: dict[str, Any]) -> BuildRecord:
         if set(values) != {entry.name for entry in fields(cls)}:
             raise ValueError("its keys are not those of a record")
-        if not all(isinstance(values[name], str) for name in ("name", "board", "bitstream", "sha256")):
+        if not all(
+            isinstance(values[name], str) for name in ("name", "board", "transport", "bitstream", "sha256")
+        ):
             raise ValueError("a name is no string")
         if not re.fullmatch(r"\w[\w.-]{,99}", values["bitstream"]):
             raise ValueError("the bitstream has another name")
         integer(values["seed"], "seed", 0, 2**32 - 1)
-        integer(values["baud"], "baud", 1, 10**9)
+        integer(values["baud"], "baud", 0, 10**9)
         if not 0 < finite_real(values["clock_mhz"], "clock_mhz") < _MOST_MHZ:
             raise ValueError("clock_mhz is no clock")
         engine = dict(values["engine"])

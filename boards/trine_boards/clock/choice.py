@@ -1,10 +1,10 @@
-"""Clocks of a board's engine: those that its PLL makes and that are a multiple of its baud rate."""
+"""Clocks of a board's engine: those that its PLL makes and that serve its transport."""
 
 from functools import cache
 
 from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.pll import NAMED_MHZ, nearest
-from trine_hw.link.uart import uart_divisor
+from trine_boards.transports.base import BoardTransport
 from trine_sw.support.checks import finite_real, shown
 from trine_sw.support.errors import ClockError, TrineError
 
@@ -12,16 +12,16 @@ __all__ = ["board_clock", "board_clocks", "highest_clock"]
 
 
 def board_clocks(board: BoardSpec) -> tuple[float, ...]:
-    """All clocks in MHz, rising, that the PLL of `board` can make and that give its baud rate."""
-    return _clocks(board.clock_domain, board.platform().default_clk_frequency / 1e6, board.baud)
+    """All clocks in MHz, rising, that the PLL of `board` can make and that serve its transport."""
+    return _clocks(board.clock_domain, board.platform().default_clk_frequency / 1e6, board.transport)
 
 
 @cache
-def _clocks(clock_domain, input_mhz: float, baud: int) -> tuple[float, ...]:
+def _clocks(clock_domain, input_mhz: float, transport: BoardTransport) -> tuple[float, ...]:
     found = []
     for mhz in map(float, clock_domain.clocks(input_mhz)):
         try:
-            uart_divisor(mhz * 1e6, baud)
+            transport.check_clock(mhz)
         except ClockError:
             continue
         found.append(mhz)
@@ -46,10 +46,17 @@ def board_clock(board: BoardSpec, mhz: float) -> float:
     if abs(clock - wanted) >= NAMED_MHZ:
         raise ClockError(
             f"{board.title} cannot run at {wanted:.10g} MHz: its PLL does not make that clock, or "
-            f"{board.baud} baud cannot be divided from it; the nearest clock that it can run at is "
+            f"{_need(board.transport)}; the nearest clock that it can run at is "
             f"{clock:.7g} MHz"
         )
     return clock
+
+
+def _need(transport: BoardTransport) -> str:
+    """What a clock lacks that does not serve this transport."""
+    if transport.baud:
+        return f"{transport.baud} baud cannot be divided from it"
+    return f"it does not serve the link {transport.name}"
 
 
 def highest_clock(board: BoardSpec, fmax_mhz: float, margin: float = 0) -> float | None:

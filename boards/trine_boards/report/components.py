@@ -21,7 +21,7 @@ COMPONENTS: dict[str, str] = {
     "issue, sequencer": r"\.core\.(issue|sequencer|source|rom_stage|since|cycles|tokens|columns|inside)",
     "state queue": r"\.core\.queue\b",
     "head, sampler": r"\.core\.(head|sampler)\b",
-    "link": r"^uart\b",
+    "link": r"^(uart|spi|usb)\b",
     "clock, pins": r"",
 }
 _PATTERNS = [(name, re.compile(pattern)) for name, pattern in COMPONENTS.items()]

@@ -29,6 +29,8 @@ class Report:
     """A routed engine in figures. ``docs/results/README.md`` defines each field."""
 
     board: str
+    link: str
+    baud: int
     model: str
     lanes: int
     banks: int
@@ -86,6 +88,8 @@ def make_report(
     dense, effective = _operations(model, geometry, sample)
     return Report(
         board=board.name,
+        link=board.transport.name,
+        baud=board.baud,
         model=name,
         lanes=geometry.lanes,
         banks=engine.banks,

@@ -90,6 +90,11 @@ def verify_build(
     record = BuildRecord.load(folder)
     model = BuildRecord.model(folder)
     board = recorded_board(record)
+    if not record.baud:
+        raise TrineError(
+            f"the build in {folder} has the link {record.transport}, and only builds over a UART are "
+            "verified at their pins: build it with --link uart"
+        )
     info = _checked_info(record, model, folder)
     with tempfile.TemporaryDirectory(prefix="trine-verify-") as work:
         progress("netlist")

@@ -45,7 +45,9 @@ class Design:
         return BoardTop(self.model, self.fit.engine, self.board, self.clock_mhz, self.margin)
 
 
-def prepared(model_path: Path, board_name: str, clock: float | None, margin: float, **engine: Any) -> Design:
+def prepared(
+    model_path: Path, board_name: str, clock: float | None, margin: float, link: str | None, **engine: Any
+) -> Design:
     """The design that the options ask for; `margin` is in %, and `engine` as :func:`trine.fit` takes it.
 
     Raises
@@ -58,7 +60,7 @@ def prepared(model_path: Path, board_name: str, clock: float | None, margin: flo
     from trine_boards.clock.choice import board_clock
     from trine_sw.model import Model
 
-    board = as_board(board_name)
+    board = as_board(board_name).over(link)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
@@ -78,6 +80,9 @@ def prepared(model_path: Path, board_name: str, clock: float | None, margin: flo
     show_default=True,
     help="By how many % the routed clock must exceed the engine's.",
 )
+@click.option(
+    "--link", metavar="NAME", help="What carries the bytes, see trine boards.  [default: its first]"
+)
 @engine_options
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")
@@ -92,6 +97,7 @@ def build(
     board_name: str,
     clock: float | None,
     margin: float,
+    link: str | None,
     lanes: int | None,
     banks: int | None,
     balance: bool,
@@ -112,7 +118,7 @@ def build(
 
     integer(seeds, "--seeds", 1, MOST_SEEDS)
     design = prepared(
-        *(model_path, board_name, clock, margin),
+        *(model_path, board_name, clock, margin, link),
         lanes=lanes,
         banks=banks,
         balance=balance,
@@ -126,6 +132,7 @@ def build(
     words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
     if margin != MARGIN:
         words += ["--margin", f"{100 * margin:g}"]
+    words += [] if link is None else ["--link", link]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
     words += ["--balance"] if balance else []
@@ -135,6 +142,10 @@ def build(
     words += ["--activity", f"{activity:g}"] if activity != ACTIVITY else []
     words += ["--seeds", str(seeds)]
     console = Console(stderr=True)
+    if check and not board.baud:
+        console.print(
+            f"check: not made, the netlist is run through the pins of a UART, not of {board.transport.name}"
+        )
     running: dict[str, float] = {}
     try:
         with console.status("elaboration") as status:

@@ -86,13 +86,20 @@ def boards(as_json: bool) -> None:
     from trine_boards import BOARDS
 
     columns = ("chip", "lut4", "block_ram", "dsp", "clock_mhz", "baud")
+    links = {name: [transport.name for transport in board.transports] for name, board in BOARDS.items()}
     if as_json:
-        print_json({name: {c: getattr(board, c) for c in columns} for name, board in BOARDS.items()})
+        print_json(
+            {
+                name: {c: getattr(board, c) for c in columns} | {"links": links[name]}
+                for name, board in BOARDS.items()
+            }
+        )
         return
     table = Table("board", *BOARDS)  # a column a board: names of chips are long
     for row in ("title", *columns):
         values = (getattr(board, row) for board in BOARDS.values())
         table.add_row(row, *(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
+    table.add_row("links", *(", ".join(names) for names in links.values()))
     Console().print(table)
 
 

@@ -29,7 +29,7 @@ def _memories_of_build(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]
     built: list[tuple[int, int]] = []
 
     def build_bitstream(top: Any, board: Any, *args: Any, **options: Any) -> None:
-        blocks, single_port, _ = built_memories(Fragment.get(top.uart, None), board)
+        blocks, single_port, _ = built_memories(Fragment.get(top.pinned, None), board)
         built.append((blocks, single_port))
         raise _Elaborated
 

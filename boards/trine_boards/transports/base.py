@@ -1,0 +1,70 @@
+"""What a board's transport is, as the board's description names it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from amaranth.hdl import Module
+
+from trine_hw.link.link import Link
+
+__all__ = ["BoardTransport", "PinnedLink"]
+
+
+class PinnedLink(Protocol):
+    """A :class:`trine_hw.link.link.Link` behind a transport: an Amaranth component.
+
+    Members
+    -------
+    link : the link
+    busy : Out(1), a command is under way
+    lock_lost : In(1), the PLL has lost its lock
+    """
+
+    link: Link
+    busy: Any
+    lock_lost: Any
+
+
+class BoardTransport(Protocol):
+    """A transport that a board has: what it is called, what it needs, and how it is made.
+
+    Members
+    -------
+    name : what ``trine build --link`` takes, and the name of its part of the design
+    baud : bits a second of the line, which the board tells its host; 0 where there is no such number
+    usb : vendor and product number, where the design itself is a device on the USB; else None
+    clocks : MHz of the clocks that it needs beside the engine's, by their domains
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def baud(self) -> int: ...
+
+    @property
+    def usb(self) -> tuple[int, int] | None: ...
+
+    @property
+    def clocks(self) -> dict[str, float]: ...
+
+    def check_clock(self, clock_mhz: float) -> None:
+        """Raise :exc:`trine_sw.support.errors.ClockError` where the engine's clock does not serve it."""
+        ...
+
+    def pinned(self, link: Link, clock_mhz: float) -> PinnedLink:
+        """`link` behind this transport, at a clock of the engine.
+
+        Raises
+        ------
+        ClockError
+            Where the clock does not serve it.
+        TrineError
+            Where a package is missing that its gateware is made of.
+        """
+        ...
+
+    def join(self, m: Module, pinned: Any, platform: Any) -> None:
+        """Join what :meth:`pinned` made to the board's pins."""
+        ...

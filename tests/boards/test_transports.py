@@ -1,0 +1,86 @@
+"""Transports of a board: which one is built, and what is told of it."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from trine_boards import BOARDS
+from trine_boards.build.record import BuildRecord
+from trine_boards.clock.choice import board_clock, board_clocks
+from trine_boards.top import BoardTop
+from trine_boards.transports.uart import UARTTransport
+from trine_boards.verify.verification import verify_build
+from trine_hw.link.link import Link
+from trine_hw.link.uart import UARTLink
+from trine_sw.engine import EngineConfig
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import ClockError, TrineError
+
+MODEL = random_model(ModelConfig(hidden=4, embedding=4, vocab_size=8), seed=1)
+ENGINE = EngineConfig(lanes=40, banks=2, block_ram="ecp5")
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A transport without a baud rate, which needs a slow clock."""
+
+    name: str = "slow"
+    baud: int = 0
+    usb: tuple[int, int] | None = None
+
+    @property
+    def clocks(self) -> dict[str, float]:
+        return {}
+
+    def check_clock(self, clock_mhz: float) -> None:
+        if clock_mhz > 30:
+            raise ClockError("too fast")
+
+    def pinned(self, link: Link, clock_mhz: float) -> UARTLink:
+        return UARTLink(link, 8)
+
+    def join(self, m, pinned, platform) -> None:
+        pass
+
+
+BOARD = replace(BOARDS["ulx3s"], transports=(UARTTransport(baud=1_000_000), Slow()))
+
+
+def test_each_board_has_transports_of_different_names():
+    for board in BOARDS.values():
+        names = [transport.name for transport in board.transports]
+        assert len(set(names)) == len(names) >= 1 and board.transport is board.transports[0]
+        assert board.over(None) is board and board.baud == board.transport.baud
+        for name in names:
+            chosen = board.over(name)
+            assert chosen.transport.name == name
+            assert {each.name for each in chosen.transports} == set(names)
+
+
+@pytest.mark.parametrize("name", ["", "serial", 3, "UART"])
+def test_a_transport_that_a_board_has_not(name):
+    with pytest.raises(TrineError, match="Radiona ULX3S-85F has no link .*; it has: uart, slow"):
+        BOARD.over(name)
+
+
+def test_the_transport_decides_the_clocks():
+    slow = BOARD.over("slow")
+    assert max(board_clocks(slow)) <= 30 < max(board_clocks(BOARD))
+    assert any(mhz % 1 for mhz in board_clocks(slow))
+    with pytest.raises(ClockError, match="does not serve the link slow; the nearest"):
+        board_clock(slow, 75)
+
+
+def test_a_board_without_a_baud_rate_says_so(tmp_path):
+    top = BoardTop(MODEL, ENGINE, BOARD.over("slow"), 25)
+    assert top.pinned.link.info.baud == top.design.info.baud == 0
+    assert top.identity != BoardTop(MODEL, ENGINE, BOARD, 25).identity
+    bitstream = tmp_path / "top.bit"
+    bitstream.write_bytes(b"bits")
+    record = BuildRecord.of(top, bitstream, 1)
+    record.save(tmp_path, MODEL)
+    assert BuildRecord.load(tmp_path) == record
+    assert (record.transport, record.baud) == ("slow", 0)
+    with pytest.raises(TrineError, match="has no link 'slow'"):
+        verify_build(tmp_path, tokens=20, seed=0, command="")
