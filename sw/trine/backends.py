@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine.backend_results import Backend, Generation, Result, TracingBackend
+from trine.models import check_embedding
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
@@ -62,6 +63,7 @@ def open_backend(
     """
     if not isinstance(name, str):
         raise TrineError(f"a backend is named, such as 'golden', or a board's URL; not {shown(name)}")
+    placement.of(model)  # refuses what the model file lacks
     if waves is not None and name not in SIMULATORS:
         raise TrineError(f"only a simulator has waveforms ({' or '.join(SIMULATORS)}), not {name}")
     if name in BACKENDS:
@@ -97,10 +99,7 @@ def _tokens(model: Model, tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
             f"token {ids[wrong[0]]}, number {wrong[0] + 1} of {len(ids)}, is out of range: "
             f"the model's are 0 to {model.config.vocab_size - 1}"
         )
-    if model.embedding_weight is None:
-        raise TrineError(
-            "the model has no embedding: it takes input vectors, and no tokens; trine.Board.stream takes them"
-        )
+    check_embedding(model)
     return ids.astype(np.int64)
 
 

@@ -13,8 +13,10 @@ from rich.text import Text
 
 from trine.backend_results import Result
 from trine.connect import Board
+from trine.models import check_embedding
 from trine_sw.driver import StepBlock
 from trine_sw.engine.placement import ANYWHERE, Placement
+from trine_sw.golden import generation_scale
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
@@ -65,6 +67,7 @@ class BoardBackend:
 
     def run(self, tokens: npt.ArrayLike) -> Result:
         """Run tokens (T,)."""
+        check_embedding(self.model)
         ids = np.asarray(tokens)
         want = ["h", "u", "cycles"]
         if self.model.head_weight is not None:
@@ -79,6 +82,8 @@ class BoardBackend:
         self, prompt: npt.ArrayLike, count: int, temperature: float = 0.0, seed: int = 0
     ) -> npt.NDArray[np.int64]:
         """The ``count`` tokens that follow the prompt (P,)."""
+        check_embedding(self.model)
+        generation_scale(self.model)  # refuses a model without a head
         with open_placed(self.url, self.model, self.placement) as board, _bar() as progress:
             task = progress.add_task("", total=count)
             return board.generate(

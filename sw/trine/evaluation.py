@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trine.models import as_model
+from trine.models import as_model, check_embedding
 from trine_sw.data.evaluation import evaluate_tokens, logits_of, text_tokens
 from trine_sw.data.figures import figures_of
 from trine_sw.data.sequences import SequenceSet
 from trine_sw.data.windows import Windows, load_split, load_windows, windows_of
 from trine_sw.engine.placement import Place, Placement
 from trine_sw.golden.host_head import head_of
-from trine_sw.golden.readout import Outputs
+from trine_sw.golden.readout import Outputs, Readout
 from trine_sw.model import HeadKind, Model
 from trine_sw.support.checks import integer, integer_array, shown
 from trine_sw.support.errors import TrineError
@@ -89,12 +89,15 @@ def evaluate(
     (18, True)
     """
     model = as_model(model)
+    placement = Placement(embedding, head)
+    placement.of(model)  # refuses what the model file lacks
     if model.task != "language":
+        kind = Readout(model, head_kind).kind  # refuses a head that is not there
         windows = limited(measured_windows(model, data, split), limit)
         from trine.sequence_backends import run_on
 
-        placement = Placement(embedding, head)
-        run = run_on(backend, model, windows.x, head_kind=head_kind, placement=placement, timed=0)
+        run = run_on(backend, model, windows.x, head_kind=kind, placement=placement, timed=0)
+        assert run.outputs is not None
         return quality_of_outputs(model, windows, run.outputs)
     text = data
     if text is None:
@@ -108,8 +111,9 @@ def evaluate(
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < model.config.vocab_size:
             raise TrineError(f"tokens must be from 0 to {model.config.vocab_size - 1}")
     head_of(model, head_kind)  # refuses a head that is not there
+    check_embedding(model)
     kind = head_kind or model.heads[0]
-    logits = _backend_logits(model, kind, backend, Placement(embedding, head))
+    logits = _backend_logits(model, kind, backend, placement)
     return dict(evaluate_tokens(model, tokens, limit, head_kind=kind, backend=logits))
 
 
@@ -145,7 +149,6 @@ def _backend_logits(
 ) -> Callable[[NDArray[Any]], Any] | None:
     """What gives the logits in place of the golden model; None where that is the backend."""
     if backend == "golden":
-        placement.of(model)  # refuses what the model file lacks
         return None
 
     def logits(tokens: NDArray[Any]) -> Any:

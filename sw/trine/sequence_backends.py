@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from trine_sw.model import HeadKind, Model
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
+if TYPE_CHECKING:
+    from trine.connect import Board
+
 __all__ = ["SequenceRun", "outputs_of_u", "run_on"]
 
 #: Steps whose cycles are counted within some ten seconds.
@@ -34,13 +38,13 @@ class SequenceRun:
 
     Members
     -------
-    outputs : of the sequences
+    outputs : of the sequences; None of a model without a head
     lengths : int64 (N,)
-    h : int8 (T, L·H), the states after each step
+    h : int8 (T, L·H), the states after each step; (T, H), the last layer's, where a board computes
     cycles : int64 (T,), pipelined
     """
 
-    outputs: Outputs
+    outputs: Outputs | None
     lengths: npt.NDArray[np.int64]
     h: npt.NDArray[np.int8] | None = None
     cycles: npt.NDArray[np.int64] | None = None
@@ -61,7 +65,8 @@ def run_on(
 
     Sequences are as :func:`run_sequences` takes them. ``placement`` says where embedding and head must be, of
     an ``engine`` that is not given or of the board. A simulator writes its waveforms to ``waves``. Of the
-    golden model, states and cycles are given of up to ``timed`` steps, which take longer than the outputs.
+    golden model, states and cycles are given of up to ``timed`` steps, which take longer than the outputs. A
+    model without a head gives states and cycles alone.
 
     Raises
     ------
@@ -72,15 +77,15 @@ def run_on(
         raise TrineError(f"a backend is named, such as 'golden', or a board's URL; not {shown(backend)}")
     if waves is not None and backend not in SIMULATORS:
         raise TrineError(f"only a simulator has waveforms ({' or '.join(SIMULATORS)}), not {backend}")
-    readout = Readout(model, head_kind)
+    readout = Readout(model, head_kind) if model.heads or head_kind is not None else None
     trits = list(sequence_trits(model, sequences))
     if not trits:
         raise TrineError("there are no sequences to run; give at least one")
     lengths = np.array([len(each) for each in trits], np.int64)
     engine = engine or default_engine(model, placement=placement)
     if backend == "golden":
-        outputs = run_sequences(model, trits, head_kind=head_kind)
-        if lengths.sum() > timed:
+        outputs = None if readout is None else run_sequences(model, trits, head_kind=head_kind)
+        if readout is not None and lengths.sum() > timed:
             return SequenceRun(outputs, lengths)
         sample = Sample.of_sequences(model, trits)
         return SequenceRun(outputs, lengths, sample.h, _cycles(model, engine, sample))
@@ -89,10 +94,24 @@ def run_on(
     from trine.board_backend import open_placed, with_progress
 
     with open_placed(backend, model, placement) as board:
+        if readout is None:
+            return _states(board, trits, lengths)
         found = list(with_progress(board.sequences(trits, head_kind=readout.kind), len(trits), "sequences"))
     if model.task == "label":
         return SequenceRun(readout.outputs([each.classes for each in found]), lengths)
     return SequenceRun(readout.outputs([each.logits for each in found if each.logits is not None]), lengths)
+
+
+def _states(board: Board, trits: list[npt.NDArray[np.int8]], lengths: npt.NDArray[np.int64]) -> SequenceRun:
+    """What a board shows of a model without a head."""
+    from trine.board_backend import with_progress
+
+    steps = []
+    for each in with_progress(trits, len(trits), "sequences"):
+        board.reset()
+        steps += board.stream(each, want=["h", "cycles"])
+    h, cycles = np.array([step.h for step in steps]), np.array([step.cycles for step in steps], np.int64)
+    return SequenceRun(None, lengths, h, cycles)
 
 
 def outputs_of_u(readout: Readout, u: npt.NDArray[np.integer], lengths: npt.NDArray[np.int64]) -> Outputs:
@@ -112,7 +131,7 @@ def _simulated(
     simulator: str,
     model: Model,
     trits: list[npt.NDArray[np.int8]],
-    readout: Readout,
+    readout: Readout | None,
     engine: EngineConfig,
     waves: Path | None,
 ) -> SequenceRun:
@@ -126,7 +145,9 @@ def _simulated(
     steps, on_board = EngineSteps.of_sequences(model, trits), engine.head == "board"
     job = Job(Core(model, engine), steps.requests(0, len(steps), head=on_board))
     (run,) = simulate([job], simulator, waves=waves)
-    if not on_board or readout.kind == "float":
+    if readout is None:
+        outputs = None
+    elif not on_board or readout.kind == "float":
         outputs = outputs_of_u(readout, run.u, lengths)
     elif model.task == "label":
         outputs = readout.outputs(np.split(run.choices, np.cumsum(lengths)[:-1]))

@@ -15,14 +15,16 @@ import numpy.typing as npt
 from trine.bench.anchors import ANCHORS, Anchor
 from trine.bench.cpu import measure_cpu
 from trine.bench.sweeps import Point, sweep_engine, sweep_hidden
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.fit import sample_text
-from trine_sw.golden import Golden
+from trine_sw.fit.sample import Sample
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
 __all__ = ["Bench", "Row", "run_bench"]
 
 _TOKENS = 400
+_SWEPT = 200
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,13 @@ def _engines(reports: Path, model: Path) -> list[Row]:
     return rows
 
 
-def _inputs(model: Model, tokens: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int8]:
-    """Vectors (T, E) in one sequence: of these tokens, of random ones, or of the sample of a model without an
-    embedding."""
+def _sample(model: Model, tokens: npt.NDArray[np.int64] | None) -> Sample:
+    """These tokens, random ones or, of a model without an embedding, its sample."""
     if model.embedding_weight is None:
-        return sample_text(model, _TOKENS).x
+        return sample_text(model, _TOKENS)
     if tokens is None:
         tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, _TOKENS)
-    return model.embedding_weight[tokens]
+    return Sample.of(model, tokens)
 
 
 def run_bench(
@@ -126,9 +127,12 @@ def run_bench(
     tokens: npt.NDArray[np.int64] | None = None,
     *,
     seconds: float = 1.0,
+    placement: Placement = ANYWHERE,
     tell: Callable[[str], object] = lambda what: None,
 ) -> Bench:
     """Measure and count for the model in ``path``; ``tell`` hears what is being done.
+
+    The sweep of the model's engine has embedding and head on the host where ``placement`` has nothing else.
 
     Raises
     ------
@@ -140,14 +144,14 @@ def run_bench(
     config = model.config
     if config.layers > 1:
         raise TrineError(f"{path} has {config.layers} layers, and one layer is what is compared here")
-    x = _inputs(model, tokens)
-    h = Golden(model).run_vectors(x, logits=False).h
-    active_x, active_h = (float(np.count_nonzero(trits)) / len(trits) for trits in (x, h))
+    placement.of(model)  # refuses what the model file lacks
+    sample = _sample(model, tokens)
+    active_x, active_h = (float(np.count_nonzero(trits)) / len(trits) for trits in (sample.x, sample.h))
     of_column = 2.0 * config.spec.trits * config.hidden
     dense, effective = of_column * config.columns, of_column * (active_x + active_h)
     rows = _engines(reports, path)
     tell("this CPU")
-    for each in measure_cpu(model, x, seconds):
+    for each in measure_cpu(model, sample.x, seconds):
         rows.append(_row(each.name, each.seconds, dense, effective, each.note or "layer alone, one thread"))
         tell(each.name)
     tell("sweeps of the timing model")
@@ -161,5 +165,5 @@ def run_bench(
         rows=rows,
         anchors=ANCHORS,
         hidden_sweep=list(sweep_hidden()),
-        engine_sweep=list(sweep_engine(model, x[:200])),
+        engine_sweep=list(sweep_engine(model, sample.first(_SWEPT), placement=placement)),
     )

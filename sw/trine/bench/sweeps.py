@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.engine.timing import vector_cycles
-from trine_sw.golden import Golden
+from trine_sw.fit.sample import Sample
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 
@@ -35,9 +36,10 @@ class Point:
     dense: int
 
 
-def _point(model: Model, engine: EngineConfig, x: np.ndarray, h: np.ndarray) -> Point:
+def _point(model: Model, engine: EngineConfig, sample: Sample) -> Point:
     geometry = Geometry(model.config, engine)
-    cycles = float(vector_cycles(model, engine, x, h).cycles[1:].mean())
+    counted = vector_cycles(model, engine, sample.x, sample.h, head=sample.heads, starts=sample.starts)
+    cycles = float(counted.cycles[1:].mean())
     dense = geometry.groups * geometry.bank_columns
     return Point(model.config.hidden, geometry.lanes, engine.banks, geometry.groups, cycles, dense)
 
@@ -50,17 +52,21 @@ def sweep_hidden(sizes: Sequence[int] = HIDDEN, *, lanes: int = 1200, banks: int
         )
         model = replace(model, head_weight=None, head_bias=None, head_scale=None)
         tokens = np.random.default_rng(1).integers(0, _SYMBOLS, _TOKENS)
-        assert model.embedding_weight is not None
-        x, h = model.embedding_weight[tokens], Golden(model).run(tokens).h
-        yield _point(model, EngineConfig(lanes, banks, head="host", embedding="host"), x, h)
+        sample = Sample.of(model, tokens)
+        yield _point(model, EngineConfig(lanes, banks, head="host", embedding="host"), sample)
 
 
 def sweep_engine(
-    model: Model, x: np.ndarray, lanes: Sequence[int] = LANES, banks: Sequence[int] = BANKS
+    model: Model,
+    sample: Sample,
+    lanes: Sequence[int] = LANES,
+    banks: Sequence[int] = BANKS,
+    placement: Placement = ANYWHERE,
 ) -> Iterator[Point]:
-    """``model``'s layer, head on the host, with input vectors x (T, E), on engines of so many lanes and
-    banks."""
-    h = Golden(model).run_vectors(x, logits=False).h
+    """``model``'s layer on engines of so many lanes and banks, with embedding and head on the host where
+    ``placement`` has nothing else."""
+    placement.of(model)  # refuses what the file lacks
+    embedding, head = placement.embedding or "host", placement.head or "host"
     for count in lanes:
         for each in banks:
-            yield _point(model, EngineConfig(count, each, head="host", embedding="host"), x, h)
+            yield _point(model, EngineConfig(count, each, embedding, head), sample)

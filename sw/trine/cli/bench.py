@@ -1,6 +1,7 @@
 """The command bench."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -9,8 +10,12 @@ from rich.table import Table
 
 from trine.cli.model import json_option, model_argument, print_json
 from trine.cli.outputs import OutputFile
+from trine.cli.placement import PLACES
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
+
+if TYPE_CHECKING:
+    from trine_sw.engine.placement import Place
 
 __all__ = ["COMMANDS"]
 
@@ -24,6 +29,14 @@ __all__ = ["COMMANDS"]
     show_default=True,
     help="Folder with the reports of routed engines.",
 )
+@click.option(
+    "--embedding", type=PLACES, help="Where the counted engines have the embedding.  [default: on the host]"
+)
+@click.option(
+    "--head",
+    type=PLACES,
+    help="Where the counted engines have the ternary head.  [default: on the host: the layer alone counts]",
+)
 @click.option("--seconds", default=1.0, show_default=True, help="To spend on each way of computing.")
 @click.option("--figure", type=OutputFile(), help="SVG to draw.")
 @click.option("--output", type=OutputFile(), help="JSON to write.")
@@ -31,6 +44,8 @@ __all__ = ["COMMANDS"]
 def bench(
     model_path: Path,
     reports: Path,
+    embedding: "Place | None",
+    head: "Place | None",
     seconds: float,
     figure: Path | None,
     output: Path | None,
@@ -39,6 +54,7 @@ def bench(
     """Compare a model's routed engine with this CPU and with published engines, and count cycles."""
 
     from trine.bench.bench import run_bench
+    from trine_sw.engine.placement import Placement
     from trine_sw.support.atomic_file import atomic_write
 
     if not 0 < seconds < float("inf"):
@@ -48,7 +64,13 @@ def bench(
 
         pyplot()  # says what is missing before a minute is spent
     with Console(stderr=True).status("bench") as status:
-        found = run_bench(model_path, reports, seconds=seconds, tell=lambda what: status.update(what))
+        found = run_bench(
+            model_path,
+            reports,
+            seconds=seconds,
+            placement=Placement(embedding, head),
+            tell=lambda what: status.update(what),
+        )
     if figure is not None:
         from trine.bench.figure import draw_bench
 

@@ -1,12 +1,17 @@
 """The command draw and what it draws."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from trine.cli.model import model_argument
 from trine.cli.outputs import OutputFile
+from trine.cli.placement import placement_options
 from trine_sw.support.errors import TrineError
+
+if TYPE_CHECKING:
+    from trine_sw.engine.placement import Place
 
 __all__ = ["COMMANDS"]
 
@@ -60,34 +65,45 @@ def roofline(reports: Path, output: Path) -> None:
 @draw.command()
 @model_argument
 @click.option("--dataset", help="Text to run, such as shakespeare or ptb, of a language model.")
-@click.option("--split", default="valid", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A text file or, of sequences, a .npz, .csv or .ts file, an audio file or a folder of them.",
+)
+@click.option(
+    "--split",
+    help="Which part of the data, cut as in training; without --data, of what the model file names.  "
+    "[default: valid of a text, all of the sequences of --data]",
+)
 @click.option("--count", default=2000, show_default=True, help="Tokens or steps of it.")
+@placement_options
 @output_option
-def activity(model_path: Path, dataset: str | None, split: str, count: int, output: Path) -> None:
-    """Columns that each step activates, and the cycles it takes on three banks.
+def activity(
+    model_path: Path,
+    dataset: str | None,
+    data: Path | None,
+    split: str | None,
+    count: int,
+    embedding: "Place | None",
+    head: "Place | None",
+    output: Path,
+) -> None:
+    """Columns that each step activates, and the cycles it takes on three banks with a lane for every row.
 
-    Without --dataset, the steps are those that trine fit counts cycles on: text that a language model writes
-    or, of other models, the sample in the model file.
+    Without --dataset, --data and --split, the steps are text that a language model writes or, of other
+    models, the sample in the model file, or the test split of the data that it names.
     """
     from trine.reports.engine_figures import draw_activity
-    from trine_sw.data import load_text
-    from trine_sw.engine import EngineConfig
-    from trine_sw.fit.sample import Sample, sample_text
+    from trine.samples import sample_of
+    from trine_sw.engine.default import default_engine
+    from trine_sw.engine.placement import Placement
     from trine_sw.model import Model
 
     if count < 1:
         raise TrineError(f"--count must be at least 1, not {count}")
     model = Model.load(model_path)
-    if dataset is None:
-        sample = sample_text(model, count)
-    elif model.embedding_weight is None:
-        raise TrineError("the model has no embedding: it reads no text; leave --dataset out")
-    else:
-        tokens = model.encode(load_text(dataset, split)[: 64 * count])[:count]
-        sample = Sample.of(model, tokens, f"{dataset}, {split}")
-    engine = EngineConfig(
-        len(model.config.spec.lanes) * model.config.hidden, 3, embedding="host", head="host"
-    )
+    engine = default_engine(model, placement=Placement(embedding, head))
+    sample = sample_of(model, count, dataset=dataset, data=data, split=split)
     draw_activity(model, engine, sample, output, sample.source)
     click.echo(f"wrote {output}")
 

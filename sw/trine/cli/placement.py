@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-__all__ = ["embedding_option", "head_kind_option", "head_option", "placement_options"]
+__all__ = ["PLACES", "embedding_option", "head_kind_option", "head_option", "placement_options"]
 
-_PLACES = click.Choice(["board", "host"])
+PLACES = click.Choice(["board", "host"])
 embedding_option = click.option(
-    "--embedding", type=_PLACES, help="Where the embedding is.  [default: on the board if it has room]"
+    "--embedding", type=PLACES, help="Where the embedding is.  [default: on the board if it has room]"
 )
 head_option = click.option(
-    "--head", type=_PLACES, help="Where the ternary head is.  [default: on the board if it has room]"
+    "--head", type=PLACES, help="Where the ternary head is.  [default: on the board if it has room]"
 )
 head_kind_option = click.option(
     "--head-kind",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trine.sequence_backends import SequenceRun
     from trine_sw.data.windows import Windows
     from trine_sw.engine.placement import Place, Placement
+    from trine_sw.golden.readout import Outputs
     from trine_sw.model import HeadKind, Model
 
 __all__ = ["COMMANDS"]
@@ -122,32 +123,36 @@ def _run_sequences(
     from trine_sw.data.windows import load_windows
     from trine_sw.golden.readout import Readout
 
-    kind = Readout(model, head_kind).kind  # refuses a model without such a head before anything is read
+    kind = None
+    if model.heads or head_kind is not None:
+        kind = Readout(model, head_kind).kind  # refuses a head that is not there before anything is read
     windows = load_windows(data, model)
     found = run_on(backend, model, windows.x, head_kind=kind, placement=placement, waves=waves)
     if trace is not None:
         _write_arrays(trace, _arrays(found))
-    facts: dict[str, Any] = {"backend": backend, "head_kind": kind}
+    facts: dict[str, Any] = {"backend": backend} | ({} if kind is None else {"head_kind": kind})
     facts |= {"sequences": len(found.lengths), "steps": int(found.lengths.sum())}
     if found.h is not None and found.cycles is not None:
         facts["active_h"] = round(float(np.count_nonzero(found.h) / found.h.size), 4)
         facts["cycles_per_step"] = round(float(found.cycles.mean()), 3)
         facts["cycles_per_sequence"] = round(float(found.cycles.sum() / len(found.lengths)), 1)
-    if windows.y is not None:
+    if windows.y is not None and found.outputs is not None:
         facts |= quality_of_outputs(model, windows, found.outputs)
-    outputs = _named_outputs(model, found)
+    outputs = None if found.outputs is None else _named_outputs(model, found.outputs)
     if as_json:
-        rows = [{"name": name, "output": output} for name, output in zip(windows.names, outputs, strict=True)]
-        print_json(facts | {"outputs": rows})
+        if outputs is not None:
+            named = zip(windows.names, outputs, strict=True)
+            facts["outputs"] = [{"name": name, "output": output} for name, output in named]
+        print_json(facts)
         return
     print_pairs({name: round(fact, 5) if isinstance(fact, float) else fact for name, fact in facts.items()})
-    _print_outputs(windows, outputs)
+    if outputs is not None:
+        _print_outputs(windows, outputs)
 
 
-def _named_outputs(model: "Model", found: "SequenceRun") -> list[Any]:
+def _named_outputs(model: "Model", outputs: "Outputs") -> list[Any]:
     """Each sequence's class, classes, or values by name."""
     labels = model.labels or [str(number) for number in range(model.config.vocab_size)]
-    outputs = found.outputs
     if outputs.values is not None:
         return [dict(zip(labels, row, strict=True)) for row in outputs.values.tolist()]
     assert outputs.classes is not None
@@ -172,10 +177,10 @@ def _print_outputs(windows: "Windows", outputs: list[Any]) -> None:
 
 def _arrays(found: "SequenceRun") -> dict[str, np.ndarray]:
     """What is known of a run, by names."""
-    outputs = found.outputs
-    classes = np.concatenate(outputs.classes) if isinstance(outputs.classes, list) else outputs.classes
-    named = {"classes": classes, "logits": outputs.logits, "values": outputs.values}
-    named |= {"lengths": found.lengths, "h": found.h, "cycles": found.cycles}
+    named = {"lengths": found.lengths, "h": found.h, "cycles": found.cycles}
+    if (outputs := found.outputs) is not None:
+        classes = np.concatenate(outputs.classes) if isinstance(outputs.classes, list) else outputs.classes
+        named |= {"classes": classes, "logits": outputs.logits, "values": outputs.values}
     return {name: array for name, array in named.items() if array is not None}
 
 

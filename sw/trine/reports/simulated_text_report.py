@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trine.models import check_embedding
 from trine.reports.simulation_report import progress_bar, simulator_version, write_report_files
 from trine.simulated_steps import simulate_text
 from trine_sw.data import Text
@@ -92,6 +93,7 @@ def measure_gateware(
         Where anything differs, and for what cannot be measured.
     """
     scale = head_of(model, head_kind)[1]
+    check_embedding(model)
     if limit is not None:
         limit = integer(limit, "the limit", 1)
     tokens = split_tokens(model, dataset, split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from trine_sw.golden import Golden
 from trine_sw.model import Model
 from trine_sw.support.checks import integer, share
 
-__all__ = ["ACTIVITY", "Sample", "sample_text", "sample_tokens", "step_flags"]
+__all__ = ["ACTIVITY", "Sample", "first_steps", "sample_text", "sample_tokens", "step_flags"]
 
 _SAMPLE = 400
 ACTIVITY = 0.5
@@ -53,6 +53,11 @@ class Sample:
         h = [golden.run_vectors(each, logits=False).h for each in given]
         flags = step_flags(model, [len(each) for each in given])
         return cls(np.concatenate(given), np.concatenate(h), *flags, source)
+
+    def first(self, count: int) -> Sample:
+        """The first ``count`` steps at most."""
+        part = slice(count)
+        return Sample(self.x[part], self.h[part], self.starts[part], self.heads[part], self.source)
 
 
 def step_flags(model: Model, lengths: Sequence[int]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -95,10 +100,16 @@ def sample_text(model: Model, count: int = _SAMPLE, seed: int = 1, activity: flo
         shape = (count, model.config.embedding)
         trits = np.where(rng.random(shape) < activity, rng.integers(0, 2, shape) * 2 - 1, 0).astype(np.int8)
         return Sample.of(model, trits, f"{count} steps of random trits, {activity:.0%} of them active")
+    given = first_steps(model.sample.sequences(), count)
+    return Sample.of_sequences(model, given, f"{sum(map(len, given))} steps of the model file's sample")
+
+
+def first_steps(sequences: Iterable[npt.NDArray[np.int8]], count: int) -> list[npt.NDArray[np.int8]]:
+    """Sequences (T, E) of ``count`` steps at most in all, the last of them cut."""
     given: list[npt.NDArray[np.int8]] = []
-    left = count
-    for sequence in model.sample.sequences():
-        if left:
-            given.append(sequence[:left])
-            left -= len(given[-1])
-    return Sample.of_sequences(model, given, f"{count - left} steps of the model file's sample")
+    for sequence in sequences:
+        if not count:
+            break
+        given.append(sequence[:count])
+        count -= len(given[-1])
+    return given

@@ -9,6 +9,7 @@ import pytest
 
 from trine.bench.popcount import PopcountLstm
 from trine.bench.sweeps import sweep_engine, sweep_hidden
+from trine_sw.fit.sample import Sample
 from trine_sw.golden import Golden
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
@@ -38,9 +39,8 @@ def test_cycles_rise_with_units_and_fall_with_banks() -> None:
     cycles = [point.cycles for point in sweep_hidden((64, 128, 256))]
     assert cycles == sorted(cycles)
     model = random_model(ModelConfig(hidden=40, embedding=40, vocab_size=9), seed=1)
-    assert model.embedding_weight is not None
-    x = model.embedding_weight[np.arange(60) % 9]
-    points = list(sweep_engine(model, x, lanes=(40, 160), banks=(1, 2, 4)))
+    sample = Sample.of(model, np.arange(60) % 9)
+    points = list(sweep_engine(model, sample, lanes=(40, 160), banks=(1, 2, 4)))
     for lanes in (40, 160):
         fewer = [point.cycles for point in points if point.lanes == lanes]
         assert fewer == sorted(fewer, reverse=True)

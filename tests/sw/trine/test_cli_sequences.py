@@ -107,7 +107,7 @@ def test_wrong_calls(fails, x, tmp_path, model_path):
     fails("eval", model_path, saying="the model file does not say what it was trained on: give --dataset or")
     fails("eval", path, "--data", bare, "--lanes", 3, saying="are for an engine in a simulator")
     fails("generate", path, "--prompt", "a", saying="the model's task is 'classify': it writes no text")
-    fails("draw", "activity", path, "--dataset", "ptb", "-o", tmp_path / "a.svg", saying="it reads no text")
+    fails("draw", "activity", path, "--dataset", "ptb", "-o", tmp_path / "a.svg", saying="given by --data")
     wide = save(tmp_path / "wide.npz", [np.zeros((2, 3), np.float32)])
     fails("run", path, "--data", wide, saying="sequence 0: features must be of shape (T, 2), not (2, 3)")
     plain = tmp_path / "plain.trine"
