@@ -39,8 +39,6 @@ _WHOLE, _GENERATED = 0.05, 0.25
 _LEAST_TOKENS, _MOST_TOKENS = 20, 10_000_000
 #: Frames of every kind before the driver begins, faulty ones among them.
 _FRAMES = 40
-#: Seconds of the machine's time that a large netlist may take to a byte.
-_PATIENCE_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -101,9 +99,7 @@ def verify_build(
         netlist, tools = loaded_netlist(record, folder, Path(work))
         progress("compilation")
         # A PLL that locks at once is the harder start.
-        pins = PinBoard(
-            netlist, record.baud, lock_ns=0.0, noise_seed=seed % 2**31 + 1, patience_s=_PATIENCE_S
-        )
+        pins = PinBoard(netlist, record.baud, lock_ns=0.0, noise_seed=seed % 2**31 + 1)
     try:
         expected = BoardModel(
             model, record.engine, record.link, clock_hz=record.clock_mhz * 1e6, baud=record.baud
