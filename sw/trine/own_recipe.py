@@ -15,6 +15,7 @@ from trine_sw.data import OwnText, load_tokens, symbols
 from trine_sw.data.loading import load_splits
 from trine_sw.data.paths import data_path
 from trine_sw.data.source import FrontEnd, HeldOut, SequenceSource
+from trine_sw.data.text import check_text
 from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.fit import fits
 from trine_sw.model import Model, ModelConfig
@@ -83,6 +84,9 @@ def text_recipe(
         valid=held,
         test=held,
     ).pinned()
+    tokens = len(load_tokens(text, "train"))
+    batch, steps = _streams(tokens, str(path))
+    check_text(text)
     vocabulary = len(symbols(text))
     cell = cell or "lstm"
 
@@ -98,9 +102,8 @@ def text_recipe(
         )
 
     units = _units(hidden, board, lambda units: random_model(config(units), seed=1))
-    batch, steps = _streams(len(load_tokens(text, "train")), str(path))
     epochs = _EPOCHS if epochs is None else integer(epochs, "--epochs", 1, 1 << 20)
-    updates = len(load_tokens(text, "train")) // (batch * steps) * epochs
+    updates = tokens // (batch * steps) * epochs
     schedule = Schedule(epochs=epochs, batch=batch, steps=steps, warmup=min(200, updates // 10))
     return Recipe(
         name=recipe_name(path), dataset=text, config=config(units), schedule=schedule, baseline=schedule

@@ -111,6 +111,7 @@ def _refuse(short: dict[str, Any], names: tuple[str, ...], what: str) -> None:
 
 def _own(text: str | None, data: str | None, audio: str | None, short: dict[str, Any]) -> AnyRecipe:
     from trine.own_recipe import sequence_recipe, text_recipe
+    from trine_sw.data.paths import data_path
 
     options = {name: short[name] for name in ("hidden", "cell", "epochs")} | {"board": short["board_name"]}
     if text is not None:
@@ -118,12 +119,12 @@ def _own(text: str | None, data: str | None, audio: str | None, short: dict[str,
         return text_recipe(text, symbols_are=short["symbols"] or "characters", **options)
     if audio is not None:
         _refuse(short, ("symbols",), "--audio")
-        if not Path(audio).is_dir():
+        if not data_path(audio).is_dir():
             raise TrineError(f"{audio} is no folder of audio files")
         return sequence_recipe(audio, names=short["names"], task=short["task"], **options)
     assert data is not None
     _refuse(short, ("symbols", "names"), "--data")
-    if Path(data).is_dir():
+    if data_path(data).is_dir():
         raise TrineError(f"{data} is a folder: --audio is for folders of audio files")
     return sequence_recipe(data, task=short["task"], **options)
 

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data.sequence_table import RawTargets, SequenceTable, class_names, typed_targets
+from trine_sw.data.sequence_table import (
+    RawTargets,
+    SequenceTable,
+    class_names,
+    single_precision,
+    texts_of,
+    typed_targets,
+)
 from trine_sw.model.task import InputSpec, Task
 from trine_sw.support.checks import finite_real, shown
 from trine_sw.support.errors import TrineError
@@ -47,11 +54,14 @@ def load_arrays(path: str | os.PathLike[str], task: Task | None = None) -> Seque
 def read_archive(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """The arrays of a ``.npz`` file, none of which holds Python objects."""
     data = read_whole(path)
-    if not data.startswith(b"PK"):
+    if not data.startswith((b"PK\3\4", b"PK\5\6")):  # the latter of an empty one
         raise TrineError("it is no .npz archive")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            _check_size(archive.zip)
+            arrays = {name: archive[name] for name in archive.files}
+    except TrineError:
+        raise
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise TrineError(
@@ -61,6 +71,20 @@ def read_archive(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         raise TrineError(f"it is damaged: {error}") from None
     except Exception as error:  # what is torn may end in any of zipfile's, zlib's and NumPy's errors
         raise TrineError(f"it is damaged: {error}") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # what is no array, NumPy gives as bytes
+            raise TrineError(f"{shown(name)} in it is no array of NumPy")
+    return arrays
+
+
+def _check_size(archive: Any) -> None:
+    """Raise :class:`TrineError` where what is compressed is more than this machine's memory."""
+    size = sum(each.file_size for each in archive.infolist())
+    if size > (memory := os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")):
+        raise TrineError(
+            f"its arrays are of {size / 2**30:.0f} GiB, and this machine has {memory / 2**30:.0f} GiB of "
+            "memory"
+        )
 
 
 def archive_table(arrays: dict[str, NDArray[Any]], task: Task | None) -> SequenceTable:
@@ -94,8 +118,7 @@ def archive_table(arrays: dict[str, NDArray[Any]], task: Task | None) -> Sequenc
 
 def _sequences(x: NDArray[Any], lengths: NDArray[Any] | None) -> tuple[list[NDArray[np.float32]], bool]:
     """Sequences (T, F), and whether their steps stood in one long array."""
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which is refused by name
-        x = x.astype(np.float32)
+    x = single_precision(x)
     if lengths is None:
         if x.ndim not in (2, 3):
             raise TrineError(f"x must be of shape (N, T, F) or (N, T), or have lengths, not {x.shape}")
@@ -115,7 +138,7 @@ def _sequences(x: NDArray[Any], lengths: NDArray[Any] | None) -> tuple[list[NDAr
 def _targets(y: NDArray[Any], x: list[NDArray[np.float32]], flat: bool, task: Task | None) -> RawTargets:
     steps = sum(len(sequence) for sequence in x)
     of_classes = y.dtype.kind in "iubUS"
-    if task != "regress" and (task == "label" or of_classes):
+    if task == "label" or (task is None and of_classes):
         if flat and y.ndim == 1 and len(y) == steps and (task == "label" or steps != len(x)):
             names = class_names(y, "y")
             bounds = np.cumsum([0, *map(len, x)])
@@ -157,8 +180,7 @@ def _texts(arrays: dict[str, NDArray[Any]], name: str, count: int | None) -> lis
         many = "a list" if count is None else f"{count} values, one a sequence"
         hint = "; names of classes are in the array labels" if name == "names" else ""
         raise TrineError(f"{name} must be {many}, not of shape {array.shape}{hint}")
-    array = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
-    return [str(each) for each in array]
+    return texts_of(array, name)
 
 
 def _inputs(arrays: dict[str, NDArray[Any]], features: int) -> list[InputSpec] | None:

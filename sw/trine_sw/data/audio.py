@@ -21,6 +21,7 @@ from trine_sw.support.reading import read_whole
 __all__ = ["audio_files", "load_audio", "read_audio"]
 
 _SUFFIXES = (".wav", ".flac")
+_UNKNOWN_SIZE = 0x7FFF0000  # from there on, what a program that writes into a pipe puts as the size
 
 
 def load_audio(
@@ -65,7 +66,7 @@ def load_audio(
         except TrineError as error:
             raise TrineError(f"{path}: {error}") from None
     rate = front_end.sample_rate or first_rate
-    targets: RawTargets = typed_targets(fields.pop("label"), task or "classify", "labels")
+    targets: RawTargets = typed_targets(fields.pop("label"), task or "classify", f"{folder}: labels")
     described = front_end.as_json() | {"sample_rate": rate}  # what the model was trained on
     return SequenceTable(
         x,
@@ -102,12 +103,19 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float64], int]:
     with needed("soundfile", "data", "reading audio"):
         import soundfile
     try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float64", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            samples, rate = file.read(dtype="float64", always_2d=True), file.samplerate
+            log = file.extra_info
     except Exception as error:  # soundfile's own, and of what it makes of a torn header
-        reason = " ".join(str(error).split()).rpartition("': ")[2] or type(error).__name__
+        reason = re.sub(r"^Error opening .*?>: ", "", " ".join(str(error).split())) or type(error).__name__
         raise TrineError(f"{path} is no audio file that can be read: {reason}") from None
     if not samples.size:
         raise TrineError(f"{path} has no sample; leave it out")
+    torn = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    if torn and int(torn[2]) < int(torn[1]) < _UNKNOWN_SIZE:
+        raise TrineError(
+            f"{path} is cut short: {torn[2]} bytes of {torn[1]} are there; copy it again, or leave it out"
+        )
     return samples.mean(axis=1), int(rate)
 
 

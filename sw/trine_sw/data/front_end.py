@@ -17,6 +17,7 @@ from trine_sw.support.plain_values import from_plain
 
 __all__ = ["FrontEnd"]
 
+_LOUDEST = 1e15  # far beyond a full scale of 1, and of 32-bit integers that were left as they are
 _FLOOR = 1e-10  # of a band's energy: -100 dB of a full-scale one
 
 
@@ -100,8 +101,8 @@ class FrontEnd:
         samples = np.asarray(samples, np.float64)
         if samples.ndim != 1 or not samples.size:
             raise TrineError("there is no sample in it")
-        if not np.isfinite(samples).all():
-            raise TrineError("it holds samples that are not finite")
+        if not (np.abs(samples) <= _LOUDEST).all():
+            raise TrineError("it holds samples that are not finite, or absurdly large")
         with needed("librosa", "data", "features of audio"):
             import librosa
         if self.sample_rate is not None and rate != self.sample_rate:

@@ -123,6 +123,8 @@ def _own_file(
     """A split in a file or folder of its own, with the training set's features and classes."""
     # Audio of another rate is resampled to that of the training set.
     front_end = None if table.front_end is None else FrontEnd.from_json(table.front_end)
+    if isinstance(table.targets, np.ndarray):
+        task = "regress"
     other = load_sequences(replace(source, path=path, front_end=front_end), task)
     if other.x[0].shape[1] != table.x[0].shape[1]:
         raise TrineError(f"{path} has {other.x[0].shape[1]} features and {source.path} {table.x[0].shape[1]}")
@@ -146,6 +148,10 @@ def _group(source: SequenceSource, table: SequenceTable) -> str | None:
 
 def _check_classes(source: SequenceSource, train: SequenceSet) -> None:
     if train.task == "regress":
+        if not np.ptp(np.asarray(train.y), axis=0).any():
+            raise TrineError(
+                f"{source.path}: the targets of all sequences are the same: nothing is to be learned"
+            )
         return
     y = train.y if isinstance(train.y, list) else [train.y]
     seen = np.unique(np.concatenate(y))

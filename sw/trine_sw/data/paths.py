@@ -20,6 +20,8 @@ def data_path(path: str | os.PathLike[str]) -> Path:
 
     Raises :class:`TrineError` where it is in none of them.
     """
+    if not os.fspath(path):
+        raise TrineError("the path of the data is empty")
     given = Path(path)
     places = [given] if given.is_absolute() else [given, *(folder / given for folder in data_folders())]
     try:

@@ -8,14 +8,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.data.sequences import SequenceSet, check_sequences
-from trine_sw.model.task import InputSpec, Task
+from trine_sw.model.task import InputSpec, Task, check_names
 from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["RawTargets", "SequenceTable", "class_names", "labels_in", "typed_targets"]
+__all__ = [
+    "RawTargets",
+    "SequenceTable",
+    "class_names",
+    "labels_in",
+    "single_precision",
+    "texts_of",
+    "typed_targets",
+]
+
+_LARGEST_TARGET, _SMALLEST_SPREAD = 1e30, 1e-30  # of a regression, whose squares float32 still holds
+_TARGETS = "fiubUS"  # kinds of types that targets and names may have
+_EXACT = 1 << 53  # from where on float64 has not every whole number
 
 RawTargets = list[str] | list[list[str]] | NDArray[np.float64]
 """A class of each sequence, classes of its steps, or real numbers (N, K), as a file has them."""
@@ -42,6 +54,15 @@ class SequenceTable:
         check_sequences(self.x, self.names)
         if len(self.targets) != len(self.x):
             raise TrineError(f"there are {len(self.x)} sequences and {len(self.targets)} targets")
+        if self.inputs is not None:
+            check_names("the names of inputs", [each.name for each in self.inputs], self.x[0].shape[1])
+        if isinstance(self.targets, np.ndarray):
+            _check_numbers(self.targets)
+            if self.outputs is not None:
+                check_names("outputs", self.outputs, self.targets.shape[1])
+        else:
+            labels = self.labels or labels_in(self.targets) or []
+            check_names("classes", labels, len(labels))
 
     def as_set(self, labels: list[str] | None, group: str | None = None) -> SequenceSet:
         """The same with classes as numbers of ``labels``.
@@ -96,6 +117,10 @@ def typed_targets(values: Sequence[str] | NDArray[Any], task: Task | None, what:
     Without a task, real numbers that are not all whole are those of a regression.
     """
     array = np.asarray(values)
+    if array.dtype.kind not in _TARGETS:
+        raise TrineError(f"{what} must be strings or numbers, not {array.dtype}")
+    if not array.size and array.ndim == 2:
+        raise TrineError(f"{what} must be one number a sequence at least, not of shape {array.shape}")
     numbers = _numbers(array)
     whole = numbers is not None and bool((numbers == np.rint(numbers)).all())
     if task != "regress" and (task is not None or array.dtype.kind != "f" or numbers is None or whole):
@@ -111,16 +136,47 @@ def class_names(values: Sequence[str] | NDArray[Any], what: str) -> list[str]:
     array = np.asarray(values)
     if array.ndim != 1:
         raise TrineError(f"{what} must be one class a sequence, not of shape {array.shape}")
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
     if array.dtype.kind == "f":
         numbers = _numbers(array)
         if numbers is None:
             raise TrineError(f"{what} hold a number that is not finite")
         if (numbers != np.rint(numbers)).any():
             raise TrineError(f"{what} are real numbers, not classes: the task would be regress")
+        if (np.abs(numbers) > _EXACT).any():
+            raise TrineError(
+                f"{what} hold {np.abs(numbers).max():g}, which is no number of a class: a regression is the "
+                "task regress"
+            )
         array = numbers.astype(np.int64)
+    return texts_of(array, what)
+
+
+def texts_of(array: NDArray[Any], what: str) -> list[str]:
+    """Strings, UTF-8 as bytes, or numbers (N,) as strings; :class:`TrineError` for anything else."""
+    if array.dtype.kind not in _TARGETS:
+        raise TrineError(f"{what} must be strings or numbers, not {array.dtype}")
+    if array.dtype.kind == "S":
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise TrineError(f"{what} hold bytes that are no UTF-8: {shown(error.object)}") from None
     return [str(each) for each in array]
+
+
+def single_precision(values: ArrayLike) -> NDArray[np.float32]:
+    """Numbers as float32; what is beyond it becomes infinite, which a table of sequences refuses by name."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float32)
+
+
+def _check_numbers(targets: NDArray[np.float64]) -> None:
+    """Raise :class:`TrineError` for targets of a regression whose squares float32 does not hold."""
+    most, spread = np.abs(targets).max(axis=0), np.ptp(targets, axis=0)
+    if (most > _LARGEST_TARGET).any() or ((spread > 0) & (spread < _SMALLEST_SPREAD)).any():
+        raise TrineError(
+            f"targets reach to {most.max():g} and differ by {spread.min():g}: give them in another unit, in "
+            f"which they are at most {_LARGEST_TARGET:g} and differ by {_SMALLEST_SPREAD:g} at least"
+        )
 
 
 def _numbers(array: NDArray[Any]) -> NDArray[np.float64] | None:

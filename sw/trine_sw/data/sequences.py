@@ -133,15 +133,17 @@ def check_sequences(x: Sequence[NDArray[Any]], names: Sequence[str]) -> None:
             raise TrineError(f"{name} must be of shape (T, F), not {sequence.shape}")
         if not len(sequence):
             raise TrineError(f"{name} has no step; leave it out")
-        if sequence.shape[1] != x[0].shape[1] or not sequence.shape[1]:
+        if not sequence.shape[1]:
+            raise TrineError(f"{name} has no feature")
+        if sequence.shape[1] != x[0].shape[1]:
             raise TrineError(
                 f"{name} has {sequence.shape[1]} features and {names[0]} has {x[0].shape[1]}: all sequences "
-                "need the same ones, at least one"
+                "need the same ones"
             )
         if not np.isfinite(sequence).all():
             step, feature = np.argwhere(~np.isfinite(sequence))[0]
             found = sequence[step, feature]
+            advice = "fill what is missing" if np.isnan(found) else "numbers may reach to 3.4e38: mend it"
             raise TrineError(
-                f"{name} holds {found} in step {step}, feature {feature}; fill what is missing, or leave the "
-                "sequence out"
+                f"{name} holds {found} in step {step}, feature {feature}; {advice}, or leave the sequence out"
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from trine_sw.data.front_end import FrontEnd
-from trine_sw.support.checks import finite_real, integer, shown
+from trine_sw.support.checks import finite_real, integer, is_writable_text, shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["Columns", "FrontEnd", "HeldOut", "SequenceSource", "SourceFormat"]
@@ -102,6 +102,8 @@ class SequenceSource:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise TrineError(f"path must name a file or a folder, not {shown(self.path)}")
+        if not is_writable_text(self.path):
+            raise TrineError(f"the path {shown(self.path)} is no UTF-8, so no recipe can hold it: rename it")
         if self.format is not None and self.format not in get_args(SourceFormat):
             raise TrineError(f"format must be one of {', '.join(get_args(SourceFormat))}")
         integer(self.seed, "seed", 0, 2**32 - 1)

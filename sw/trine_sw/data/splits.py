@@ -54,7 +54,8 @@ def _drawn(
     members: dict[str, list[int]] = {}
     for place in among:
         members.setdefault(units[place], []).append(int(place))
-    names = [sorted(members)[number] for number in rng.permutation(len(members))]
+    ordered = sorted(members)
+    names = [ordered[number] for number in rng.permutation(len(members))]
     if not part.whole_groups and isinstance(table.targets, list) and isinstance(table.targets[0], str):
         targets = table.targets
         names.sort(key=lambda name: str(targets[members[name][0]]))  # stable: at random within a class
@@ -66,12 +67,24 @@ def _drawn(
     count = max(1, round(part.share * len(names)))
     if count > len(free):
         of = "groups" if part.whole_groups else "different sequences"
+        stay = "some must stay to train on"
+        if len(set(classes)) > 1:
+            stay = f"one of each of the {len(set(classes))} classes must stay to train on"
+            if all(map(_is_number, set(classes))):
+                stay += "; if they are numbers to be learned, the task is regress"
         raise TrineError(
-            f"{len(names)} {of} are too few to hold out {part.share:g} of them for {what}: some must stay "
-            "to train on"
+            f"{len(names)} {of} are too few to hold out {part.share:g} of them for {what}: {stay}"
         )
     taken = [free[int((number + 0.5) * len(free) / count)] for number in range(count)]
     return np.array(sorted(place for name in taken for place in members[name]), np.int64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _groups(table: SequenceTable, group: str | None) -> list[str]:
@@ -83,7 +96,8 @@ def _groups(table: SequenceTable, group: str | None) -> list[str]:
 
 def _contents(table: SequenceTable) -> list[str]:
     """A name for the content of each sequence, the same for equal ones."""
-    return [hashlib.sha256(np.ascontiguousarray(each).tobytes()).hexdigest() for each in table.x]
+    # 0 is added, of which -0 becomes 0.
+    return [hashlib.sha256(np.ascontiguousarray(each + 0.0).tobytes()).hexdigest() for each in table.x]
 
 
 def _whole_numbers(texts: Sequence[str], names: Sequence[str]) -> list[int]:

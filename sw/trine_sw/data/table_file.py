@@ -9,7 +9,13 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from trine_sw.data.sequence_table import RawTargets, SequenceTable, class_names, typed_targets
+from trine_sw.data.sequence_table import (
+    RawTargets,
+    SequenceTable,
+    class_names,
+    single_precision,
+    typed_targets,
+)
 from trine_sw.data.source import Columns
 from trine_sw.model.task import InputSpec, Task
 from trine_sw.support.checks import shown
@@ -36,7 +42,8 @@ def load_table(
 
     Where a column says of which sequence a row is, a row is a step, and the rows of a sequence follow one
     another in time. Otherwise a row is a sequence of one feature; empty cells at its end are no steps.
-    Without ``targets``, a column of targets is left out, and all targets are 0.
+    Without ``targets``, a column of targets is left out, and all targets are 0. Without a task, targets that
+    are numbers and not all whole are those of a regression.
 
     Raises :class:`TrineError` that names the file and the line.
     """
@@ -49,6 +56,8 @@ def load_table(
 
 def _cells(text: str) -> tuple[list[str], list[list[str]]]:
     """The names of the columns, and the rows below; empty lines are left out."""
+    if "\0" in text:
+        raise TrineError("it holds NUL characters: it is no text, or text in UTF-16")
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -60,11 +69,13 @@ def _cells(text: str) -> tuple[list[str], list[list[str]]]:
     header = [name.strip() for name in lines[0]]
     if all(map(_is_number, header)):
         raise TrineError("its first line must name the columns, and is all numbers")
-    for name in header:
+    seen: set[str] = set()
+    for number, name in enumerate(header, 1):
         if not name:
-            raise TrineError(f"column {header.index(name) + 1} has no name in the first line; give it one")
-        if header.count(name) > 1:
+            raise TrineError(f"column {number} has no name in the first line; give it one")
+        if name in seen:
             raise TrineError(f"its columns must have different names, and {shown(name)} is there twice")
+        seen.add(name)
     for number, row in enumerate(lines[1:], 2):
         if len(row) != len(header):
             raise TrineError(f"row {number} has {len(row)} cells, and there are {len(header)} columns")
@@ -92,6 +103,7 @@ class _Reader:
         wanted: bool,
     ) -> None:
         self.header, self.rows, self.task, self.wanted = header, rows, task, wanted
+        self.places = {name: place for place, name in enumerate(header)}
         self.sequence = self._one(columns.sequence, _SEQUENCE)
         there = columns.target if wanted else [name for name in columns.target if name in header]
         self.targets = [self._known(name) for name in there]
@@ -104,7 +116,9 @@ class _Reader:
                     f"{self._some()}"
                 )
             self.targets = [] if found is None else [found]
-        if len(self.targets) > 1 and task != "regress":
+        if task is None and wanted and all(map(self._holds_real_numbers, self.targets)):
+            self.task = "regress"
+        if len(self.targets) > 1 and self.task != "regress":
             raise TrineError(f"several targets are for the task regress, and this is {task}")
         self.fields = [name for name in header if name in _GROUP and name not in columns.features]
         if group is not None and self._known(group) not in self.fields:
@@ -119,7 +133,7 @@ class _Reader:
         return ", ".join(self.header[:10]) + (", ..." if len(self.header) > 10 else "")
 
     def _known(self, name: str) -> str:
-        if name not in self.header:
+        if name not in self.places:
             raise TrineError(f"it has no column {name!r}, but {self._some()}")
         return name
 
@@ -134,12 +148,12 @@ class _Reader:
         return self._rows_as_steps()
 
     def _texts(self, name: str) -> list[str]:
-        place = self.header.index(name)
+        place = self.places[name]
         return [row[place].strip() for row in self.rows]
 
     def _numbers(self, *, gaps: bool) -> NDArray[np.float64]:
         """The features (rows, columns); where gaps are allowed, empty cells are NaN."""
-        places = [self.header.index(name) for name in self.features]
+        places = [self.places[name] for name in self.features]
         cells = [[row[place].strip() for place in places] for row in self.rows]
         try:
             return np.array([[float(cell or "nan") for cell in row] for row in cells], np.float64)
@@ -160,7 +174,7 @@ class _Reader:
         x = []
         for row in self._numbers(gaps=True):
             there = np.flatnonzero(~np.isnan(row))
-            x.append(row[: there[-1] + 1 if there.size else 0, None].astype(np.float32))
+            x.append(single_precision(row[: there[-1] + 1 if there.size else 0, None]))
         names = [f"row {number}" for number in range(2, len(x) + 2)]
         fields = {name: self._texts(name) for name in self.fields}
         return SequenceTable(x, self._of_sequences(range(len(x))), names, None, None, fields, self._outputs())
@@ -170,7 +184,7 @@ class _Reader:
         places: dict[str, list[int]] = {}
         for number, name in enumerate(self._texts(self.sequence)):
             places.setdefault(name, []).append(number)
-        numbers = self._numbers(gaps=False).astype(np.float32)
+        numbers = single_precision(self._numbers(gaps=False))
         firsts = [rows[0] for rows in places.values()]
         targets: RawTargets
         if not self.wanted:
@@ -208,6 +222,12 @@ class _Reader:
                 np.array([[column[row] for column in texts] for row in rows]), "regress", "targets"
             )
         return class_names([texts[0][row] for row in rows], "labels")
+
+    def _holds_real_numbers(self, name: str) -> bool:
+        """Whether a column is all finite numbers, some of which are not whole."""
+        texts = self._texts(name)
+        numbers = np.array([float(text) for text in texts]) if all(map(_is_number, texts)) else np.zeros(0)
+        return bool(numbers.size and np.isfinite(numbers).all() and (numbers != np.rint(numbers)).any())
 
     def _check_constant(self, name: str, places: dict[str, list[int]], advice: str) -> None:
         texts = self._texts(name)

@@ -42,6 +42,7 @@ __all__ = [
     "Part",
     "Text",
     "TextFile",
+    "check_text",
     "describe_split",
     "load_text",
     "load_tokens",
@@ -126,6 +127,17 @@ def load_tokens(name: Text, split: str) -> NDArray[np.int32]:
             f"{name}: {error.args[0]!r} of {split} is no word of the training text; with most_frequent, "
             f"{UNKNOWN} stands for such words"
         ) from None
+
+
+def check_text(name: Text) -> None:
+    """Raise :class:`TrineError` for a split of other symbols, or in which nothing is to be predicted."""
+    for split in split_names(name):
+        tokens = load_tokens(name, split)
+        if len(tokens) < 2:
+            raise TrineError(f"{name}: there are less than two symbols in {split}; hold out more")
+        if split == "train" and (tokens == tokens[0]).all():
+            one = shown(symbols(name)[tokens[0]])
+            raise TrineError(f"{name} is {one} throughout: a model needs two different symbols to learn from")
 
 
 def _part_text(data_set: DataSet, name: Text, split: str) -> str:

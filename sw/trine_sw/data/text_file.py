@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from trine_sw.data.data_set import DataSet, Newline, Part, TextFile
 from trine_sw.data.paths import data_path
 from trine_sw.data.source import HeldOut
-from trine_sw.support.checks import integer, shown
+from trine_sw.support.checks import integer, is_writable_text, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_whole
 
@@ -55,6 +55,8 @@ class OwnText:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise TrineError(f"path must name a text file, not {shown(self.path)}")
+        if not is_writable_text(self.path):
+            raise TrineError(f"the path {shown(self.path)} is no UTF-8, so no recipe can hold it: rename it")
         for name, values in (("symbols", get_args(Symbols)), ("newline", (None, *get_args(Newline)))):
             if getattr(self, name) not in values:
                 known = ", ".join(repr(value) for value in values if value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 
-from trine_sw.data.sequence_table import SequenceTable, typed_targets
+from trine_sw.data.sequence_table import SequenceTable, single_precision, typed_targets
 from trine_sw.model.task import Task
 from trine_sw.support.errors import TrineError
 from trine_sw.support.installing import needed
@@ -37,6 +38,7 @@ def load_timeseries(path: str | os.PathLike[str], task: Task | None = None) -> S
             x, y, about = read
     except Exception as error:  # of a torn file, aeon raises whatever comes
         reason = " ".join(str(error).split()) or type(error).__name__
+        reason = re.sub(r"^Error loading <.*?>\.* ", "", reason)
         raise TrineError(f"{path} is no whole .ts file: {reason[:200]}") from None
     return _table(path, x, y, about, task)
 
@@ -45,8 +47,10 @@ def _table(path: Any, x: Any, y: Any, about: dict[str, Any], task: Task | None) 
     if not about.get("classlabel") and not about.get("targetlabel"):
         raise TrineError(f"{path} has neither classes nor target values to learn")
     of_numbers = bool(about.get("targetlabel"))
+    if of_numbers and task == "classify":
+        raise TrineError(f"{path} has target values and no classes: its task is regress")
     try:
-        sequences = [np.ascontiguousarray(np.asarray(each, np.float32).T) for each in x]
+        sequences = [np.ascontiguousarray(single_precision(each).T) for each in x]
         targets = typed_targets(y, "regress" if of_numbers else task or "classify", "targets")
         names = [f"sequence {number}" for number in range(len(sequences))]
         return SequenceTable(sequences, targets, names)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from trine_sw.support.checks import shown
+from trine_sw.support.checks import is_writable_text, shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["InputSpec", "Reduction", "Task", "check_names", "check_task"]
@@ -39,7 +39,7 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         for what, text in (("name", self.name), ("unit", self.unit)):
-            if not isinstance(text, str) or _is_broken(text):
+            if not isinstance(text, str) or not is_writable_text(text):
                 raise TrineError(f"the {what} of an input must be a string, not {shown(text)}")
         if not self.name:
             raise TrineError("the name of an input must not be empty")
@@ -60,13 +60,8 @@ def check_names(name: str, names: Any, count: int) -> None:
         found = f"{len(names)} of them" if isinstance(names, list | tuple) else shown(names)
         raise TrineError(f"{name} must be {count} different strings, not {found}")
     for each in names:
-        if not isinstance(each, str) or not each or _is_broken(each):
+        if not isinstance(each, str) or not each or not is_writable_text(each):
             raise TrineError(f"{name} must be strings that are not empty, not {shown(each)}")
     if len(set(names)) != count:
         again = next(each for number, each in enumerate(names) if each in names[:number])
         raise TrineError(f"{name} must be different strings, and {shown(again)} is there twice")
-
-
-def _is_broken(text: str) -> bool:
-    """Whether a string has halves of UTF-16 pairs, which no file can hold."""
-    return any("\ud800" <= character <= "\udfff" for character in text)

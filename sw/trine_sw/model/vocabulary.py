@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trine_sw.support.checks import shown, token_array
+from trine_sw.support.checks import is_writable_text, shown, token_array
 from trine_sw.support.errors import TrineError
 
 __all__ = ["Vocabulary", "byte_of", "byte_symbol"]
@@ -51,7 +51,7 @@ class Vocabulary:
         if len(self._index) != len(self.symbols):
             again = next(s for token, s in enumerate(self.symbols) if self._index[s] != token)
             raise TrineError(f"vocabulary must be different symbols, and {shown(again)} is there twice")
-        if any("\ud800" <= character <= "\udfff" for symbol in self.symbols for character in symbol):
+        if not all(map(is_writable_text, self.symbols)):
             raise TrineError("vocabulary must hold text, not halves of UTF-16 pairs")
         self.of_characters = all(len(symbol) == 1 for symbol in self.symbols)
         self.of_bytes = all(byte_of(symbol) >= 0 for symbol in self.symbols)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["finite_real", "integer", "integer_array", "share", "shown", "token_array"]
+__all__ = ["finite_real", "integer", "integer_array", "is_writable_text", "share", "shown", "token_array"]
 
 _SHOWN = 40  # characters of a wrong value in a message
 
@@ -26,6 +26,16 @@ def shown(value: object) -> str:
     except ValueError:  # an integer of more digits than Python converts
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def is_writable_text(text: str) -> bool:
+    """Whether a file can hold a string: it has no halves of UTF-16 pairs, as names of files that are no UTF-8
+    have them in Python.
+
+    >>> is_writable_text("\u00e4"), is_writable_text("\udcff")
+    (True, False)
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def integer(value: Any, name: str, low: int, high: int | None = None) -> int:

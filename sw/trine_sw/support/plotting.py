@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def panels(columns: int = 1, width: float = 6.0) -> tuple[Any, list[Any]]:
 def save_svg(figure: Any, path: Path) -> None:
     """Write a figure at once or not at all, and close it."""
     contents = io.StringIO()
-    figure.savefig(contents, format="svg", metadata={"Date": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that its font lacks, or that leave no room
+        figure.savefig(contents, format="svg", metadata={"Date": None})
     pyplot().close(figure)
     lines = (line.rstrip() for line in contents.getvalue().splitlines())
     with atomic_write(path) as file:

@@ -1,5 +1,6 @@
 """Reading of files, with one clear error for a missing, endless or binary file."""
 
+import codecs
 import os
 import stat
 
@@ -38,7 +39,12 @@ def decode_text(data: bytes, path: str | os.PathLike[str]) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        advice = (
+            "it is UTF-16: iconv -f utf-16 -t utf-8"
+            if utf_16
+            else "say from Latin-1: iconv -f latin1 -t utf-8"
+        )
         raise TrineError(
-            f"{path} is no UTF-8 text: byte {data[error.start]:#04x} in line {line}. Convert it, say "
-            "from Latin-1: iconv -f latin1 -t utf-8"
+            f"{path} is no UTF-8 text: byte {data[error.start]:#04x} in line {line}. Convert it, {advice}"
         ) from None

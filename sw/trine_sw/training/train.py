@@ -11,8 +11,9 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 
-from trine_sw.data import OwnText, Text, describe_split, load_tokens, split_names, symbol_name
+from trine_sw.data import OwnText, describe_split, split_names, symbol_name
 from trine_sw.data.evaluation import evaluate, quality_of
+from trine_sw.data.text import check_text
 from trine_sw.model import HeadKind, Model
 from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
 from trine_sw.support.errors import TrineError
@@ -145,18 +146,11 @@ def train_roles(
     and where another process trains in the folder.
     """
     # Files that are not here yet are downloaded once, and what is wrong with one shows before hours of work.
-    ranks.of_first(lambda: _check_splits(chosen.dataset))
+    ranks.of_first(lambda: check_text(chosen.dataset))
     # Checkpoints are looked at and written by one run alone.
     lock = exclusive(folder / ".lock", f"the folder {folder}") if ranks.first else nullcontext()
     with lock:
         return _train_roles(chosen, wanted, folder, resume, console, device, ranks)
-
-
-def _check_splits(dataset: Text) -> None:
-    """Raise :class:`TrineError` for a split that has other symbols, or in which nothing is predicted."""
-    for name in split_names(dataset):
-        if len(load_tokens(dataset, name)) < 2:
-            raise TrineError(f"{dataset}: there are less than two symbols in {name}; hold out more")
 
 
 def _train_roles(

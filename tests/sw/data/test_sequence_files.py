@@ -116,7 +116,7 @@ def test_labels_of_an_archive_name_its_classes_in_their_order(tmp_path):
         ({"x": np.array([[[1e300]]]), "y": [0]}, "holds inf"),
         ({"x": np.zeros((0, 3, 1)), "y": []}, "no sequence"),
         ({"x": np.zeros((2, 0, 1)), "y": [0, 1]}, "sequence 0 has no step"),
-        ({"x": np.zeros((2, 3, 0)), "y": [0, 1]}, "0 features"),
+        ({"x": np.zeros((2, 3, 0)), "y": [0, 1]}, "has no feature"),
         ({"x": np.zeros((5, 1)), "lengths": [2, 0, 3], "y": [0, 1, 1]}, "sequence 1 has no step"),
         ({"x": np.zeros((5, 1)), "lengths": [2, 2], "y": [0, 1]}, "add up to 4"),
         ({"x": np.zeros((5, 1)), "lengths": [6, -1], "y": [0, 1]}, "lengths must be whole numbers"),

@@ -77,9 +77,10 @@ def keeping(path: Path) -> Iterator[None]:
 def check_finite(loss: float, norm: float, epoch: int, update: int, path: Path) -> None:
     """Raise :class:`TrineError` where the loss of an update, or its gradients' norm, is no finite number."""
     if not (math.isfinite(loss) and math.isfinite(norm)):
+        kept = f"the last checkpoint, {path}, is whole" if path.exists() else "nothing is saved yet"
         raise TrineError(
-            f"the loss is no number after epoch {epoch}, update {update}; the last checkpoint, {path}, is "
-            "whole. Lower the recipe's learning rate."
+            f"the loss is no number after epoch {epoch}, update {update}; {kept}. Lower the recipe's "
+            "learning rate."
         )
 
 

@@ -47,5 +47,5 @@ def taught_loss(
 
 
 def _mean_square(error: Tensor, weights: Tensor | None) -> Tensor:
-    square = error.square()
-    return (square if weights is None else square * weights).mean()
+    # Before it is squared: the square of a large or small unit is beyond float32.
+    return (error if weights is None else error * weights).square().mean()

@@ -41,13 +41,13 @@ class Statistics:
 
 
 def loss_weights(sequences: SequenceSet, balanced: bool) -> Tensor | None:
-    """Weight (K,) of each output in the loss: of a regression, of each target as its variance is 1.
+    """Weight (K,) of each output in the loss: of a regression, by which errors are as of deviation 1.
 
     Of classes, where the loss is ``balanced``, the inverse of each class's share, 1 where all are alike; of
     one never seen, 0. None: all weigh the same.
     """
     if sequences.task == "regress":
-        return torch.from_numpy(Statistics.of_targets(sequences).deviation ** -2.0).float()
+        return torch.from_numpy(1 / Statistics.of_targets(sequences).deviation).float()
     if not balanced:
         return None
     labels = np.concatenate([np.atleast_1d(each) for each in sequences.y])
