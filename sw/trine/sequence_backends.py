@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from trine.backends import BACKENDS
 from trine_hw.simulation.simulators import SIMULATORS
+from trine_sw.driver import StepBlock
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import ANYWHERE, Placement
@@ -106,12 +107,12 @@ def _states(board: Board, trits: list[npt.NDArray[np.int8]], lengths: npt.NDArra
     """What a board shows of a model without a head."""
     from trine.board_backend import with_progress
 
-    steps = []
+    blocks: list[StepBlock] = []
     for each in with_progress(trits, len(trits), "sequences"):
         board.reset()
-        steps += board.stream(each, want=["h", "cycles"])
-    h, cycles = np.array([step.h for step in steps]), np.array([step.cycles for step in steps], np.int64)
-    return SequenceRun(None, lengths, h, cycles)
+        blocks += board.stream_blocks(each, ["h", "cycles"])
+    steps = StepBlock.joined(blocks)
+    return SequenceRun(None, lengths, steps.h, steps.cycles)
 
 
 def outputs_of_u(readout: Readout, u: npt.NDArray[np.integer], lengths: npt.NDArray[np.int64]) -> Outputs:

@@ -1,36 +1,35 @@
 """Places of embedding and head: the same options everywhere, and the same outputs wherever they are."""
 
+import contextlib
 import json
 import re
-from dataclasses import replace
+import threading
 
 import numpy as np
 import pytest
 
 import trine as api
-from tests.helpers.task_models import TASKS, features, task_model
+from tests.helpers.placed_models import (
+    ANY,
+    COMMANDS,
+    MODELS,
+    PLACES,
+    arguments,
+    data_of,
+    language,
+    place_options,
+    refusal,
+    told,
+)
 from trine_boards.build.netlist_digest import elaborated_digest
+from trine_hw.simulation.board_server import BoardServer
+from trine_sw.driver.transports import ModelTransport
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import Placement
 from trine_sw.golden import Golden
-from trine_sw.model import ModelConfig
-from trine_sw.model.random_model import random_model
+from trine_sw.link.board_design import BoardDesign
+from trine_sw.link.board_model import BoardModel
 from trine_sw.support.errors import TrineError
-
-PLACES = [(embedding, head) for embedding in ("board", "host") for head in ("board", "host")]
-SYMBOLS = "abcdefg"
-
-
-def language(**parts):
-    config = ModelConfig(hidden=9, embedding=5, vocab_size=7, cell_max=15, head_levels=(0, 1, 3))
-    return replace(random_model(config, seed=3, activity=0.6), vocabulary=list(SYMBOLS), **parts)
-
-
-def with_float_head(model):
-    rng = np.random.default_rng(7)
-    shape = (model.config.vocab_size, model.config.hidden)
-    weight, bias = rng.normal(size=shape), rng.normal(size=shape[0])
-    return replace(model, host_head_weight=weight.astype(np.float16), host_head_bias=bias.astype(np.float16))
 
 
 @pytest.mark.parametrize("places", PLACES, ids="-".join)
@@ -45,91 +44,10 @@ def test_a_board_is_made_as_it_is_asked_for(tmp_path, places):
     np.testing.assert_array_equal(found, Golden(model).generate([1, 2], 9, 1.0, 5))
 
 
-#: Without a ternary head.
-NO_HEAD = dict.fromkeys(("head_weight", "head_bias", "head_scale"))
-MODELS = {
-    "language": language,
-    "language, two heads": lambda: with_float_head(language()),
-    "language, float head": lambda: replace(with_float_head(language()), **NO_HEAD),
-    "language, no head": lambda: language(**NO_HEAD),
-    "language, no embedding": lambda: language(embedding_weight=None),
-    **{task: lambda task=task: task_model(task) for task in TASKS},
-    "classify, two heads": lambda: task_model("classify", head="both", reduction="sum"),
-    "label, float head": lambda: task_model("label", head="float"),
-    "regress, no head": lambda: task_model("regress", head=None),
-    "classify, no encoder": lambda: task_model("classify", encoder=False),
-}
-COMMANDS = {
-    "run": (),
-    "eval": (),
-    "generate": ("--prompt", "ab", "--count", 5, "--temperature", 1),
-    "fit": ("--board", "ulx3s", "--lanes", 60, "--banks", 2),
-    "verilog": ("--lanes", 60, "--banks", 2, "-o", "v"),
-    "build": ("--board", "ulx3s", "-o", "b"),
-    "board": (),
-    "bench": ("--seconds", 0.001),
-    "draw activity": ("-o", "a.svg"),
-    "client": ("-o", "c"),
-}
-ANY = (None, None)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text(SYMBOLS * 9, encoding="utf-8")
     return tmp_path
-
-
-def data_of(model):
-    """A file of inputs of a model, with targets, as options."""
-    if model.task == "language":
-        return ("--data", "text.txt", "--split", "train")
-    lengths, rng = np.array([3, 1, 4]), np.random.default_rng(1)
-    x = np.concatenate(features(rng, lengths))
-    if model.encoder is None:
-        x = rng.integers(-1, 2, (8, model.config.embedding))
-    count = 8 if model.task == "label" else 3
-    classes = np.array([f"label {n % 3}" for n in range(count)])
-    y = rng.normal(size=(3, 3)) if model.task == "regress" else classes
-    np.savez("data.npz", x=x, lengths=lengths, y=y)
-    return ("--data", "data.npz")
-
-
-def refusal(command, model, places):
-    """What a command must say of a model with embedding and head in these places; None where it works."""
-    tokens = command in ("run", "eval", "generate")
-    if command == "generate" and model.task != "language":
-        return "it writes no text; trine run --data says its outputs"
-    if command == "eval" and not model.heads:
-        return "the model has no head"
-    for place, part, there in zip(
-        places,
-        ("embedding", "ternary head"),
-        (model.embedding_weight is not None, model.head_weight is not None),
-        strict=True,
-    ):
-        if place == "board" and not there:
-            return f"the model has no {part}, so the board cannot hold it: place it on the host"
-    if command == "client" and model.heads == ("float",) and model.task != "language":
-        return "export the model with a ternary head"
-    if tokens and model.task == "language" and model.embedding_weight is None:
-        return "the model has no embedding: it takes input vectors, and no tokens"
-    if command == "generate" and model.head_weight is None:
-        return "it cannot generate; give a model with a ternary head"
-    return None
-
-
-def arguments(command, model):
-    if command == "run" and model.task == "language":
-        return ("--text", "abca")
-    return data_of(model) if command in ("run", "eval") else COMMANDS[command]
-
-
-def told(text):
-    """What a command says of outputs: all but the cycles and the backend."""
-    facts = json.loads(text)
-    return {name: fact for name, fact in facts.items() if "cycles" not in name and name != "backend"}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -140,9 +58,7 @@ def test_outputs_do_not_depend_on_places(succeeds, fails, folder, command, name)
     model.save("m.trine")
     found = []
     for places in (ANY, *PLACES):
-        options = [
-            word for n, at in zip(("--embedding", "--head"), places, strict=True) if at for word in (n, at)
-        ]
+        options = place_options(places)
         for backend in ("golden", "golden:m.trine"):
             words = (command, "m.trine", *arguments(command, model), *options, "--backend", backend, "--json")
             message = refusal(command, model, places)
@@ -181,9 +97,7 @@ def test_an_engine_is_as_it_is_asked_for(succeeds, fails, folder, monkeypatch, c
     monkeypatch.setattr("trine_hw.simulation.virtual_board.VirtualBoard", record)
     monkeypatch.setattr("trine.reports.engine_figures.draw_activity", record)
     for places in (ANY, *PLACES):
-        options = [
-            word for n, at in zip(("--embedding", "--head"), places, strict=True) if at for word in (n, at)
-        ]
+        options = place_options(places)
         words = (*command.split(), "m.trine", *COMMANDS[command], *options)
         message = refusal(command, model, places)
         if message is not None or command in ("board", "draw activity", "build"):
@@ -202,3 +116,48 @@ def test_an_engine_is_as_it_is_asked_for(succeeds, fails, folder, monkeypatch, c
             if command != "build":
                 assert engine == default_engine(model, placement=Placement(*places))
     assert not engines
+
+
+@pytest.fixture
+def served():
+    """Serves a board of a model at a socket, with embedding and head in places, and gives its URL."""
+    servers = []
+
+    def serve(model, places):
+        engine = default_engine(model, placement=Placement(*places))
+        transport = ModelTransport(BoardModel(**BoardDesign(model, engine).parts))
+        transport.idle = True
+        servers.append(BoardServer(transport, 0))
+        threading.Thread(target=quietly, args=(servers[-1].serve,), daemon=True).start()
+        return f"socket://127.0.0.1:{servers[-1].port}"
+
+    def quietly(run):
+        with contextlib.suppress(OSError, ValueError):  # the listener is closed
+            run()
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("name", ["language", "classify"])
+def test_a_board_that_is_there_must_be_built_as_asked(succeeds, fails, folder, served, name):
+    """Its places are taken as they are where nothing is asked; another place is one clear error."""
+    model = MODELS[name]()
+    model.save("m.trine")
+    words = ("eval", "m.trine", *data_of(model), "--json")
+    expected = told(succeeds(*words))
+    built = [places for places in PLACES if refusal("eval", model, places) is None]
+    for places in built:
+        url = served(model, places)
+        for asked in (ANY, *built):
+            options = (*words, "--backend", url, *place_options(asked))
+            wrong = [
+                f"has its {part} on the {there}, not on the {place}"
+                for part, there, place in zip(("embedding", "head"), places, asked, strict=True)
+                if place not in (None, there)
+            ]
+            if wrong:
+                fails(*options, saying=(wrong[0], f"load a bitstream of trine build --{wrong[0].split()[2]}"))
+            else:
+                assert told(succeeds(*options)) == expected
