@@ -4,6 +4,7 @@ from amaranth_boards.icebreaker import ICEBreakerPlatform
 
 from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.ice40 import ICE40ClockDomain
+from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
 from trine_sw.link.protocol import LinkConfig
 
@@ -22,7 +23,20 @@ ICEBREAKER = BoardSpec(
     dsp=8,
     block_ram_kind="ice40",
     clock_mhz=21,
-    transports=(UARTTransport(baud=1_000_000),),
+    transports=(
+        UARTTransport(baud=1_000_000),
+        # PMOD 1A, as Digilent's interface specification has SPI with an interrupt: CS, MOSI, MISO, SCK, INT.
+        SPITransport(
+            cs="1",
+            copi="2",
+            cipo="3",
+            clk="4",
+            ready="7",
+            connector=("pmod", 0),
+            attrs=(("IO_STANDARD", "SB_LVCMOS"),),
+            pull_up=("PULLUP", 1),
+        ),
+    ),
     programmer="ice40_generic",
     platform=ICEBreakerPlatform,
     clock_domain=ICE40ClockDomain,

@@ -4,6 +4,7 @@ from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from trine_boards.board_spec import BoardSpec, HeldPin
 from trine_boards.clock.ecp5 import ECP5ClockDomain
+from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
 
 __all__ = ["ULX3S"]
@@ -21,7 +22,20 @@ ULX3S = BoardSpec(
     dsp=156,
     block_ram_kind="ecp5",
     clock_mhz=75,
-    transports=(UARTTransport(baud=1_000_000),),
+    transports=(
+        UARTTransport(baud=1_000_000),
+        # On the header J1, beside each other; the pins from gp11 on are shared with ESP32 and ADC.
+        SPITransport(
+            cs="0+",
+            clk="0-",
+            copi="1+",
+            cipo="1-",
+            ready="2+",
+            connector=("gpio", 0),
+            attrs=(("IO_TYPE", "LVCMOS33"),),
+            pull_up=("PULLMODE", "UP"),
+        ),
+    ),
     programmer="ulx3s",
     platform=ULX3S_85F_Platform,
     clock_domain=ECP5ClockDomain,

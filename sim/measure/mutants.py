@@ -18,6 +18,7 @@ _ROM = "tests/hw/test_column_rom.py"
 _CELLS = "tests/hw/test_cells.py::test_cells_equal_model"
 _SUMS = "tests/hw/test_lanes.py::test_sums_equal_model"
 _SAMPLER = "tests/hw/test_sampler.py::test_gateware_equals_model"
+_SPI = "tests/hw/test_spi.py"
 _START = "tests/boards/test_board_top.py::test_a_board_starts_and_answers"
 _LINK = (f"{_STATES}[lstm]", f"{_STATES}[host]")
 _GATEWARE = "tests/hw/test_link_gateware.py::"
@@ -98,6 +99,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/link/executor/tokens.py": (
         *_LINK,
         f"{_GATEWARE}test_generations_go_on_from_the_last_choice[levels]",
+    ),
+    f"{_HW}/link/spi.py": (
+        f"{_SPI}::test_a_frame_leaves_only_once_it_is_whole",
+        f"{_SPI}::test_bytes_that_are_offered_at_any_time_are_sent_once",
+        f"{_SPI}::test_a_byte_that_is_cut_short_is_dropped_and_counted",
+        f"{_SPI}::test_bytes_go_both_ways_without_loss[4]",
     ),
     f"{_HW}/link/uart.py": ("tests/hw/test_uart.py",),
     f"{_BOARDS}/clock/ecp5.py": (
@@ -547,6 +554,37 @@ MUTANTS: list[Mutant] = [
             "link.framing_error.eq(0)",
             "bytes that came damaged are not counted",
             ("tests/boards/test_board_top.py",),
+        ),
+    ),
+    *_of(
+        f"{_HW}/link/spi.py",
+        ("(byte != 0) | ~ended", "(byte != 0) | ended", "the zero that ends a frame is taken for filler"),
+        ("byte.eq(Cat(data, received))", "byte.eq(Cat(received, data))", "bits come in the wrong order"),
+        (
+            "self.framing_error.eq(count != 0)",
+            "self.framing_error.eq(0)",
+            "a byte that was cut short is not counted",
+        ),
+        (
+            "self.i.ready.eq(edge & (count == 0) & loaded)",
+            "self.i.ready.eq(edge & (count == 0))",
+            "a byte that comes while filler is sent is lost",
+        ),
+        ("edge & (count == 0) & loaded", "edge & (count == 7) & loaded", "a byte is taken when it has left"),
+        (
+            "m.d.sync += [count.eq(0), *load]",
+            "m.d.sync += [*load]",
+            "a byte that was cut short shifts the next",
+        ),
+        (
+            "self.o.valid.eq(queue.o.valid & self.waiting)",
+            "self.o.valid.eq(queue.o.valid)",
+            "a frame leaves before it is whole",
+        ),
+        (
+            "frames.eq(frames + comes - goes)",
+            "frames.eq(frames + comes)",
+            "a frame that has left still waits",
         ),
     ),
     *_of(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from trine_boards import BOARDS
+from trine_boards.build.elaboration import elaborate
 from trine_boards.build.record import BuildRecord
 from trine_boards.clock.choice import board_clock, board_clocks
 from trine_boards.top import BoardTop
@@ -84,3 +85,21 @@ def test_a_board_without_a_baud_rate_says_so(tmp_path):
     assert (record.transport, record.baud) == ("slow", 0)
     with pytest.raises(TrineError, match="has no link 'slow'"):
         verify_build(tmp_path, tokens=20, seed=0, command="")
+
+
+@pytest.mark.parametrize(("name", "pins"), [("ulx3s", "B11 C11 A10 A11 A9"), ("icebreaker", "4 45 2 47 3")])
+def test_spi_has_its_pins(name, pins):
+    """Chip select, clock, data from the controller, data to it, ready: by the connector of the board."""
+    board = BOARDS[name].over("spi")
+    top = BoardTop(MODEL, replace(ENGINE, block_ram=board.block_ram_kind), board, board.clock_mhz)
+    files = elaborate(top, board.platform())
+    text = files["top.lpf" if board.family == "ecp5" else "top.pcf"].decode()
+    ports = ("cs", "clk", "copi", "cipo", "ready")
+    place = (
+        'LOCATE COMP "trine_spi_0__{}__io" SITE "{}"'
+        if board.family == "ecp5"
+        else "set_io trine_spi_0__{}__io {}"
+    )
+    for port, pin in zip(ports, pins.split(), strict=True):
+        assert place.format(port, pin) in text
+    assert b"uart" not in files["top.il"].replace(b"\\uart.py", b"") and top.design.info.baud == 0

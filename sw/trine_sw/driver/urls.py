@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from os import PathLike
 
+from trine_sw.driver.spi import spi_connector
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
@@ -45,7 +46,7 @@ register_scheme("golden", _golden)
 
 def _forms() -> str:
     models = ", ".join(f"{scheme}:M.trine" for scheme in _SCHEMES)
-    return f"{models}, socket://host:port or a serial port (trine ports)"
+    return f"{models}, socket://host:port, spi:///dev/spidev0.0?ready=GPIO or a serial port (trine ports)"
 
 
 def opening(
@@ -86,6 +87,8 @@ def connector(
         if found is None or int(found[2]) > 65535:
             raise TrineError(f"{url} is no socket: write socket://host:port")
         return lambda: SocketTransport(found[1], int(found[2])), None
+    if scheme == "spi":
+        return spi_connector(url), None
     if scheme in _SCHEMES:
         if not rest:
             raise TrineError(f"{url} names no model: write {scheme}:M.trine")

@@ -1,0 +1,93 @@
+"""SPI to a controller beside the board, such as a Raspberry Pi or a microcontroller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.build import Attrs, Pins, PinsN, Resource, Subsignal
+from amaranth.hdl import Module
+
+from trine_hw.link.link import Link
+from trine_hw.link.spi import SPILink
+
+__all__ = ["SPITransport"]
+
+
+@dataclass(frozen=True)
+class SPITransport:
+    """An SPI peripheral of mode 0 on a connector of the platform.
+
+    ``cs`` is low while the board is selected, and is pulled up; ``cipo`` is driven only meanwhile; ``ready``
+    is high while a reply waits.
+
+    Parameters
+    ----------
+    cs, clk, copi, cipo, ready : names of their pins on the connector
+    connector : name and number of the connector in the platform
+    attrs, pull_up : attributes of the pins in the platform, and what pulls one up
+    """
+
+    cs: str
+    clk: str
+    copi: str
+    cipo: str
+    ready: str
+    connector: tuple[str, int]
+    attrs: tuple[tuple[str, Any], ...]
+    pull_up: tuple[str, Any]
+    name: str = "spi"
+
+    @property
+    def baud(self) -> int:
+        """0: the controller makes the clock."""
+        return 0
+
+    @property
+    def usb(self) -> tuple[int, int] | None:
+        """None."""
+        return None
+
+    @property
+    def clocks(self) -> dict[str, float]:
+        """None: it samples its pins with the engine's clock."""
+        return {}
+
+    def check_clock(self, clock_mhz: float) -> None:
+        """Any clock serves it; SPI's is a quarter of it at most."""
+
+    def pinned(self, link: Link, clock_mhz: float) -> SPILink:
+        """`link` behind SPI."""
+        return SPILink(link)
+
+    def resource(self) -> Resource:
+        """Its pins, for the platform."""
+
+        def pin(name: str, of: str, kind: Any, direction: str) -> Subsignal:
+            return Subsignal(name, kind(of, dir=direction, conn=self.connector, assert_width=1))
+
+        cs = PinsN(self.cs, dir="i", conn=self.connector, assert_width=1)
+        return Resource(
+            f"trine_{self.name}",
+            0,
+            Subsignal("cs", cs, Attrs(**dict([self.pull_up]))),
+            pin("clk", self.clk, Pins, "i"),
+            pin("copi", self.copi, Pins, "i"),
+            pin("cipo", self.cipo, Pins, "oe"),
+            pin("ready", self.ready, Pins, "o"),
+            Attrs(**dict(self.attrs)),
+        )
+
+    def join(self, m: Module, pinned: SPILink, platform: Any) -> None:
+        """Join `pinned` to the pins."""
+        resource = self.resource()
+        platform.add_resources([resource])
+        pins = platform.request(resource.name, resource.number)
+        m.d.comb += [
+            pinned.cs.eq(pins.cs.i),
+            pinned.clk.eq(pins.clk.i),
+            pinned.copi.eq(pins.copi.i),
+            pins.cipo.o.eq(pinned.cipo),
+            pins.cipo.oe.eq(pins.cs.i),
+            pins.ready.o.eq(pinned.ready),
+        ]
