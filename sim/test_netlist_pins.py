@@ -31,7 +31,7 @@ from trine_sw.support.errors import TrineError
 #: Levels that make logits of two bytes, and u of several bits.
 SIZES = {"hidden": 6, "embedding": 4, "vocab_size": 5, "cell_max": 7, "output_shift": 1}
 DESIGNS = {
-    "ulx3s": (ModelConfig(**SIZES, head_levels=(0, 50, 127)), EngineConfig(29, 2), 10),
+    "ulx3s": (ModelConfig(**SIZES, head_levels=(0, 50, 127)), EngineConfig(29, 2), 12),
     "icebreaker": (
         ModelConfig(**SIZES, cell="gru", head_levels=(0, 40, 90, 127)),
         EngineConfig(29, 1, block_ram="ice40"),
@@ -107,7 +107,7 @@ def check_gated_clock(cells):
     waiting = [flop for flop in flops if flop["CLK"] != gate["CLKO"]]
     assert gate["CLKI"] == pll["CLKOS"] and {str(flop["CLK"]) for flop in waiting} == {str(gate["CLKI"])}
     by_output = {str(flop["Q"]): flop for flop in waiting}
-    # The count of 150 cycles, 15 microseconds, is the gate's enable with its ninth bit; the lock and the word
+    # The count of 180 cycles, 15 microseconds, is the gate's enable with its ninth bit; the lock and the word
     # of the engine that it has counted a loss come through two registers each; a loss is kept in one.
     assert len(waiting) == 9 + 2 + 2 + 1 < len(flops) and str(gate["CE"]) in by_output
     (first,) = (flop for flop in waiting if flop["DI"] == pll["LOCK"])

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from trine_boards.transports.base import BoardTransport
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.support.checks import shown
+from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["MARGIN", "BoardSpec", "ClockDomainMaker", "HeldPin"]
@@ -15,6 +15,8 @@ __all__ = ["MARGIN", "BoardSpec", "ClockDomainMaker", "HeldPin"]
 #: By which the routed clock must exceed the one that the engine runs at, where nothing else is asked for: for
 #: the PLL's jitter, and for what static timing analysis of a chip may have wrong.
 MARGIN = 0.05
+#: Baud rates that a serial port may be asked for, the least and the most.
+_BAUDS = (1200, 12_000_000)
 
 
 class ClockDomainMaker(Protocol):
@@ -103,6 +105,22 @@ class BoardSpec:
             raise TrineError(f"{self.title} has no link {shown(name)}; it has: {', '.join(named)}")
         others = (transport for transport in self.transports if transport.name != name)
         return replace(self, transports=(named[name], *others))
+
+    def at_baud(self, baud: int | None) -> "BoardSpec":
+        """This board with another baud rate of the transport that is built; as it is for None.
+
+        Raises
+        ------
+        TrineError
+            Where that has no baud rate, or no serial port has such a one.
+        """
+        if baud is None:
+            return self
+        if not self.baud:
+            raise TrineError(f"the link {self.transport.name} of {self.title} has no baud rate: give none")
+        transport = cast(Any, self.transport)
+        first = replace(transport, baud=integer(baud, "the baud rate", *_BAUDS))
+        return replace(self, transports=(first, *self.transports[1:]))
 
     @property
     def rom_ports(self) -> int:

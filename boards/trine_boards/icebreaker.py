@@ -6,6 +6,7 @@ from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.ice40 import ICE40ClockDomain
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
+from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["ICEBREAKER"]
@@ -24,7 +25,7 @@ ICEBREAKER = BoardSpec(
     block_ram_kind="ice40",
     clock_mhz=21,
     transports=(
-        UARTTransport(baud=1_000_000),
+        UARTTransport(baud=DEFAULT_BAUD),
         # PMOD 1A, as Digilent's interface specification has SPI with an interrupt: CS, MOSI, MISO, SCK, INT.
         SPITransport(
             cs="1",

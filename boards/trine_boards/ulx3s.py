@@ -6,6 +6,7 @@ from trine_boards.board_spec import BoardSpec, HeldPin
 from trine_boards.clock.ecp5 import ECP5ClockDomain
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
+from trine_sw.link.board_design import DEFAULT_BAUD
 
 __all__ = ["ULX3S"]
 
@@ -23,7 +24,7 @@ ULX3S = BoardSpec(
     block_ram_kind="ecp5",
     clock_mhz=75,
     transports=(
-        UARTTransport(baud=1_000_000),
+        UARTTransport(baud=DEFAULT_BAUD),
         # On the header J1, beside each other; the pins from gp11 on are shared with ESP32 and ADC.
         SPITransport(
             cs="0+",

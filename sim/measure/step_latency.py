@@ -2,11 +2,13 @@
 board.
 
 A token is sent alone; the simulation then goes on in steps of about a bit, so that each byte of the reply has
-its time: that of the middle of its stop bit, to a step.
+its time: that of the middle of its stop bit, to a step. At the end stands what the program's side takes
+(:mod:`sim.measure.pty_latency`).
 """
 
 from __future__ import annotations
 
+from sim.measure import pty_latency
 from trine_hw.simulation import virtual_board
 from trine_hw.simulation.virtual_board import DIVISOR, VirtualBoard
 from trine_sw.engine.default import default_engine
@@ -54,6 +56,7 @@ def main() -> None:
     print(
         f"{line} bit times of bytes, {total:.0f} in all: {DIVISOR * (total - line):.0f} clock cycles between"
     )
+    pty_latency.main()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from trine_boards.report.report import Report, make_report, report_paths, write_
 from trine_boards.top import BoardTop
 from trine_boards.verify.check_step import check_step
 from trine_sw.fit import Fit
+from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.checks import finite_real, integer, shown
@@ -151,6 +152,7 @@ def build(
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)
         if command is None:
             over = [] if link is None else ["--link", link]
+            over += [] if board.baud in (0, DEFAULT_BAUD) else ["--baud", str(board.baud)]
             command = shlex.join(["trine", "build", f"{name}.trine", "--board", board.name, *over])
         netlist = netlist_digest((where / "top.il").read_text(encoding="utf-8"))
         report = make_report(model, name, engine, board, routed, command, netlist)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from trine.models import as_model
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
+from trine_boards.clock.choice import board_clocks
 from trine_sw.engine.placement import Place
 from trine_sw.fit import DoesNotFit, Fit, Placement, balance_banks, configure, estimate, sample_text, shortage
 from trine_sw.fit import fit as solve
@@ -55,13 +56,19 @@ class Boards(Mapping[str, BoardSpec]):
 boards = Boards()
 
 
-def as_board(board: BoardSpec | str) -> BoardSpec:
-    """A board, or the one of that name; :class:`TrineError` lists the names where there is none."""
-    if isinstance(board, BoardSpec):
-        return board
-    if not isinstance(board, str) or board not in BOARDS:
-        raise TrineError(f"there is no board {shown(board)}; there are: {', '.join(sorted(BOARDS))}")
-    return BOARDS[board]
+def as_board(board: BoardSpec | str, baud: int | None = None, link: str | None = None) -> BoardSpec:
+    """A board, or the one of that name, with another link and another baud rate where they are given.
+
+    Raises :class:`TrineError` with the names where there is none, and for a rate that no clock of it makes.
+    """
+    if not isinstance(board, BoardSpec):
+        if not isinstance(board, str) or board not in BOARDS:
+            raise TrineError(f"there is no board {shown(board)}; there are: {', '.join(sorted(BOARDS))}")
+        board = BOARDS[board]
+    board = board.over(link).at_baud(baud)
+    if baud is not None and not board_clocks(board):
+        raise TrineError(f"no clock of {board.title} makes {baud} baud: take a lower rate")
+    return board
 
 
 def fit(
@@ -74,6 +81,7 @@ def fit(
     embedding: Place | None = None,
     head: Place | None = None,
     activity: float = ACTIVITY,
+    baud: int | None = None,
 ) -> Fit:
     """Choose the engine for a model on a board, and estimate its cost and speed.
 
@@ -98,6 +106,8 @@ def fit(
     activity : float
         Share of random input trits that are not 0, on which cycles are counted for a model that has neither
         an embedding nor a sample of its inputs.
+    baud : int, optional
+        Rate of the board's serial port, by default 3,000,000. The clock must be a multiple of it, within 2 %.
 
     Returns
     -------
@@ -121,7 +131,7 @@ def fit(
     >>> trine.fit(model, "ulx3s", lanes=300, banks=2).engine.banks
     2
     """
-    model, board = as_model(model), as_board(board)
+    model, board = as_model(model), as_board(board, baud)
     placement, activity = Placement(embedding, head), share(activity, "the activity")
     if (lanes is None) != (banks is None):
         raise TrineError("give lanes and banks together, or neither")

@@ -125,7 +125,7 @@ def test_advice_suits_the_failure(fails, loader, bitstream, tmp_path):
 def built(tmp_path):
     """A folder as trine build leaves it, and the top that its bitstream is of."""
     model = random_model(ModelConfig(hidden=4, embedding=4, vocab_size=8), seed=1)
-    board = BOARDS["ulx3s"]
+    board = BOARDS["ulx3s"].at_baud(2_500_000)
     top = BoardTop(model, EngineConfig(lanes=40, banks=2, block_ram="ecp5"), board, board.clock_mhz)
     folder = tmp_path / "build"
     folder.mkdir()
@@ -142,8 +142,8 @@ def test_the_board_is_asked_whether_it_is_what_was_built(
     answers = {"info": info}
     asked = []
 
-    def ask(url):
-        asked.append(url)
+    def ask(url, baud):
+        asked.append((url, baud))
         return answers["info"]
 
     monkeypatch.setattr(commands, "_info", ask)
@@ -156,7 +156,7 @@ def test_the_board_is_asked_whether_it_is_what_was_built(
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [port])
     assert "this bitstream answers at /dev/ttyUSB7" in succeeds("program", path, *ULX3S)
     assert "this bitstream answers at X" in succeeds("program", path, *ULX3S, "--port", "X")
-    assert asked == ["/dev/ttyUSB7", "X"]
+    assert asked == [("/dev/ttyUSB7", 2_500_000), ("X", 2_500_000)]  # as it was built
     assert "no build.json" in succeeds("program", bitstream, *ULX3S)
 
     answers["info"] = replace(info, lanes=info.lanes + 1, digest=bytes(32))

@@ -1,5 +1,7 @@
 """UART gateware: bytes survive the line, also with the other side's clock off by 2 %."""
 
+import random
+
 import pytest
 from amaranth.hdl import Elaboratable, Module
 
@@ -95,8 +97,57 @@ def test_glitch_and_broken_frame_are_dropped():
     assert received == [0x41]
 
 
+def levels(data, bit, jitter, draw):
+    """The line in each clock cycle, of bits of so many cycles whose edges are off by up to ``jitter`` of one.
+
+    Bytes follow each other without a gap, or after an idle time in which the line is low for a moment.
+    """
+    edges, level, at = [], 1, 2 * bit + draw.random()
+    for byte in data:
+        for new in [0, *(byte >> k & 1 for k in range(8)), 1]:
+            if new != level:
+                edges.append((at + bit * draw.uniform(-jitter, jitter), new))
+            level, at = new, at + bit
+        if draw.random() < 0.3:
+            middle = at + bit * draw.uniform(1, 3)
+            edges += [(middle, 0), (middle + bit * draw.uniform(0.05, 0.25), 1)]
+            at = middle + bit * draw.uniform(1.5, 3)
+    edges.append((at + 20 * bit, 1))
+    now, found = 1, []
+    for time, new in edges:
+        found += [now] * (int(time) - len(found))
+        now = new
+    return found
+
+
+@pytest.mark.parametrize("error", [-0.025, 0, 0.025])
+@pytest.mark.parametrize("divisor", [7, 27, *(pytest.param(n, marks=pytest.mark.nightly) for n in (25, 33))])
+def test_receiver_bears_error_jitter_and_noise(divisor, error):
+    """At the boards' rate, the host off by 2.5 %, edges by 8 % of a bit, and glitches between bytes."""
+    draw = random.Random(f"{divisor} {error}")
+    dut, data, received, errors = UARTReceiver(divisor), draw.randbytes(20), [], 0
+
+    async def line(ctx):
+        for level in levels(data, divisor * (1 + error), 0.08, draw):
+            ctx.set(dut.rx, level)
+            await ctx.tick()
+
+    async def receive(ctx):
+        for _ in data:
+            received.append(await get(ctx, dut.o))
+
+    async def count(ctx):
+        nonlocal errors
+        async for *_, error in ctx.tick().sample(dut.framing_error):
+            errors += error
+
+    run_watched(dut, line, receive, background=[count], progress={"received": dut.o}, patience=3000)
+    assert bytes(received) == data and not errors
+
+
 def test_divisor():
     assert uart_divisor(80e6, 1e6) == 80
+    assert [uart_divisor(mhz * 1e6, 3e6) for mhz in (21, 75, 80, 100)] == [7, 25, 27, 33]
     with pytest.raises(ClockError, match="lower the baud rate"):
         uart_divisor(25e6, 7e6)
     with pytest.raises(ValueError):

@@ -24,6 +24,6 @@ def test_the_line_bounds_the_rate():
     """h of 64 units takes 13 bytes of ten bits; a slower engine gives less."""
     report = json.loads((ROOT / "docs/results/icebreaker-shakespeare-small.json").read_text(encoding="utf-8"))
     fast = link_rate(report, "h", 400)
-    assert fast < 1_000_000 / (13 * 10)
+    assert fast < 3_000_000 / (13 * 10)
     slow = report | {"cycles_per_token": 20 * report["cycles_per_token"]}
     assert link_rate(slow, "h", 400) < report["clock_mhz"] * 1e6 / slow["cycles_per_token"] < fast

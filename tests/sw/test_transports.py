@@ -138,6 +138,40 @@ def test_port_that_cannot_be_set(monkeypatch, error, message):
         Board.open("/dev/ttyUSB9", MODEL, baud=9600)
 
 
+@pytest.mark.parametrize(
+    "url, given, expected",
+    [
+        ("/dev/ttyUSB9", None, 3_000_000),
+        ("/dev/ttyUSB9", 250_000, 250_000),
+        ("/dev/ttyUSB9?baud=1500000", None, 1_500_000),
+        ("/dev/ttyUSB9?baud=1500000", 250_000, 250_000),
+        ("COM3?baud=921600", None, 921_600),
+    ],
+)
+def test_baud_rate_of_a_port(monkeypatch, url, given, expected):
+    """The boards' by default; the argument before the URL. Messages have port and rate."""
+
+    def fails(port, baud, **options):
+        assert (port, baud) == (url.partition("?")[0], expected)
+        raise ValueError("Failed to set custom baud rate")
+
+    monkeypatch.setattr("serial.Serial", fails)
+    with pytest.raises(TrineError, match=f"cannot be set to {expected} baud: .*trine build --baud"):
+        Board.open(url, MODEL, baud=given)
+
+
+@pytest.mark.parametrize("rate", ["", "0", "-1", "1e6", "1000000 ", "99999999999", "012"])
+def test_url_with_a_baud_rate_that_is_none(rate):
+    with pytest.raises(TrineError, match="has no baud rate: write /dev/ttyUSB9.baud=N"):
+        Board.open(f"/dev/ttyUSB9?baud={rate}", MODEL)
+
+
+def test_silent_port_is_told_with_its_rate():
+    with plugged(lambda data: b"") as port:
+        with pytest.raises(TrineError, match=r"\(3,000,000 baud\) does not answer: .* baud rate right"):
+            Board.open(port, MODEL, patience=0.1)
+
+
 def test_port_that_takes_nothing(monkeypatch):
     """One whose other side does not read is given up, with an error."""
     monkeypatch.setattr("trine_sw.driver.transports._WRITE_PATIENCE", 0.2)

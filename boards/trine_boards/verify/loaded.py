@@ -26,7 +26,7 @@ def recorded_board(record: BuildRecord) -> BoardSpec:
     """The board that a build is for. Raises :exc:`TrineError` for one that is not known."""
     if record.board not in BOARDS:
         raise TrineError(f"the build is for {shown(record.board)}; known boards are {', '.join(BOARDS)}")
-    return BOARDS[record.board].over(record.transport)
+    return BOARDS[record.board].over(record.transport).at_baud(record.baud or None)
 
 
 def _packed(board: BoardSpec, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -85,7 +86,7 @@ class PinBoard:
     netlist : what is simulated
     baud : of the host, which may be a little off the board's
     lock_ns : when PLLs report that they have locked, in nanoseconds from the start
-    idle_bits : bit times for which the line is at rest before anything is sent, while the board starts
+    idle_s : seconds for which the line is at rest before anything is sent, while the board starts
     inverted : the wire to the board's rx is inverted
     optimise, cache : see :func:`compiled`
 
@@ -101,7 +102,7 @@ class PinBoard:
         baud: float,
         *,
         lock_ns: float = 1000.0,
-        idle_bits: int = 64,
+        idle_s: float = 64e-6,
         inverted: bool = False,
         noise_seed: int = 1,
         optimise: bool = True,
@@ -126,6 +127,7 @@ class PinBoard:
         self._bits = 0  # bit times of all runs and writes so far
         #: Bytes from the board whose stop bit was low.
         self.framing_errors = 0
+        idle_bits = math.ceil(idle_s * baud)
         for start in range(0, idle_bits, 8):
             self.hold(1, min(8, idle_bits - start))
 

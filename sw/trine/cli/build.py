@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from trine.cli.hardware import board_option, engine_options
+from trine.cli.hardware import baud_option, board_option, engine_options
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine_sw.fit.sample import ACTIVITY
@@ -46,7 +46,13 @@ class Design:
 
 
 def prepared(
-    model_path: Path, board_name: str, clock: float | None, margin: float, link: str | None, **engine: Any
+    model_path: Path,
+    board_name: str,
+    clock: float | None,
+    margin: float,
+    link: str | None,
+    baud: int | None,
+    **engine: Any,
 ) -> Design:
     """The design that the options ask for; `margin` is in %, and `engine` as :func:`trine.fit` takes it.
 
@@ -60,7 +66,7 @@ def prepared(
     from trine_boards.clock.choice import board_clock
     from trine_sw.model import Model
 
-    board = as_board(board_name).over(link)
+    board = as_board(board_name, baud, link)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
@@ -73,6 +79,7 @@ def prepared(
 @model_argument
 @board_option
 @click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
+@baud_option
 @click.option(
     "--margin",
     type=float,
@@ -98,6 +105,7 @@ def build(
     clock: float | None,
     margin: float,
     link: str | None,
+    baud: int | None,
     lanes: int | None,
     banks: int | None,
     balance: bool,
@@ -118,7 +126,7 @@ def build(
 
     integer(seeds, "--seeds", 1, MOST_SEEDS)
     design = prepared(
-        *(model_path, board_name, clock, margin, link),
+        *(model_path, board_name, clock, margin, link, baud),
         lanes=lanes,
         banks=banks,
         balance=balance,
@@ -133,6 +141,7 @@ def build(
     if margin != MARGIN:
         words += ["--margin", f"{100 * margin:g}"]
     words += [] if link is None else ["--link", link]
+    words += [] if baud is None else ["--baud", str(baud)]
     if lanes is not None:
         words += ["--lanes", str(lanes), "--banks", str(banks)]
     words += ["--balance"] if balance else []

@@ -14,6 +14,7 @@ from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine.cli.placement import embedding_option, head_option, placement_options
 from trine_sw.fit.sample import ACTIVITY
+from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.support.atomic_file import atomic_write, check_writable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trine_sw.engine.placement import Place
     from trine_sw.fit import Fit
 
-__all__ = ["COMMANDS", "board_option", "engine_options"]
+__all__ = ["COMMANDS", "baud_option", "board_option", "engine_options"]
 
 board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
@@ -35,6 +36,9 @@ activity_option = click.option(
     show_default=True,
     help="Share of random input trits that are not 0, to count cycles on where the model file has neither an "
     "embedding nor a sample of its inputs.",
+)
+baud_option = click.option(
+    "--baud", type=int, help=f"Rate of the serial port.  [default: the board's, {DEFAULT_BAUD}]"
 )
 balance_option = click.option(
     "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
@@ -106,11 +110,13 @@ def boards(as_json: bool) -> None:
 @click.command()
 @model_argument
 @board_option
+@baud_option
 @engine_options
 @json_option
 def fit(
     model_path: Path,
     board_name: str,
+    baud: int | None,
     as_json: bool,
     **engine: Any,
 ) -> None:
@@ -118,7 +124,7 @@ def fit(
     from trine.fitting import as_board
     from trine.fitting import fit as choose
 
-    board = as_board(board_name)
+    board = as_board(board_name, baud)
     chosen = choose(model_path, board, **engine)
     facts = _facts(chosen, board)
     if as_json:
@@ -145,6 +151,7 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
         "cycles_per_token": round(cycles, 2),
         "counted_on": chosen.sample,
         "clock_mhz": board.clock_mhz,
+        "baud": board.baud,
         "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
     }
 

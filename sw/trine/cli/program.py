@@ -44,12 +44,13 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
     from trine_boards.programming import program as load
 
     board = as_board(board_name)
-    built = None
+    built = baud = None
     if (bitstream.parent / RECORD_NAME).exists():
         record = BuildRecord.load(bitstream.parent)
         if record.board != board.name:
             raise TrineError(f"{bitstream} was built for {record.board}, not for {board.name}")
-        built = record.built_info() if record.bitstream == bitstream.name else None
+        if record.bitstream == bitstream.name:
+            built, baud = record.built_info(), record.baud or None
     load(bitstream, board, flash=flash)
     click.echo(f"{board.title} has taken {bitstream}" + (", into its flash" if flash else ""))
     if no_ask:
@@ -61,7 +62,7 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
             click.echo(f"not asked what it is: {found}; give --port, or see trine doctor", err=True)
             return
         port = ports[0]
-    info = _info(port)
+    info = _info(port, baud)
     if built is None:
         click.echo(
             f"a Trine board answers at {port}, model {info.digest.hex()[:12]}…, {info.hidden} units, "
@@ -77,16 +78,18 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
     click.echo(f"this bitstream answers at {port}: model {info.digest.hex()[:12]}…, {info.hidden} units")
 
 
-def _info(url: str) -> "Info":
+def _info(url: str, baud: int | None) -> "Info":
     from trine.connect import Board
 
-    with Board.open(url, patience=_ANSWER_SECONDS) as board:
+    with Board.open(url, baud=baud, patience=_ANSWER_SECONDS) as board:
         return board.info
 
 
 @click.command()
 @click.option(
-    "--port", help="URL of a board to test, such as /dev/ttyUSB0.  [default: the one that is found]"
+    "--port",
+    help="URL of a board to test, such as /dev/ttyUSB0 or /dev/ttyUSB0?baud=1000000.  [default: the one that "
+    "is found]",
 )
 @click.option(
     "--model", "model_path", type=click.Path(path_type=Path), help="The model that the board holds."
@@ -166,6 +169,7 @@ def _board_checks(url: str, model: Any, tokens: int, seed: int) -> "tuple[list[C
             found = (
                 f"protocol {info.version}, model {info.digest.hex()[:12]}…, {_many(info.layers, 'layer')} of "
                 f"{info.hidden} units, {info.lanes} lanes, {info.banks} banks, {info.clock_hz / 1e6:g} MHz"
+                + (f", {info.baud:,} baud" if info.baud else "")
             )
             checks = [Check(f"board at {url}", "ok", found)]
             model = model or board.model

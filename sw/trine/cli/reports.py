@@ -58,7 +58,7 @@ def _digest_now(command: str) -> str:
         asked = build.make_context("trine build", words[2:]).params
     except click.ClickException as error:
         raise TrineError(error.format_message()) from None
-    names = ("model_path", "board_name", "clock", "margin", "link")
+    names = ("model_path", "board_name", "clock", "margin", "link", "baud")
     engine = ("lanes", "banks", "balance", "embedding", "head", "activity")
     design = prepared(*(asked[name] for name in names), **{name: asked[name] for name in engine})
     return elaborated_digest(design.top, design.board)

@@ -15,6 +15,7 @@ from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import Placement
 from trine_sw.golden import sampler
 from trine_sw.link import pacing, protocol
+from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.link.board_info import INFO_BYTES, info_offsets, level_values, u_bits
 from trine_sw.link.protocol import Command, Reason, Want
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES
@@ -115,6 +116,7 @@ class ClientFacts:
             "done": link.DONE,
             "refused": link.REFUSED,
             "protocol_version": link.PROTOCOL_VERSION,
+            "baud": DEFAULT_BAUD,
             "header_bytes": link.HEADER_BYTES,
             "crc_bytes": link.CRC_BYTES,
             "crc_table": c_bytes(crc_table(zlib.crc32)),

@@ -74,8 +74,7 @@ class AsyncBoard:
     ) -> AsyncBoard:
         """As :meth:`trine_sw.driver.board.Board.open`."""
         placement = Placement(embedding, head)
-        connect, held = opening(url, model, baud, placement)
-        board = cls(connect, held, url, patience, placement)
+        board = cls(*opening(url, model, baud, placement), patience, placement)
         await board._begin()
         return board
 

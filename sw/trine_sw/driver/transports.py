@@ -126,7 +126,9 @@ def _explain(port: str, baud: int, error: Exception) -> str:
     if number in (errno.EISDIR, errno.ENOTTY) or "Could not configure port" in str(error):
         return f"{port} is no serial port; trine ports lists those that are there"
     if isinstance(error, (ValueError, OverflowError)):
-        return f"{port} cannot be set to {baud} baud: {error}"
+        return (
+            f"{port} cannot be set to {baud} baud: {error}; trine build --baud makes a board of another rate"
+        )
     return f"cannot open {port}: {error}"
 
 

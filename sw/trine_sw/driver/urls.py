@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from os import PathLike
+from typing import NamedTuple
 
 from trine_sw.driver.spi import spi_connector
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import ANYWHERE, Placement
-from trine_sw.link.board_design import BoardDesign
+from trine_sw.link.board_design import DEFAULT_BAUD, BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.model import Model
 from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["DEFAULT_BAUD", "Connect", "connector", "opening", "register_scheme"]
+__all__ = ["Connect", "Opening", "connector", "opening", "register_scheme"]
 
 #: Connects, and again after the other side has gone.
 Connect = Callable[[], Transport]
 
-DEFAULT_BAUD = 1_000_000
 #: What the system's calls hold.
 _MOST_BAUD = (1 << 31) - 1
 #: What connects to a board that is made of a model: by the scheme of a URL, ``SCHEME:M.trine``.
@@ -49,10 +49,18 @@ def _forms() -> str:
     return f"{models}, socket://host:port, spi:///dev/spidev0.0?ready=GPIO or a serial port (trine ports)"
 
 
+class Opening(NamedTuple):
+    """How a board is opened: what connects to it, the model that it must hold, and its name in messages."""
+
+    connect: Connect
+    model: Model | None
+    where: str
+
+
 def opening(
     url: str, model: Model | str | PathLike[str] | None, baud: int | None, placement: Placement = ANYWHERE
-) -> tuple[Connect, Model | None]:
-    """What connects to a board, and the model that it must hold: the one given, or else the URL's.
+) -> Opening:
+    """How the board at a URL is opened; the model that it must hold is the one given, or else the URL's.
 
     Raises
     ------
@@ -63,15 +71,13 @@ def opening(
         model = Model.load(model)
     if model is not None and not isinstance(model, Model):
         raise TrineError(f"the model must be a Model, or the path of its file, not {shown(model)}")
-    connect, own_model = connector(url, baud, placement)
-    return connect, own_model if model is None else model
+    found = connector(url, baud, placement)
+    return found if model is None else found._replace(model=model)
 
 
-def connector(
-    url: str, baud: int | None = None, placement: Placement = ANYWHERE
-) -> tuple[Connect, Model | None]:
-    """What connects to a board, and its model where the URL names it; that has embedding and head where
-    ``placement`` wants them.
+def connector(url: str, baud: int | None = None, placement: Placement = ANYWHERE) -> Opening:
+    """How the board at a URL is opened, with its model where the URL names it; that has embedding and head
+    where ``placement`` wants them. ``PORT?baud=N`` is a serial port of that rate, if ``baud`` says no other.
 
     Raises
     ------
@@ -80,21 +86,26 @@ def connector(
     """
     if not isinstance(url, str) or "\0" in url:
         raise TrineError(f"{shown(url)} is no board: write {_forms()}")
-    baud = DEFAULT_BAUD if baud is None else integer(baud, "the baud rate", 1, _MOST_BAUD)
+    if baud is not None:
+        baud = integer(baud, "the baud rate", 1, _MOST_BAUD)
     scheme, _, rest = url.partition(":")
     if scheme == "socket":
         found = re.fullmatch(r"//\[?([^/]+?)\]?:(\d{1,5})/?", rest)
         if found is None or int(found[2]) > 65535:
             raise TrineError(f"{url} is no socket: write socket://host:port")
-        return lambda: SocketTransport(found[1], int(found[2])), None
+        return Opening(lambda: SocketTransport(found[1], int(found[2])), None, url)
     if scheme == "spi":
-        return spi_connector(url), None
+        return Opening(spi_connector(url), None, url)
     if scheme in _SCHEMES:
         if not rest:
             raise TrineError(f"{url} names no model: write {scheme}:M.trine")
         model, connect = Model.load(rest), _SCHEMES[scheme]
         engine = default_engine(model, placement=placement)
-        return lambda: connect(model, engine), model
-    if url.startswith("/") or re.fullmatch(r"COM\d+", url):
-        return lambda: SerialTransport(url, baud), None
+        return Opening(lambda: connect(model, engine), model, url)
+    port, asks, rate = url.partition("?baud=")
+    if port.startswith("/") or re.fullmatch(r"COM\d+", port):
+        if asks and not re.fullmatch(r"[1-9]\d{,9}", rate):
+            raise TrineError(f"{url} has no baud rate: write {port}?baud=N, such as {port}?baud=1000000")
+        bits = baud or (integer(int(rate), "the baud rate", 1, _MOST_BAUD) if asks else DEFAULT_BAUD)
+        return Opening(lambda: SerialTransport(port, bits), None, f"{port} ({bits:,} baud)")
     raise TrineError(f"{url!r} is no board: write {_forms()}")

@@ -13,7 +13,11 @@ from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
 
-__all__ = ["BoardDesign", "LinkParts"]
+__all__ = ["DEFAULT_BAUD", "BoardDesign", "LinkParts"]
+
+#: Of the boards' serial ports, unless they are built for another rate: the most of an FT231X, the USB chip
+#: of the ULX3S. An FT2232H, that of the iCEBreaker, makes it exactly, too.
+DEFAULT_BAUD = 3_000_000
 
 
 class LinkParts(TypedDict):

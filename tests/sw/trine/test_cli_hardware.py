@@ -14,13 +14,16 @@ from serial.tools.list_ports_common import ListPortInfo
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
 from trine.cli import program
+from trine.cli.build import prepared
 from trine.cli.commands import cli
+from trine.fitting import fit
 from trine_boards import BOARDS
+from trine_boards.build.record import BuildRecord
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support import toolchain
 
-ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2)
+ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2, "--baud", 2_500_000)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,14 @@ def first_build(tmp_path_factory):
 def built(first_build, tmp_path):
     """A copy of that folder, ``tmp_path/out``: a build of the same goes on from its steps."""
     return shutil.copytree(first_build, tmp_path / "out")
+
+
+def test_a_build_keeps_its_baud_rate(first_build):
+    report = json.loads((first_build / "ulx3s-small.json").read_text(encoding="utf-8"))
+    assert report["baud"] == 2_500_000 and " --baud 2500000 " in report["command"]
+    assert "| link | uart, 2,500,000 baud |" in (first_build / "ulx3s-small.md").read_text(encoding="utf-8")
+    record = BuildRecord.load(first_build)
+    assert record.baud == record.built_info().baud == 2_500_000
 
 
 @pytest.fixture
@@ -141,6 +152,9 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
         (["--clock", -5], "the clock must be"),
         (["--clock", "nan"], "the clock must be"),
         (["--clock", 1], "baud"),
+        (["--baud", 7_000_000], "7000000 baud cannot be divided from it; the nearest clock"),
+        (["--baud", 0], "the baud rate must be from 1200 to 12000000, not 0"),
+        (["--baud", 12_000_001], "the baud rate must be from 1200"),
         (["--lanes", 40], "lanes and banks together"),
         (["--lanes", 3, "--banks", 1], "lanes must be at least"),
         (["--lanes", 40, "--banks", 0], "banks must be"),
@@ -151,6 +165,16 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
 def test_build_refuses(fails, tools, model_path, tmp_path, options, words):
     fails("build", model_path, "--board", "ulx3s", "-o", tmp_path / "out", *options, saying=words)
     assert not (tmp_path / "out" / "top.bit").exists()
+
+
+def test_baud_rate_of_a_fit_and_a_build(succeeds, model_path):
+    options = (model_path, "--board", "ulx3s", "--json")
+    assert json.loads(succeeds("fit", *options))["baud"] == 3_000_000
+    assert json.loads(succeeds("fit", *options, "--baud", 921_600))["baud"] == 921_600
+    design = prepared(model_path, "ulx3s", None, 5, None, 2_500_000)
+    assert design.top.pinned.divisor == 30 and design.top.design.info.baud == 2_500_000
+    assert design.fit.chip.baud == design.board.baud == 2_500_000
+    assert fit(model_path, "icebreaker", baud=1_000_000).chip.baud == 1_000_000
 
 
 def test_verilog(succeeds, trine, fails, model_path, tmp_path):
