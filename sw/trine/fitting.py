@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
 
 from trine.models import as_model
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
 from trine_boards.clock.choice import board_clocks
 from trine_sw.engine.placement import Place
-from trine_sw.fit import DoesNotFit, Fit, Placement, balance_banks, configure, estimate, sample_text, shortage
+from trine_sw.fit import (
+    DoesNotFit,
+    Fit,
+    Placement,
+    balance_banks,
+    configure,
+    estimate,
+    fits,
+    sample_text,
+    shortage,
+)
 from trine_sw.fit import fit as solve
 from trine_sw.fit.advice import advice
 from trine_sw.fit.sample import ACTIVITY
@@ -18,7 +32,7 @@ from trine_sw.model import Model
 from trine_sw.support.checks import share, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Boards", "as_board", "boards", "fit"]
+__all__ = ["Boards", "as_board", "boards", "fit", "fit_again"]
 
 
 class Boards(Mapping[str, BoardSpec]):
@@ -149,3 +163,54 @@ def fit(
         remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
         raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
     return chosen
+
+
+def fit_again(
+    model: Model,
+    tried: Fit,
+    used: int,
+    *,
+    balance: bool = False,
+    embedding: Place | None = None,
+    head: Place | None = None,
+    activity: float = ACTIVITY,
+) -> Fit:
+    """The fit for a model whose engine took more logic than was expected of it, and than the chip has.
+
+    Engines are compared as if all took as much more. Embedding and head stay where they were as long as such
+    an engine is within the chip, if need be beyond the share of it that is planned with. The options are
+    those of :func:`fit`.
+
+    Parameters
+    ----------
+    tried : Fit
+        With the board, and the engine that is too large.
+    used : int
+        LUT4, or logic cells, that it takes.
+
+    Raises
+    ------
+    TrineError
+        If the board is then expected to hold none.
+    """
+    board = tried.chip
+    assert isinstance(board, BoardSpec)
+    taken = min(1.0, tried.cost.lut4 / used)
+    kept = Placement(cast(Place, tried.engine.embedding), cast(Place, tried.engine.head))
+    for allowed in np.linspace(board.lut_share, 1, 9):
+        wary = replace(board, lut_share=float(allowed) * taken)
+        if fits(model, wary, kept):
+            embedding, head = kept.embedding, kept.head
+            break
+    else:
+        wary = replace(board, lut_share=board.lut_share * taken)
+    engine = fit(model, wary, embedding=embedding, head=head, activity=activity).engine
+    return fit(
+        *(model, board),
+        lanes=engine.lanes,
+        banks=engine.banks,
+        balance=balance,
+        embedding=embedding,
+        head=head,
+        activity=activity,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["write_tools"]
 
 #: Stands for every tool of a build. It ends badly where ``trouble`` lies beside it, and waits where ``wait``
-#: does.
+#: does. Each line of ``cells`` is what one design takes of a chip, and too much.
 _TOOL = """\
 #!/bin/sh
 '''exec' {python} "$0" "$@"
@@ -23,6 +23,10 @@ if __file__.endswith("yosys"):
 elif __file__.endswith("nextpnr-ecp5"):
     if (here / "trouble").exists():
         raise SystemExit("ERROR: Unable to place cell 'lane'")
+    if (here / "cells").exists() and (cells := (here / "cells").read_text().split()):
+        (here / "cells").write_text(" ".join(cells[1:]))
+        print(f"Info: \t        TRELLIS_COMB: {{cells[0]:>7}}/  83640   107%")
+        raise SystemExit("ERROR: Failed to expand region (0, 0) |_> (25, 31)")
     if (here / "wait").exists():
         pathlib.Path(value("--textcfg")).write_text("half")
         (here / "waiting").touch()

@@ -22,11 +22,27 @@ from trine_sw.support.atomic_file import atomic_write, make_folder
 from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Routed", "build_bitstream", "read_report"]
+__all__ = ["Routed", "TooLarge", "build_bitstream", "read_report"]
 
 #: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since. Steps
 #: that run side by side call it from threads of their own.
 Progress = Callable[[str, str, float], None]
+
+
+class TooLarge(TrineError):
+    """A design that takes more logic cells than its chip has, as nextpnr counts them.
+
+    Members
+    -------
+    used, available : logic cells of the design, and of the chip
+    """
+
+    def __init__(self, used: int, available: int, log: Path) -> None:
+        super().__init__(
+            f"the design takes {used:,} logic cells, and the chip has {available:,}: take fewer --lanes, or "
+            f"a model of fewer units; the log is {log}"
+        )
+        self.used, self.available = used, available
 
 
 @dataclass(frozen=True)
@@ -76,8 +92,8 @@ def build_bitstream(
     Raises
     ------
     TrineError
-        If a tool is missing, fails or is killed, if the design does not fit or does not route, or if no
-        seed meets the clock; the message says what to try.
+        If a tool is missing, fails or is killed, if the design does not fit (:exc:`TooLarge`) or does not
+        route, or if no seed meets the clock; the message says what to try.
     """
     if board.family not in FAMILIES:
         raise TrineError(
@@ -121,7 +137,10 @@ def build_bitstream(
             *(("--write", f"{route}.placed.json") if floorplan else ()),
         )
         outputs = (routed, report, log, *((f"{route}.placed.json",) if floorplan else ()))
-        run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
+        try:
+            run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
+        except TrineError as error:
+            raise _too_large(folder / f"{route}.log", family) or error from None
         return read_report(folder / report, folder / log)
 
     made, failed = side_by_side(seeds, place)
@@ -146,6 +165,18 @@ def build_bitstream(
     tools = [str(tool) for tool in (yosys, router, packer)]
     resources = family.resources(used, folder / "top.json")
     return Routed(folder / bitstream, fmax, clock_mhz, margin, highest, resources, seed, figures, tools)
+
+
+def _too_large(log: Path, family: Family) -> TooLarge | None:
+    """What a log of nextpnr says of too many logic cells; None where it says nothing such."""
+    try:
+        told = log.read_text(errors="replace", encoding="utf-8")
+    except OSError:
+        return None
+    counts = re.search(rf"{family.logic}:\s*(\d+)\s*/\s*(\d+)", told)
+    if counts is None or int(counts[1]) <= int(counts[2]):
+        return None
+    return TooLarge(int(counts[1]), int(counts[2]), log)
 
 
 def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:

@@ -57,6 +57,7 @@ class Family(ABC):
     -------
     synthesis : Yosys' commands for the module ``{name}``
     router, packer : names in :data:`trine_sw.support.toolchain.TOOLS`
+    logic : what nextpnr calls the cells that hold a LUT4
     constraints, routed, bitstream : suffixes of the files of pins and clocks, of a routed design, and of its
         bitstream
     placer_options : nextpnr's options for how it places
@@ -66,6 +67,7 @@ class Family(ABC):
     synthesis: str
     router: str
     packer: str
+    logic: str
     constraints: str
     routed: str
     bitstream: str
@@ -91,7 +93,7 @@ class Family(ABC):
 
 class _ECP5(Family):
     synthesis = _SYNTHESIS.format(command="synth_ecp5 -nodsp")
-    router, packer = "nextpnr-ecp5", "ecppack"
+    router, packer, logic = "nextpnr-ecp5", "ecppack", "TRELLIS_COMB"
     constraints, routed, bitstream = "lpf", "config", "bit"
     # Half the wire of the default placer for lanes that fill the chip (docs/engine.md).
     placer_options = ("--placer", "static")
@@ -131,7 +133,7 @@ class _ICE40(Family):
     # they are taken from the memories that are read only where they were written, which are named for it.
     # No -dsp: synth_ice40 uses multipliers only where it is asked to.
     synthesis = "delete t:$meminit_v2 r:MEMID=*_spram %i\n" + _SYNTHESIS.format(command="synth_ice40 -spram")
-    router, packer = "nextpnr-ice40", "icepack"
+    router, packer, logic = "nextpnr-ice40", "icepack", "ICESTORM_LC"
     constraints, routed, bitstream = "pcf", "asc", "bin"
 
     def chip_options(self, platform: Any) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The command that makes a bitstream: build."""
 
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
     from trine_boards.board_spec import BoardSpec
+    from trine_boards.build.bitstream import TooLarge
     from trine_boards.top import BoardTop
     from trine_sw.engine.placement import Place
     from trine_sw.fit import Fit
@@ -119,20 +120,24 @@ def build(
     results: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused."""
+    """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused.
+
+    Without --lanes and --banks, an engine that turns out too large for the chip is replaced by a smaller one.
+    """
     from trine.building import MOST_SEEDS
     from trine.building import build as make
     from trine_boards.board_spec import MARGIN
+    from trine_boards.build.bitstream import TooLarge
 
     integer(seeds, "--seeds", 1, MOST_SEEDS)
+    chosen: dict[str, Any] = {
+        "balance": balance,
+        "embedding": embedding,
+        "head": head,
+        "activity": activity,
+    }
     design = prepared(
-        *(model_path, board_name, clock, margin, link, baud),
-        lanes=lanes,
-        banks=banks,
-        balance=balance,
-        embedding=embedding,
-        head=head,
-        activity=activity,
+        *(model_path, board_name, clock, margin, link, baud), lanes=lanes, banks=banks, **chosen
     )
     board, clock, margin = design.board, design.clock_mhz, design.margin
     name = model_path.stem
@@ -142,8 +147,6 @@ def build(
         words += ["--margin", f"{100 * margin:g}"]
     words += [] if link is None else ["--link", link]
     words += [] if baud is None else ["--baud", str(baud)]
-    if lanes is not None:
-        words += ["--lanes", str(lanes), "--banks", str(banks)]
     words += ["--balance"] if balance else []
     words += [
         part for name, at in (("embedding", embedding), ("head", head)) if at for part in (f"--{name}", at)
@@ -156,6 +159,7 @@ def build(
             f"check: not made, the netlist is run through the pins of a UART, not of {board.transport.name}"
         )
     running: dict[str, float] = {}
+    own = [] if lanes is None else ["--lanes", str(lanes), "--banks", str(banks)]
     try:
         with console.status("elaboration") as status:
 
@@ -168,20 +172,31 @@ def build(
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; logs in {folder}")
 
-            built = make(
-                design.model,
-                design.fit,
-                folder,
-                name=name,
-                clock=clock,
-                margin=margin,
-                seeds=seeds,
-                check=check,
-                floorplan=floorplan,
-                results=results,
-                command=shlex.join(words),
-                progress=progress,
-            )
+            while True:
+                try:
+                    built = make(
+                        design.model,
+                        design.fit,
+                        folder,
+                        name=name,
+                        clock=clock,
+                        margin=margin,
+                        seeds=seeds,
+                        check=check,
+                        floorplan=floorplan,
+                        results=results,
+                        command=shlex.join([*words, *own]),
+                        progress=progress,
+                    )
+                    break
+                except TooLarge as error:
+                    if lanes is not None:
+                        raise
+                    design = _smaller(design, error, console, **chosen)
+                    engine = design.fit.engine
+                    own = ["--lanes", str(engine.lanes), "--banks", str(engine.banks)]
+                    own += [] if embedding else ["--embedding", engine.embedding]
+                    own += [] if head else ["--head", engine.head]
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
@@ -191,6 +206,21 @@ def build(
         print_json(facts)
     else:
         print_pairs(facts)
+
+
+def _smaller(design: Design, error: "TooLarge", console: Console, **options: Any) -> Design:
+    """The design with an engine that takes so much less as the first one took too much."""
+    from trine.fitting import fit_again
+
+    taken = design.fit.cost.lut4
+    fit = fit_again(design.model, design.fit, error.used, **options)
+    console.print(
+        f"the engine of {design.fit.engine.lanes} lanes takes {error.used:,} logic cells, where {taken:,} "
+        f"were expected and the chip has {error.available:,}: going on with {fit.engine.lanes} lanes",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return replace(design, fit=fit)
 
 
 COMMANDS = (build,)

@@ -16,12 +16,13 @@ from tests.helpers.stand_in_tools import write_tools
 from trine.cli import program
 from trine.cli.build import prepared
 from trine.cli.commands import cli
-from trine.fitting import fit
+from trine.fitting import fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support import toolchain
+from trine_sw.support.errors import TrineError
 
 ENGINE = ("--board", "ulx3s", "--lanes", 40, "--banks", 2, "--baud", 2_500_000)
 
@@ -217,6 +218,30 @@ def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_
     (tools / "trouble").unlink()
     assert "reaches 101.50 MHz, not 126.00: the 120 MHz" in trine(*build, "--clock", 120).stderr
     assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
+
+
+def test_an_engine_that_turns_out_too_large_is_replaced(succeeds, trine, tools, tmp_path):
+    path, folder = tmp_path / "m.trine", tmp_path / "out"
+    model = random_model(ModelConfig(hidden=16, embedding=8, vocab_size=20), seed=1)
+    model.save(path)
+    first = fit(model, "ulx3s")
+    (tools / "cells").write_text("90000", encoding="utf-8")
+    build = ("build", path, "--board", "ulx3s", "--no-check", "-o", folder)
+    facts = json.loads(succeeds(*build, "--json"))
+    assert 0 < facts["lanes"] * facts["banks"] < first.engine.lanes * first.engine.banks
+    assert (tools / "cells").read_text(encoding="utf-8") == ""
+    own = ("--lanes", str(facts["lanes"]), "--banks", str(facts["banks"]))
+    assert f"{' '.join(own)} --embedding board --head board" in facts["command"]
+    # An engine of one's own is not.
+    for made in folder.glob("route-1*"):
+        made.unlink()
+    (tools / "cells").write_text("90000", encoding="utf-8")
+    refused = trine(*build, *own)
+    assert refused.exit_code == 1 and "elaboration: kept" in refused.stderr
+    assert "takes 90,000 logic cells, and the chip has 83,640: take fewer --lanes" in refused.stderr
+    assert "route-1.log" in refused.stderr
+    with pytest.raises(TrineError, match="the model does not fit ulx3s"):
+        fit_again(model, first, 90_000_000)
 
 
 def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path, built, monkeypatch):
