@@ -18,7 +18,7 @@ from trine_sw.model.random_model import random_model
 LINK = LinkConfig(window=1, slot_bytes=1024, receive_bytes=1024)
 WIDE = dict(cell_max=15, cell_shift=1, output_shift=1, head_levels=(0, 1, 2, 3))
 #: Logits of one to two bytes, one to four ways, one group to three, levels that end within a byte and at one,
-#: layers, and a head on the host.
+#: groups beyond the last cell, layers, and a head on the host.
 CASES = {
     "levels": (ModelConfig(hidden=5, embedding=2, vocab_size=3, **WIDE), EngineConfig(100, 1)),
     "levels that fill bytes": (
@@ -32,6 +32,10 @@ CASES = {
     ),
     "wide tokens": (ModelConfig(hidden=2, embedding=1, vocab_size=260), EngineConfig(300, 1, sampler_ways=3)),
     "folded": (ModelConfig(hidden=7, embedding=2, vocab_size=4, **WIDE), EngineConfig(14, 1)),
+    # The head takes more groups than the cells: the last ones hold none.
+    "one group of padding": (ModelConfig(hidden=5, embedding=2, vocab_size=30, **WIDE), EngineConfig(9, 1)),
+    "groups of padding": (ModelConfig(hidden=5, embedding=2, vocab_size=40, **WIDE), EngineConfig(6, 1)),
+    "trits and padding": (ModelConfig(hidden=5, embedding=2, vocab_size=14, cell="mgu"), EngineConfig(10, 1)),
     "stack": (ModelConfig(hidden=4, embedding=2, vocab_size=3, layers=2, **WIDE), EngineConfig(100, 1)),
     "host": (ModelConfig(hidden=6, embedding=2, vocab_size=3, **WIDE), EngineConfig(24, 1, head="host")),
 }

@@ -48,6 +48,10 @@ class _Packing:
         self.unit = Signal(range(max(2, core.geometry.units)))
         #: Whether what follows the cell is padding.
         self.final = self.number == config.cells - 1
+        #: Whether the groups of a token go on after that of its last cell, which the head may need; ``ended``
+        #: is then 1 in those, none of whose cells is one.
+        self.further = core.geometry.units * (core.geometry.groups - 1) >= config.cells
+        self.ended = Signal() if self.further else Const(0)
         #: Whether the cell is of the last layer, whose h and u go into the record.
         self.shown = self.number >= config.cells - config.hidden if config.layers > 1 else Const(1)
         # The trits' byte so far and the weight of the next; u's bits likewise.
@@ -166,6 +170,7 @@ class ResultPacker(wiring.Component):
                     *(p.want.eq(self.want), p.keep.eq(self.keep), p.head.eq(self.head)),
                     *(signal.eq(0) for signal in (p.number, p.unit, p.place, p.bit, p.fill)),
                     p.byte.eq(_ZEROS),
+                    *([p.ended.eq(0)] if p.further else []),
                 ]
                 with m.If(self.start):
                     m.next = "Beat"
@@ -180,6 +185,9 @@ class ResultPacker(wiring.Component):
     def _next_cell(self, m: Module, p: _Packing) -> None:
         """Go on to the next cell of the beat, or end the beat."""
         m.d.sync += [p.number.eq(p.number + 1), p.unit.eq(p.unit + 1)]
+        if p.further:
+            with m.If(p.final):
+                m.d.sync += p.ended.eq(1)
         with m.If(p.final | (p.unit == self.core.geometry.units - 1)):
             m.next = "Beat taken"
         with m.Else():
@@ -192,7 +200,7 @@ class ResultPacker(wiring.Component):
         with m.State("Beat"):
             with m.If(self.state.valid):
                 m.next = "Beat taken"
-                with m.If(p.want.h | p.want.u | p.keep):
+                with m.If((p.want.h | p.want.u | p.keep) & (~p.ended if p.further else 1)):
                     m.next = "Cell"
         with m.State("Shift"):
             m.next = "Shifted"
