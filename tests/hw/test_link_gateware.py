@@ -28,6 +28,7 @@ CASES = {
     "levels": (LEVELS, EngineConfig(100, 2, sampler_ways=2)),
     "folded": (SMALL, EngineConfig(12, 3)),
     "in memories": (SMALL, EngineConfig(12, 1, block_ram="ice40")),
+    "groups of the head alone": (replace(SMALL, vocab_size=18), EngineConfig(6, 1, block_ram="ice40")),
     "gru": (GRU, EngineConfig(100, 2, sampler_ways=2)),
     "gru, folded": (GRU, EngineConfig(12, 3)),
     "mgu": (replace(LEVELS, cell="mgu"), EngineConfig(100, 2, sampler_ways=2)),
