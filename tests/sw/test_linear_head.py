@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import trine  # noqa: E402
+from trine_sw.training.sequences.loss import loss_of  # noqa: E402
 
 H, K = 7, 3
 
@@ -14,7 +15,7 @@ def head(seed=1, **options):
     torch.manual_seed(seed)
     made = trine.nn.TernaryLinear(H, K, **options)
     with torch.no_grad():
-        for name in ("bias", "offset"):
+        for name in ("bias", "relative_offset"):
             if getattr(made, name) is not None:
                 getattr(made, name).normal_()
         made.log_scale.add_(torch.randn(made.log_scale.shape) * 0.2)
@@ -141,3 +142,31 @@ def test_what_is_refused():
     ):
         with pytest.raises(trine.TrineError, match=words):
             call()
+
+
+def learned(unit):
+    """Values in units of the targets, and the loss, of a head that has learned targets of that unit."""
+    torch.manual_seed(0)
+    made = trine.nn.TernaryLinear(H, 2, regression=True)
+    u = output(64)
+    units = torch.tensor([unit, 1.0])
+    wanted = torch.stack([u.sum(dim=-1), u[:, 0] - 3], dim=-1) * units
+    made.fit_targets(wanted)
+    weights = (1 / wanted.double().std(dim=0, unbiased=False)).float()
+    optimizer = torch.optim.AdamW(made.parameters(), lr=0.03)
+    losses = []
+    for _ in range(40):
+        loss = loss_of(made(u), wanted, "regress", weights=weights)
+        optimizer.zero_grad()
+        loss.backward()
+        assert torch.isfinite(torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0))
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    return made.eval()(u).detach() / units.double()
+
+
+@pytest.mark.parametrize("unit", [2.0**-80, 2.0**-20, 2.0**20, 2.0**66])
+def test_a_regression_learns_alike_in_every_unit(unit):
+    """Of some of these units float32 does not hold the square."""
+    assert torch.equal(learned(unit), learned(1.0))

@@ -171,7 +171,9 @@ def single_precision(values: ArrayLike) -> NDArray[np.float32]:
 
 def _check_numbers(targets: NDArray[np.float64]) -> None:
     """Raise :class:`TrineError` for targets of a regression whose squares float32 does not hold."""
-    most, spread = np.abs(targets).max(axis=0), np.ptp(targets, axis=0)
+    most = np.abs(targets).max(axis=0)
+    with np.errstate(over="ignore"):
+        spread = np.ptp(targets, axis=0)
     if (most > _LARGEST_TARGET).any() or ((spread > 0) & (spread < _SMALLEST_SPREAD)).any():
         raise TrineError(
             f"targets reach to {most.max():g} and differ by {spread.min():g}: give them in another unit, in "

@@ -75,21 +75,33 @@ class TernaryLinear(nn.Module):
         self.bias: nn.Parameter | None = None
         if bias and not self.regression:
             self.bias = nn.Parameter(torch.zeros(self.out_features))
-        self.offset = nn.Parameter(torch.zeros(self.out_features)) if self.regression else None
+        # Adam moves a parameter by about the learning rate, whatever its unit: what is trained of offset and
+        # scale is therefore counted in deviations of the targets.
+        self.relative_offset = nn.Parameter(torch.zeros(self.out_features)) if self.regression else None
+        self.register_buffer("center", torch.zeros(self.out_features) if self.regression else None)
+        self.register_buffer("deviation", torch.ones(self.out_features) if self.regression else None)
+        self.center: Tensor | None
+        self.deviation: Tensor | None
         if device is not None:
             self.to(device)
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, regression={self.regression}"
 
+    @property
+    def offset(self) -> Tensor | None:
+        """Offset (K,) of each value of a regression; None otherwise."""
+        if self.relative_offset is None or self.center is None or self.deviation is None:
+            return None
+        return self.center + self.deviation * self.relative_offset
+
     def fit_targets(self, targets: ArrayLike) -> TernaryLinear:
         """Set offsets and scales of a regression by mean and deviation of its targets (..., K).
 
-        >>> trine.nn.TernaryLinear(64, 1, regression=True).fit_targets([[20.0], [22.0]]).offset
-        Parameter containing:
-        tensor([21.], requires_grad=True)
+        >>> trine.nn.TernaryLinear(64, 1, regression=True).fit_targets([[20.0], [22.0]]).offset.tolist()
+        [21.0]
         """
-        if self.offset is None:
+        if self.relative_offset is None or self.center is None or self.deviation is None:
             raise TrineError("only a head of a regression has targets to fit: pass regression=True")
         values = _tensor(targets, "targets", torch.float64)
         if self.out_features > 1 and values.numel() and values.shape[-1:] != (self.out_features,):
@@ -98,15 +110,19 @@ class TernaryLinear(nn.Module):
         if not len(values) or not torch.isfinite(values).all():
             raise TrineError("targets must be finite numbers, and at least one")
         with torch.no_grad():
-            self.offset.copy_(values.mean(dim=0))
             deviation = values.std(dim=0, unbiased=False)
             deviation[deviation == 0] = 1.0
-            self.log_scale.copy_((deviation / math.sqrt(self.in_features)).log())
+            self.relative_offset.zero_()
+            self.center.copy_(values.mean(dim=0))
+            self.deviation.copy_(deviation)
+            self.log_scale.fill_(-math.log(self.in_features) / 2)
         return self
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
         """Trits (K, H), integer bias (K,) and the real scale, () or (K,), with straight-through gradients."""
         scale = self.log_scale.exp()
+        if self.deviation is not None:
+            scale = scale * self.deviation
         if self.bias is None:
             return ttq(self.weight), torch.zeros_like(self.weight[:, 0]), scale
         return ttq(self.weight), round_straight_through(self.bias / scale), scale
@@ -168,9 +184,10 @@ class TernaryLinear(nn.Module):
 
     def _real(self, logits: Tensor, scale: Tensor) -> Tensor:
         """Real logits or values of integer logits."""
-        if self.offset is None:
+        offset = self.offset
+        if offset is None:
             return (logits * scale.to(logits.dtype)).float()
-        return self.offset.to(logits.dtype) + scale.to(logits.dtype) * logits
+        return offset.to(logits.dtype) + scale.to(logits.dtype) * logits
 
     def _checked(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor) or not x.dim() or x.shape[-1] != self.in_features:
