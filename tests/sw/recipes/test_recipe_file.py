@@ -15,6 +15,7 @@ from trine_sw.data.source import FrontEnd, HeldOut, SequenceSource
 from trine_sw.model import ModelConfig
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.layers import CellOptions
+from trine_sw.training.nn.soft_cell import Quantisers
 from trine_sw.training.recipes import (
     RECIPES,
     Recipe,
@@ -25,7 +26,13 @@ from trine_sw.training.recipes import (
     recipe,
     recipe_text,
 )
-from trine_sw.training.sequences.recipe import Augmentation, SequenceRecipe, Teacher
+from trine_sw.training.sequences.recipe import (
+    Augmentation,
+    EncoderOptions,
+    Network,
+    SequenceRecipe,
+    Teacher,
+)
 
 #: SHA-256 of the fingerprints of the recipes that have trained models or may have checkpoints.
 FINGERPRINTS = {
@@ -195,3 +202,52 @@ def test_a_recipe_of_the_wrong_kind(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(TrineError, match="no UTF-8"):
         recipe(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize("name", ["batch", "steps", "learning_rate", "clip", "epochs"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "x", True, 1 << 62])
+def test_schedules_out_of_range(name, value):
+    if value == 1 << 62 and name in ("learning_rate", "clip"):
+        return  # a large number is one
+    with pytest.raises(TrineError, match=f"^{name} must be"):
+        Schedule(**{"epochs": 1, name: value})
+
+
+@pytest.mark.parametrize(
+    "made, changes",
+    [
+        (Schedule(epochs=1), {"warmup": -1}),
+        (Schedule(epochs=1), {"dropout": 1.5}),
+        (Schedule(epochs=1), {"head_dropout": float("nan")}),
+        (Schedule(epochs=1), {"head_rate": -1.0}),
+        (Schedule(epochs=1), {"optimizer": "adagrad"}),
+        (Schedule(epochs=1), {"sampled": 0.5}),
+        (RECIPES["shakespeare"], {"seed": -1}),
+        (RECIPES["shakespeare"], {"distil": 2.0}),
+        (RECIPES["shakespeare"], {"embedding_factor": 0.0}),
+        (RECIPES["shakespeare"], {"activity_cost": float("nan")}),
+        (RECIPES["shakespeare"], {"teacher_hidden": 1 << 20}),
+        (Network(), {"hidden": 0}),
+        (Network(), {"layers": 17}),
+        (Network(), {"cell_max": 0}),
+        (Network(), {"cell_max": 3, "cell_shift": 3}),
+        (Network(), {"head_levels": (1, 2)}),
+        (Network(), {"cell": "rnn"}),
+        (Teacher(), {"layers": 0}),
+        (Teacher(), {"cell": "rnn"}),
+        (Teacher(), {"temperature": 1e-300}),
+        (EncoderOptions(), {"rate": float("nan")}),
+        (Quantisers(), {"slope": 0.0}),
+    ],
+)
+def test_what_is_out_of_range_is_refused_before_any_training(made, changes):
+    with pytest.raises(TrineError) as caught:
+        replace(made, **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_is_named_after_any_file(tmp_path):
+    (tmp_path / "sea.txt").write_text("the sea is calm\n" * 200, encoding="utf-8")
+    for file, name in (("m\u00f6 r.toml", "m\u00f6-r"), ("--x y.toml", "x-y"), ("(.toml", "recipe")):
+        (tmp_path / file).write_text(TEXT, encoding="utf-8")
+        assert read_recipe(tmp_path / file).name == name

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
+from trine_sw.support.checks import finite_real
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.quantise import btq, row_scale, ttq, uniform
 
@@ -42,6 +43,12 @@ class Quantisers:
     slope: float = 1.0
     slope_first: float | None = None
     soft_gates: bool = field(default=False, metadata={"later": True})
+
+    def __post_init__(self) -> None:
+        for name in ("slope", "slope_first"):
+            value = getattr(self, name)
+            if value is not None and not finite_real(value, name) > 0:
+                raise TrineError(f"{name} must be above 0, not {value}")
 
     def slope_of(self, share: float) -> float:
         """lambda when this share, 0 to 1, of the epochs is done."""

@@ -1,6 +1,7 @@
 """Recipes: everything that decides a training run, by name."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
@@ -10,6 +11,7 @@ from typing import Any, Literal, get_args
 from trine_sw.data import OwnText
 from trine_sw.model import HeadKind
 from trine_sw.model.config import ModelConfig
+from trine_sw.support.checks import finite_real, integer, share
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 from trine_sw.support.plain_values import from_plain
@@ -101,6 +103,16 @@ class Recipe:
     rounded_rows: int = field(default=0, metadata=LATER)
     keep_float_head: bool = field(default=True, metadata=LATER)
 
+    def __post_init__(self) -> None:
+        integer(self.seed, "seed", 0, 2**32 - 1)
+        integer(self.teacher_hidden, "teacher_hidden", 0, 1 << 16)
+        integer(self.rounded_rows, "rounded_rows", 0, 1 << 24)
+        share(self.distil, "distil")
+        if not finite_real(self.embedding_factor, "embedding_factor") > 0:
+            raise TrineError(f"embedding_factor must be above 0, not {self.embedding_factor}")
+        if finite_real(self.activity_cost, "activity_cost") < 0:
+            raise TrineError(f"activity_cost must not be negative, not {self.activity_cost}")
+
     @classmethod
     def named(cls, name: str) -> "Recipe":
         """A recipe that Trine has; :class:`TrineError` lists the names where there is none of that name."""
@@ -174,8 +186,9 @@ def read_recipe(path: str | os.PathLike[str]) -> AnyRecipe:
         is), missing, of another type or out of range. A text file is read for its symbols.
     """
     text = read_text(path)
+    name = re.sub(r"[^\w.+-]+", "-", Path(path).stem).strip("-+.")  # as files are named after it
     try:
-        return parse_recipe(text, Path(path).stem, Path(path).parent)
+        return parse_recipe(text, name or "recipe", Path(path).parent)
     except TrineError as error:
         raise TrineError(f"{path}: {error}") from None
 

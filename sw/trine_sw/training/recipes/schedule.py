@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trine_sw.support.checks import finite_real, integer, share, shown
+from trine_sw.support.errors import TrineError
+
 __all__ = ["LATER", "Schedule"]
 
 LATER = {"later": True}
@@ -29,6 +32,11 @@ class Schedule:
     head_decay : of the head's weights, with Adam apart from their gradients (Loshchilov and Hutter, 2019):
         each update takes so many times the head's learning rate off them.
     scale_rate : the rate of a ternary head's one scale, as a share of the head's.
+
+    Raises
+    ------
+    TrineError
+        If one of these is out of range.
     """
 
     epochs: int
@@ -47,3 +55,23 @@ class Schedule:
     head_decay: float = field(default=0.0, metadata=LATER)
     head_dropout: float | None = field(default=None, metadata=LATER)
     scale_rate: float = field(default=1.0, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("epochs", 1, 1 << 20), ("batch", 1, 1 << 16), ("steps", 1, 1 << 20)):
+            integer(getattr(self, name), name, low, high)
+        for name in ("warmup", "sampled", "exact"):
+            integer(getattr(self, name), name, 0, 1 << 40)
+        for name in ("learning_rate", "clip"):
+            if not finite_real(getattr(self, name), name) > 0:
+                raise TrineError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("head_rate", "head_decay", "scale_rate"):
+            if finite_real(getattr(self, name), name) < 0:
+                raise TrineError(f"{name} must not be negative, not {getattr(self, name)}")
+        share(self.dropout, "dropout")
+        if self.head_dropout is not None:
+            share(self.head_dropout, "head_dropout")
+        for name, kinds in (("optimizer", ("adam", "sgd")), ("decay", ("cosine", "plateau"))):
+            if getattr(self, name) not in kinds:
+                raise TrineError(
+                    f"{name} must be one of {', '.join(kinds)}, not {shown(getattr(self, name))}"
+                )

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from trine_sw.data.source import SequenceSource
+from trine_sw.model.cells import CELLS
+from trine_sw.model.config import ModelConfig
 from trine_sw.model.task import Reduction
 from trine_sw.support.checks import finite_real, integer, share, shown
 from trine_sw.support.errors import TrineError
@@ -19,6 +21,12 @@ __all__ = [
     "SequenceSchedule",
     "Teacher",
 ]
+
+_ARITHMETIC = (
+    *("cell", "hidden", "layers"),
+    *("cell_max", "cell_shift", "output_shift", "head_levels"),
+)
+"""What a network has of a model's configuration."""
 
 SequenceRole = Literal["float", "teacher", "ternary"]
 """Role of a model in a recipe: float baseline of the same size, teacher, student (the ternary model)."""
@@ -46,6 +54,8 @@ class EncoderOptions:
         values = [share(value, "a quantile") for value in self.quantiles]
         if len(values) < 2 or len(values) % 2 or values != sorted(set(values)):
             raise TrineError(f"quantiles must be an even number, rising, not {shown(self.quantiles)}")
+        if finite_real(self.rate, "rate") < 0:
+            raise TrineError(f"rate of the encoder must not be negative, not {self.rate}")
 
     @property
     def trits(self) -> int:
@@ -76,6 +86,8 @@ class Network:
     def __post_init__(self) -> None:
         if self.reduction not in ("last", "sum"):
             raise TrineError(f"reduction must be 'last' or 'sum', not {shown(self.reduction)}")
+        shape = {name: getattr(self, name) for name in _ARITHMETIC}
+        ModelConfig(embedding=1, vocab_size=1, **shape)  # refuses what is out of range, before any training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +179,12 @@ class Teacher:
 
     def __post_init__(self) -> None:
         share(self.share, "share of the teacher")
-        if not finite_real(self.temperature, "temperature") > 0:
-            raise TrineError(f"temperature must be above 0, not {self.temperature}")
+        if not 0.01 <= finite_real(self.temperature, "temperature") <= 100:
+            raise TrineError(f"temperature must be from 0.01 to 100, not {self.temperature}")
         integer(self.hidden, "hidden of the teacher", 0, 1 << 16)
+        integer(self.layers, "layers of the teacher", 1, 16)
+        if self.cell not in CELLS:
+            raise TrineError(f"cell of the teacher must be one of {', '.join(CELLS)}, not {shown(self.cell)}")
 
 
 @dataclass(frozen=True, kw_only=True)
