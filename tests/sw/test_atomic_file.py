@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable, make_folder
+from trine_sw.support.atomic_file import atomic_write, check_apart, check_folder, check_writable, make_folder
 from trine_sw.support.errors import TrineError
 
 OLD, NEW = b"what was there", b"what comes"
@@ -137,3 +137,15 @@ def test_a_full_device_is_refused(tmp_path):
     with pytest.raises(TrineError, match="No space left on device"):
         write(tmp_path / "full")
     write("/dev/null")
+
+
+def test_what_is_read_is_not_written(tmp_path, path):
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    (tmp_path / "folder").mkdir()
+    for output in (path, str(path), link, tmp_path / "folder" / ".." / "file"):
+        with pytest.raises(TrineError, match="is read here, and would be lost"):
+            check_apart([tmp_path / "new", output], [None, path])
+    with pytest.raises(TrineError, match="two files would be written there"):
+        check_apart([tmp_path / "new", None, tmp_path / "folder" / ".." / "new"], [path])
+    check_apart([tmp_path / "new", "/dev/null", "/dev/null"], [path, "/dev/null"])

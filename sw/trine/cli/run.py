@@ -20,7 +20,7 @@ from trine.cli.model import (
 )
 from trine.cli.outputs import OutputFile
 from trine.cli.placement import head_kind_option, placement_options
-from trine_sw.support.atomic_file import atomic_write
+from trine_sw.support.atomic_file import atomic_write, check_apart
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_text
 
@@ -73,6 +73,7 @@ def run(
     placement = Placement(embedding, head)
     if sum(given is not None for given in (text, tokens, data)) != 1:
         raise click.UsageError("give --text, --tokens or --data, one of them")
+    check_apart([trace, waves], [model_path, tokens, data])
     model = Model.load(model_path)
     if data is not None:
         _run_sequences(model, data, head_kind, backend, placement, trace, waves, as_json)

@@ -10,7 +10,8 @@ import click
 
 from trine.cli.model import device_option, threads_option
 from trine.cli.outputs import OutputFile, OutputFolder
-from trine_sw.support.atomic_file import atomic_write
+from trine_sw.data.paths import data_path
+from trine_sw.support.atomic_file import atomic_write, check_apart
 from trine_sw.support.errors import TrineError
 from trine_sw.support.installing import needed
 
@@ -79,9 +80,11 @@ def train(
         from trine_sw.training.train import train as train_recipe
     if recipe is not None:
         _refuse(short, ("board_name", "cell", "epochs", "hidden", "names", "symbols", "task"), "a recipe")
+        check_apart([out], [recipe])
         chosen = recipe_of(recipe)
     else:
         chosen = _own(text, data, audio, short)
+        check_apart([out], [data_path(text or data or audio or "")])
         kept = runs / chosen.name / "recipe.toml"
         if not any(kept.parent.rglob("*.pt")):  # of a run with a recipe of its own
             with atomic_write(kept) as file:
@@ -111,7 +114,6 @@ def _refuse(short: dict[str, Any], names: tuple[str, ...], what: str) -> None:
 
 def _own(text: str | None, data: str | None, audio: str | None, short: dict[str, Any]) -> AnyRecipe:
     from trine.own_recipe import sequence_recipe, text_recipe
-    from trine_sw.data.paths import data_path
 
     options = {name: short[name] for name in ("hidden", "cell", "epochs")} | {"board": short["board_name"]}
     if text is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["data_folders", "data_path"]
+__all__ = ["data_folders", "data_path", "files_of"]
 
 
 def data_folders() -> list[Path]:
@@ -31,3 +32,9 @@ def data_path(path: str | os.PathLike[str]) -> Path:
     if found is None:
         raise TrineError(f"there is no file or folder {path} (looked for {', '.join(map(str, places))})")
     return found
+
+
+def files_of(data: Any) -> list[Path]:
+    """The files and folders that data names: its own, and those of the parts that are held out."""
+    parts = (data, data.valid, data.test)
+    return [data_path(part.path) for part in parts if part is not None and part.path is not None]

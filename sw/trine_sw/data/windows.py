@@ -122,7 +122,8 @@ def _read(place: Path, source: SequenceSource, model: Model, wanted: bool) -> tu
         if wanted and not known:
             raise TrineError("it has no array y: what the model should say is not known")
         if not known and "x" in arrays:
-            arrays.pop("labels", None)  # of targets that are not there
+            for name in ("labels", "outputs"):  # of targets that are not there
+                arrays.pop(name, None)
             arrays["y"] = np.zeros(np.atleast_1d(arrays.get("lengths", arrays["x"])).shape[0])
         return archive_table(arrays, model.task if known else "regress"), known
     if suffix == ".csv":
@@ -159,6 +160,10 @@ def _bare_audio(place: Path, front_end: FrontEnd) -> SequenceTable:
 def _inputs(model: Model, x: list[NDArray[np.float32]]) -> list[NDArray[Any]]:
     """Features, or the trits that these are for a model without an encoder."""
     if model.encoder is not None:
+        if x[0].shape[1] != model.encoder.features:
+            raise TrineError(
+                f"its sequences have {x[0].shape[1]} features, and the model takes {model.encoder.features}"
+            )
         return list(x)
     for number, each in enumerate(x):
         if not np.isin(each, (-1, 0, 1)).all():

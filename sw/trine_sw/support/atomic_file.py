@@ -2,14 +2,14 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["check_folder", "check_writable", "make_folder", "atomic_write"]
+__all__ = ["atomic_write", "check_apart", "check_folder", "check_writable", "is_special", "make_folder"]
 
 #: Bytes that are written to see whether a disk has room at all: more than a file system keeps in an inode.
 _PROBE = b"\0" * (1 << 16)
@@ -29,7 +29,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         If the file cannot be written: says why.
     """
     with _cannot_write(path):
-        special = _is_special(path)
+        special = is_special(path)
         target = Path(path) if special else Path(os.path.realpath(path))
         temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
         if target.is_dir():
@@ -70,13 +70,32 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     disk is seen too. Nothing is left behind, and the file itself is not touched. A device is asked.
     """
     with _cannot_write(path):
-        if _is_special(path):
+        if is_special(path):
             _ask_device(path)
             return
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder")
         _probe(target.parent)
+
+
+def check_apart(
+    outputs: Iterable[str | os.PathLike[str] | None], inputs: Iterable[str | os.PathLike[str] | None]
+) -> None:
+    """Raise :class:`TrineError` where a file to write is one that is read, or is to be written twice.
+
+    Devices are no files, and None is none.
+    """
+    kept = {os.path.realpath(path): path for path in inputs if path is not None}
+    seen: set[str] = set()
+    for path in outputs:
+        if path is None or is_special(path):
+            continue
+        if (real := os.path.realpath(path)) in kept:
+            raise TrineError(f"cannot write {path}: {kept[real]} is read here, and would be lost")
+        if real in seen:
+            raise TrineError(f"cannot write {path}: two files would be written there")
+        seen.add(real)
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -99,7 +118,7 @@ def _cannot_write(path: str | os.PathLike[str]) -> Iterator[None]:
         raise TrineError(f"cannot write {str(path)!r}: {error}") from None
 
 
-def _is_special(path: str | os.PathLike[str]) -> bool:
+def is_special(path: str | os.PathLike[str]) -> bool:
     """Whether a device, a pipe or a socket is there."""
     try:
         mode = os.stat(path).st_mode

@@ -13,9 +13,16 @@ from rich.console import Console
 
 from trine_sw.data import OwnText, describe_split, split_names, symbol_name
 from trine_sw.data.evaluation import evaluate, quality_of
+from trine_sw.data.paths import files_of
 from trine_sw.data.text import check_text
 from trine_sw.model import HeadKind, Model
-from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
+from trine_sw.support.atomic_file import (
+    atomic_write,
+    check_apart,
+    check_folder,
+    check_writable,
+    is_special,
+)
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
@@ -99,7 +106,10 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe | SequenceRecipe) else recipe_named(recipe)
     console = console or Console()
     out = Path(out or f"{chosen.name}.trine")
-    results = out.parent if results is None else Path(results)
+    beside = Path() if is_special(out) else out.parent
+    results = beside if results is None else Path(results)
+    if chosen is not recipe and str(recipe).endswith(".toml"):
+        check_apart([out], [Path(str(recipe))])
     if isinstance(chosen, SequenceRecipe):
         return train_sequences(
             chosen,
@@ -117,6 +127,7 @@ def train(
     torch.set_num_threads(threads)
     where = training_device(device)
     written = [out, *(results / f"{chosen.name}-training{suffix}" for suffix in (".json", ".csv"))]
+    check_apart(written, () if isinstance(chosen.dataset, str) else files_of(chosen.dataset))
     for path in written:  # better now than after hours
         check_writable(path)
     folder = Path(runs) / chosen.name

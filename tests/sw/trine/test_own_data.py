@@ -266,3 +266,16 @@ def test_what_is_refused(fails, folder, sea, options, saying):
     (folder / "empty.txt").touch()
     fails("train", *options, saying=saying)
     assert not (folder / "runs").exists()
+
+
+def test_data_is_not_overwritten(fails, trine, folder, sea):
+    data = write_windows(folder / "windows.npz")
+    short = ("--hidden", 8, "--epochs", 1)
+    for options, file in ((("--data", data), data), (("--text", sea), folder / sea)):
+        before = file.read_bytes()
+        fails("train", *options, *short, "--out", file, saying="is read here, and would be lost")
+        assert file.read_bytes() == before and not (folder / "runs").exists()
+    options = ("--results", ".", "--out", "windows-training.json")
+    assert "two files would be written" in trine("train", "--data", data, *short, *options).stderr
+    recipe = folder / "runs/windows/recipe.toml"
+    fails("train", recipe, "--out", recipe, saying="is read here, and would be lost")

@@ -8,8 +8,9 @@ import torch
 from rich.console import Console
 
 from trine_sw.data.loading import load_splits, source_digest
+from trine_sw.data.paths import files_of
 from trine_sw.model import Model
-from trine_sw.support.atomic_file import check_folder, check_writable
+from trine_sw.support.atomic_file import check_apart, check_folder, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.installing import needed
@@ -70,7 +71,9 @@ def train_sequences(
     out = Path(out or f"{recipe.name}.trine")
     folder = Path(runs) / recipe.name
     kept = Path(results) if results is not None else folder
-    for path in (out, *record_paths(recipe, kept)):  # better now than after hours
+    written = (out, *record_paths(recipe, kept))
+    check_apart(written, files_of(recipe.data))
+    for path in written:  # better now than after hours
         check_writable(path)
     check_folder(folder)
     with needed("sklearn", "data", "measuring a model of sequences"):
