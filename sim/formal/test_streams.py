@@ -20,8 +20,16 @@ from trine_hw.core.scanner import Scanner
 from trine_hw.core.state_queue import StateQueue
 from trine_hw.core.state_scanner import StateScanner
 from trine_hw.core.token_source import TokenSource
+from trine_hw.link.executor import streaming
 from trine_hw.link.executor import tokens as token_states
 from trine_hw.link.executor.executor import Executor
+from trine_hw.link.fast.byte_reader import ByteReader
+from trine_hw.link.fast.frame_receiver import FastFrameReceiver
+from trine_hw.link.fast.input_unpacker import FastInputUnpacker
+from trine_hw.link.fast.payload_reader import FastPayloadReader
+from trine_hw.link.fast.reply_cache import FastReplyCache
+from trine_hw.link.fast.result_packer import FastResultPacker
+from trine_hw.link.fast.word_packer import WordPacker
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.link.payload_reader import PayloadReader
@@ -30,6 +38,7 @@ from trine_hw.link.result_packer import ResultPacker
 from trine_hw.link.uart import UARTReceiver
 from trine_hw.primitives.byte_fifo import ByteFIFO
 from trine_hw.primitives.skid_buffer import SkidBuffer
+from trine_hw.primitives.streaming_fifo import StreamingFIFO
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import LinkConfig
@@ -38,6 +47,7 @@ from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 
 LINK = LinkConfig(window=1, slot_bytes=64, receive_bytes=64)
+FAST = replace(LINK, codec="fast")
 CONFIG = ModelConfig(
     hidden=2, embedding=2, vocab_size=3, cell_max=3, cell_shift=1, output_shift=1, head_levels=(0, 1, 2)
 )
@@ -74,6 +84,19 @@ def of_link(m: Module, executor: Any) -> None:
     m.d.comb += Assume(~executor.record_done | ~executor.record.valid | executor.record.ready)
     assume_steady(m, Value.cast(executor.last_choice))
     assume_steady(m, executor.generator)
+
+
+def of_fast_link(m: Module, executor: Any) -> None:
+    """Likewise; and what is idle stays so until a token enters."""
+    of_link(m, executor)
+    idle = was(m, executor.record_idle & ~executor.record_enter)
+    m.d.comb += Assume(~idle | executor.record_idle)
+
+
+def restarted(m: Module, packer: Any) -> Value:
+    """A frame has begun, of which other parts are wanted."""
+    begun = was(m, packer.start)
+    return begun | was(m, begun)
 
 
 @dataclass(frozen=True)
@@ -171,6 +194,76 @@ CASES = {
             },
             "environment": of_link,
         },
+    ),
+    "byte reader": Case(
+        ByteReader,
+        lambda kind: kind(8),
+        (
+            "with m.If(self.o.ready | ~self.o.valid):",
+            "with m.If(self.o.ready | ~self.o.valid | there[1]):",
+        ),
+        3,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.start | c.stop)}},
+    ),
+    "fast payload reader": Case(
+        FastPayloadReader,
+        lambda kind: kind(FAST),
+        ("with m.If(begun[1]):", "with m.If(reader.o.valid):"),
+        6,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.start | c.stop)}},
+    ),
+    "fast input unpacker": Case(
+        FastInputUnpacker,
+        lambda kind: kind(codec(HOST)),
+        ("moves.eq(~self.o.valid | self.o.ready)", "moves.eq(1)"),
+        3,
+        contract={"withdrawn": {"o": lambda m, c: was(m, c.clear)}},
+    ),
+    "fast frame receiver": Case(
+        FastFrameReceiver,
+        lambda kind: kind(FAST, codec(ENGINE)),
+        ("with m.If(~self.o.valid):\n                m.d.sync", "if 1:\n                m.d.sync"),
+        3,
+    ),
+    "fast result packer": Case(
+        FastResultPacker,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), codec(ENGINE), FAST),
+        ("choice.ready.eq(~chosen_there)", "choice.ready.eq(1)"),
+        3,
+        contract={"withdrawn": {"o": restarted}},
+    ),
+    "word packer": Case(
+        WordPacker,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), 3),
+        ("pop.eq(some & Mux(leaves, fill < 16, fill < 8))", "pop.eq(some)"),
+        3,
+    ),
+    "fast reply cache": Case(
+        FastReplyCache,
+        lambda kind: kind(FAST),
+        ("reader.o.ready.eq(self.tx.ready)", "reader.o.ready.eq(1)"),
+        24,
+        induction=False,
+    ),
+    "executor of the fast codec": Case(
+        Executor,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), codec(ENGINE), FAST),
+        ("        s.items_from_bytes(m)\n        records()", "        records()", streaming),
+        3,
+        contract={
+            "withdrawn": {
+                "bytes": lambda m, c: was(m, c.read_start | c.read_stop),
+                "items": lambda m, c: was(m, c.items_clear),
+                "item_bytes": lambda m, c: c.items_clear,
+            },
+            "environment": of_fast_link,
+        },
+    ),
+    "streaming FIFO": Case(
+        StreamingFIFO,
+        lambda kind: kind(4),
+        ("with m.If(~self.o.valid | self.o.ready):", "if 1:"),
+        2,
     ),
     "token source": Case(
         TokenSource,

@@ -131,9 +131,9 @@ def engines() -> Iterator[tuple[str, int, Cost, int, int]]:
         board = BOARDS["ulx3s"]
         expected = estimate(model, engine, board, sample_text(model, 2))
         shape = f"H {config.hidden}, E {config.embedding}, V {config.vocab_size}, {_many(banks, 'bank')}"
-        of_link = (*link_memories(board.link), kept_memory(config, engine.block_ram))
+        of_link = (*link_memories(board.link), kept_memory(config, engine.block_ram, board.link))
         blocks = expected.block_ram - sum(block_rams(memory, forms(board)) for memory in of_link)
-        luts = expected.lut4 - link_lut4(model, expected.geometry)
+        luts = expected.lut4 - link_lut4(model, expected.geometry, board.link)
         yield shape, expected.geometry.lanes, cost(Core(model, engine)), luts, blocks
 
 

@@ -20,6 +20,7 @@ _SUMS = "tests/hw/test_lanes.py::test_sums_equal_model"
 _SAMPLER = "tests/hw/test_sampler.py::test_gateware_equals_model"
 _SPI = "tests/hw/test_spi.py"
 _START = "tests/boards/test_board_top.py::test_a_board_starts_and_answers"
+_FAST = f"{_HW}/link/fast"
 _LINK = (f"{_STATES}[lstm]", f"{_STATES}[host]")
 _GATEWARE = "tests/hw/test_link_gateware.py::"
 
@@ -107,6 +108,23 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_SPI}::test_bytes_go_both_ways_without_loss[4]",
     ),
     f"{_HW}/link/uart.py": ("tests/hw/test_uart.py",),
+    f"{_HW}/primitives/streaming_fifo.py": ("tests/hw/test_byte_fifo.py",),
+    f"{_HW}/link/executor/streaming.py": (
+        f"{_GATEWARE}test_generations_go_on_from_the_last_choice[gru, fast]",
+    ),
+    f"{_FAST}/byte_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
+    f"{_FAST}/payload_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
+    f"{_FAST}/frame_receiver.py": (
+        f"{_FRAMES}::test_frames_are_decoded",
+        f"{_FRAMES}::test_damaged_frames_are_found_and_the_next_one_is_good",
+    ),
+    f"{_FAST}/reply_cache.py": (f"{_FRAMES}::test_replies_are_encoded_kept_and_sent_again",),
+    f"{_FAST}/input_unpacker.py": ("tests/hw/test_input_unpacker.py",),
+    f"{_FAST}/item_checker.py": ("tests/hw/test_input_unpacker.py",),
+    f"{_FAST}/cell_reader.py": ("tests/hw/test_fast_result_packer.py",),
+    f"{_FAST}/word_packer.py": ("tests/hw/test_fast_result_packer.py",),
+    f"{_FAST}/result_packer.py": ("tests/hw/test_fast_result_packer.py",),
+    f"{_FAST}/kept_cells.py": (f"{_GATEWARE}test_every_command[levels, fast]",),
     f"{_BOARDS}/clock/ecp5.py": (
         f"{_START}[ulx3s-7e-06]",
         "tests/boards/test_board_top.py::test_a_lock_that_is_lost_stops_an_ecp5_s_clock_and_is_told",
@@ -454,7 +472,7 @@ MUTANTS: list[Mutant] = [
             "a state that was written is not started from",
             (f"{_CASES}a_token_starts_from_the_state_that_was_written",),
         ),
-        ("there & (s.stored.h != 0)", "there", "output gates of a loaded state are open"),
+        ("there & (stored.h != 0)", "there", "output gates of a loaded state are open"),
     ),
     *_of(
         f"{_HW}/link/executor/state.py",
@@ -543,6 +561,75 @@ MUTANTS: list[Mutant] = [
             "lost bytes are counted as damaged ones",
             ("tests/hw/test_link_gateware.py::test_what_wire_and_clock_tell_is_counted",),
         ),
+    ),
+    *_of(
+        f"{_HW}/primitives/streaming_fifo.py",
+        ("~(level[bits] | level[:bits].all())", "~level[bits]", "a byte too many is taken by the fast queue"),
+        ("(level[0] & ~fetch)", "level[0]", "a byte leaves the fast queue twice"),
+    ),
+    *_of(
+        f"{_HW}/link/executor/streaming.py",
+        (
+            "Mux(s.flags[1], ports.last_choice, s.token)",
+            "s.token",
+            "generation does not go on from the last choice with the fast codec",
+        ),
+        (
+            "(item.last | s.want.h | s.want.u | s.want.cycles)",
+            "1",
+            "each token has a pass for its logits",
+            (f"{_GATEWARE}test_every_command[levels, fast]",),
+        ),
+    ),
+    *_of(
+        f"{_FAST}/byte_reader.py",
+        ("m.d.sync += waits.eq(there[1])", "m.d.sync += waits.eq(0)", "a byte is lost where another is held"),
+    ),
+    *_of(
+        f"{_FAST}/payload_reader.py",
+        ("some.eq(left != 0)", "some.eq(1)", "an empty payload has bytes with the fast codec"),
+    ),
+    *_of(
+        f"{_FAST}/frame_receiver.py",
+        (
+            "zero_pending.eq(byte != _LONGEST_BLOCK)",
+            "zero_pending.eq(1)",
+            "a zero is put behind a full block by the fast codec",
+        ),
+        ("half.eq(~half)", "half.eq(half)", "a frame is written over the one that is read"),
+    ),
+    *_of(
+        f"{_FAST}/reply_cache.py",
+        ("waiting[slot].eq(0), slot", "waiting[slot].eq(1), slot", "a reply is sent again and again"),
+    ),
+    *_of(
+        f"{_FAST}/input_unpacker.py",
+        ("(trit & 3) << 2 * k", "(-trit & 3) << 2 * k", "trits have the other sign"),
+        ("wrong.eq(bad & ~ends)", "wrong.eq(0)", "a byte that codes no trits is forgotten"),
+    ),
+    *_of(
+        f"{_FAST}/item_checker.py",
+        ("(used > room)", "(used >= room)", "a reply that fits exactly is refused by the fast codec"),
+        ("Mux(partial, Reason.LENGTH, 0)", "0", "half an item is taken"),
+    ),
+    *_of(
+        f"{_FAST}/cell_reader.py",
+        ("self.state_shift.eq(ask & ~ask_final)", "self.state_shift.eq(0)", "all words are the first"),
+        ("ends.eq(flush),", "ends.eq(0),", "words are not numbered anew for the next layer"),
+    ),
+    *_of(
+        f"{_FAST}/word_packer.py",
+        ("Mux(cell.h < 0, -position, position)", "position", "levels lose their sign in the fast codec"),
+        ("Mux(leaves, fill < 16, fill < 8)", "Mux(leaves, fill < 24, fill < 8)", "a word falls upon another"),
+    ),
+    *_of(
+        f"{_FAST}/result_packer.py",
+        ("reader.keep.eq(final & (states == 1))", "reader.keep.eq(final)", "another token's state is kept"),
+        ("cycles_there.eq(want.cycles)]", "cycles_there.eq(0)]", "cycles are not given"),
+    ),
+    *_of(
+        f"{_FAST}/kept_cells.py",
+        ("self._changed.eq(1), ", "", "a state that is written is not kept by the fast codec"),
     ),
     *_of(
         f"{_HW}/link/uart.py",

@@ -6,6 +6,7 @@ and without RESUME, states that are half written. All counters are asked for aga
 
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -174,11 +175,18 @@ def requests(case: str, seed: int, count: int) -> list[bytes]:
     return host.sent
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_reply_and_counter_is_the_board_model_s(case: str) -> None:
+BOTH = [pytest.param(case, "serial", id=case) for case in CASES]
+BOTH += [
+    pytest.param(case, "fast", id=f"{case}, fast", marks=() if case == "host" else pytest.mark.nightly)
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize(("case", "codec"), BOTH)
+def test_every_reply_and_counter_is_the_board_model_s(case: str, codec: str) -> None:
     config, engine = CASES[case]
     sent = requests(case, 1, 30 if case == "lstm" else 12)
-    frames = check(random_model(config, seed=5), engine, sent, LINK)
+    frames = check(random_model(config, seed=5), engine, sent, replace(LINK, codec=codec))
     counters = [f for f in frames if f.code == DONE | Command.COUNTERS]
     assert len(counters) > 1 and len(counters[-1].payload) == 4 * len(COUNTERS)
     assert sum(f.reason is not None for f in frames) > 5

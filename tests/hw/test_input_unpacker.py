@@ -1,9 +1,12 @@
 """The input unpacker against its model: every item of random payloads, cut anywhere, values out of range."""
 
 import random
+from typing import Any
 
 import pytest
 
+from trine_hw.link.fast.input_unpacker import FastInputUnpacker
+from trine_hw.link.fast.item_checker import ItemChecker
 from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.engine import EngineConfig
@@ -55,9 +58,14 @@ def payloads(codec: Codec, rng: random.Random, count: int) -> list[bytes]:
     return found
 
 
-def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[str, int]]]:
+FAST = {f"{case}, fast": case for case in CASES if CASES[case][1] is HOST}
+
+
+def rtl(
+    codec: Codec, sent: list[bytes], rng: random.Random, kind: Any = InputUnpacker
+) -> list[list[dict[str, int]]]:
     """The items of each payload. Between payloads the reader is cleared, sometimes within an item."""
-    dut = InputUnpacker(codec)
+    dut = kind(codec)
     found: list[list[dict[str, int]]] = []
     cycle, taken = 0, []
 
@@ -108,12 +116,14 @@ def rtl(codec: Codec, sent: list[bytes], rng: random.Random) -> list[list[dict[s
     return found
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *FAST])
 def test_items_equal_model(case):
+    kind = FastInputUnpacker if case in FAST else InputUnpacker
+    case = FAST.get(case, case)
     codec, rng = codec_of(case), random.Random(case)
     sent = payloads(codec, rng, 24)
     expected = [InputUnpacker.model(codec, payload) for payload in sent]
-    found = rtl(codec, sent, rng)
+    found = rtl(codec, sent, rng, kind)
     found = [
         [{name: item[name] for name in known} for item, known in zip(*pair, strict=True)]
         for pair in zip(found, expected, strict=True)
@@ -158,3 +168,51 @@ def test_a_byte_of_trits_takes_the_cycles_that_are_promised():
 
     run_watched(dut, send, progress={"bytes": dut.i}, patience=2 * InputUnpacker.most_cycles)
     assert taken[1] - taken[0] == InputUnpacker.most_cycles + 1  # and one that the item takes to leave
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_items_checked_as_they_come_have_the_board_model_s_reason(case):
+    """Right and wrong items, records that fit and that do not, bytes behind each other and with gaps."""
+    codec, rng = codec_of(case), random.Random(case)
+    dut, found = ItemChecker(codec), []
+    sent = [bytes([rng.randrange(32)]) + rng.randint(1, 8) * payload for payload in payloads(codec, rng, 60)]
+    sent = [payload[: codec.info.link.max_payload] for payload in sent]
+
+    async def send(ctx):
+        for payload in sent:
+            gaps = rng.random() < 0.5
+            for byte in payload:
+                while gaps and rng.random() < 0.5:
+                    await ctx.tick()
+                ctx.set(dut.byte, byte)
+                ctx.set(dut.valid, 1)
+                await ctx.tick()
+                ctx.set(dut.valid, 0)
+                ctx.set(dut.byte, rng.randrange(256))
+            await ctx.tick().repeat(ItemChecker.settle - 1)
+            found.append(ctx.get(dut.reason))
+            ctx.set(dut.clear, 1)
+            await ctx.tick()
+            ctx.set(dut.clear, 0)
+
+    run_watched(dut, send, progress={"bytes": dut.valid}, patience=100)
+    expected = [ItemChecker.model(codec, payload) for payload in sent]
+    assert found == expected
+    assert 0 in expected and Reason.ROOM in expected
+
+
+def test_a_byte_of_trits_takes_a_cycle_with_the_fast_codec():
+    codec = codec_of("vectors")
+    dut, items = FastInputUnpacker(codec), []
+
+    async def send(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.i.payload.byte, 121)
+        ctx.set(dut.i.valid, 1)
+        for cycle in range(30):
+            *_, moves, ready = await ctx.tick().sample(dut.o.valid, dut.i.ready)
+            assert ready
+            items.extend([cycle] * moves)
+
+    run_watched(dut, send, progress={"bytes": dut.i}, patience=100)
+    assert {after - before for before, after in zip(items, items[1:], strict=False)} == {codec.item_bytes}

@@ -1,18 +1,34 @@
 """Frames in gateware: what comes in is decoded as the protocol says, what goes out is what it writes."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from amaranth.hdl import Const
 
+from trine_hw.link.fast.frame_receiver import FastFrameReceiver
+from trine_hw.link.fast.payload_reader import FastPayloadReader
+from trine_hw.link.fast.reply_cache import FastReplyCache
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.payload_reader import PayloadReader
 from trine_hw.link.reply_cache import ReplyCache
 from trine_hw.simulation.watchdog import run_watched
+from trine_sw.engine import EngineConfig
+from trine_sw.link.board_info import board_info
 from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, Frame, LinkConfig, decode, encode
+from trine_sw.link.records import Codec
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
 
 LINK = LinkConfig(window=2, slot_bytes=64, receive_bytes=64)
 LONG = LinkConfig(window=1, slot_bytes=1024, receive_bytes=1024)
+FAST, FAST_LONG = replace(LINK, codec="fast"), replace(LONG, codec="fast")
+LINKS = pytest.mark.parametrize(
+    "link", [LINK, LONG, FAST, FAST_LONG], ids=["short", "long", "fast", "fast, long"]
+)
+#: Of the receiver of the fast codec, which looks at items.
+MODEL, ENGINE = random_model(ModelConfig(hidden=2, embedding=7, vocab_size=3), seed=1), EngineConfig(9, 1)
 
 
 #: Cycles: the longest frame through the encoder or decoder, four a byte, while nothing is taken or sent.
@@ -43,9 +59,16 @@ async def get(ctx, port, rng=None):
     return payload
 
 
+def receiver_of(link):
+    """The frame receiver of the link's codec."""
+    if not link.fast:
+        return FrameReceiver(link)
+    return FastFrameReceiver(link, Codec(board_info(MODEL, ENGINE, link)))
+
+
 def received(link, line):
     """Frames that the gateware gets from these bytes, which end in a zero."""
-    dut = FrameReceiver(link)
+    dut = receiver_of(link)
     expected = len(FrameReceiver.model(link, line))
     frames = []
 
@@ -54,6 +77,8 @@ def received(link, line):
             await put(ctx, dut.i, byte)
 
     async def take(ctx):
+        if link.fast:
+            ctx.set(dut.read_en, 1)
         for _ in range(expected):
             await ctx.tick().until(dut.o.valid)
             end = ctx.get(dut.o.payload)
@@ -84,7 +109,7 @@ def payloads(link, rng, count):
         )
 
 
-@pytest.mark.parametrize("link", [LINK, LONG], ids=["short", "long"])
+@LINKS
 def test_frames_are_decoded(link):
     rng = random.Random(1)
     frames = [Frame(rng.randrange(65536), rng.randrange(65536), 3, p) for p in payloads(link, rng, 12)]
@@ -95,7 +120,8 @@ def test_frames_are_decoded(link):
     assert [contents[5:] for contents in found] == [frame.payload for frame in frames]
 
 
-def test_damaged_frames_are_found_and_the_next_one_is_good():
+@pytest.mark.parametrize("link", [LINK, FAST], ids=["serial", "fast"])
+def test_damaged_frames_are_found_and_the_next_one_is_good(link):
     """Fuzz: random bytes and mutated frames; never a hang, never a frame that is not one."""
     rng = random.Random(2)
     line = bytearray()
@@ -115,17 +141,17 @@ def test_damaged_frames_are_found_and_the_next_one_is_good():
             frame[at:at] = rng.randbytes(200)
         line += frame
     line += b"\0" + encode(Frame(1, 2, 3, b"last"))
-    found = received(LINK, bytes(line))
-    assert found == FrameReceiver.model(LINK, bytes(line))
+    found = received(link, bytes(line))
+    assert found == FrameReceiver.model(link, bytes(line))
     assert found[-1] is not None and found.count(None) > 40
 
 
-@pytest.mark.parametrize("link", [LINK, LONG], ids=["short", "long"])
+@LINKS
 def test_replies_are_encoded_kept_and_sent_again(link):
     rng = random.Random(3)
     bodies = [b"\0\0\0\0\0" + p for p in payloads(link, rng, 10)]
     bodies += [b"\1" * min(254 - CRC_BYTES, link.max_frame - CRC_BYTES), b"\1" * (link.max_frame - CRC_BYTES)]
-    dut = ReplyCache(link)
+    dut = (FastReplyCache if link.fast else ReplyCache)(link)
     sent = bytearray()
     expected = []
 
@@ -184,31 +210,35 @@ def test_payload_bytes_come_at_their_interval():
     assert {after - before for before, after in pairwise(taken)} == {PayloadReader.interval}
 
 
+@pytest.mark.parametrize("kind", [PayloadReader, FastPayloadReader])
 @pytest.mark.parametrize("length", [0, 1, 2, LINK.max_payload])
-def test_payload_bytes_are_those_from_there_to_the_frame_s_end(length):
+def test_payload_bytes_are_those_from_there_to_the_frame_s_end(kind, length):
     """From its start, from the payload's, from the last byte on; of an empty payload there are none."""
-    dut, rng = PayloadReader(LINK), random.Random(length)
+    dut, rng = kind(LINK), random.Random(length)
     frame = [rng.randrange(256) for _ in range(HEADER_BYTES + length)]
     memory = frame + [0xEE] * (LINK.slot_bytes - len(frame))
     starts = [0, HEADER_BYTES, len(frame) - 1, HEADER_BYTES]
-    found = []
+    found, steady = [], 0.7
 
-    async def remember(ctx):  # FrameReceiver.read_latency is a cycle
+    async def remember(ctx):  # FrameReceiver.read_latency is two cycles, FastFrameReceiver's two enabled ones
+        byte, enabled = 0, getattr(dut, "read_en", Const(1))
         while True:
-            _, _, address = await ctx.tick().sample(dut.read_addr)
-            ctx.set(dut.read_data, memory[address])
+            _, _, address, enable = await ctx.tick().sample(dut.read_addr, enabled)
+            if enable:
+                ctx.set(dut.read_data, byte if kind is FastPayloadReader else memory[address])
+                byte = memory[address]
 
     async def read(ctx):
         ctx.set(dut.length, length)
-        ctx.set(dut.o.ready, 1)
         for at in starts:
             ctx.set(dut.at, at)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
             found.append([])
-            for _ in range(PayloadReader.interval * (len(frame) + 3)):
-                *_, valid, byte = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            for _ in range(2 * PayloadReader.interval * (len(frame) + 3)):
+                ctx.set(dut.o.ready, rng.random() < steady)
+                *_, valid, byte = await ctx.tick().sample(dut.o.valid & dut.o.ready, dut.o.payload)
                 if valid:
                     found[-1].append((byte.byte, byte.last))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.helpers.link_run import answers, check
+from tests.helpers.link_run import CODECS, answers, check
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.golden import Golden
 from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, Reason, decode, encode
@@ -43,6 +43,23 @@ CASES = {
     ),
 }
 
+
+def cases(names, *, nightly=(), fast=()):
+    """Names of cases with either codec; those that are not in ``fast``, nightly with that codec."""
+    small = {name for name in names if CASES.get(name, QUICK)[1].block_ram == "ice40"}
+    chosen = [(name, "serial", name not in nightly) for name in names]
+    chosen += [(name, "fast", name in fast) for name in names if name not in small]
+    marks = {True: (), False: pytest.mark.nightly}
+    return pytest.mark.parametrize(
+        ("case", "codec"),
+        [
+            pytest.param(name, codec, marks=marks[daily], id=name + ", fast" * (codec == "fast"))
+            for name, codec, daily in chosen
+        ],
+    )
+
+
+both_codecs = pytest.mark.parametrize("codec", CODECS)
 
 #: For what takes many frames.
 QUICK = (SMALL, EngineConfig(100, 2, sampler_ways=2))
@@ -80,10 +97,8 @@ def states(payload_state, hidden, c, h, each):
     return [struct.pack("<H", at) + cells[at : at + each].tobytes() for at in range(0, hidden, each)]
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(n, marks=pytest.mark.nightly) if n == "gru, folded" else n for n in CASES]
-)
-def test_every_command(case):
+@cases(CASES, nightly=["gru, folded"], fast=["levels", "vectors, folded, head"])
+def test_every_command(case, codec):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
     if engine.embedding == "host":
@@ -111,7 +126,7 @@ def test_every_command(case):
         sent += [host(Command.STEP, b"\1" + items(model, engine, rng, 2))]
     sent += [host(Command.RESET), host(Command.READ, struct.pack("<HH", 0, config.cells))]
     sent += [host(Command.STEP, b"\1" + items(model, engine, rng, 2)), host(Command.COUNTERS)]
-    frames = check(model, engine, sent)
+    frames = check(model, engine, sent, CODECS[codec])
     assert len(frames) == len(sent) and not any(frame.reason for frame in frames)
 
 
@@ -174,8 +189,8 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_refusals(case):
+@cases(REFUSED, fast=["quick", "vectors"])
+def test_refusals(case, codec):
     """Each has its reason, leaves the state as it was, and halts until RESUME."""
     config, engine = QUICK if case == "quick" else CASES[case]
     model = random_model(config, seed=5)
@@ -186,14 +201,14 @@ def test_refusals(case):
         if command > Command.OPEN:
             sent += [host(Command.COUNTERS), host(Command.RESUME)]
         sent.append(host(Command.READ, struct.pack("<HH", 0, config.hidden)))
-    frames = check(model, engine, sent)
+    frames = check(model, engine, sent, CODECS[codec])
     reads = [frame.payload for frame in frames if frame.code == DONE | Command.READ]
     assert len(reads) == len(REFUSED[case]) and len(set(reads)) == 1
     assert sum(frame.reason is not None for frame in frames) >= len(REFUSED[case])
 
 
-@pytest.mark.parametrize("case", ["levels", pytest.param("folded", marks=pytest.mark.nightly), "gru"])
-def test_generations_go_on_from_the_last_choice(case):
+@cases(["levels", "folded", "gru"], nightly=["folded"], fast=["gru"])
+def test_generations_go_on_from_the_last_choice(case, codec):
     """Of a generation or of a step, whether its choice was sent or only its logits; steps without a head, a
     new state and a new session leave it."""
     config, engine = CASES[case]
@@ -215,11 +230,12 @@ def test_generations_go_on_from_the_last_choice(case):
     host = Host(session=78)
     sent.append(host(Command.OPEN, OPENING))
     go_on()
-    frames = check(model, engine, sent)
+    frames = check(model, engine, sent, CODECS[codec])
     assert len(frames) == len(sent) and not any(frame.reason for frame in frames)
 
 
-def test_half_written_state():
+@both_codecs
+def test_half_written_state(codec):
     config, engine = QUICK
     model = random_model(config, seed=5)
     host = Host()
@@ -228,10 +244,11 @@ def test_half_written_state():
     steps = [(Command.WRITE, part), read, (Command.RESUME, b""), (Command.WRITE, part), (Command.RESET, b"")]
     steps += [read, (Command.WRITE, part), (Command.STEP, b"\1\3"), read, (Command.WRITE, part[:4])]
     steps += [(Command.WRITE, b"\2\0\0\0"), (Command.RESUME, b""), (Command.WRITE, b"\1\0\0\0")]
-    check(model, engine, [host(Command.OPEN, OPENING), *(host(*step) for step in steps)])
+    check(model, engine, [host(Command.OPEN, OPENING), *(host(*step) for step in steps)], CODECS[codec])
 
 
-def test_sessions_repeats_and_gaps():
+@both_codecs
+def test_sessions_repeats_and_gaps(codec):
     config, engine = QUICK
     model = random_model(config, seed=5)
     host, other = Host(0x0100), Host(0x00FF)
@@ -258,7 +275,7 @@ def test_sessions_repeats_and_gaps():
         b"\1\2\3\0",
         early[:-2] + b"\0",
     ]
-    found = check(model, engine, sent + [other(Command.COUNTERS)])
+    found = check(model, engine, sent + [other(Command.COUNTERS)], CODECS[codec])
     counters = counted(found[-1])
     assert counters["damaged"] == 2 and counters["repeats"] == 3 + 4 and counters["gaps"] > 3
 
@@ -298,8 +315,8 @@ FUZZED = ("levels", "folded", "vectors", "vectors, folded, head", "in memories")
 
 
 @pytest.mark.parametrize("count", [32, pytest.param(150, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("case", FUZZED)
-def test_fuzz(case, count):
+@cases(FUZZED, fast=["folded", "vectors"])
+def test_fuzz(case, codec, count):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""
     config, engine = CASES[case]
     model = random_model(config, seed=5)
@@ -329,4 +346,4 @@ def test_fuzz(case, count):
         host(Command.COUNTERS),
         host(Command.READ, struct.pack("<HH", 0, config.hidden)),
     ]
-    check(model, engine, sent)
+    check(model, engine, sent, CODECS[codec])

@@ -52,6 +52,8 @@ class Core(wiring.Component):
     engine : :class:`trine_sw.engine.EngineConfig`
     loadable : :class:`bool`
         Whether states can be put in place, while no token is in the engine.
+    state_step : :class:`int`
+        If ``loadable``: cells by which ``state_shift`` moves a beat.
     layout : :class:`trine_sw.engine.memory_layout.MemoryLayout`
         The model's on the engine, where it is there already.
 
@@ -71,7 +73,8 @@ class Core(wiring.Component):
     load : In(:class:`trine_hw.core.state_beats.LoadState`)
         If ``loadable``.
     state_shift : In(1)
-        If ``loadable``: moves the cells of the beat at ``state`` down by one, while it is not taken.
+        If ``loadable``: moves the cells of the beat at ``state`` down by ``state_step``, while it is not
+        taken.
     tokens, cycles, columns : Out(32)
         Counters, modulo 2^32: steps ended; cycles in which a token was in the engine; columns issued.
     """
@@ -82,11 +85,13 @@ class Core(wiring.Component):
         engine: EngineConfig,
         *,
         loadable: bool = False,
+        state_step: int = 1,
         layout: MemoryLayout | None = None,
     ) -> None:
         self.model = model
         self.engine = engine
         self.loadable = loadable
+        self.state_step = state_step if loadable else 0
         self.layout: MemoryLayout = layout or place(model, engine)
         self.geometry = geometry = self.layout.geometry
         members: dict[str, object] = {
@@ -131,7 +136,7 @@ class Core(wiring.Component):
         m.submodules.issue = issue = ColumnIssue(geometry, bits)
         m.submodules.lanes = lanes = Lanes(layout, bits)
         m.submodules.cells = cells = CellBlocks(geometry, loadable=self.loadable)
-        m.submodules.queue = queue = StateQueue(geometry, shiftable=self.loadable)
+        m.submodules.queue = queue = StateQueue(geometry, step=self.state_step)
         connect(m, flipped(self.i), source.i)
 
         # Scanners: x is captured from the source, h from the cells, slot by slot.

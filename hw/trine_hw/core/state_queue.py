@@ -33,18 +33,18 @@ class StateQueue(wiring.Component):
     Contract: a beat given with ``put`` in cycle ``n`` is at ``o`` in cycle ``n + 1``, or behind those
     before it. Whoever puts keeps account of the room: ``put`` into a full queue is not allowed. ``taken``
     is 1 in the cycle in which a beat leaves. ``put`` has equal fan-out registers, one for the units of each
-    block. With ``shiftable``, ``shift`` moves the front beat's cells down by one, two cycles later, so
-    that whoever wants them one by one looks at the first alone; the beat must not leave meanwhile.
+    block. With ``step``, ``shift`` moves the front beat's cells down by so many, two cycles later, so
+    that whoever wants them one after the other looks at the first alone; the beat must not leave meanwhile.
     """
 
     latency = 1
 
-    def __init__(self, geometry: Geometry, *, shiftable: bool = False) -> None:
+    def __init__(self, geometry: Geometry, *, step: int = 0) -> None:
         self.geometry = geometry
         self.depth = geometry.state_buffer
-        self.shiftable = shiftable
+        self.step = step
         super().__init__(
-            ({"shift": In(1)} if shiftable else {})
+            ({"shift": In(1)} if step else {})
             | {
                 "i": In(StateBeat(geometry)),
                 "put": In(len(geometry.blocks)),
@@ -58,7 +58,7 @@ class StateQueue(wiring.Component):
         m.d.comb += self.taken.eq(self.o.valid & self.o.ready)
         geometry, blocks = self.geometry, self.geometry.blocks
         shifts = [Const(0)] * len(blocks)
-        if self.shiftable:
+        if self.step:
             kind = geometry.engine.block_ram
             shifts = fanout(m, self.shift, count=len(blocks), name="shift", block_ram=kind)
         beat, given, put = self.o.payload, self.i, self.put[0]
@@ -68,8 +68,9 @@ class StateQueue(wiring.Component):
         for units, put_here, shift in zip(blocks, self.put, shifts, strict=True):
             for unit in units:
                 with m.If(shift):
-                    above = beat.cells[unit + 1].as_value() if unit + 1 < geometry.units else 0
-                    m.d.sync += beat.cells[unit].as_value().eq(above)
+                    above = unit + self.step
+                    moved = beat.cells[above].as_value() if above < geometry.units else 0
+                    m.d.sync += beat.cells[unit].as_value().eq(moved)
                 if self.depth == 1:
                     with m.If(put_here):
                         m.d.sync += beat.cells[unit].eq(given.cells[unit])

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from trine_sw.link import protocol
 from trine_sw.link.memories import link_memories
-from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig
+from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig, Reason
 
 __all__ = ["FrameEnd", "FrameReceiver"]
 
@@ -24,10 +24,12 @@ class FrameEnd(data.StructLayout):
     -------
     good : it is whole; otherwise it was damaged, too short or too long
     length : bytes of its payload, if good
+    reason : with the fast codec, why the items of a STEP are refused, or 0
     """
 
     def __init__(self, link: LinkConfig) -> None:
-        super().__init__({"good": 1, "length": range(link.max_payload + 1)})
+        reason = {"reason": range(max(Reason) + 1)} if link.fast else {}
+        super().__init__({"good": 1, "length": range(link.max_payload + 1)} | reason)
 
 
 class FrameReceiver(wiring.Component):

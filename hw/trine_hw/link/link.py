@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine_hw.core.core import Core
 from trine_hw.link.executor.executor import Executor
+from trine_hw.link.fast.frame_receiver import FastFrameReceiver
+from trine_hw.link.fast.input_unpacker import FastInputUnpacker
+from trine_hw.link.fast.payload_reader import FastPayloadReader
+from trine_hw.link.fast.reply_cache import FastReplyCache
+from trine_hw.link.fast.result_packer import FastResultPacker
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.link.payload_reader import PayloadReader
@@ -15,12 +22,15 @@ from trine_hw.link.reply_cache import ReplyCache
 from trine_hw.link.result_packer import ResultPacker
 from trine_hw.primitives.byte_fifo import ByteFIFO
 from trine_hw.primitives.skid_buffer import SkidBuffer
+from trine_hw.primitives.streaming_fifo import StreamingFIFO
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memory_layout import MemoryLayout
 from trine_sw.link.board_info import board_info
+from trine_sw.link.memories import CELLS_AT_ONCE
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Codec
 from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
 
 __all__ = ["Link"]
 
@@ -34,7 +44,7 @@ class Link(wiring.Component):
     Parameters
     ----------
     model, engine : what the core computes, and how
-    link : sizes of the buffers
+    link : sizes of the buffers, and the codec
     clock_hz, baud : what the board says of itself
     layout : where the model lies on the engine, if it is there already
 
@@ -59,7 +69,13 @@ class Link(wiring.Component):
         baud: float = 0,
         layout: MemoryLayout | None = None,
     ) -> None:
-        self.core = Core(model, engine, loadable=True, layout=layout)
+        if link.fast and engine.block_ram == "ice40":
+            raise TrineError(
+                "the fast codec is not for an iCE40, whose memories all have registers: use codec serial"
+            )
+        self.core = Core(
+            model, engine, loadable=True, state_step=CELLS_AT_ONCE if link.fast else 1, layout=layout
+        )
         self.link = link
         self.info = board_info(model, engine, link, clock_hz=clock_hz, baud=baud, layout=self.core.layout)
         super().__init__(
@@ -74,16 +90,26 @@ class Link(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Joins the parts in the order in which a frame passes them.
+
+        Bytes wait in a FIFO, the receiver makes a frame of them, and the executor reads it back through the
+        payload reader; items come from the input unpacker, and records from the result packer. The reply goes
+        to the reply cache, which sends it. With the fast codec the parts have other forms, and the same ports
+        but for a few.
+        """
         m = Module()
         core, link, codec = self.core, self.link, Codec(self.info)
         m.submodules.core = core
-        m.submodules.received = received = ByteFIFO(link.receive_bytes)
-        m.submodules.receiver = receiver = FrameReceiver(link)
-        m.submodules.reader = reader = PayloadReader(link)
-        m.submodules.items = items = InputUnpacker(codec)
-        m.submodules.records = records = ResultPacker(core, codec)
+        m.submodules.received = received = (StreamingFIFO if link.fast else ByteFIFO)(link.receive_bytes)
+        receiver, reader, items, records, slots = (
+            _fast_parts(core, codec, link) if link.fast else _parts(core, codec, link)
+        )
+        m.submodules.receiver = receiver
+        m.submodules.reader = reader
+        m.submodules.items = items
+        m.submodules.records = records
         m.submodules.replies = replies = SkidBuffer(8)
-        m.submodules.slots = slots = ReplyCache(link)
+        m.submodules.slots = slots
         m.submodules.executor = executor = Executor(core, codec, link)
 
         connect(m, flipped(self.rx), received.i)
@@ -101,6 +127,21 @@ class Link(wiring.Component):
         # that a register may do that, a cycle later.
         hand_over = Signal()
         m.d.sync += hand_over.eq(executor.core_i.valid & core.i.ready & ~hand_over)
+        if link.fast:
+            entered = [
+                receiver.read_en.eq(reader.read_en),
+                records.enter.eq(executor.record_enter),
+                records.final.eq(executor.record_keep),
+                records.tokens.eq(executor.record_tokens),
+                executor.record_idle.eq(records.idle),
+            ]
+            stored = [executor.stored.eq(records.stored)]
+        else:
+            entered = [records.keep.eq(executor.record_keep)]
+            stored = [
+                executor.store_addr.eq(records.store_addr),
+                executor.store_data.eq(records.store_data),
+            ]
         m.d.comb += [
             core.i.payload.eq(executor.core_i.payload),
             core.i.valid.eq(hand_over),
@@ -120,11 +161,10 @@ class Link(wiring.Component):
             executor.slot_done.eq(slots.done),
             records.start.eq(executor.record_start),
             records.head.eq(executor.record_head),
-            records.keep.eq(executor.record_keep),
+            *entered,
             records.want.eq(executor.record_want),
             executor.record_done.eq(records.done),
-            executor.store_addr.eq(records.store_addr),
-            executor.store_data.eq(records.store_data),
+            *stored,
             executor.store_en.eq(records.store_en),
             executor.last_choice.eq(records.last_choice),
             executor.counts.eq(Cat(core.tokens, core.cycles, core.columns)),
@@ -147,3 +187,25 @@ class Link(wiring.Component):
                 executor.generator.eq(core.generator),
             ]
         return m
+
+
+def _parts(core: Core, codec: Codec, link: LinkConfig) -> tuple[Any, ...]:
+    """Receiver, reader, input unpacker, result packer and reply cache of the serial codec."""
+    return (
+        FrameReceiver(link),
+        PayloadReader(link),
+        InputUnpacker(codec),
+        ResultPacker(core, codec),
+        ReplyCache(link),
+    )
+
+
+def _fast_parts(core: Core, codec: Codec, link: LinkConfig) -> tuple[Any, ...]:
+    """The same of the fast codec. For tokens the serial input unpacker is fast enough."""
+    return (
+        FastFrameReceiver(link, codec),
+        FastPayloadReader(link),
+        InputUnpacker(codec) if codec.info.embedding_on_board else FastInputUnpacker(codec),
+        FastResultPacker(core, codec, link),
+        FastReplyCache(link),
+    )

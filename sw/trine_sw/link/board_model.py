@@ -32,7 +32,9 @@ class BoardModel:
 
     Contract: the gateware's :class:`trine_hw.link.link.Link` on the same engine gives the same frames in the
     same order, where each is sent before the next arrives. Cycles are those of the timing model; an engine
-    that folds its cells into more than two groups may take longer, while the link looks at the cells.
+    that folds its cells into more than two groups may take longer, while the link looks at the cells. With
+    the fast codec the tokens of a STEP without CYCLES follow each other; the counter of cycles is then that
+    of tokens which never wait for the link, and the gateware's is no smaller.
 
     Parameters
     ----------
@@ -148,7 +150,11 @@ class BoardModel:
             trace = self._golden.run_vectors(x, state)
         assert x is not None
         with_head = bool(want & head)
-        cycles = self._time(x, trace.h, state.h[0], head=with_head)
+        # The fast codec gives tokens to the engine behind each other, and asks for their logits in the next
+        # token's pass where a record has nothing before them.
+        streams = self.link.fast and Want.CYCLES not in want
+        passes = not streams or bool(want & (Want.H | Want.U))
+        cycles = self._time(x, trace.h, state.h[0], head=with_head, streams=streams, passes=passes)
         self._arrive(trace.state)
         count = len(x)
         planes: list[NDArray[np.uint8]] = [np.zeros((count, 0), np.uint8)]
@@ -255,21 +261,24 @@ class BoardModel:
         head: bool,
         offered: int | None = None,
         feeds_back: bool = False,
+        streams: bool = False,
+        passes: bool = True,
     ) -> list[int]:
-        """Cycles of tokens that each find the engine idle, or of one that is fed back."""
+        """Cycles of tokens that each find the engine idle or, if ``streams``, the first does; or of one that
+        is fed back. With ``passes`` each has its logits in a pass of its own."""
         timing = self._timing
         x_counts = timing.x_counts(x).tolist()
         h_counts = timing.h_counts(np.concatenate([before[None], h])).tolist()
         cycles = []
         for index in range(len(x)):
-            self._now += _IDLE
+            self._now += 0 if streams and index else _IDLE
             cycles.append(
                 timing.step(
                     x_counts[index],
                     h_counts[index],
                     h_counts[index + 1],
                     head=head,
-                    last=head,
+                    last=head and (passes or index == len(x) - 1),
                     offered=self._now if offered is None else offered,
                     feeds_back=feeds_back,
                 )

@@ -14,22 +14,35 @@ from trine_sw.engine.memories import (
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import COUNTERS
 from trine_sw.model import ModelConfig
+from trine_sw.model.trits import TRITS_PER_BYTE
+from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["counter_memory", "kept_memory", "link_memories", "memories"]
+__all__ = ["CELLS_AT_ONCE", "counter_memory", "kept_memory", "link_memories", "memories"]
 
 #: States of so many cells are kept in the LUTs of an ECP5, those of more in a block RAM.
 _KEPT_IN_LUTS = 128
+#: Cells of the state that the fast codec moves in a cycle: two bytes of trits.
+CELLS_AT_ONCE = 2 * TRITS_PER_BYTE
+#: So many words of :data:`CELLS_AT_ONCE` cells are kept in LUTs.
+_WORDS_IN_LUTS = 64
 #: Of the counters, the first are the core's and lie in flip-flops.
 _OF_CORE = 3
 
 
-def kept_memory(model: ModelConfig, kind: str) -> Memory:
-    """The state after the last frame, a cell's c and h a word, which the link keeps.
+def kept_memory(model: ModelConfig, kind: str, link: LinkConfig) -> Memory:
+    """The state after the last frame, which the link keeps: c and h of a cell a word or, with the fast codec,
+    of :data:`CELLS_AT_ONCE` cells of one layer.
 
-    Like the counters it has one port and nothing in it at first, as an iCE40UP's single-port RAM.
+    Like the counters it has nothing in it at first; the serial codec's has one port, as an iCE40UP's
+    single-port RAM.
     """
+    width = model.cell_bits + 2
+    if link.fast:
+        words = model.layers * ceil_div(model.hidden, CELLS_AT_ONCE)
+        style = "distributed" if words <= _WORDS_IN_LUTS else "block"
+        return Memory("kept state", width * CELLS_AT_ONCE, max(2, words), style if kind == "ecp5" else "auto")
     styles = {"ice40": "huge", "ecp5": "distributed" if model.cells <= _KEPT_IN_LUTS else "block"}
-    return Memory("kept state", model.cell_bits + 2, max(2, model.cells), styles.get(kind, "auto"))
+    return Memory("kept state", width, max(2, model.cells), styles.get(kind, "auto"))
 
 
 def counter_memory(kinds: int, kind: str) -> Memory:
@@ -39,11 +52,11 @@ def counter_memory(kinds: int, kind: str) -> Memory:
 
 
 def link_memories(link: LinkConfig) -> tuple[Memory, Memory, Memory]:
-    """Bytes received, the frame at hand, and the replies kept."""
+    """Bytes received, the frame at hand (with the fast codec, and the next one), and the replies kept."""
     replies = (link.window + 1) * link.slot_bytes
     return (
         Memory("received", 8, link.receive_bytes),
-        Memory("frame", 8, link.slot_bytes),
+        Memory("frame", 8, link.slot_bytes * (2 if link.fast else 1)),
         Memory("replies", 8, replies),
     )
 
@@ -61,4 +74,4 @@ def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:
         found.append(state_memory(geometry.units, geometry.groups, 2 + model.level_bits))
         found.append(cell_memory(geometry.units, geometry.groups, model.cell_bits))
     found += link_memories(link)
-    return [*found, kept_memory(model, kind), counter_memory(len(COUNTERS) - _OF_CORE, kind)]
+    return [*found, kept_memory(model, kind, link), counter_memory(len(COUNTERS) - _OF_CORE, kind)]

@@ -20,6 +20,7 @@ from trine_sw.support.errors import TrineError
 
 __all__ = [
     "BAD_FRAME",
+    "CODECS",
     "CRC_BYTES",
     "DONE",
     "HEADER_BYTES",
@@ -57,6 +58,8 @@ SEQUENCES = 1 << 16
 LEAST_SLOT_BYTES, MOST_SLOT_BYTES = 64, 8192
 #: Frames that may be unanswered, at most.
 MOST_WINDOW = 64
+#: How the gateware packs and unpacks payloads (:class:`LinkConfig`).
+CODECS = ("serial", "fast")
 
 #: A reply's code is the command's with this bit set where the command was done...
 DONE = 0x80
@@ -138,18 +141,24 @@ class LinkConfig:
     window : frames that may be unanswered, and last replies that the board keeps; a power of two.
     slot_bytes : room for one encoded frame; a power of two from 64 to 8192.
     receive_bytes : bytes that the board buffers before it reads them; a power of two from a slot's to 65536.
+    codec : one of :data:`CODECS`. ``"serial"`` unpacks and packs a digit or a cell at a time, and gives the
+        engine a token when the one before has been answered: the smallest gateware. ``"fast"`` moves a byte
+        in every cycle, and keeps the engine busy. The bytes on the wire are the same.
 
     Raises
     ------
     TrineError
-        If a size is out of range.
+        If a size is out of range, or there is no such codec.
     """
 
     window: int = 8
     slot_bytes: int = 256
     receive_bytes: int = 2048
+    codec: str = "serial"
 
     def __post_init__(self) -> None:
+        if self.codec not in CODECS:
+            raise TrineError(f"codec must be one of {', '.join(CODECS)}, not {self.codec!r}")
         self._check("window", 1, MOST_WINDOW)
         self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)
         self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)
@@ -159,6 +168,11 @@ class LinkConfig:
         if value & (value - 1):
             raise TrineError(f"{name} must be a power of two from {low} to {high}, not {value}")
         object.__setattr__(self, name, value)
+
+    @property
+    def fast(self) -> bool:
+        """Whether the codec is the fast one."""
+        return self.codec == "fast"
 
     @property
     def max_frame(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -107,7 +107,7 @@ def link_for(
                 f"what a token may be asked for has {needed} bytes, and a frame at most {link.max_payload}: "
                 f"with {model.config.vocab_size} symbols keep the head on the host"
             )
-        link = LinkConfig(link.window, size, max(link.receive_bytes, size))
+        link = replace(link, slot_bytes=size, receive_bytes=max(link.receive_bytes, size))
     return link
 
 

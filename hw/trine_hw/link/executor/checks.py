@@ -105,6 +105,10 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 head = head_flags if info.head_on_board else 0
                 m.d.sync += [s.want.as_value().eq(flags), ports.record_head.eq(head)]
                 m.next = "Check items"
+                if s.link.fast:  # as they were received
+                    m.next = "Reply"
+                    with m.If(ports.frames.payload.reason != 0):
+                        m.d.sync += [s.reason.eq(ports.frames.payload.reason), s.refused.eq(1)]
                 with m.If(bad_flags):
                     s.refuse(m, Reason.VALUE)
                 with m.Elif(bare):
@@ -135,9 +139,25 @@ def value_states(m: Module, s: ExecutorState) -> None:
 
 
 def item_check_states(m: Module, s: ExecutorState) -> None:
-    """All items are looked at before the first is applied."""
+    """All items are looked at before the first is applied; with the fast codec GENERATE's alone, the others
+    having been as they were received (:mod:`trine_hw.link.fast.item_checker`)."""
     ports = s.ports
     codec, item = s.codec, ports.items.payload
+    most_choices = s.link.max_payload // codec.token_bytes
+    wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
+    if s.link.fast:
+        many_choices = s.settled(m, s.choices > most_choices, "many_choices")
+        with m.State("Check items"):
+            s.items_from_bytes(m)
+            with m.If(ports.items.valid):
+                m.d.comb += ports.items.ready.eq(1)
+                m.d.sync += s.token.eq(item.value)
+                m.next = "Reply"
+                with m.If(many_choices):
+                    s.refuse(m, Reason.ROOM)
+                with m.If(item.wrong):
+                    s.refuse(m, wrong)
+        return
     # From the flags among the arguments, whose last byte was taken in cycle t: record_bytes is right in
     # t + 2, ``after`` in t + 3 and no_room in t + 4, and the first item comes in t + 5. Of an item taken in t
     # no_room knows in t + 3, and the next one cannot come before (``PayloadReader.interval``).
@@ -151,8 +171,7 @@ def item_check_states(m: Module, s: ExecutorState) -> None:
         after.eq(s.used + record_bytes),
     ]
     no_room = s.settled(m, after > s.link.max_payload, "no_room")
-    many_choices = s.settled(m, s.choices > s.link.max_payload // codec.token_bytes, "many_choices")
-    wrong = Reason.TOKEN if codec.info.embedding_on_board else Reason.VALUE
+    many_choices = s.settled(m, s.choices > most_choices, "many_choices")
     with m.State("Check items"):
         s.items_from_bytes(m)
         with m.If(ports.items.valid):
@@ -193,9 +212,16 @@ def cell_check_states(m: Module, s: ExecutorState) -> None:
             m.d.sync += second.eq(~second)
             with m.If(~second):
                 m.d.sync += c.eq(byte.byte)
+                if s.link.fast:
+                    m.next = "Cell c"
             with m.Else():
                 m.d.sync += [h.eq(byte.byte), final.eq(byte.last)]
                 m.next = "Cell"
+    if s.link.fast:
+        with m.State("Cell c"):  # what the interval between bytes is for the serial codec
+            m.next = "Cell c settles"
+        with m.State("Cell c settles"):
+            m.next = "Check cells"
     with m.State("Cell"):  # a cycle of its own for the comparison
         m.next = "Verdict"
     with m.State("Verdict"):

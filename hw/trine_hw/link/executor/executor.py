@@ -7,12 +7,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.core import Core
-from trine_hw.link.executor.cells import load_states, read_states, write_states
+from trine_hw.link.executor.cells import load_states, read_states, seek_states, write_states
 from trine_hw.link.executor.checks import argument_states, cell_check_states, item_check_states, value_states
 from trine_hw.link.executor.reply import body_states, header_states
 from trine_hw.link.executor.session import closing_states, frame_states
 from trine_hw.link.executor.state import ExecutorState
+from trine_hw.link.executor.streaming import stream_states
 from trine_hw.link.executor.tokens import token_states
+from trine_hw.link.fast.cell_reader import CellWord
 from trine_hw.link.frame_receiver import FrameEnd
 from trine_hw.link.input_unpacker import Item
 from trine_hw.link.payload_reader import FrameByte
@@ -50,6 +52,8 @@ class Executor(wiring.Component):
         :class:`trine_hw.link.reply_cache.ReplyCache`
     record_start, record_head, record_keep, record_want, record_done, record : to and from
         :class:`trine_hw.link.result_packer.ResultPacker`, with store_addr, store_data, store_en, last_choice
+    record_enter, record_tokens, record_idle, stored : with the fast codec, to and from
+        :class:`trine_hw.link.fast.result_packer.FastResultPacker`, in place of store_addr and store_data
     core_i, core_counts, tau, seed, generator, load : to and from the core
     lost, framing_error, lock_lost : In(1)
         For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was
@@ -62,6 +66,14 @@ class Executor(wiring.Component):
         self.core, self.codec, self.link = core, codec, link
         slots, kept = range(link.window + 1), KeptCell(core)
         cells = range(core.model.config.cells)
+        stored: dict[str, object] = {"store_addr": In(cells), "store_data": In(kept)}
+        if link.fast:
+            stored = {
+                "record_enter": Out(1),
+                "record_tokens": Out(range(link.max_payload + 1)),
+                "record_idle": In(1),
+                "stored": In(CellWord(core)),
+            }
         members: dict[str, object] = {
             "frames": In(stream.Signature(FrameEnd(link))),
             "read_start": Out(1),
@@ -85,8 +97,7 @@ class Executor(wiring.Component):
             "record_want": Out(WantFlags()),
             "record_done": In(1),
             "record": In(stream.Signature(8)),
-            "store_addr": In(cells),
-            "store_data": In(kept),
+            **stored,
             "store_en": In(1),
             "last_choice": In(8 * codec.token_bytes),
             "core_i": Out(stream.Signature(core.i.payload.shape())),
@@ -121,8 +132,8 @@ class Executor(wiring.Component):
             cell_check_states(m, s)
             header_states(m, s)
             body_states(m, s)
-            token_states(m, s)
-            read_states(m, s)
+            (stream_states if self.link.fast else token_states)(m, s)
+            (seek_states if self.link.fast else read_states)(m, s)
             write_states(m, s)
             load_states(m, s)
             closing_states(m, s)

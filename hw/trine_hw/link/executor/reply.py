@@ -57,8 +57,12 @@ def body_states(m: Module, s: ExecutorState) -> None:
                     m.next = "Counters"
                 with m.Case(Command.STEP):
                     s.restart(m, HEADER_BYTES + 1)
+                    if s.link.fast:
+                        m.d.comb += ports.record_start.eq(1)
                     m.next = "Item"
                 with m.Case(Command.GENERATE):
+                    if s.link.fast:
+                        m.d.comb += ports.record_start.eq(1)
                     m.next = "Generate"
                 with m.Case(Command.READ):
                     m.next = "Generator"
@@ -66,6 +70,9 @@ def body_states(m: Module, s: ExecutorState) -> None:
                     s.restart(m, HEADER_BYTES + 2)
                     m.d.sync += s.cell.eq(s.arguments[-16:])
                     m.d.sync += s.second.eq(0)
+                    if s.link.fast:
+                        with m.If(s.arguments[-16:] == 0):
+                            s.kept_cells.rewind(m)
                     m.next = "Write"
                 with m.Default():
                     m.next = "Finish"
@@ -100,4 +107,4 @@ def body_states(m: Module, s: ExecutorState) -> None:
         with m.If(s.give(m, ports.generator.word_select(s.count[:2], 8))):
             m.d.sync += s.count.eq(s.count + 1)
             with m.If(s.count == 3):
-                m.next = "Read cell"
+                m.next = "Seek" if s.link.fast else "Read cell"

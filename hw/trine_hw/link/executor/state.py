@@ -9,6 +9,7 @@ from amaranth.lib.memory import Memory
 
 from trine_hw.core.core import Core
 from trine_hw.link.event_counters import EventCounters
+from trine_hw.link.fast.kept_cells import KeptCells
 from trine_hw.link.result_packer import KeptCell, WantFlags
 from trine_sw.link.memories import counter_memory, kept_memory
 from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason
@@ -46,6 +47,7 @@ class ExecutorState:
     cell, stored : a cell's number, and two cycles later the cell as it is kept
     cell_c, second : of a cell in a payload: its c, and whether the byte at hand is its h
     write_cell, written_cell : puts a cell at ``cell`` into the state that is kept
+    kept_cells : with the fast codec, instead of ``stored`` and ``write_cell``
     events : one cycle each for the counters of that name
     counters, counter_index, counter_word : the link's, and a half of one of all counters, lower halves first
     """
@@ -74,13 +76,16 @@ class ExecutorState:
         self.used = Signal(range(2 * link.slot_bytes))
         self.cell = Signal(range(max(cells, geometry.units * geometry.groups) + 1))
         self.cell_c, self.second = Signal(signed(8)), Signal()
-        self._keep_cells(m)
+        if link.fast:
+            self.kept_cells = KeptCells(m, self)
+        else:
+            self._keep_cells(m)
         self._count_events(m)
 
     def _keep_cells(self, m: Module) -> None:
         """Memory of the state after the last frame, written by the result packer and by WRITE."""
         shape, ports = KeptCell(self.core), self.ports
-        built = kept_memory(self.core.model.config, self.core.engine.block_ram)
+        built = kept_memory(self.core.model.config, self.core.engine.block_ram, self.link)
         m.submodules.store_spram = store = Memory(shape=shape, depth=built.depth, init=[], attrs=built.attrs)
         write, read = store.write_port(), store.read_port()
         self.write_cell, self.written_cell = Signal(), Signal(shape)

@@ -1,0 +1,55 @@
+"""The fast codec keeps up with the engine, or with the wire, and answers as the board model does."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.measure.link_cycles import Traffic, Wire, link_cycles
+from trine_sw.engine import EngineConfig
+from trine_sw.link.board_model import BoardModel
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+
+LINK = LinkConfig(window=4, slot_bytes=512, receive_bytes=1024, codec="fast")
+WIDE = ModelConfig(
+    hidden=48,
+    embedding=24,
+    vocab_size=20,
+    cell_max=15,
+    cell_shift=1,
+    output_shift=1,
+    head_levels=(0, 1, 2, 3),
+)
+#: More bytes a token than cycles: the wire is what limits.
+LONG = ModelConfig(hidden=64, embedding=64, vocab_size=3, cell_max=7)
+
+
+@pytest.mark.parametrize(
+    ("config", "engine", "wants"),
+    [
+        pytest.param(LONG, EngineConfig(300, 8, embedding="host", head="host"), ("h",), id="wire"),
+        pytest.param(
+            WIDE,
+            EngineConfig(300, 3, sampler_ways=2),
+            ("h", "u", "choice", "generate"),
+            id="engine",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(
+            WIDE,
+            EngineConfig(100, 3, sampler_ways=2),
+            ("h", "choice"),
+            id="folded",
+            marks=pytest.mark.nightly,
+        ),
+    ],
+)
+def test_tokens_follow_each_other(config: ModelConfig, engine: EngineConfig, wants: tuple[str, ...]) -> None:
+    """In frames of 512 bytes within 1.2 times the engine's cycles or the wire's bytes, whichever are more."""
+    model = random_model(config, seed=2, activity=0.25)
+    wire = Wire(model, engine, LINK, optimised=False)
+    for want in wants:
+        traffic = Traffic.of(model, engine, LINK, want, 6)
+        cycles = link_cycles(wire, BoardModel(model, engine, LINK), traffic)
+        assert cycles < 1.2 * max(traffic.engine, traffic.wire), want

@@ -1,0 +1,94 @@
+"""The link with the fast codec while frames follow each other without a pause.
+
+The next frame is received, and its items are looked at, while the one before is applied.
+"""
+
+import random
+import struct
+from dataclasses import replace
+
+import pytest
+
+from tests.helpers.link_run import CODECS
+from tests.hw.test_link_gateware import CASES, OPENING, QUICK, Host, items
+from trine_hw.link.link import Link
+from trine_hw.simulation.watchdog import link_patience, run_watched
+from trine_sw.engine import Geometry
+from trine_sw.link.board_model import BoardModel
+from trine_sw.link.protocol import Command
+from trine_sw.link.records import Codec
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+
+LINK = CODECS["fast"]
+
+
+def requests(config, engine, model, rng: random.Random, count: int) -> list[bytes]:
+    """Steps that want anything, some of which are refused; generations; a state that is read and written."""
+    host, codec = Host(), Codec(BoardModel(model, engine, LINK).info)
+    sent = [b"\0" + host(Command.OPEN, OPENING)]
+    wants = [0, 1, 2] + ([4, 5] if Geometry(config, engine).groups == 1 else [])
+    wants += [8, 16, 17, 24] if engine.head == "board" else []
+    for _ in range(count):
+        kind = rng.randrange(8)
+        want = rng.choice(wants)
+        room = LINK.max_payload // max(1, codec.record_bytes(want))
+        some = items(model, engine, rng, rng.randint(1, max(1, min(8, room))))
+        if kind == 0 and codec.info.embedding_on_board and codec.info.head_on_board:
+            head = struct.pack("<HHBI", rng.randint(1, 9), 40, rng.randrange(4), rng.getrandbits(32))
+            sent.append(host(Command.GENERATE, head + bytes([1])))
+        elif kind == 1:
+            sent.append(host(Command.READ, struct.pack("<HH", rng.randrange(config.cells), 1)))
+        elif kind == 2:  # an item, or half of one, that is refused
+            sent += [host(Command.STEP, bytes([want]) + some + b"\xff"), host(Command.RESUME)]
+        elif kind == 3:
+            sent.append(host(Command.WRITE, struct.pack("<H", 0) + b"\0\0" * config.cells))
+        else:
+            sent.append(host(Command.STEP, bytes([want]) + some))
+    sent.append(host(Command.READ, struct.pack("<HH", 0, config.cells)))
+    return sent
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=() if name == "vectors" else pytest.mark.nightly) for name in CASES]
+)
+def test_replies_of_frames_that_follow_each_other(case):
+    config, engine = CASES[case]
+    engine = replace(engine, block_ram="inferred")
+    model, rng = random_model(config, seed=5), random.Random(case)
+    sent = requests(config, engine, model, rng, 24)
+    device = BoardModel(model, engine, LINK)
+    expected = b"".join(device.exchange(frame) for frame in sent)
+    dut, replies = Link(model, engine, LINK), bytearray()
+
+    async def send(ctx):
+        for byte in b"".join(sent):
+            ctx.set(dut.rx.payload, byte)
+            ctx.set(dut.rx.valid, 1)
+            await ctx.tick().until(dut.rx.ready)
+        ctx.set(dut.rx.valid, 0)
+        while replies.count(0) < len(sent):
+            await ctx.tick()
+
+    async def receive(ctx):
+        while True:
+            ctx.set(dut.tx.ready, rng.random() < 0.9)
+            *_, moves, byte = await ctx.tick().sample(dut.tx.valid & dut.tx.ready, dut.tx.payload)
+            if moves:
+                replies.append(byte)
+
+    patience = link_patience(dut.core.geometry, Codec(dut.info))
+    run_watched(dut, send, background=[receive], progress={"rx": dut.rx, "tx": dut.tx}, patience=patience)
+    assert bytes(replies).split(b"\0") == expected.split(b"\0")
+
+
+def test_an_ice40_has_no_fast_codec():
+    config, engine = CASES["in memories"]
+    with pytest.raises(TrineError, match="use codec serial"):
+        Link(random_model(config, seed=5), engine, LINK)
+    assert Link(random_model(QUICK[0], seed=5), QUICK[1], LINK).link.fast
+
+
+def test_a_codec_has_a_name():
+    with pytest.raises(TrineError, match="codec must be one of serial, fast, not 'quick'"):
+        type(LINK)(codec="quick")
