@@ -9,6 +9,7 @@ from tests.helpers.paths import ROOT
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.fit import configure, estimate, fit, fits, sample_text, sample_tokens
 from trine_sw.fit.advice import advice, largest_hidden
+from trine_sw.fit.cost import cost
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
@@ -129,3 +130,12 @@ def test_ways_that_gain_nothing_are_left_out() -> None:
     assert configure(model, 4 * 64 + 72, 8).sampler_ways > 1
     # Lanes of the head are a multiple of the ways: here a second way would cost another group.
     assert configure(model, 4 * 64 + 65, 8).sampler_ways == 1
+
+
+def test_the_fast_codec_is_counted() -> None:
+    """More LUTs and flip-flops, of a larger state more; the state that is kept leaves its block RAM."""
+    engine = EngineConfig(1200, 3, block_ram="ecp5", head="host")
+    model = random_model(ModelConfig(hidden=300, embedding=60, vocab_size=50), seed=1)
+    serial, fast = (cost(model, engine, LARGE, LinkConfig(codec=codec)) for codec in ("serial", "fast"))
+    assert 500 < fast.lut4 - serial.lut4 < 1000 and 300 < fast.ff - serial.ff < 900
+    assert fast.block_ram == serial.block_ram - 1

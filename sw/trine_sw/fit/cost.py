@@ -23,6 +23,8 @@ __all__ = ["Chip", "Cost", "cost", "forms", "link_lut4", "logic", "memory_cost",
 _FURTHER = 15
 #: LUT4 of a head lane for its products, by banks, apart from the magnitudes.
 _HEAD_PRODUCTS = (0, 5, 10, 11, 23)
+#: LUT4 of the fast codec beyond the serial one's, and for each cell that it keeps in LUTs; flip-flops.
+_FAST_LUT4, _FAST_CELL_LUT4, _FAST_FF = 700, 0.4, 600
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there.
 _SMALL_LINK = 2810
 
@@ -104,7 +106,7 @@ def cost(
     """What ``engine`` is expected to take, with a link of these buffers
     (:func:`trine_sw.link.records.link_for`); clocking included."""
     layout = layout or place(model, engine)
-    return Cost(*logic(model, layout), *memory_cost(layout.geometry, chip, link))
+    return Cost(*logic(model, layout, link), *memory_cost(layout.geometry, chip, link))
 
 
 def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
@@ -115,18 +117,23 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
     return blocks, columns, sum(single_port_rams(memory) for memory in built)
 
 
-def logic(model: Model, layout: MemoryLayout) -> tuple[int, int]:
+def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, int]:
     """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
-    ff = _flip_flops(model, layout)
+    ff = _flip_flops(model, layout) + (_FAST_FF if link.fast else 0)
     if layout.geometry.engine.block_ram == "ice40":
         cells = _logic_cells(layout)
         return cells, min(ff, cells)
-    return _luts(model, layout), ff
+    return _luts(model, layout, link), ff
 
 
-def link_lut4(model: Model, geometry: Geometry) -> int:
+def link_lut4(model: Model, geometry: Geometry, link: LinkConfig) -> int:
     """LUT4 of the link on an ECP5, and of what the core has for its sake."""
-    return round(2300 + 2.7 * model.config.cells + (1200 if geometry.head_lanes else 0))
+    return round(
+        2300
+        + 2.7 * model.config.cells
+        + (1200 if geometry.head_lanes else 0)
+        + ((_FAST_LUT4 + _FAST_CELL_LUT4 * model.config.cells) if link.fast else 0)
+    )
 
 
 def _flip_flops(model: Model, layout: MemoryLayout) -> int:
@@ -167,7 +174,7 @@ def _logic_cells(layout: MemoryLayout) -> int:
     return round(_SMALL_LINK + lanes + cells + scanners + source + head)
 
 
-def _luts(model: Model, layout: MemoryLayout) -> int:
+def _luts(model: Model, layout: MemoryLayout, link: LinkConfig) -> int:
     geometry = layout.geometry
     config, engine, groups = geometry.model, geometry.engine, geometry.groups
     width = layout.width
@@ -187,4 +194,4 @@ def _luts(model: Model, layout: MemoryLayout) -> int:
     scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen
     sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
     core = round(lanes + head + cells + scanners + sampler + 400)
-    return core + link_lut4(model, geometry)
+    return core + link_lut4(model, geometry, link)
