@@ -6,7 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from trine_sw.support.atomic_file import atomic_write, check_apart, check_folder, check_writable, make_folder
+from trine_sw.support.atomic_file import (
+    atomic_write,
+    check_apart,
+    check_folder,
+    check_writable,
+    make_folder,
+    remove_leftovers,
+)
 from trine_sw.support.errors import TrineError
 
 OLD, NEW = b"what was there", b"what comes"
@@ -149,3 +156,12 @@ def test_what_is_read_is_not_written(tmp_path, path):
     with pytest.raises(TrineError, match="two files would be written there"):
         check_apart([tmp_path / "new", None, tmp_path / "folder" / ".." / "new"], [path])
     check_apart([tmp_path / "new", "/dev/null", "/dev/null"], [path, "/dev/null"])
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / "seed-1").mkdir()
+    kept = [".lock", "float.pt", ".float.pt.tmp", "float.pt.12.tmp", "seed-1/.tmp"]
+    for name in (*kept, ".float.pt.12.tmp", "seed-1/.ternary.pt.4711.tmp"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path / name for name in kept}

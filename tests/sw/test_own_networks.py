@@ -238,7 +238,8 @@ def test_networks_that_are_refused(tmp_path):
     two = torch.nn.ModuleList([nn.TernaryGRU(4, 8), nn.TernaryLSTM(4, 8)])
     broken = copy.deepcopy(layers)
     torch.nn.init.constant_(broken.stack[0].weight, float("nan"))
-    of_bias = nn.TernaryLinear(8, 3)
+    of_bias, no_number = nn.TernaryLinear(8, 3), nn.TernaryLinear(8, 3)
+    torch.nn.init.constant_(no_number.weight, float("nan"))
     torch.nn.init.constant_(of_bias.log_scale, -40.0)
     torch.nn.init.constant_(of_bias.bias, 1.0)
     for network, options, words in (
@@ -262,6 +263,7 @@ def test_networks_that_are_refused(tmp_path):
         (layers, {"head": of_bias}, "is no number, or its integer is beyond"),
         (layers, {"vocabulary": ["a"]}, "layers take vectors, not symbols"),
         (broken, {}, "training has diverged"),
+        (layers, {"head": no_number}, "a weight is no number: training has diverged"),
         (copy.deepcopy(layers).double(), {}, "the layers compute in float32"),
     ):
         with pytest.raises(trine.TrineError, match=words):
@@ -269,6 +271,10 @@ def test_networks_that_are_refused(tmp_path):
     assert not (tmp_path / "m.trine").exists()
     config = trine.ModelConfig(hidden=4, embedding=4, vocab_size=5)
     language = nn.TernaryLanguageModel(config, nn.CellOptions())
+    diverged = copy.deepcopy(language)
+    torch.nn.init.constant_(diverged.embedding, float("nan"))
+    with pytest.raises(trine.TrineError, match="a weight is no number"):
+        trine.export(diverged)
     for options in ({"head": head}, {"labels": ["a"]}, {"task": "classify"}):
         with pytest.raises(trine.TrineError, match=f"a TernaryLanguageModel has no {next(iter(options))}"):
             trine.export(language, **options)

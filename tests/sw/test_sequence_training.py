@@ -19,6 +19,7 @@ from trine_sw.model import Model  # noqa: E402
 from trine_sw.support.errors import TrineError  # noqa: E402
 from trine_sw.training.sequences.measure import answers_of  # noqa: E402
 from trine_sw.training.sequences.recipe import Augmentation, Network, Teacher  # noqa: E402
+from trine_sw.training.sequences.record import _confusions  # noqa: E402
 from trine_sw.training.sequences.run import SequenceRun  # noqa: E402
 from trine_sw.training.sequences.train import train_sequences  # noqa: E402
 
@@ -219,3 +220,10 @@ def test_one_sequence_a_class(tmp_path):
     recipe = toy_recipe(tmp_path / "x.npz", "classify")
     model = trained(replace(recipe, data=replace(recipe.data, valid=None, test=None)), tmp_path)
     assert model.labels == ["a", "b"]
+
+
+def test_confusions_of_many_classes_are_recorded_in_few_numbers():
+    counts = np.zeros((500, 500), np.int64)
+    counts[3, 4], counts[7, 7] = 2, 1
+    assert _confusions(counts) == {"is_taken_for_count": [[3, 4, 2], [7, 7, 1]]}
+    assert _confusions(counts[:100, :100]) == {"counts": counts[:100, :100].tolist()}

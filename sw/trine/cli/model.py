@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _MOST_THREADS = 1024
+_MOST_SHOWN = 2000  # characters of a record
 
 model_argument = click.argument("model_path", metavar="MODEL", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -129,11 +130,16 @@ def info(model_path: Path, as_json: bool) -> None:
     if model.task == "language":
         facts["vocabulary"] = _some(model.vocabulary)
     for name, value in _of_sequences(model).items():
-        facts[name] = value if isinstance(value, int | float | str) else json_text(value)
+        facts[name] = value if isinstance(value, int | float | str) else _cut(json_text(value))
     print_pairs(facts, str(model_path))
     for title, record in (("data", model.data), ("training", model.training)):
         if record:
-            print_pairs({key: json_text(value) for key, value in record.items()}, title)
+            print_pairs({key: _cut(json_text(value)) for key, value in record.items()}, title)
+
+
+def _cut(text: str) -> str:
+    """A text for people to read, cut where it is very long."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... (--json shows all)"
 
 
 def _of_sequences(model: "Model") -> dict[str, Any]:

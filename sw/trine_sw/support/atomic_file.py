@@ -1,6 +1,7 @@
 """Atomic writes: a full disk or Ctrl-C leaves the file of before."""
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,15 @@ from typing import BinaryIO
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["atomic_write", "check_apart", "check_folder", "check_writable", "is_special", "make_folder"]
+__all__ = [
+    "atomic_write",
+    "check_apart",
+    "check_folder",
+    "check_writable",
+    "is_special",
+    "make_folder",
+    "remove_leftovers",
+]
 
 #: Bytes that are written to see whether a disk has room at all: more than a file system keeps in an inode.
 _PROBE = b"\0" * (1 << 16)
@@ -49,6 +58,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         raise TrineError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed in an atomic write left below a folder that is this process's."""
+    for path in folder.rglob(".*.tmp"):
+        if re.fullmatch(r"\..+\.\d+\.tmp", path.name):
+            path.unlink(missing_ok=True)
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

@@ -22,6 +22,7 @@ from trine_sw.support.atomic_file import (
     check_folder,
     check_writable,
     is_special,
+    remove_leftovers,
 )
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
@@ -176,6 +177,8 @@ def _train_roles(
     for role in wanted:
         if not resume and (folder / f"{role}.pt").exists():
             raise TrineError(holds_a_run(folder / f"{role}.pt", folder))
+    if ranks.first:
+        remove_leftovers(folder)
     numerics = Numerics.fastest(device)
     finished: dict[Role, Run] = {}
     ready: dict[Role, AnyModel] = {}

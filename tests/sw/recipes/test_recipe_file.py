@@ -246,6 +246,12 @@ def test_what_is_out_of_range_is_refused_before_any_training(made, changes):
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_no_recipe():
+    for wrong in (None, 5, b"my.toml"):
+        with pytest.raises(TrineError, match="a recipe is a Recipe, a name or the path"):
+            recipe(wrong)  # type: ignore[arg-type]
+
+
 def test_a_recipe_is_named_after_any_file(tmp_path):
     (tmp_path / "sea.txt").write_text("the sea is calm\n" * 200, encoding="utf-8")
     for file, name in (("m\u00f6 r.toml", "m\u00f6-r"), ("--x y.toml", "x-y"), ("(.toml", "recipe")):

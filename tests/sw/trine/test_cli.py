@@ -44,6 +44,14 @@ def test_info(succeeds, model_path, model):
     assert facts["training"] == model.training
 
 
+def test_info_cuts_long_records_for_people(succeeds, model, tmp_path):
+    model.training = {"counts": [1] * 10_000}
+    model.save(tmp_path / "long.trine")
+    said = succeeds("info", tmp_path / "long.trine")
+    assert "--json shows all" in said and len(said) < 20_000
+    assert json.loads(succeeds("info", tmp_path / "long.trine", "--json"))["training"] == model.training
+
+
 def test_names_that_look_like_markup_are_shown_as_they_are(succeeds, model, tmp_path):
     model.vocabulary = ["[/]", "[bold]", "[", "]", "\\", "(", "a", "b"]
     path = tmp_path / "[red]x[bold].trine"

@@ -31,6 +31,7 @@ def export(
     """
     if model.head_bias.device.type != "cpu":
         model = copy.deepcopy(model).cpu()
+    _check_finite(model.embedding, *([] if model.head is None else [model.head]))
     heads = _head(model)
     if second is not None:
         heads |= _head(second if second.head_bias.device.type == "cpu" else copy.deepcopy(second).cpu())
@@ -59,6 +60,7 @@ def export_network(parts: NetworkParts, description: dict[str, Any]) -> Model:
     if encoder is not None:
         members["encoder"] = encoder if isinstance(encoder, Encoder) else encoder.to_model()
     if head is not None:
+        _check_finite(head.weight)
         weight, bias, scale = head.integers()
         config = replace(config, vocab_size=head.out_features)
         members |= {"head_weight": _integers(weight, np.int8), "head_bias": _integers(bias, np.int32)}
@@ -118,6 +120,12 @@ def _folded(layer: TernaryLayer, scale: Tensor, bias: Tensor) -> Tensor:
     bounds = torch.stack([low, high], dim=-1).to(torch.int32)
     bounds[[gate.kind is None for gate in spec.gates]] = 0
     return bounds
+
+
+def _check_finite(*weights: Tensor) -> None:
+    """Raise :class:`TrineError` where a weight is no number, of which a trit would be 0."""
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights):
+        raise TrineError("a weight is no number: training has diverged")
 
 
 def _integers(values: Tensor, dtype: type) -> np.ndarray:

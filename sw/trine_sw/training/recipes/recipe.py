@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from trine_sw.data import OwnText
 from trine_sw.model import HeadKind
 from trine_sw.model.config import ModelConfig
-from trine_sw.support.checks import finite_real, integer, share
+from trine_sw.support.checks import finite_real, integer, share, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.json_text import json_text
 from trine_sw.support.plain_values import from_plain
@@ -236,6 +236,8 @@ def recipe(name: str | os.PathLike[str]) -> AnyRecipe:
 
     Raises :class:`TrineError` where there is none of that name, and as :func:`read_recipe` does.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise TrineError(f"a recipe is a Recipe, a name or the path of a TOML file, not {shown(name)}")
     known: dict[str, AnyRecipe] = {**RECIPES, **SEQUENCE_RECIPES}
     if isinstance(name, str) and name in known:
         return known[name]

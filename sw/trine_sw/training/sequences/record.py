@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from trine_sw.data.figures import confusion, figures_of
@@ -24,6 +25,7 @@ from trine_sw.training.sequences.seeds import Trained
 __all__ = ["mean_and_spread", "record_paths", "write_record"]
 
 _HELD_OUT = ("valid", "test")
+_MOST_CLASSES = 100  # whose confusions are recorded in full: a model file has the record in it
 
 
 def record_paths(recipe: SequenceRecipe, folder: Path) -> list[Path]:
@@ -58,10 +60,11 @@ def write_record(
     }
     model = chosen.model
     last = next((name for name in reversed(_HELD_OUT) if name in splits), "train")
+    counts = None
     if recipe.task != "regress":
         part = splits[last]
         counts = confusion(part.y, _answers(chosen, "ternary", part), part.outputs)
-        record["confusions"] = {"split": last, "counts": counts.tolist()}
+        record["confusions"] = {"split": last} | _confusions(counts)
     model.training = record
     model.save(out)
     paths = record_paths(recipe, folder)
@@ -69,10 +72,10 @@ def write_record(
         file.write((json_text(record, indent=2) + "\n").encode())
     with atomic_write(paths[1]) as file:
         file.write(csv_of(_log(trained)))
-    if "confusions" in record:
+    if counts is not None:
         labels = splits[last].labels or [str(number) for number in range(splits[last].outputs)]
         title = f"{recipe.name}, {last}, seed {chosen.seed}"
-        draw_confusions(np.array(record["confusions"]["counts"]), labels, title, paths[2], console)
+        draw_confusions(counts, labels, title, paths[2], console)
     _tell(recipe, record, last, out, console)
     return model
 
@@ -94,6 +97,17 @@ def mean_and_spread(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             spread = round(float(np.std(values, ddof=1)), 5) if len(values) > 1 else None
             found[name] = {"mean": round(float(np.mean(values)), 5), "spread": spread}
     return found
+
+
+def _confusions(counts: NDArray[Any]) -> dict[str, Any]:
+    """Counts (K, K) as a record has them; of many classes, those above 0 alone.
+
+    >>> _confusions(np.array([[2, 0], [1, 3]]))
+    {'counts': [[2, 0], [1, 3]]}
+    """
+    if len(counts) <= _MOST_CLASSES:
+        return {"counts": counts.tolist()}
+    return {"is_taken_for_count": [[*place, counts[tuple(place)]] for place in np.argwhere(counts).tolist()]}
 
 
 def _answers(trained: Trained, role: SequenceRole, sequences: SequenceSet) -> Targets:

@@ -10,7 +10,7 @@ from rich.console import Console
 from trine_sw.data.loading import load_splits, source_digest
 from trine_sw.data.paths import files_of
 from trine_sw.model import Model
-from trine_sw.support.atomic_file import check_apart, check_folder, check_writable
+from trine_sw.support.atomic_file import check_apart, check_folder, check_writable, remove_leftovers
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.installing import needed
@@ -84,6 +84,7 @@ def train_sequences(
     with exclusive(folder / ".lock", f"the folder {folder}"):
         if not resume and (there := sorted(folder.glob("seed-*/*.pt"))):
             raise TrineError(holds_a_run(there[0], folder))
+        remove_leftovers(folder)
         trained = [
             train_seed(recipe, wanted, seed, splits, digest, folder / f"seed-{seed}", resume, console, where)
             for seed in recipe.seeds
