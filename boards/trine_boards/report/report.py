@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -12,6 +13,7 @@ from trine_sw.data import END, load_text
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.memories import column_memory, slices
 from trine_sw.engine.timing import vector_cycles
+from trine_sw.fit.link_rate import link_rates
 from trine_sw.fit.sample import Sample, sample_text, sample_tokens
 from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
@@ -47,6 +49,7 @@ class Report:
     highest_clock_mhz: float
     cycles_per_token: float
     tokens_per_s: float
+    host_rates: dict[str, dict[str, Any]]
     rom_ports_used: int
     rom_ports: int
     dense_gops: float
@@ -106,6 +109,7 @@ def make_report(
         highest_clock_mhz=routed.highest_clock_mhz,
         cycles_per_token=round(cycles, 3),
         tokens_per_s=round(per_second),
+        host_rates=_host_rates(model, engine, board, routed.clock_mhz * 1e6, cycles),
         rom_ports_used=rom_ports_used(geometry, board),
         rom_ports=board.rom_ports,
         dense_gops=round(dense * per_second / 1e9, 2),
@@ -117,6 +121,16 @@ def make_report(
         command=command,
         netlist_sha256=netlist_sha256,
     )
+
+
+def _host_rates(
+    model: Model, engine: EngineConfig, board: BoardSpec, clock_hz: float, cycles: float
+) -> dict[str, dict[str, Any]]:
+    """What a program gets through driver and link, and what limits it, by what it asks for."""
+    rates = link_rates(model, engine, board.link, cycles, clock_hz=clock_hz, baud=board.baud)
+    return {
+        name: {"tokens_per_s": round(rate.tokens_per_s), "limit": rate.limit} for name, rate in rates.items()
+    }
 
 
 def _sample(model: Model) -> Sample:

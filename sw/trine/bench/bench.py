@@ -86,6 +86,15 @@ def _row(name: str, seconds: float | None, dense: float, effective: float, note:
     return Row(name, seconds * 1e6, 1 / seconds, *rates, None, None, note)
 
 
+def _through_the_link(report: dict[str, Any]) -> str:
+    """What a program gets of a routed engine; nothing where its report does not say."""
+    rates = report.get("host_rates", {}).items()
+    return "".join(
+        f"a program gets {rate['tokens_per_s']:,} tokens/s of {name}, limited by the {rate['limit']}; "
+        for name, rate in rates
+    )
+
+
 def _engines(reports: Path, model: Path) -> list[Row]:
     """Rows of the routed engines of a model, from their reports; one that says so if there is none."""
     rows = []
@@ -101,7 +110,7 @@ def _engines(reports: Path, model: Path) -> list[Row]:
                     report["effective_gops"],
                     report["dense_gops"] / report["lut4"] * 1e3,
                     report["rom_ports_used"] / report["rom_ports"],
-                    f"{report['cycles_per_token']:g} cycles a token; {path}",
+                    f"{report['cycles_per_token']:g} cycles a token; {_through_the_link(report)}{path}",
                 )
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trine_sw.engine import EngineConfig
     from trine_sw.engine.placement import Place
     from trine_sw.fit import Fit
+    from trine_sw.model import Model
 
 __all__ = ["COMMANDS", "baud_option", "board_option", "engine_options"]
 
@@ -123,10 +124,11 @@ def fit(
     """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
     from trine.fitting import as_board
     from trine.fitting import fit as choose
+    from trine.models import as_model
 
     board = as_board(board_name, baud)
     chosen = choose(model_path, board, **engine)
-    facts = _facts(chosen, board)
+    facts = _facts(chosen, board) | _over_the_link(chosen, board, as_model(model_path))
     if as_json:
         print_json(facts)
     else:
@@ -154,6 +156,18 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
         "baud": board.baud,
         "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
     }
+
+
+def _over_the_link(chosen: "Fit", board: "BoardSpec", model: "Model") -> dict[str, Any]:
+    """What a program gets through driver and link: next tokens, and states."""
+    from trine_sw.fit.link_rate import link_rates
+
+    clock_hz, facts = board.clock_mhz * 1e6, {}
+    parts = model, chosen.engine, board.link, chosen.cycles_per_token
+    for name, rate in link_rates(*parts, clock_hz=clock_hz, baud=board.baud).items():
+        facts[f"host_{name}_tokens_per_s"] = round(rate.tokens_per_s)
+        facts[f"host_{name}_limit"] = rate.limit
+    return facts
 
 
 @click.command()

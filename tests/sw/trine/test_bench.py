@@ -59,12 +59,14 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
     monkeypatch.setitem(sys.modules, "onnx", None)
     report = dict(board="b", clock_mhz=50.0, tokens_per_s=2_000_000, dense_gops=3.0, effective_gops=1.0)
     report |= dict(lut4=4000, rom_ports_used=8, rom_ports=16, cycles_per_token=25.0)
+    report["host_rates"] = {"choice": {"tokens_per_s": 290_000, "limit": "wire to the board"}}
     (tmp_path / "b-small.json").write_text(json.dumps(report), encoding="utf-8")
     options = ("--reports", tmp_path, "--seconds", 0.01, "--json")
     found = json.loads(succeeds("bench", small, *options))
     rows = {row["name"]: row for row in found["rows"]}
     ours = rows["Trine on b, 50 MHz, routed"]
     assert (ours["us"], ours["dense_gops_per_klut"], ours["rom_share"]) == (0.5, 0.75, 0.5)
+    assert "gets 290,000 tokens/s of choice, limited by the wire to the board; " in ours["note"]
     kernel = rows["popcount on bit planes, C"]
     assert kernel["dense_gops"] == pytest.approx(2 * 96 * 44 * kernel["tokens_per_s"] / 1e9)
     for name in ("ONNX Runtime LSTM, float32", "ONNX Runtime LSTM, int8 dynamic"):

@@ -54,6 +54,8 @@ def built(first_build, tmp_path):
 
 def test_a_build_keeps_its_baud_rate(first_build):
     report = json.loads((first_build / "ulx3s-small.json").read_text(encoding="utf-8"))
+    assert report["host_rates"]["h"]["tokens_per_s"] < report["tokens_per_s"]
+    assert report["host_rates"]["h"]["limit"].startswith("wire")
     assert report["baud"] == 2_500_000 and " --baud 2500000 " in report["command"]
     assert "| link | uart, 2,500,000 baud |" in (first_build / "ulx3s-small.md").read_text(encoding="utf-8")
     record = BuildRecord.load(first_build)
@@ -170,8 +172,11 @@ def test_build_refuses(fails, tools, model_path, tmp_path, options, words):
 
 def test_baud_rate_of_a_fit_and_a_build(succeeds, model_path):
     options = (model_path, "--board", "ulx3s", "--json")
-    assert json.loads(succeeds("fit", *options))["baud"] == 3_000_000
-    assert json.loads(succeeds("fit", *options, "--baud", 921_600))["baud"] == 921_600
+    fast, slow = (json.loads(succeeds("fit", *options, *baud)) for baud in ((), ("--baud", 921_600)))
+    assert (fast["baud"], slow["baud"]) == (3_000_000, 921_600)
+    for asked in ("choice", "h"):
+        rate = f"host_{asked}_tokens_per_s"
+        assert slow[rate] < fast[rate] < fast["tokens_per_s"] and "wire" in slow[f"host_{asked}_limit"]
     design = prepared(model_path, "ulx3s", None, 5, None, 2_500_000)
     assert design.top.pinned.divisor == 30 and design.top.design.info.baud == 2_500_000
     assert design.fit.chip.baud == design.board.baud == 2_500_000

@@ -1,0 +1,118 @@
+"""Tokens/s that a program gets from a board over its serial port, and what limits them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trine_sw.engine import EngineConfig
+from trine_sw.link.board_design import BoardDesign
+from trine_sw.link.board_info import Info
+from trine_sw.link.protocol import LinkConfig, Want, encoded_size
+from trine_sw.link.records import Codec
+from trine_sw.model import Model
+from trine_sw.support.errors import TrineError
+
+__all__ = ["DRIVER_BYTE_S", "DRIVER_FRAME_S", "USB_S", "LinkRate", "link_rate", "link_rates"]
+
+#: Of a byte on the line: start, eight, stop.
+_BITS = 10
+#: Seconds of the latency timer of the boards' USB chips, which the udev rules and the driver set.
+USB_S = 1e-3
+#: Seconds that the driver takes for a frame and its reply, and for each byte of their payloads, on one core
+#: of an AMD EPYC: what ``python -m sim.measure.driver_speed`` finds for blocks, to a fifth.
+DRIVER_FRAME_S, DRIVER_BYTE_S = 6e-6, 3e-9
+#: Cycles of the serial codec: at most for a byte of five trits (``InputUnpacker.most_cycles``), for another
+#: byte, and for a cell of which h or u is packed. Of 64 trits in and 64 units out a board took 644 cycles,
+#: and these expect 701 (``python -m sim.measure.link_cycles``).
+_TRITS_CYCLES, _BYTE_CYCLES, _CELL_CYCLES = 33, 4, 4
+
+
+class LinkRate(NamedTuple):
+    """What a program gets of a board.
+
+    Members
+    -------
+    tokens_per_s : of a stream of tokens that are known in advance
+    limit : what takes longest for a frame: ``"engine"``, ``"codec"`` (the gateware's packing and unpacking of
+        bytes), ``"wire to the board"``, ``"wire to the host"``, ``"round trip"`` (with all frames of the
+        window on the way the host waits) or ``"driver"``
+    """
+
+    tokens_per_s: float
+    limit: str
+
+
+def link_rate(
+    info: Info,
+    want: Want,
+    cycles_per_token: float,
+    *,
+    latency_s: float = USB_S,
+    driver_frame_s: float = DRIVER_FRAME_S,
+    driver_byte_s: float = DRIVER_BYTE_S,
+    codec: str | None = "serial",
+) -> LinkRate:
+    """Tokens/s of a stream that asks for ``want`` of each token, over a line of ``info.baud``.
+
+    A reply reaches the program ``latency_s`` after its last byte. ``cycles_per_token`` are the engine's mean.
+    ``codec`` is the link's, of :class:`trine_sw.link.protocol.LinkConfig`: the serial one and the engine wait
+    for each other, the fast one moves a byte in every cycle; with None, packing takes no time.
+
+    Raises
+    ------
+    TrineError
+        Where the board says no baud rate or clock, or a token's answer fits no frame.
+    """
+    if not info.baud or not info.clock_hz:
+        raise TrineError("the rate over the link needs a baud rate and a clock")
+    sizes, most = Codec(info), info.link.max_payload
+    item, record = sizes.item_bytes, sizes.record_bytes(want)
+    if record > most:
+        raise TrineError(f"one token's answer takes {record} bytes, and the board's frames hold {most}")
+    count = max(1, min((most - 1) // item, most // record if record else most))
+    sent, answered = 1 + count * item, count * record
+    byte_s = _BITS / info.baud
+    up, down = encoded_size(sent) * byte_s, encoded_size(answered) * byte_s
+    packing = 0.0
+    if codec == "serial":
+        packing = item * (_BYTE_CYCLES if info.embedding_on_board else _TRITS_CYCLES)
+        packing += info.hidden * _CELL_CYCLES if want & (Want.H | Want.U) else record * _BYTE_CYCLES
+    elif codec is not None:
+        packing = max(item, record)
+    of_board = cycles_per_token + packing if codec == "serial" else max(cycles_per_token, packing)
+    board = count * of_board / info.clock_hz
+    driver = driver_frame_s + (sent + answered) * driver_byte_s
+    # The host has no more frames in flight than the board buffers.
+    window = max(1, min(info.window, info.receive_bytes // encoded_size(sent)))
+    there_and_back = up + board + down + latency_s + driver
+    seconds = {
+        "engine" if packing <= cycles_per_token else "codec": board,
+        "wire to the board": up,
+        "wire to the host": down,
+        "round trip": there_and_back / window,
+        "driver": driver,
+    }
+    limit = max(seconds, key=lambda name: seconds[name])
+    return LinkRate(count / seconds[limit], limit)
+
+
+def link_rates(
+    model: Model,
+    engine: EngineConfig,
+    link: LinkConfig,
+    cycles_per_token: float,
+    *,
+    clock_hz: float,
+    baud: int,
+) -> dict[str, LinkRate]:
+    """:func:`link_rate` of a board's engine for the next token (``"choice"``) and the state (``"h"``).
+
+    Where the host computes the head it gets what the head sees. A model without a head has no ``"choice"``,
+    and a board without a baud rate has neither.
+    """
+    if not baud:
+        return {}
+    info = BoardDesign(model, engine, link, clock_hz=clock_hz, baud=baud).info
+    wants = {"choice": Want.CHOICE if engine.head == "board" else Want.U} if model.heads else {}
+    wants["h"] = Want.H
+    return {name: link_rate(info, want, cycles_per_token, codec=link.codec) for name, want in wants.items()}

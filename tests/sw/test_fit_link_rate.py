@@ -1,0 +1,106 @@
+"""The rate that is expected over the link is what the driver gets over a line with a simulated clock."""
+
+import random
+
+import numpy as np
+import pytest
+
+from sim.measure.link_rate import TimedTransport
+from trine_hw.link.input_unpacker import InputUnpacker
+from trine_sw.driver import Board
+from trine_sw.engine import EngineConfig
+from trine_sw.fit import link_rate as module
+from trine_sw.fit.link_rate import link_rate
+from trine_sw.link.board_model import BoardModel
+from trine_sw.link.protocol import CODECS, LinkConfig, Want
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
+
+CLOCK_HZ = 75e6
+#: Of the expected rate, by which the measured one may differ: a window's frames do not come evenly.
+BOUND = 0.03
+
+
+class Zeros(BoardModel):
+    """A board that answers steps with bytes of five zero trits."""
+
+    def _step(self, payload: bytes) -> bytes:
+        count = (len(payload) - 1) // self.codec.item_bytes
+        return bytes([121]) * (count * self.codec.record_bytes(Want(payload[0])))
+
+
+def board_of(draw: random.Random, hidden: int) -> Zeros:
+    model = random_model(ModelConfig(hidden=hidden, embedding=draw.randint(4, 40), vocab_size=20), seed=1)
+    place = draw.choice(("board", "host"))
+    engine = EngineConfig(4 * hidden + 20, 2, embedding=place, head="board")
+    slot = draw.choice((256, 512, 2048))
+    window = draw.choice((1, 2, 8, 16))
+    link = LinkConfig(window, slot, draw.choice((1, 4)) * slot * max(1, window // 4))
+    baud = draw.choice((115_200, 1_000_000, 3_000_000))
+    return Zeros(model, engine, link, clock_hz=CLOCK_HZ, baud=baud)
+
+
+def measured(board: Zeros, want: str, cycles: float) -> float:
+    """Tokens/s of a stream's second half: at first the driver learns how long a reply takes."""
+    transport = TimedTransport(board, board.info.baud, cycles / CLOCK_HZ)
+    with Board.connected(lambda: transport, board.model) as driver:
+        in_frame = driver._conversation.requests.batch_size(Want[want.upper()])
+        tokens = np.zeros(in_frame * 40 * board.info.window, int)
+        seen, marks = 0, []
+        for block in driver.stream_blocks(tokens, (want,)):
+            seen += len(block)
+            marks.append((transport.clock(), seen))
+    start, before = next(mark for mark in marks if 2 * mark[1] >= seen)
+    return (seen - before) / (marks[-1][0] - start)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_rate_is_that_of_the_timed_line(seed):
+    draw = random.Random(seed)
+    board = board_of(draw, draw.choice((8, 64, 300)))
+    want, cycles = draw.choice(("h", "choice")), draw.choice((10, 200, 5000))
+    # The timed line has neither the driver's time nor the gateware's for bytes.
+    free = {"driver_frame_s": 0.0, "driver_byte_s": 0.0, "codec": None}
+    found = link_rate(board.info, Want[want.upper()], cycles, **free)
+    assert measured(board, want, cycles) == pytest.approx(found.tokens_per_s, rel=BOUND), found.limit
+
+
+def test_each_limit_is_named():
+    """What is made slow limits, and the rate falls with it."""
+    model = random_model(ModelConfig(hidden=64, embedding=60, vocab_size=20), seed=1)
+    info = {
+        place: BoardModel(
+            model,
+            EngineConfig(276, 2, embedding=place),
+            LinkConfig(16, 2048, 65536),
+            clock_hz=CLOCK_HZ,
+            baud=3_000_000,
+        ).info
+        for place in ("board", "host")
+    }
+    one = BoardModel(
+        model, EngineConfig(276, 2), LinkConfig(1, 256, 512), clock_hz=CLOCK_HZ, baud=3_000_000
+    ).info
+    assert link_rate(info["board"], Want.CHOICE, 1e5) == (pytest.approx(CLOCK_HZ / (1e5 + 8)), "engine")
+    assert link_rate(info["board"], Want.H, 10).limit == "wire to the host"
+    assert link_rate(info["host"], Want.CHOICE, 10).limit == "wire to the board"
+    assert link_rate(one, Want.CHOICE, 10).limit == "round trip"
+    assert link_rate(info["host"], Want.CHOICE, 10, driver_frame_s=1.0).limit == "driver"
+    fast = BoardModel(
+        model,
+        EngineConfig(276, 2, embedding="host"),
+        LinkConfig(16, 2048, 65536),
+        clock_hz=1e6,
+        baud=12_000_000,
+    ).info
+    assert link_rate(fast, Want.CHOICE, 10).limit == "codec"
+    assert link_rate(fast, Want.CHOICE, 100, codec="fast").limit == "engine"
+    assert link_rate(fast, Want.CHOICE, 10, codec="fast").tokens_per_s == pytest.approx(1e6 / 12)
+    with pytest.raises(TrineError, match="needs a baud rate"):
+        link_rate(BoardModel(model, EngineConfig(276, 2)).info, Want.H, 10)
+
+
+def test_cycles_of_the_codec_are_the_gateware_s():
+    assert module._TRITS_CYCLES == InputUnpacker.most_cycles
+    assert {LinkConfig(codec=name).codec for name in CODECS} == {"serial", "fast"}
