@@ -59,7 +59,8 @@ def load_audio(
         if front_end.sample_rate is None and rate != first_rate:
             raise TrineError(
                 f"{path} has {rate} samples a second and {files[0]} {first_rate}: resample all to one rate "
-                f"with sample_rate = {min(rate, first_rate)} in [data.front_end]"
+                f"with sample_rate = {min(rate, first_rate)} in [data.front_end] of a recipe "
+                "(trine init audio -o my.toml)"
             )
         try:
             x.append(front_end.features(samples, rate))

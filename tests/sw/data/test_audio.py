@@ -110,7 +110,7 @@ def test_channels_become_their_mean(tmp_path):
 def test_sample_rates(tmp_path):
     write_wav(tmp_path / "a/0.wav", tone(500), 8000)
     write_wav(tmp_path / "b/0.wav", tone(500, rate=16000), 16000)
-    refused(load_audio, tmp_path, saying="sample_rate = 8000 in [data.front_end]")
+    refused(load_audio, tmp_path, saying="sample_rate = 8000 in [data.front_end] of a recipe (trine init")
     x = load_audio(tmp_path, FrontEnd(sample_rate=8000)).x
     assert x[0].shape == x[1].shape
     assert x[0].mean(axis=0).argmax() == x[1].mean(axis=0).argmax()
