@@ -1,6 +1,6 @@
 """Description of a board: the resources of its chip, its clock, and the platform that defines its pins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol, cast
@@ -22,8 +22,9 @@ _BAUDS = (1200, 12_000_000)
 class ClockDomainMaker(Protocol):
     """A component that drives ``sync`` at a clock in MHz and tells in ``lock_lost`` of its PLL."""
 
-    def __call__(self, output_mhz: float, margin: float = 0) -> Any:
-        """The component; nextpnr is asked for a clock faster by the fraction `margin`."""
+    def __call__(self, output_mhz: float, margin: float = 0, beside: Mapping[str, float] = ...) -> Any:
+        """The component; nextpnr is asked for a clock faster by the fraction `margin`. `beside` has the MHz
+        of other clocks that a transport needs, by their domains."""
 
     def clocks(self, input_mhz: float) -> Sequence[Fraction]:
         """All MHz that it can make of an oscillator's, in rising order."""
@@ -89,6 +90,11 @@ class BoardSpec:
     def baud(self) -> int:
         """Bits a second of the transport's line; 0 where it has no such number."""
         return self.transport.baud
+
+    @property
+    def usb_numbers(self) -> list[tuple[int, int]]:
+        """Vendor and product numbers of all that the board can be on the USB."""
+        return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]
 
     def over(self, name: str | None) -> "BoardSpec":
         """This board with the transport `name` as the one that is built; as it is for None.

@@ -66,7 +66,9 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.clock = clock = self.board.clock_domain(self.clock_mhz, self.margin)
+        m.submodules.clock = clock = self.board.clock_domain(
+            self.clock_mhz, self.margin, self.board.transport.clocks
+        )
         m.submodules[self.board.transport.name] = self.pinned
         self.board.transport.join(m, self.pinned, platform)
         m.d.comb += self.pinned.lock_lost.eq(clock.lock_lost)

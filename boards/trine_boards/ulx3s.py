@@ -6,6 +6,7 @@ from trine_boards.board_spec import BoardSpec, HeldPin
 from trine_boards.clock.ecp5 import ECP5ClockDomain
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
+from trine_boards.transports.usb import USBTransport
 from trine_sw.link.board_design import DEFAULT_BAUD
 
 __all__ = ["ULX3S"]
@@ -36,6 +37,7 @@ ULX3S = BoardSpec(
             attrs=(("IO_TYPE", "LVCMOS33"),),
             pull_up=("PULLMODE", "UP"),
         ),
+        USBTransport("Trine ULX3S"),  # at US2
     ),
     programmer="ulx3s",
     platform=ULX3S_85F_Platform,

@@ -19,6 +19,7 @@ _CELLS = "tests/hw/test_cells.py::test_cells_equal_model"
 _SUMS = "tests/hw/test_lanes.py::test_sums_equal_model"
 _SAMPLER = "tests/hw/test_sampler.py::test_gateware_equals_model"
 _SPI = "tests/hw/test_spi.py"
+_USB = "tests/hw/test_usb.py"
 _START = "tests/boards/test_board_top.py::test_a_board_starts_and_answers"
 _FAST = f"{_HW}/link/fast"
 _LINK = (f"{_STATES}[lstm]", f"{_STATES}[host]")
@@ -106,6 +107,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_SPI}::test_bytes_that_are_offered_at_any_time_are_sent_once",
         f"{_SPI}::test_a_byte_that_is_cut_short_is_dropped_and_counted",
         f"{_SPI}::test_bytes_go_both_ways_without_loss[4]",
+    ),
+    f"{_HW}/link/usb.py": (
+        f"{_USB}::test_a_frame_ends_its_packet",
+        f"{_USB}::test_a_link_that_is_busy_holds_the_host_back",
+    ),
+    f"{_HW}/link/usb_device.py": (
+        f"{_USB}::test_data_toggles_begin_anew_with_the_bus",
+        f"{_USB}::test_a_host_enumerates_a_serial_port",
     ),
     f"{_HW}/link/uart.py": ("tests/hw/test_uart.py",),
     f"{_HW}/primitives/streaming_fifo.py": ("tests/hw/test_byte_fifo.py",),
@@ -672,6 +681,32 @@ MUTANTS: list[Mutant] = [
             "frames.eq(frames + comes - goes)",
             "frames.eq(frames + comes)",
             "a frame that has left still waits",
+        ),
+    ),
+    *_of(
+        f"{_HW}/link/usb.py",
+        (
+            "device.tx.last.eq(up.r_data == 0)",
+            "device.tx.last.eq(0)",
+            "a short packet waits until it is full",
+        ),
+        (
+            "up.r_en.eq(device.tx.ready & up.r_rdy)",
+            "up.r_en.eq(up.r_rdy)",
+            "bytes are lost while the host fetches none",
+        ),
+        (
+            "device.rx.ready.eq(down.w_rdy)",
+            "device.rx.ready.eq(1)",
+            "bytes are lost while the link takes none",
+        ),
+    ),
+    *_of(
+        f"{_HW}/link/usb_device.py",
+        (
+            'ResetInserter({"usb": usb.reset_detected})(endpoint)',
+            "endpoint",
+            "data toggles outlive a reset of the bus",
         ),
     ),
     *_of(

@@ -1,15 +1,19 @@
 """Transports of a board: which one is built, and what is told of it."""
 
+import json
+import re
 from dataclasses import dataclass, replace
 
 import pytest
 
 from trine_boards import BOARDS
+from trine_boards.build.bitstream import read_report
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.record import BuildRecord
 from trine_boards.clock.choice import board_clock, board_clocks
 from trine_boards.top import BoardTop
 from trine_boards.transports.uart import UARTTransport
+from trine_boards.transports.usb import USBTransport
 from trine_boards.verify.verification import verify_build
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
@@ -85,6 +89,45 @@ def test_a_board_without_a_baud_rate_says_so(tmp_path):
     assert (record.transport, record.baud) == ("slow", 0)
     with pytest.raises(TrineError, match="has no link 'slow'"):
         verify_build(tmp_path, tokens=20, seed=0, command="")
+
+
+def test_usb_has_its_pins_and_its_clocks():
+    """US2 of a ULX3S; the PHY at 48 MHz, the device at a quarter, both in reset until their PLL is steady."""
+    board = BOARDS["ulx3s"].over("usb")
+    top = BoardTop(MODEL, ENGINE, board, board.clock_mhz)
+    files = elaborate(top, board.platform())
+    text, netlist = files["top.lpf"].decode(), files["top.il"].decode()
+    for port, pin in (("d_p", "D15"), ("d_n", "E15"), ("pullup", "B12")):
+        assert f'LOCATE COMP "usb_0__{port}__io" SITE "{pin}"' in text
+    for clock, mhz in (("usb_clk", 12), ("usb_io_clk", 48), ("engine_clk", 75 * 1.05)):
+        assert re.search(rf'FREQUENCY NET "[\w.]*\b{clock}" {mhz * 1e6:.1f} HZ', text), clock
+    (pll,) = re.findall(r"cell \\EHXPLLL \\pll_beside\n((?:.*\n)*?) *end\n", netlist)
+    setting = {key: int(value) for key, value in re.findall(r"parameter (?:signed )?\\(\w+_DIV) (\d+)", pll)}
+    vco = 25 * setting["CLKFB_DIV"] * setting["CLKOP_DIV"] / setting["CLKI_DIV"]
+    assert (vco / setting["CLKOS_DIV"], vco / setting["CLKOS2_DIV"]) == (48, 12) and 400 <= vco <= 800
+    assert top.design.info.baud == 0 and board.usb_numbers == [(0x0403, 0x6015), (0x1209, 0x0001)]
+
+
+def test_a_clock_beside_the_engine_s_on_a_chip_with_one_pll():
+    board = replace(BOARDS["icebreaker"], transports=(USBTransport("Trine"),))
+    top = BoardTop(MODEL, replace(ENGINE, block_ram="ice40"), board, board.clock_mhz)
+    with pytest.raises(ClockError, match="one PLL of an iCE40 makes no clocks .*: usb_io, usb"):
+        elaborate(top, board.platform())
+
+
+def test_a_clock_of_the_link_that_is_not_met_fails(tmp_path):
+    report, log = tmp_path / "report.json", tmp_path / "log"
+    log.write_text("Routing complete.")
+    clocks = {
+        "engine_clk": {"achieved": 80, "constraint": 79},
+        "$glbnet$usb_clk": {"achieved": 40, "constraint": 12},
+    }
+    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}))
+    assert read_report(report, log)[0] == 80
+    clocks["$glbnet$usb_io_clk"] = {"achieved": 47.5, "constraint": 48}
+    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}))
+    with pytest.raises(TrineError, match=r"link is not met: \$glbnet\$usb_io_clk, 47.50 of 48.00 MHz"):
+        read_report(report, log)
 
 
 @pytest.mark.parametrize(("name", "pins"), [("ulx3s", "B11 C11 A10 A11 A9"), ("icebreaker", "4 45 2 47 3")])

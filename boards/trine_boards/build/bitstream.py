@@ -218,7 +218,7 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
     Raises
     ------
     TrineError
-        If routing was not completed, or no clock of the design is the engine's.
+        If routing was not completed, no clock of the design is the engine's, or another clock is not met.
     """
     if "Routing complete." not in log.read_text(errors="replace", encoding="utf-8"):
         raise TrineError(f"nextpnr did not complete the routing; its log is {log}")
@@ -230,6 +230,11 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
             for net, clock in contents["fmax"].items()
             if re.search(rf"(?<!\w){ENGINE_CLOCK}(?![a-z])", net)
         ]
+        missed = [
+            f"{net}, {finite_real(clock['achieved'], 'achieved'):.2f} of {clock['constraint']:.2f} MHz"
+            for net, clock in contents["fmax"].items()
+            if re.search(r"(?<!\w)usb", net) and clock["achieved"] < clock["constraint"]
+        ]
         named = shown(", ".join(contents["fmax"]) or "none").strip("'")
         used = {name: integer(entry["used"], "used", 0) for name, entry in contents["utilization"].items()}
     except (KeyError, TypeError, AttributeError, TrineError):
@@ -238,4 +243,6 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
         raise TrineError(
             f"no clock of the design is named {ENGINE_CLOCK}, but: {named}; see {report} and {log}"
         )
+    if missed:
+        raise TrineError(f"a clock of the link is not met: {'; '.join(missed)}; try another seed")
     return min(clocks), used

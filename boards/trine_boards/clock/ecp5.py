@@ -1,17 +1,17 @@
 """The engine's clock on an ECP5: a PLL between the board's oscillator and ``sync``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from amaranth.hdl import ClockDomain, Const, Instance, Module, Signal
+from amaranth.hdl import ClockDomain, Const, Instance, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Out
 
-from trine_boards.clock.pll import ENGINE_CLOCK, START_SECONDS, constrained_clock, settings_for
+from trine_boards.clock.pll import ENGINE_CLOCK, NO_CLOCKS, START_SECONDS, constrained_clock, settings_for
 
 __all__ = ["Dividers", "ECP5ClockDomain", "pll_dividers"]
 
@@ -106,6 +106,62 @@ def _feedback(factor: int, detector_mhz: Fraction) -> int | None:
     return None
 
 
+def _pll(
+    input_mhz: float,
+    output_mhz: float,
+    dividers: Dividers,
+    clk_in: Value,
+    fed_back: Signal,
+    output: Value,
+    locked: Signal,
+    **more: Any,
+) -> Instance:
+    """A PLL whose CLKOS is `output`, with `more` of its ports and parameters."""
+    return Instance(
+        "EHXPLLL",
+        # The loop filter is set by these attributes, as Lattice's and Trellis' generators do.
+        a_FREQUENCY_PIN_CLKI=f"{input_mhz:g}",
+        a_FREQUENCY_PIN_CLKOS=f"{output_mhz:g}",
+        a_ICP_CURRENT="12",
+        a_LPF_RESISTOR="8",
+        a_MFG_ENABLE_FILTEROPAMP="1",
+        a_MFG_GMCREF_SEL="2",
+        p_PLLRST_ENA="DISABLED",
+        p_INTFB_WAKE="DISABLED",
+        p_STDBY_ENABLE="DISABLED",
+        p_DPHASE_SOURCE="DISABLED",
+        p_OUTDIVIDER_MUXA="DIVA",
+        p_OUTDIVIDER_MUXB="DIVB",
+        p_CLKI_DIV=dividers.reference,
+        p_CLKFB_DIV=dividers.feedback,
+        # CLKOP only feeds back.
+        p_FEEDBK_PATH="CLKOP",
+        p_CLKOP_ENABLE="ENABLED",
+        p_CLKOP_DIV=dividers.loop,
+        p_CLKOP_CPHASE=dividers.loop - 1,
+        p_CLKOP_FPHASE=0,
+        p_CLKOS_ENABLE="ENABLED",
+        p_CLKOS_DIV=dividers.output,
+        p_CLKOS_CPHASE=dividers.output - 1,
+        p_CLKOS_FPHASE=0,
+        i_RST=Const(0, 1),
+        i_STDBY=Const(0, 1),
+        i_CLKI=clk_in,
+        i_CLKFB=fed_back,
+        i_PHASESEL0=Const(0, 1),
+        i_PHASESEL1=Const(0, 1),
+        i_PHASEDIR=Const(1, 1),
+        i_PHASESTEP=Const(1, 1),
+        i_PHASELOADREG=Const(1, 1),
+        i_PLLWAKESYNC=Const(0, 1),
+        i_ENCLKOP=Const(0, 1),
+        o_CLKOP=fed_back,
+        o_CLKOS=output,
+        o_LOCK=locked,
+        **more,
+    )
+
+
 class ECP5ClockDomain(wiring.Component):
     """Drives ``sync`` from the platform's default clock through a PLL, once that has been locked for a while.
 
@@ -121,6 +177,10 @@ class ECP5ClockDomain(wiring.Component):
         Clock of ``sync``.
     margin : :class:`float`
         Nextpnr is asked for a clock faster by this fraction.
+    beside : mapping
+        MHz of other clocks, by their domains: one that a second PLL makes, and others that divide it. These
+        domains are in reset until that PLL has been locked for :data:`START_SECONDS`, and when it loses its
+        lock.
 
     Members
     -------
@@ -129,9 +189,10 @@ class ECP5ClockDomain(wiring.Component):
         told as one.
     """
 
-    def __init__(self, output_mhz: float, margin: float = 0):
+    def __init__(self, output_mhz: float, margin: float = 0, beside: Mapping[str, float] = NO_CLOCKS):
         self.output_mhz = output_mhz
         self.margin = margin
+        self.beside = beside
         super().__init__({"lock_lost": Out(1)})
 
     @staticmethod
@@ -148,48 +209,7 @@ class ECP5ClockDomain(wiring.Component):
         m.domains.sync = sync = ClockDomain(reset_less=True)
         m.domains.ungated = ungated = ClockDomain(local=True, reset_less=True)
         sync.clk, ungated.clk = constrained_clock(ENGINE_CLOCK), constrained_clock(f"{ENGINE_CLOCK}_ungated")
-        m.submodules.pll = Instance(
-            "EHXPLLL",
-            # The loop filter is set by these attributes, as Lattice's and Trellis' generators do.
-            a_FREQUENCY_PIN_CLKI=f"{input_mhz:g}",
-            a_FREQUENCY_PIN_CLKOS=f"{self.output_mhz:g}",
-            a_ICP_CURRENT="12",
-            a_LPF_RESISTOR="8",
-            a_MFG_ENABLE_FILTEROPAMP="1",
-            a_MFG_GMCREF_SEL="2",
-            p_PLLRST_ENA="DISABLED",
-            p_INTFB_WAKE="DISABLED",
-            p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED",
-            p_OUTDIVIDER_MUXA="DIVA",
-            p_OUTDIVIDER_MUXB="DIVB",
-            p_CLKI_DIV=dividers.reference,
-            p_CLKFB_DIV=dividers.feedback,
-            # CLKOP only feeds back.
-            p_FEEDBK_PATH="CLKOP",
-            p_CLKOP_ENABLE="ENABLED",
-            p_CLKOP_DIV=dividers.loop,
-            p_CLKOP_CPHASE=dividers.loop - 1,
-            p_CLKOP_FPHASE=0,
-            p_CLKOS_ENABLE="ENABLED",
-            p_CLKOS_DIV=dividers.output,
-            p_CLKOS_CPHASE=dividers.output - 1,
-            p_CLKOS_FPHASE=0,
-            i_RST=Const(0, 1),
-            i_STDBY=Const(0, 1),
-            i_CLKI=clk_in,
-            i_CLKFB=fed_back,
-            i_PHASESEL0=Const(0, 1),
-            i_PHASESEL1=Const(0, 1),
-            i_PHASEDIR=Const(1, 1),
-            i_PHASESTEP=Const(1, 1),
-            i_PHASELOADREG=Const(1, 1),
-            i_PLLWAKESYNC=Const(0, 1),
-            i_ENCLKOP=Const(0, 1),
-            o_CLKOP=fed_back,
-            o_CLKOS=ungated.clk,
-            o_LOCK=locked,
-        )
+        m.submodules.pll = _pll(input_mhz, self.output_mhz, dividers, clk_in, fed_back, ungated.clk, locked)
         m.submodules.steady = FFSynchronizer(locked, steady, o_domain="ungated", reset_less=False)
         # Counts to a power of two, whose bit is the gate's enable.
         started = Signal(1 + math.ceil(math.log2(START_SECONDS * self.output_mhz * 1e6)))
@@ -212,4 +232,47 @@ class ECP5ClockDomain(wiring.Component):
         m.submodules.gate = Instance("DCCA", i_CLKI=ungated.clk, i_CE=running, o_CLKO=sync.clk)
         for clock in (ungated.clk, sync.clk):
             platform.add_clock_constraint(clock, self.output_mhz * 1e6 * (1 + self.margin))
+        if self.beside:
+            self._add_beside(m, platform, input_mhz, clk_in)
         return m
+
+    def _add_beside(self, m: Module, platform: Any, input_mhz: float, clk_in: Value) -> None:
+        """The second PLL, with the domains' clocks and resets."""
+        slow, fast = sorted(self.beside, key=lambda name: self.beside[name])
+        ratio = Fraction(self.beside[fast]) / Fraction(self.beside[slow])
+        dividers = pll_dividers(input_mhz, self.beside[fast])
+        fed_back, locked, steady = Signal(), Signal(), Signal()
+        domains = {}
+        for name in (fast, slow):
+            domains[name] = ClockDomain(name)
+            domains[name].clk = constrained_clock(f"{name}_clk")
+            m.domains += domains[name]
+            platform.add_clock_constraint(domains[name].clk, self.beside[name] * 1e6)
+        assert ratio.denominator == 1
+        divider = dividers.output * ratio.numerator
+        m.submodules.pll_beside = _pll(
+            input_mhz,
+            self.beside[fast],
+            dividers,
+            clk_in,
+            fed_back,
+            domains[fast].clk,
+            locked,
+            a_FREQUENCY_PIN_CLKOS2=f"{self.beside[slow]:g}",
+            p_CLKOS2_ENABLE="ENABLED",
+            p_CLKOS2_DIV=divider,
+            p_CLKOS2_CPHASE=divider - 1,
+            p_CLKOS2_FPHASE=0,
+            o_CLKOS2=domains[slow].clk,
+        )
+        # Counts without a reset of its own, to a power of two.
+        m.domains.beside = start = ClockDomain(local=True, reset_less=True)
+        start.clk = domains[slow].clk
+        count = Signal(1 + math.ceil(math.log2(START_SECONDS * self.beside[slow] * 1e6)))
+        ready = Signal()
+        m.submodules.steady_beside = FFSynchronizer(locked, steady, o_domain="beside", reset_less=False)
+        with m.If(~steady):
+            m.d.beside += [count.eq(0), ready.eq(0)]
+        with m.Else():
+            m.d.beside += [count.eq(count + ~count[-1]), ready.eq(count[-1])]
+        m.d.comb += [domain.rst.eq(~ready) for domain in domains.values()]

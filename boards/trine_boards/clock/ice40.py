@@ -1,7 +1,7 @@
 """The engine's clock on an iCE40: a PLL between the board's oscillator and ``sync``, and a long reset."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Out
 
-from trine_boards.clock.pll import ENGINE_CLOCK, START_SECONDS, constrained_clock, settings_for
+from trine_boards.clock.pll import ENGINE_CLOCK, NO_CLOCKS, START_SECONDS, constrained_clock, settings_for
+from trine_sw.support.errors import ClockError
 
 __all__ = ["ICE40ClockDomain", "PLLSettings", "pll_settings"]
 
@@ -85,6 +86,8 @@ class ICE40ClockDomain(wiring.Component):
         Clock of ``sync``, at least 16. From 12 MHz, every multiple of 0.375 from 17.25 to 33 can be made.
     margin : :class:`float`
         Nextpnr is asked for a clock faster by this fraction.
+    beside : mapping
+        Must be empty: the chip has one PLL.
 
     Members
     -------
@@ -92,7 +95,11 @@ class ICE40ClockDomain(wiring.Component):
         Always 0: what would count it is reset too.
     """
 
-    def __init__(self, output_mhz: float, margin: float = 0):
+    def __init__(self, output_mhz: float, margin: float = 0, beside: Mapping[str, float] = NO_CLOCKS):
+        if beside:
+            raise ClockError(
+                f"the one PLL of an iCE40 makes no clocks beside the engine's: {', '.join(beside)}"
+            )
         self.output_mhz = output_mhz
         self.margin = margin
         super().__init__({"lock_lost": Out(1)})

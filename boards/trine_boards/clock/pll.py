@@ -3,13 +3,22 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeVar
 
 from amaranth.hdl import Signal
 
 from trine_sw.support.errors import ClockError
 
-__all__ = ["ENGINE_CLOCK", "NAMED_MHZ", "START_SECONDS", "constrained_clock", "nearest", "settings_for"]
+__all__ = [
+    "ENGINE_CLOCK",
+    "NAMED_MHZ",
+    "NO_CLOCKS",
+    "START_SECONDS",
+    "constrained_clock",
+    "nearest",
+    "settings_for",
+]
 
 #: Names of the nets that carry the engine's clock begin so: constraints and nextpnr's report are found by it.
 ENGINE_CLOCK = "engine_clk"
@@ -22,6 +31,9 @@ NAMED_MHZ = 1e-3
 #: iCE40 a block RAM reads zeros, whatever it holds, for about 3 us by a clock of the chip's own; Lattice
 #: gives no figure (cliffordwolf/icestorm issue 76), and Amaranth's reset on these chips is as long.
 START_SECONDS = 15e-6
+
+#: A transport that runs by the engine's clock needs none beside it.
+NO_CLOCKS: Mapping[str, float] = MappingProxyType({})
 
 Number = TypeVar("Number", float, Fraction)
 Settings = TypeVar("Settings")

@@ -69,6 +69,8 @@ def board(
 
 def _may_be(board: "BoardSpec", port: "ListPortInfo") -> bool:
     """Whether this is a serial port of such a board; of a chip with several channels, that of its UART."""
+    if (port.vid, port.pid) in [transport.usb for transport in board.transports if transport.usb]:
+        return True
     if board.usb is None or board.usb != (port.vid, port.pid):
         return False
     # "1-2:1.1" is interface 1 of configuration 1 of the device at 1-2.

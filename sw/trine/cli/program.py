@@ -119,7 +119,7 @@ def doctor(
         check_writable(report)
     model = None if model_path is None else Model.load(model_path)
     rules = shlex.quote(str(Path(trine_boards.__file__).with_name(_RULES)))
-    usb = [board.usb for board in BOARDS.values() if board.usb]
+    usb = [number for board in BOARDS.values() for number in board.usb_numbers]
     ports = known_ports()
     checks = [*check_machine(_cache()), check_rules(usb, rules), *check_ports(ports)]
     if port is None and len(ports) == 1:

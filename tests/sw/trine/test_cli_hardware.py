@@ -316,9 +316,9 @@ def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, 
 
 
 def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
-    def port(device, pid, location):
+    def port(device, pid, location, vid=0x0403):
         info = ListPortInfo(device)
-        info.vid, info.pid, info.location, info.description = 0x0403, pid, location, "FTDI"
+        info.vid, info.pid, info.location, info.description = vid, pid, location, "a port"
         return info
 
     there = [
@@ -326,12 +326,14 @@ def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
         port("/dev/ttyUSB1", 0x6010, "1-2:1.1"),
         port("/dev/ttyUSB2", 0x6015, "1-3:1.0"),
         port("/dev/ttyUSB3", 0x6001, "1-4:1.0"),
+        port("/dev/ttyACM0", 0x0001, "1-5:1.0", vid=0x1209),  # a design on a ULX3S' own USB
+        port("/dev/ttyACM1", 0x0002, "1-6:1.0", vid=0x1209),
     ]
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: there)
     found = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--json"))}
-    assert found == {"/dev/ttyUSB1": "icebreaker", "/dev/ttyUSB2": "ulx3s"}
+    assert found == {"/dev/ttyUSB1": "icebreaker", "/dev/ttyUSB2": "ulx3s", "/dev/ttyACM0": "ulx3s"}
     every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
-    assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None} | found
+    assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None, "/dev/ttyACM1": None} | found
     assert "/dev/ttyUSB1" in succeeds("ports")
     there.clear()
     assert "no board is plugged in" in succeeds("ports")
@@ -350,6 +352,11 @@ def test_udev_rules_have_every_board():
         wanted.append(f'SUBSYSTEMS=="usb", {chip}, MODE="0660", GROUP="plugdev", TAG+="uaccess"')
         serial = 'ACTION!="remove", SUBSYSTEM=="usb-serial", DRIVER=="ftdi_sio"'
         wanted.append(f'{serial}, {chip}, ATTR{{latency_timer}}="1"')
+    for number in {each.usb for board in BOARDS.values() for each in board.transports if each.usb}:
+        vendor, product = (f"{part:04x}" for part in number)
+        chip = f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
+        wanted.append(f'SUBSYSTEMS=="usb", {chip}, MODE="0660", GROUP="plugdev", TAG+="uaccess"')
+        wanted[-1] += ', ENV{ID_MM_DEVICE_IGNORE}="1"'
     assert sorted(rules) == sorted(wanted)
     for page in ("docs/driver.md", "docs/hardware-checklist.md", "docs/adding-a-board.md"):
         text += (ROOT / page).read_text(encoding="utf-8")
