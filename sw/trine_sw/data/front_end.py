@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -10,15 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trine_sw.model.task import InputSpec
+from trine_sw.support.cache import cache_folder
 from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.installing import needed
+from trine_sw.support.plain_path import scratch_folder
 from trine_sw.support.plain_values import from_plain
 
 __all__ = ["FrontEnd"]
 
 _LOUDEST = 1e15  # far beyond a full scale of 1, and of 32-bit integers that were left as they are
 _FLOOR = 1e-10  # of a band's energy: -100 dB of a full-scale one
+
+
+def _is_writable(package: str) -> bool:
+    found = importlib.util.find_spec(package)
+    return found is not None and bool(found.origin and os.access(os.path.dirname(found.origin), os.W_OK))
+
+
+def _find_cache() -> None:
+    """Set where librosa keeps what it compiles, where that is neither beside it nor in the user's folder:
+    it does not start without."""
+    if not _is_writable("librosa") and "NUMBA_CACHE_DIR" not in os.environ:
+        try:
+            os.environ["NUMBA_CACHE_DIR"] = str(cache_folder("numba"))
+        except TrineError:
+            os.environ["NUMBA_CACHE_DIR"] = str(scratch_folder())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +123,7 @@ class FrontEnd:
         if not (np.abs(samples) <= _LOUDEST).all():
             raise TrineError("it holds samples that are not finite, or absurdly large")
         with needed("librosa", "data", "features of audio"):
+            _find_cache()
             import librosa
         if self.sample_rate is not None and rate != self.sample_rate:
             samples = librosa.resample(samples, orig_sr=rate, target_sr=self.sample_rate)

@@ -1,11 +1,13 @@
 """Audio as features: files, fields of their names, sample rates, and the front end itself."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.helpers.sequence_files import write_wav
+from trine_sw.data import front_end
 from trine_sw.data.audio import load_audio, read_audio
 from trine_sw.data.front_end import FrontEnd
 from trine_sw.support.errors import TrineError
@@ -132,3 +134,16 @@ def test_files_that_are_refused(tmp_path):
     refused(load_audio, tmp_path, task="label", saying="not one for each step")
     refused(load_audio, tmp_path, FrontEnd(bands=200), saying="too many for windows of 32 ms at 8000 Hz")
     refused(load_audio, tmp_path, FrontEnd(high_hz=5000), saying="at least 10000 Hz")
+
+
+def test_a_user_without_a_folder_to_write_to(monkeypatch):
+    """librosa compiles itself, and does not start where it cannot keep that."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(front_end, "_is_writable", lambda package: True)
+    front_end._find_cache()
+    assert "NUMBA_CACHE_DIR" not in front_end.os.environ
+    monkeypatch.setattr(front_end, "_is_writable", lambda package: False)
+    monkeypatch.setenv("TRINE_CACHE", "/dev/null/none")
+    front_end._find_cache()
+    assert Path(front_end.os.environ["NUMBA_CACHE_DIR"]).is_dir()
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
