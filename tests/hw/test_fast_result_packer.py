@@ -29,6 +29,10 @@ MORE = {
     ),
     "beats of words": (ModelConfig(hidden=20, embedding=2, vocab_size=4, **WIDE), EngineConfig(48, 1)),
     "beats of rests": (ModelConfig(hidden=21, embedding=2, vocab_size=4, **WIDE), EngineConfig(31, 1)),
+    "more words than wait": (
+        ModelConfig(hidden=172, embedding=1, vocab_size=3, **WIDE),
+        EngineConfig(700, 1, head="host"),
+    ),
     "padding": (ModelConfig(hidden=20, embedding=2, vocab_size=4, **WIDE), EngineConfig(32, 1)),
     "stack of rests": (
         ModelConfig(hidden=12, embedding=2, vocab_size=3, layers=2, **WIDE),

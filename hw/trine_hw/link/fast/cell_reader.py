@@ -69,7 +69,7 @@ class CellReader(wiring.Component):
         A beat or a word is under way.
     """
 
-    after_room = 6
+    after_room = 7
 
     def __init__(self, core: Core) -> None:
         self.core = core

@@ -78,7 +78,7 @@ class FastFrameReceiver(wiring.Component):
         with m.If(self.read_en):
             m.d.sync += self.read_data.eq(read.data)
 
-        byte, byte_valid, byte_zero = Signal(8, reset_less=True), Signal(), Signal()
+        byte, byte_valid, byte_zero, byte_one = Signal(8, reset_less=True), Signal(), Signal(), Signal()
         ending = Signal(range(self.end_cycles + 1))  # a frame has ended and is not yet offered
         m.d.comb += self.i.ready.eq(~byte_valid | (ending == 0))
         with m.If(self.i.ready):
@@ -86,9 +86,11 @@ class FastFrameReceiver(wiring.Component):
                 byte_valid.eq(self.i.valid),
                 byte.eq(self.i.payload),
                 byte_zero.eq(self.i.payload == 0),
+                byte_one.eq(self.i.payload == 1),
             ]
 
         left = Signal(8)  # bytes of the block that are still to come
+        code = Signal(init=1)  # there are none, and a block's code follows: known a cycle before it is needed
         started, wrong = Signal(), Signal()
         zero_pending = Signal()  # a zero stands before the next block
         count = Signal(range(link.max_frame + 1))  # bytes decoded
@@ -134,20 +136,22 @@ class FastFrameReceiver(wiring.Component):
             with m.If(byte_zero):
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += [
-                    good.eq(~wrong & (left == 0) & crc.match_detected & (count >= HEADER_BYTES + CRC_BYTES)),
+                    good.eq(~wrong & code & crc.match_detected & (count >= HEADER_BYTES + CRC_BYTES)),
                     length.eq(count - (HEADER_BYTES + CRC_BYTES)),
                     *(signal.eq(0) for signal in (left, started, wrong, zero_pending, count, payload)),
+                    code.eq(1),
                 ]
                 with m.If(started):
                     m.d.sync += ending.eq(self.end_cycles)
-            with m.Elif(left == 0):
+            with m.Elif(code):
                 m.d.comb += put.eq(zero_pending)
                 m.d.sync += [
                     left.eq(byte - 1),
+                    code.eq(byte_one),
                     started.eq(1),
                     zero_pending.eq(byte != _LONGEST_BLOCK),
                 ]
             with m.Else():
                 m.d.comb += [put.eq(1), decoded.eq(byte)]
-                m.d.sync += left.eq(left - 1)
+                m.d.sync += [left.eq(left - 1), code.eq(left == 1)]
         return m

@@ -15,7 +15,7 @@ class FastReplyCache(ReplyCache):
 
     Contract: that of :class:`trine_hw.link.reply_cache.ReplyCache`.
 
-    Throughput: a byte in every cycle out, but for six cycles between two replies. Area: about 30 LUT4 more.
+    Throughput: a byte in every cycle out, but for eight cycles between two replies. Area: about 30 LUT4 more.
     """
 
     def _send(self, m: Module, read, waiting) -> None:
@@ -33,16 +33,21 @@ class FastReplyCache(ReplyCache):
         ]
         with m.If(reader.enable):
             m.d.sync += byte.eq(read.data)
+        # Where a slot begins, and that its zero has left, are told to the reader from states of their own.
         with m.FSM():
             with m.State("Look"):
-                with m.If(waiting[slot]):
-                    m.d.comb += reader.start.eq(1)
-                    m.next = "Send"
-                with m.Else():
+                m.next = "Start"
+                with m.If(~waiting[slot]):
                     m.d.sync += slot.eq(after)
+                    m.next = "Look"
+            with m.State("Start"):
+                m.d.comb += reader.start.eq(1)
+                m.next = "Send"
             with m.State("Send"):
                 m.d.comb += [self.tx.valid.eq(reader.o.valid), reader.o.ready.eq(self.tx.ready)]
                 with m.If(reader.o.valid & self.tx.ready & (reader.o.payload == 0)):
-                    m.d.comb += reader.stop.eq(1)
-                    m.d.sync += [waiting[slot].eq(0), slot.eq(after)]
-                    m.next = "Look"
+                    m.next = "Sent"
+            with m.State("Sent"):
+                m.d.comb += reader.stop.eq(1)
+                m.d.sync += [waiting[slot].eq(0), slot.eq(after)]
+                m.next = "Look"

@@ -27,7 +27,7 @@ class WordPacker(wiring.Component):
     :class:`trine_sw.link.records.Codec` packs them: u with ``levels``, h without. ``last`` is 1 with the
     layer's last byte. While ``room`` is 0, no more than ``CellReader.after_room`` words may come.
 
-    Throughput: a byte in every cycle. Latency: four cycles. Area: about 220 LUT4, 16 words of LUT RAM among
+    Throughput: a byte in every cycle. Latency: five cycles. Area: about 220 LUT4, 16 words of LUT RAM among
     them.
 
     Parameters
@@ -61,7 +61,7 @@ class WordPacker(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Two stages code a word; the second moves it up by the bits that the words before left of their last
+        """Three stages code a word; the last moves it up by the bits that the words before left of their last
         byte. Words wait in a memory, so that the state queue is empty before the wire has taken all. At its
         end, whole bytes leave a register, into whose gap the next word falls: what is left of a byte is never
         moved."""
@@ -75,7 +75,7 @@ class WordPacker(wiring.Component):
         of_u, last_of_u = CELLS_AT_ONCE * bits, 8 * ceil_div(before + cells * bits, 8) - before
         width = max(of_h, of_u + 7 if bits else 0)
 
-        coded, there, ends = self._code(m, last_of_h)
+        coded, coming, there, ends = self._code(m, last_of_h)
         shift, moved = Signal(3), Signal(width)  # bits that the words before have left of a byte
         pushed, pushed_ends = Signal(), Signal()
         m.d.comb += moved.eq(coded << shift if bits else coded)
@@ -114,7 +114,7 @@ class WordPacker(wiring.Component):
             leaves.eq(self.o.valid & self.o.ready),
             after.eq(Mux(leaves, fill - 8, fill)),
             pop.eq(some & Mux(leaves, fill < 16, fill < 8)),
-            self.busy.eq(there | pushed | some | (fill != 0)),
+            self.busy.eq(coming | there | pushed | some | (fill != 0)),
         ]
         m.d.sync += [
             fill.eq(after + Mux(pop, added, 0)),
@@ -124,9 +124,9 @@ class WordPacker(wiring.Component):
             m.d.sync += ending.eq(pushed_ends)
         return m
 
-    def _code(self, m: Module, last_of_h: int) -> tuple[Value, Signal, Signal]:
-        """The word's bits, a cycle after its cells were taken apart; whether there is one; whether it ends
-        the layer."""
+    def _code(self, m: Module, last_of_h: int) -> tuple[Signal, Signal, Signal, Signal]:
+        """The word's bits, two cycles after it came; whether there is one in the next cycle, and in this one;
+        whether it ends the layer."""
         bits = self.code_bits
         low, high = [], []  # of each byte: two trits together, 0 to 8; the three others, 0 to 26
         for first in range(0, CELLS_AT_ONCE, TRITS_PER_BYTE):
@@ -136,21 +136,29 @@ class WordPacker(wiring.Component):
             m.d.sync += [two.eq(_polynomial(m, digits[:2])), three.eq(_polynomial(m, digits[2:]))]
             low.append(two)
             high.append(three)
-        there, ends = Signal(), Signal()
-        m.d.sync += [there.eq(self.valid & self.i.shown), ends.eq(self.i.final)]
+        first, first_ends, there, ends = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            first.eq(self.valid & self.i.shown),
+            first_ends.eq(self.i.final),
+            there.eq(first),
+            ends.eq(first_ends),
+        ]
         trits = Cat(
             (two + Array(9 * n for n in range(27))[three])[:8] for two, three in zip(low, high, strict=True)
         )
         if last_of_h < len(trits):  # no byte is coded of what lies behind the layer's last cell
-            trits = Cat(trits[:last_of_h], Mux(ends, 0, trits[last_of_h:]))
-        if not bits:
-            return trits, there, ends
-        codes = []
-        for cell in self.i.cells:
-            code = Signal(bits)
-            m.d.sync += code.eq(self._level(m, cell))
-            codes.append(code)
-        return Mux(self.levels, Cat(codes), trits), there, ends
+            trits = Cat(trits[:last_of_h], Mux(first_ends, 0, trits[last_of_h:]))
+        coded = trits
+        if bits:
+            codes = []
+            for cell in self.i.cells:
+                code = Signal(bits)
+                m.d.sync += code.eq(self._level(m, cell))
+                codes.append(code)
+            coded = Mux(self.levels, Cat(codes), trits)
+        settled = Signal(len(coded))
+        m.d.sync += settled.eq(coded)
+        return settled, first, there, ends
 
     def _level(self, m: Module, cell: CellState) -> Value:
         """The position of the cell's u among the levels, with h's sign."""
