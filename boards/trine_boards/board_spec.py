@@ -92,6 +92,11 @@ class BoardSpec:
         return self.transport.baud
 
     @property
+    def stores_replies(self) -> bool:
+        """Whether the transport has a memory of a reply, which takes block RAM."""
+        return self.transport.stores_replies
+
+    @property
     def usb_numbers(self) -> list[tuple[int, int]]:
         """Vendor and product numbers of all that the board can be on the USB."""
         return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]

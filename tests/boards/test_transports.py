@@ -5,7 +5,9 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
+from amaranth.hdl import Fragment
 
+from sim.measure.fit_shapes import built_memories
 from trine_boards import BOARDS
 from trine_boards.build.bitstream import read_report
 from trine_boards.build.elaboration import elaborate
@@ -17,7 +19,8 @@ from trine_boards.transports.usb import USBTransport
 from trine_boards.verify.verification import verify_build
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
-from trine_sw.engine import EngineConfig
+from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.fit.cost import memory_cost
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import ClockError, TrineError
@@ -37,6 +40,10 @@ class Slow:
     @property
     def clocks(self) -> dict[str, float]:
         return {}
+
+    @property
+    def stores_replies(self) -> bool:
+        return False
 
     def check_clock(self, clock_mhz: float) -> None:
         if clock_mhz > 30:
@@ -89,6 +96,24 @@ def test_a_board_without_a_baud_rate_says_so(tmp_path):
     assert (record.transport, record.baud) == ("slow", 0)
     with pytest.raises(TrineError, match="has no link 'slow'"):
         verify_build(tmp_path, tokens=20, seed=0, command="")
+
+
+@pytest.mark.parametrize("hidden", [4, pytest.param(300, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_fit_counts_the_memory_that_a_transport_has(name, hidden):
+    """Block RAMs of what is elaborated for each of a board's transports, of short and of long replies."""
+    model = random_model(ModelConfig(hidden=hidden, embedding=4, vocab_size=8), seed=1)
+    counted = {}
+    for transport in BOARDS[name].transports:
+        board = BOARDS[name].over(transport.name)
+        engine = replace(ENGINE, block_ram=board.block_ram_kind)
+        top = BoardTop(model, engine, board, board.clock_mhz)
+        built, _, _ = built_memories(Fragment.get(top.pinned.link, None), board)
+        if transport.name == "spi":
+            built = built_memories(Fragment.get(top.pinned, None), board)[0]
+        counted[transport.name] = memory_cost(Geometry(model.config, engine), board, top.design.link)[0]
+        assert built == counted[transport.name]
+    assert counted["spi"] == counted["uart"] + 1
 
 
 def test_usb_has_its_pins_and_its_clocks():

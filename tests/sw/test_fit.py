@@ -27,6 +27,7 @@ class _Chip:
     block_ram_depth: int = 256
     block_ram_kind: str = "inferred"
     lut_share: float = 0.75
+    stores_replies: bool = False
     link: LinkConfig = LinkConfig()
 
 

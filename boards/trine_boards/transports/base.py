@@ -35,6 +35,7 @@ class BoardTransport(Protocol):
     baud : bits a second of the line, which the board tells its host; 0 where there is no such number
     usb : vendor and product number, where the design itself is a device on the USB; else None
     clocks : MHz of the clocks that it needs beside the engine's, by their domains
+    stores_replies : whether it keeps a reply until that is complete, in a memory of its own
     """
 
     @property
@@ -48,6 +49,9 @@ class BoardTransport(Protocol):
 
     @property
     def clocks(self) -> dict[str, float]: ...
+
+    @property
+    def stores_replies(self) -> bool: ...
 
     def check_clock(self, clock_mhz: float) -> None:
         """Raise :exc:`trine_sw.support.errors.ClockError` where the engine's clock does not serve it."""

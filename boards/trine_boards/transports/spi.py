@@ -53,6 +53,11 @@ class SPITransport:
         """None: it samples its pins with the engine's clock."""
         return {}
 
+    @property
+    def stores_replies(self) -> bool:
+        """SPI cannot pause within a frame."""
+        return True
+
     def check_clock(self, clock_mhz: float) -> None:
         """Any clock serves it; SPI's is a quarter of it at most."""
 

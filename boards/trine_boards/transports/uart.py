@@ -32,6 +32,11 @@ class UARTTransport:
         """None: it runs by the engine's clock."""
         return {}
 
+    @property
+    def stores_replies(self) -> bool:
+        """It sends a reply while that is made."""
+        return False
+
     def check_clock(self, clock_mhz: float) -> None:
         """Raises :exc:`ClockError` where the baud rate cannot be divided from the clock."""
         uart_divisor(clock_mhz * 1e6, self.baud)

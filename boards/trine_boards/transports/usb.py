@@ -45,6 +45,11 @@ class USBTransport:
         """USB's bits at 12 MHz, and the PHY's samples of them."""
         return {"usb_io": _USB_IO_MHZ, "usb": _USB_MHZ}
 
+    @property
+    def stores_replies(self) -> bool:
+        """It sends a reply while that is made."""
+        return False
+
     def check_clock(self, clock_mhz: float) -> None:
         """Any clock serves it: USB has clocks of its own."""
 

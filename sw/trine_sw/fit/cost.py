@@ -13,7 +13,7 @@ from typing import Protocol
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
 from trine_sw.engine.memory_layout import MemoryLayout, place
-from trine_sw.link.memories import memories
+from trine_sw.link.memories import memories, stored_reply
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 
@@ -49,6 +49,11 @@ class Chip(Protocol):
 
     @property
     def block_ram_depth(self) -> int: ...
+    @property
+    def stores_replies(self) -> bool:
+        """Whether what carries the link's bytes has a memory of a reply."""
+        ...
+
     @property
     def block_ram_kind(self) -> str:
         """``EngineConfig.block_ram`` for this chip."""
@@ -112,6 +117,8 @@ def cost(
 def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
     """Block RAMs, those of them that hold columns, and single-port RAMs."""
     built, there = memories(geometry, link), forms(chip)
+    if chip.stores_replies:
+        built.append(stored_reply(link))
     blocks = sum(block_rams(memory, there) for memory in built)
     columns = block_rams(column_memory(geometry), there)
     return blocks, columns, sum(single_port_rams(memory) for memory in built)

@@ -17,7 +17,7 @@ from trine_sw.model import ModelConfig
 from trine_sw.model.trits import TRITS_PER_BYTE
 from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["CELLS_AT_ONCE", "counter_memory", "kept_memory", "link_memories", "memories"]
+__all__ = ["CELLS_AT_ONCE", "counter_memory", "kept_memory", "link_memories", "memories", "stored_reply"]
 
 #: States of so many cells are kept in the LUTs of an ECP5, those of more in a block RAM.
 _KEPT_IN_LUTS = 128
@@ -59,6 +59,11 @@ def link_memories(link: LinkConfig) -> tuple[Memory, Memory, Memory]:
         Memory("frame", 8, link.slot_bytes * (2 if link.fast else 1)),
         Memory("replies", 8, replies),
     )
+
+
+def stored_reply(link: LinkConfig) -> Memory:
+    """A reply that waits until it is complete, where the transport cannot pause within one."""
+    return Memory("stored reply", 8, link.slot_bytes)
 
 
 def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:
