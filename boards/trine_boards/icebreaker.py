@@ -42,7 +42,7 @@ ICEBREAKER = BoardSpec(
     platform=ICEBreakerPlatform,
     clock_domain=ICE40ClockDomain,
     spram=4,
-    lut_share=0.99,
+    lut_share=0.97,
     usb=(0x0403, 0x6010),  # FT2232H
     sram_note=(
         "An iCEBreaker's programmer is wired for the flash: loading the chip itself needs the SPI jumpers "
