@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from trine.cli.hardware import baud_option, board_option, engine_options
+from trine.cli.hardware import baud_option, board_option, engine_options, link_option
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine_sw.fit.sample import ACTIVITY
@@ -88,9 +88,7 @@ def prepared(
     show_default=True,
     help="By how many % the routed clock must exceed the engine's.",
 )
-@click.option(
-    "--link", metavar="NAME", help="What carries the bytes, see trine boards.  [default: its first]"
-)
+@link_option
 @engine_options
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")

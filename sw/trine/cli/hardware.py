@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trine_sw.fit import Fit
     from trine_sw.model import Model
 
-__all__ = ["COMMANDS", "baud_option", "board_option", "engine_options"]
+__all__ = ["COMMANDS", "baud_option", "board_option", "engine_options", "link_option"]
 
 board_option = click.option("--board", "board_name", metavar="NAME", required=True, help="See trine boards.")
 lanes_option = click.option("--lanes", type=int, help="Accumulators at most.  [default: chosen by fit]")
@@ -40,6 +40,9 @@ activity_option = click.option(
 )
 baud_option = click.option(
     "--baud", type=int, help=f"Rate of the serial port.  [default: the board's, {DEFAULT_BAUD}]"
+)
+link_option = click.option(
+    "--link", metavar="NAME", help="What carries the bytes, see trine boards.  [default: its first]"
 )
 balance_option = click.option(
     "--balance", is_flag=True, help="Assign columns to banks by how often they are active together."
@@ -112,12 +115,14 @@ def boards(as_json: bool) -> None:
 @model_argument
 @board_option
 @baud_option
+@link_option
 @engine_options
 @json_option
 def fit(
     model_path: Path,
     board_name: str,
     baud: int | None,
+    link: str | None,
     as_json: bool,
     **engine: Any,
 ) -> None:
@@ -126,7 +131,7 @@ def fit(
     from trine.fitting import fit as choose
     from trine.models import as_model
 
-    board = as_board(board_name, baud)
+    board = as_board(board_name, baud, link)
     chosen = choose(model_path, board, **engine)
     facts = _facts(chosen, board) | _over_the_link(chosen, board, as_model(model_path))
     if as_json:
@@ -153,6 +158,7 @@ def _facts(chosen: "Fit", board: "BoardSpec") -> dict[str, Any]:
         "cycles_per_token": round(cycles, 2),
         "counted_on": chosen.sample,
         "clock_mhz": board.clock_mhz,
+        "link": board.transport.name,
         "baud": board.baud,
         "tokens_per_s": round(board.clock_mhz * 1e6 / cycles),
     }

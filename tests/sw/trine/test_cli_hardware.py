@@ -368,3 +368,14 @@ def test_fit_and_verilog_call_the_banks_assignment_alike(succeeds, model_path, t
     for command in (("fit", *engine), ("verilog", *engine, "-o", tmp_path / "v")):
         assert re.search(r"assignment\W+in turn\b", succeeds(*command)), command
     assert re.search(r"assignment\W+by activity\b", succeeds("fit", *engine, "--balance"))
+
+
+def test_fit_over_another_link_counts_its_memory(succeeds, model_path):
+    """The reply that SPI keeps takes a block RAM; without a baud rate nothing is said of a program's rate."""
+    command = ("fit", model_path, "--board", "ulx3s", "--lanes", 40, "--banks", 2, "--json")
+    uart, spi = json.loads(succeeds(*command)), json.loads(succeeds(*command, "--link", "spi"))
+    assert (uart["link"], spi["link"], spi["baud"]) == ("uart", "spi", 0)
+    assert spi["block_ram"] == uart["block_ram"] + 1
+    assert any(name.startswith("host_") for name in uart) and not any(
+        name.startswith("host_") for name in spi
+    )
