@@ -173,6 +173,31 @@ def test_the_board_is_asked_whether_it_is_what_was_built(
     assert len(loader.called) == loaded
 
 
+@pytest.mark.parametrize("link", ["spi", "usb"])
+def test_a_board_over_another_link_is_asked_there(succeeds, loader, tmp_path, monkeypatch, link):
+    """On USB its own port, which appears once it is loaded, and not the UART's; SPI's is not known."""
+    model = random_model(ModelConfig(hidden=4, embedding=4, vocab_size=8), seed=1)
+    board = BOARDS["ulx3s"].over(link)
+    top = BoardTop(model, EngineConfig(lanes=40, banks=2, block_ram="ecp5"), board, board.clock_mhz)
+    path = tmp_path / "top.bit"
+    path.write_bytes(b"LFE5U-85F")
+    BuildRecord.of(top, path, 1).save(tmp_path, model)
+    monkeypatch.setattr(commands, "_info", lambda url, baud: top.pinned.link.info)
+    looks = []
+
+    def comports():
+        looks.append(1)
+        ports = [ListPortInfo("/dev/ttyUSB0"), ListPortInfo("/dev/ttyACM3")]
+        ports[0].vid, ports[0].pid, ports[0].description = 0x0403, 0x6015, "FT231X"
+        ports[1].vid, ports[1].pid, ports[1].description = 0x1209, 0x0001, "Trine ULX3S"
+        return ports[: len(looks)]
+
+    monkeypatch.setattr("serial.tools.list_ports.comports", comports)
+    said = succeeds("program", path, *ULX3S)
+    assert ("this bitstream answers at /dev/ttyACM3" in said) == (link == "usb") and len(looks) < 3
+    assert "answers at spi:///dev/x" in succeeds("program", path, *ULX3S, "--port", "spi:///dev/x")
+
+
 def fails_after_loading(path):
     """What is said on standard error; that the bitstream was taken stands on standard output before it."""
     from click.testing import CliRunner

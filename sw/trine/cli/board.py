@@ -1,6 +1,7 @@
 """Commands about boards that are there: board (a virtual one), ports."""
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,23 @@ def known_ports(every: bool = False) -> list[Port]:
         for port in sorted(comports())
     ]
     return [port for port in found if port.boards or every]
+
+
+def ports_of(board: "BoardSpec") -> list[str]:
+    """Serial ports at which there may be such a board."""
+    return [entry.device for entry in known_ports() if board.name in entry.boards]
+
+
+def ports_on_usb(number: tuple[int, int], seconds: float = 5.0) -> list[str]:
+    """Serial ports of this vendor and product number, of which one may appear within so many seconds."""
+    from serial.tools.list_ports import comports
+
+    until = time.monotonic() + seconds
+    while True:
+        found = [port.device for port in sorted(comports()) if (port.vid, port.pid) == number]
+        if found or time.monotonic() >= until:
+            return found
+        time.sleep(0.2)
 
 
 @click.command()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from trine.cli.board import known_ports
+from trine.cli.board import known_ports, ports_of, ports_on_usb
 from trine.cli.hardware import board_option
 from trine.cli.model import json_option, print_json
 from trine.cli.outputs import OutputFile
@@ -45,18 +45,23 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
 
     board = as_board(board_name)
     built = baud = None
+    transport = board.transport
     if (bitstream.parent / RECORD_NAME).exists():
         record = BuildRecord.load(bitstream.parent)
         if record.board != board.name:
             raise TrineError(f"{bitstream} was built for {record.board}, not for {board.name}")
         if record.bitstream == bitstream.name:
             built, baud = record.built_info(), record.baud or None
+            transport = board.over(record.transport).transport
     load(bitstream, board, flash=flash)
     click.echo(f"{board.title} has taken {bitstream}" + (", into its flash" if flash else ""))
     if no_ask:
         return
+    if port is None and not transport.baud and not transport.usb:
+        click.echo(f"not asked what it is: its link is {transport.name}; give --port", err=True)
+        return
     if port is None:
-        ports = [entry.device for entry in known_ports() if board.name in entry.boards]
+        ports = ports_on_usb(transport.usb) if transport.usb else ports_of(board)
         if len(ports) != 1:
             found = f"{len(ports)} serial ports may be its: {', '.join(ports)}" if ports else "no serial port"
             click.echo(f"not asked what it is: {found}; give --port, or see trine doctor", err=True)
