@@ -85,6 +85,7 @@ class Host:
     def __init__(self, dut: Any, *testbenches: Any, faults: float = 0, seed: int = 1) -> None:
         self.bus, self.faults, self._random = dut.bus, faults, random.Random(seed)
         self.injected = self.naks = self.repeats = 0
+        self.lose = 0  # so many of the next handshakes are lost, in either direction
         self.address = 0
         self.toggles: dict[tuple[int, int], int] = {}
         self._now, self._task, self._result = 0.0, None, None
@@ -172,6 +173,9 @@ class Host:
         await self._token(ctx, pid, endpoint)
         await self._send(ctx, bytes((DATA[toggle],)) + data + crc16(data).to_bytes(2, "little"))
         answer = await self._receive(ctx)
+        if self.lose and answer is not None:
+            self.lose -= 1
+            return None
         if answer == bytes((ACK,)):
             self.toggles[endpoint, OUT] = toggle ^ 1
         return None if answer is None else answer[0]
@@ -186,7 +190,10 @@ class Host:
         data, crc = packet[1:-2], packet[-2:]
         if packet[0] not in DATA or crc != crc16(data).to_bytes(2, "little"):
             return None
-        await self._send(ctx, bytes((ACK,)))
+        if self.lose:
+            self.lose -= 1
+        else:
+            await self._send(ctx, bytes((ACK,)))
         if packet[0] != DATA[toggle]:
             self.repeats += 1
             return None
