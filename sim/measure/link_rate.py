@@ -31,7 +31,13 @@ __all__ = ["ENGINES", "TimedTransport", "link_rate", "rates", "timed_board"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The reports of docs/results whose engines are looked at; their models are in models/.
-ENGINES = ("icebreaker-shakespeare-small", "ulx3s-shakespeare", "ulx3s-ptb-lstm-300", "ulx3s-ptb-gru-300")
+ENGINES = (
+    "icebreaker-shakespeare-small",
+    "icebreaker-shakespeare-small-mgu",
+    "ulx3s-shakespeare",
+    "ulx3s-ptb-lstm-300",
+    "ulx3s-ptb-gru-300",
+)
 #: What a program asks for of each token.
 WANTS = ("choice", "h")
 
@@ -81,7 +87,8 @@ class TimedTransport(ModelTransport):
 def timed_board(report: dict) -> tuple[Board, TimedTransport]:
     """A driver's board of the engine of `report`, open, and the timed line that it is connected by."""
     board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
-    engine = fit(model, board, lanes=report["lanes"], banks=report["banks"]).engine
+    places = {part: report.get(part) for part in ("embedding", "head")}
+    engine = fit(model, board, lanes=report["lanes"], banks=report["banks"], **places).engine
     clock_hz = report["clock_mhz"] * 1e6
     design = BoardDesign(model, engine, board.link, clock_hz=clock_hz, baud=board.baud)
     transport = TimedTransport(BoardModel(**design.parts), board.baud, report["cycles_per_token"] / clock_hz)

@@ -19,7 +19,7 @@ KEPT = {
     "ptb-lstm-300": "620fbc7cde46cdbb",
     "shakespeare": "4670acffab17970e",
     "shakespeare-small": "9b8525a0456fc090",
-    "shakespeare-small-mgu": "7f120289a1bd85d4",
+    "shakespeare-small-mgu": "3de68d4a29957cec",
     "wikitext2-lstm-512": "e47807df9a6c75bc",
 }
 

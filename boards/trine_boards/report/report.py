@@ -38,6 +38,8 @@ class Report:
     banks: int
     groups: int
     sampler_ways: int
+    embedding: str
+    head: str
     lut4: int
     ff: int
     block_ram: int
@@ -98,6 +100,8 @@ def make_report(
         banks=engine.banks,
         groups=geometry.groups,
         sampler_ways=engine.sampler_ways,
+        embedding=engine.embedding,
+        head=engine.head,
         lut4=routed.used.lut4,
         ff=routed.used.ff,
         block_ram=routed.used.block_ram,

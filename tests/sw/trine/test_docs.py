@@ -133,7 +133,9 @@ def results_table(columns: int) -> dict[str, list[str]]:
     return {row[0].split("`")[1]: row for row in rows if len(row) == columns}
 
 
-ROUTED, OF_SEQUENCES = results_table(8), results_table(5)
+TABLE = results_table(8)
+OF_SEQUENCES = {name: row for name, row in TABLE.items() if row[-1].endswith(" µs")}
+ROUTED = {name: row for name, row in TABLE.items() if name not in OF_SEQUENCES}
 
 
 def test_the_table_of_results_has_a_row_for_each_routed_engine():
@@ -143,7 +145,7 @@ def test_the_table_of_results_has_a_row_for_each_routed_engine():
         for path in (ROOT / "docs/results").glob("*.md")
         if path.stem.partition("-")[0] in boards and not path.stem.endswith(("-verification", "-random"))
     }
-    assert set(ROUTED) == routed
+    assert set(TABLE) == routed
 
 
 @pytest.mark.parametrize("model", ROUTED)
@@ -172,18 +174,31 @@ def test_figures_of_the_table_of_results_are_those_of_the_records(model):
 
 @pytest.mark.parametrize("model", OF_SEQUENCES)
 def test_figures_of_models_of_sequences_are_those_of_the_records(model):
-    name, data, accuracy, board, cycles = OF_SEQUENCES[model]
+    name, data, accuracy, board, clock, engine, over_link, to_class = OF_SEQUENCES[model]
+    link = re.search(r"\(docs/results/(.+)\.md\)", board)
+    assert link, board
+    built, rates = record(link[1]), record("window-rates")["engines"][link[1]]
     trained, file = record(f"{model}-training"), Model.load(ROOT / f"models/{model}.trine")
     assert name == f"`{model}`, {file.config.cell.upper()}, {file.config.hidden} units"
     found = [trained["over_seeds"][role]["test"]["accuracy"]["mean"] for role in ("ternary", "float")]
     assert accuracy == "{} % ({} %)".format(*(f"{round(100 * value, 2):g}" for value in found))
     assert f", {trained['data']['sequences']['test']} " in data
-    # The page of training has the engine's figures, which trine fit is asked for there.
+    assert board.endswith("head on the host") == (built["head"] == "host")
+    assert (built["model"], built["dsp"], clock) == (model, 0, f"{built['clock_mhz']:g} MHz")
+    assert built["fmax_mhz"] >= 1.05 * built["clock_mhz"]
+    assert engine == f"{rates['engine_windows_per_s']:,}"
+    assert over_link == f"{rates['windows_per_s']:,}"
+    assert to_class == f"{rates['microseconds_to_class']:,} µs"
+    assert (built["baud"], rates["baud"]) == (3_000_000, 3_000_000)
+    # The page of training has the figures of the bitstream.
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| \[`{model}`\].*$", text, re.MULTILINE)
-    *_, place, _, _, found_cycles = (cell.strip() for cell in row.strip("| ").split(" | "))
-    assert cycles == f"{float(found_cycles.replace(',', '')):,.0f}"
-    assert board.endswith("head on the host") == (place == "host")
+    *_, place, lanes, blocks, cycles = (cell.strip() for cell in row.strip("| ").split(" | "))
+    assert (place, lanes, blocks) == (built["head"], f"{built['lanes']:,}", str(built["block_ram"]))
+    assert cycles == f"{built['cycles_per_token']:,.2f}"
+    # The whole test went through the engine, with the result of the model in the file.
+    gateware = record(f"{model}-gateware")
+    assert gateware["sequences"] == trained["data"]["sequences"]["test"]
 
 
 def test_the_table_of_routed_engines_is_that_of_their_reports():
