@@ -2,8 +2,8 @@
 
 For routed engines of models of sequences. The project's driver classifies the windows of the sample in the
 model file over the timed line of :mod:`sim.measure.link_rate`, and then streams their steps one at a time, as
-samples come from a sensor. The time to the class goes from the last sample, which the host has encoded, to the
-answer in the program, of which the latency timer of the board's USB chip takes 1 ms.
+samples come from a sensor. The time to the class goes from the last sample, which the host has encoded, to
+the answer in the program, of which the latency timer of the board's USB chip takes 1 ms.
 
 ``--results`` writes ``docs/results/window-rates.json``.
 """
