@@ -142,15 +142,15 @@ def test_a_clock_beside_the_engine_s_on_a_chip_with_one_pll():
 
 def test_a_clock_of_the_link_that_is_not_met_fails(tmp_path):
     report, log = tmp_path / "report.json", tmp_path / "log"
-    log.write_text("Routing complete.")
+    log.write_text("Routing complete.", encoding="utf-8")
     clocks = {
         "engine_clk": {"achieved": 80, "constraint": 79},
         "$glbnet$usb_clk": {"achieved": 40, "constraint": 12},
     }
-    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}))
+    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}), encoding="utf-8")
     assert read_report(report, log)[0] == 80
     clocks["$glbnet$usb_io_clk"] = {"achieved": 47.5, "constraint": 48}
-    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}))
+    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}), encoding="utf-8")
     with pytest.raises(TrineError, match=r"link is not met: \$glbnet\$usb_io_clk, 47.50 of 48.00 MHz"):
         read_report(report, log)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cobs import cobs
 
-from trine_sw.support.checks import integer
+from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 
 __all__ = [
@@ -158,7 +158,7 @@ class LinkConfig:
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
-            raise TrineError(f"codec must be one of {', '.join(CODECS)}, not {self.codec!r}")
+            raise TrineError(f"codec must be one of {', '.join(CODECS)}, not {shown(self.codec)}")
         self._check("window", 1, MOST_WINDOW)
         self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)
         self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)

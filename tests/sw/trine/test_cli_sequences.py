@@ -109,7 +109,7 @@ def test_wrong_calls(fails, x, tmp_path, model_path):
     fails("generate", path, "--prompt", "a", saying="the model's task is 'classify': it writes no text")
     fails("draw", "activity", path, "--dataset", "ptb", "-o", tmp_path / "a.svg", saying="given by --data")
     wide = save(tmp_path / "wide.npz", [np.zeros((2, 3), np.float32)])
-    fails("run", path, "--data", wide, saying="sequence 0: features must be of shape (T, 2), not (2, 3)")
+    fails("run", path, "--data", wide, saying="its sequences have 3 features, and the model takes 2")
     plain = tmp_path / "plain.trine"
     task_model("classify", encoder=False).save(plain)
     fails("run", plain, "--data", bare, saying="sequence 0 has numbers that are no trits")

@@ -108,7 +108,7 @@ def test_own_sequences(succeeds, folder):
     )
     assert "ternary" in said and "float" not in said and not list(folder.glob("b/**/float.*"))
     assert Model.load("b/windows.trine").digest() == model.digest()
-    assert list(json.loads(Path("b/windows-training.json").read_text())["over_seeds"]) == ["ternary"]
+    assert list(json.loads(Path("b/windows-training.json").read_text(encoding="utf-8"))["over_seeds"]) == ["ternary"]
 
 
 def test_own_audio(succeeds, folder):
@@ -204,7 +204,8 @@ def test_the_largest_model_that_a_board_holds(sea):
     board = BOARDS["icebreaker"]
     found = text_recipe(sea, board="icebreaker", cell="gru").config
     wary = replace(board, lut_share=0.95 * board.lut_share)  # for what synthesis finds beyond the expectation
-    model, more = (random_model(replace(found, hidden=found.hidden + n), seed=1) for n in (0, 8))
+    more = text_recipe(sea, hidden=found.hidden + 8, cell="gru").config
+    model, more = (random_model(config, seed=1) for config in (found, more))
     assert fits(model, wary, WHOLE) and not fits(more, wary, WHOLE)
     larger = text_recipe(sea, hidden=found.hidden + 32, cell="gru").config
     with pytest.raises(TrineError, match=f"not expected to hold such a model of {2000} units, but"):
