@@ -251,6 +251,7 @@ def test_mixed_requests_with_stalls(steady: float, numbers: Sequence[int]) -> No
         assert run.token_count == len(mixed.h)
 
 
+@pytest.mark.nightly
 def test_demo_model_on_verilator() -> None:
     from trine_boards import BOARDS
     from trine_sw.fit import fit

@@ -157,7 +157,7 @@ class LinkConfig:
     codec: str = "serial"
 
     def __post_init__(self) -> None:
-        if self.codec not in CODECS:
+        if not isinstance(self.codec, str) or self.codec not in CODECS:
             raise TrineError(f"codec must be one of {', '.join(CODECS)}, not {shown(self.codec)}")
         self._check("window", 1, MOST_WINDOW)
         self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)

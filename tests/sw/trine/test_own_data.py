@@ -108,7 +108,9 @@ def test_own_sequences(succeeds, folder):
     )
     assert "ternary" in said and "float" not in said and not list(folder.glob("b/**/float.*"))
     assert Model.load("b/windows.trine").digest() == model.digest()
-    assert list(json.loads(Path("b/windows-training.json").read_text(encoding="utf-8"))["over_seeds"]) == ["ternary"]
+    assert list(json.loads(Path("b/windows-training.json").read_text(encoding="utf-8"))["over_seeds"]) == [
+        "ternary"
+    ]
 
 
 def test_own_audio(succeeds, folder):
