@@ -2,7 +2,7 @@
 # make test       what every change must pass; make lint: ruff and pyright
 # make test-all   everything: also the proofs that take minutes and the checks marked nightly
 # make docs       the pages and the API reference as a site in build/site, warnings as errors
-# make bitstream  the ULX3S bitstream of shakespeare and its report (about 20 minutes with the tools from PyPI)
+# make bitstream  the ULX3S bitstream of shakespeare and its report (about an hour with the tools from PyPI)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -28,7 +28,7 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-cache . build/site
 
 bitstream: $(VENV)/.runtime
-	$(BIN)/trine build models/shakespeare.trine --board ulx3s --floorplan --results docs/results
+	$(BIN)/trine build models/shakespeare.trine --board ulx3s --seeds 4 --floorplan --results docs/results
 
 # torch comes first and pinned, so that training repeats; where a platform has no such build, the range decides.
 $(VENV)/.runtime: pyproject.toml
