@@ -345,7 +345,7 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_HW}/link/frame_receiver.py",
         (
-            "zero_pending.eq(byte != _LONGEST_BLOCK)",
+            "zero_pending.eq(byte != LONGEST_BLOCK)",
             "zero_pending.eq(1)",
             "a zero is put behind a full block",
         ),
@@ -534,7 +534,7 @@ MUTANTS: list[Mutant] = [
     ),
     *_of(
         f"{_HW}/link/reply_cache.py",
-        ("full.eq(code == _LONGEST_BLOCK)", "full.eq(0)", "a block is longer than its code"),
+        ("full.eq(code == LONGEST_BLOCK)", "full.eq(0)", "a block is longer than its code"),
         (
             "m.d.comb += put(code_at, code)\n                m.next",
             "m.d.comb += put(code_at, 1)\n                m.next",
@@ -601,7 +601,7 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_FAST}/frame_receiver.py",
         (
-            "zero_pending.eq(byte != _LONGEST_BLOCK)",
+            "zero_pending.eq(byte != LONGEST_BLOCK)",
             "zero_pending.eq(1)",
             "a zero is put behind a full block by the fast codec",
         ),

@@ -10,11 +10,9 @@ from amaranth.lib.wiring import In, Out
 
 from trine_sw.link import protocol
 from trine_sw.link.memories import link_memories
-from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig, Reason
+from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LONGEST_BLOCK, LinkConfig, Reason
 
 __all__ = ["FrameEnd", "FrameReceiver"]
-
-_LONGEST_BLOCK = 0xFF  # COBS: this code byte is followed by 254 bytes and no zero
 
 
 class FrameEnd(data.StructLayout):
@@ -133,7 +131,7 @@ class FrameReceiver(wiring.Component):
                 m.d.sync += [
                     left.eq(byte - 1),
                     started.eq(1),
-                    zero_pending.eq(byte != _LONGEST_BLOCK),
+                    zero_pending.eq(byte != LONGEST_BLOCK),
                 ]
             with m.Else():
                 m.d.comb += [put.eq(1), decoded.eq(byte)]

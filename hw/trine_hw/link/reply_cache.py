@@ -9,11 +9,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_sw.link.memories import link_memories
-from trine_sw.link.protocol import CRC_BYTES, LinkConfig
+from trine_sw.link.protocol import CRC_BYTES, LONGEST_BLOCK, LinkConfig
 
 __all__ = ["ReplyCache"]
-
-_LONGEST_BLOCK = 0xFF  # COBS: this code byte is followed by 254 bytes and no zero
 
 
 class ReplyCache(wiring.Component):
@@ -86,7 +84,7 @@ class ReplyCache(wiring.Component):
         full = Signal()
         byte, taken = Signal(8), Signal()
         m.d.comb += [
-            full.eq(code == _LONGEST_BLOCK),
+            full.eq(code == LONGEST_BLOCK),
             byte.eq(Mux(summing, crc.crc.word_select(tail, 8), self.i.payload)),
             crc.start.eq(self.start),
             crc.data.eq(self.i.payload),

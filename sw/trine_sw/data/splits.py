@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trine_sw.data.sequence_table import SequenceTable
 from trine_sw.data.source import HeldOut
+from trine_sw.support.checks import is_number
 from trine_sw.support.errors import TrineError
 
 __all__ = ["held_out"]
@@ -70,21 +71,13 @@ def _drawn(
         stay = "some must stay to train on"
         if len(set(classes)) > 1:
             stay = f"one of each of the {len(set(classes))} classes must stay to train on"
-            if all(map(_is_number, set(classes))):
+            if all(map(is_number, set(classes))):
                 stay += "; if they are numbers to be learned, the task is regress"
         raise TrineError(
             f"{len(names)} {of} are too few to hold out {part.share:g} of them for {what}: {stay}"
         )
     taken = [free[int((number + 0.5) * len(free) / count)] for number in range(count)]
     return np.array(sorted(place for name in taken for place in members[name]), np.int64)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _groups(table: SequenceTable, group: str | None) -> list[str]:

@@ -18,7 +18,7 @@ from trine_sw.data.sequence_table import (
 )
 from trine_sw.data.source import Columns
 from trine_sw.model.task import InputSpec, Task
-from trine_sw.support.checks import shown
+from trine_sw.support.checks import is_number, shown
 from trine_sw.support.errors import TrineError
 from trine_sw.support.reading import read_text
 
@@ -67,7 +67,7 @@ def _cells(text: str) -> tuple[list[str], list[list[str]]]:
     if len(lines) < 2:
         raise TrineError("it has no row below a line of names")
     header = [name.strip() for name in lines[0]]
-    if all(map(_is_number, header)):
+    if all(map(is_number, header)):
         raise TrineError("its first line must name the columns, and is all numbers")
     seen: set[str] = set()
     for number, name in enumerate(header, 1):
@@ -80,14 +80,6 @@ def _cells(text: str) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise TrineError(f"row {number} has {len(row)} cells, and there are {len(header)} columns")
     return header, lines[1:]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 class _Reader:
@@ -161,7 +153,7 @@ class _Reader:
             pass
         for number, row in enumerate(cells, 2):
             for name, cell in zip(self.features, row, strict=True):
-                if cell and not _is_number(cell):
+                if cell and not is_number(cell):
                     raise TrineError(
                         f"row {number}, column {name!r}: {shown(cell)} is no number; leave the column out "
                         "with ignore in [data.columns]"
@@ -226,7 +218,7 @@ class _Reader:
     def _holds_real_numbers(self, name: str) -> bool:
         """Whether a column is all finite numbers, some of which are not whole."""
         texts = self._texts(name)
-        numbers = np.array([float(text) for text in texts]) if all(map(_is_number, texts)) else np.zeros(0)
+        numbers = np.array([float(text) for text in texts]) if all(map(is_number, texts)) else np.zeros(0)
         return bool(numbers.size and np.isfinite(numbers).all() and (numbers != np.rint(numbers)).any())
 
     def _check_constant(self, name: str, places: dict[str, list[int]], advice: str) -> None:

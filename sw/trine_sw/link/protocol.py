@@ -25,6 +25,7 @@ __all__ = [
     "DONE",
     "HEADER_BYTES",
     "LEAST_SLOT_BYTES",
+    "LONGEST_BLOCK",
     "MOST_SLOT_BYTES",
     "MOST_WINDOW",
     "PROTOCOL_VERSION",
@@ -51,6 +52,8 @@ _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
 CRC_BYTES = _CRC.size
 _CRC_RESIDUE = zlib.crc32(_CRC.pack(zlib.crc32(b"")))
+#: Of COBS: this code byte is followed by 254 bytes and no zero.
+LONGEST_BLOCK = 0xFF
 #: Sequence numbers count modulo this.
 SEQUENCES = 1 << 16
 

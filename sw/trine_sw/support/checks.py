@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["finite_real", "integer", "integer_array", "is_writable_text", "share", "shown", "token_array"]
+__all__ = [
+    "finite_real",
+    "integer",
+    "integer_array",
+    "is_number",
+    "is_writable_text",
+    "share",
+    "shown",
+    "token_array",
+]
 
 _SHOWN = 40  # characters of a wrong value in a message
 
@@ -26,6 +35,19 @@ def shown(value: object) -> str:
     except ValueError:  # an integer of more digits than Python converts
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a real number as ``float`` reads it.
+
+    >>> is_number("-1e3"), is_number("1,5")
+    (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_writable_text(text: str) -> bool:

@@ -11,12 +11,10 @@ from amaranth.lib.wiring import In, Out
 from trine_hw.link.fast.item_checker import ItemChecker
 from trine_hw.link.frame_receiver import FrameEnd
 from trine_sw.link.memories import link_memories
-from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig
+from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LONGEST_BLOCK, LinkConfig
 from trine_sw.link.records import Codec
 
 __all__ = ["FastFrameReceiver"]
-
-_LONGEST_BLOCK = 0xFF  # COBS: this code byte is followed by 254 bytes and no zero
 
 
 class FastFrameReceiver(wiring.Component):
@@ -149,7 +147,7 @@ class FastFrameReceiver(wiring.Component):
                     left.eq(byte - 1),
                     code.eq(byte_one),
                     started.eq(1),
-                    zero_pending.eq(byte != _LONGEST_BLOCK),
+                    zero_pending.eq(byte != LONGEST_BLOCK),
                 ]
             with m.Else():
                 m.d.comb += [put.eq(1), decoded.eq(byte)]
