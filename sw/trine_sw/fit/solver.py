@@ -9,14 +9,12 @@ from itertools import takewhile
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.bank_balance import active_columns, balanced
-from trine_sw.engine.memory_layout import place
 from trine_sw.engine.placement import ANYWHERE, Placement, Places
-from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
+from trine_sw.fit.figures import Figures
 from trine_sw.fit.placement import DoesNotFit, linked
 from trine_sw.fit.sample import ACTIVITY, Sample, sample_text, sample_tokens
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import link_for
 from trine_sw.model import Model
 from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
@@ -27,6 +25,7 @@ __all__ = [
     "balance_banks",
     "configure",
     "estimate",
+    "estimated",
     "fit",
     "fits",
     "sample_text",
@@ -84,18 +83,14 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
     TrineError
         If the link's frames cannot hold all that a token may be asked for.
     """
-    layout = place(model, engine)
-    taken = cost(model, engine, chip, link_for(model, engine, chip.link, layout), layout)
-    text = text or sample_text(model)
-    cycles = _mean_cycles(model, engine, text)
-    return Fit(engine, Geometry(model.config, engine), taken, cycles, chip, text.source)
+    return estimated(Figures(model, text or sample_text(model)), engine, chip)
 
 
-def _mean_cycles(model: Model, engine: EngineConfig, text: Sample) -> float:
-    """Of all tokens but the first, which waits for the engine, or of that one alone."""
-    head = text.heads if engine.head == "board" else False
-    cycles = vector_cycles(model, engine, text.x, text.h, head=head, starts=text.starts).cycles
-    return float(cycles[1 if len(cycles) > 1 else 0 :].mean())
+def estimated(figures: Figures, engine: EngineConfig, chip: Chip) -> Fit:
+    """:func:`estimate` of what ``figures`` may know already."""
+    geometry = Geometry(figures.model.config, engine)
+    taken = figures.cost(engine, chip)
+    return Fit(engine, geometry, taken, figures.cycles(engine), chip, figures.sample.source)
 
 
 def shortage(taken: Cost, geometry: Geometry, chip: Chip, *, share: float = 1.0) -> str | None:
@@ -130,12 +125,14 @@ def configure(
     relays: int | None = None,
     placement: Placement = ANYWHERE,
     activity: float = ACTIVITY,
+    figures: Figures | None = None,
 ) -> EngineConfig:
     """The engine of at most ``lanes`` lanes with the fewest ways that keep up with its columns.
 
     On the board is what the model file holds or, for a ``chip``, as much of it as that has memory for,
     unless ``placement`` says where. ``activity`` is that of :func:`sample_text`; ``relays`` are as
-    :func:`fit` chooses them where they are not given.
+    :func:`fit` chooses them where they are not given. ``figures`` are the model's, where there are any
+    already; they have a sample.
 
     Raises
     ------
@@ -144,7 +141,7 @@ def configure(
     """
     block_ram = chip.block_ram_kind if chip else "inferred"
     engine = EngineConfig(lanes, banks, *placement.of(model)[0], block_ram=block_ram, relays=relays or 0)
-    text = sample_text(model, activity=activity)
+    figures = figures or Figures(model, sample_text(model, activity=activity))
     link: LinkConfig | None = None
     if chip is not None:
         for places, link in linked(model, chip, placement):
@@ -161,11 +158,11 @@ def configure(
     if chip is not None and link is not None:
 
         def held(each: EngineConfig) -> bool:
-            return shortage(cost(model, each, chip, link), Geometry(model.config, each), chip) is None
+            return shortage(figures.cost(each, chip, link), Geometry(model.config, each), chip) is None
 
         engines = list(takewhile(held, engines)) or engines[:1]
-    chosen = _fewest_ways(model, engines, text)[0]
-    return _relayed(model, chosen, chip, text) if chip and relays is None else chosen
+    chosen = _fewest_ways(figures, engines)[0]
+    return _relayed(figures, chosen, chip) if chip and relays is None else chosen
 
 
 def _has_memory(geometry: Geometry, chip: Chip, link: LinkConfig) -> bool:
@@ -192,19 +189,19 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
     )
 
 
-def _relayed(model: Model, engine: EngineConfig, chip: Chip, text: Sample) -> EngineConfig:
+def _relayed(figures: Figures, engine: EngineConfig, chip: Chip) -> EngineConfig:
     """With relays where the ROM covers much of the chip and they cost little."""
-    _, columns, _ = memory_cost(Geometry(model.config, engine), chip, chip.link)
+    _, columns, _ = memory_cost(Geometry(figures.model.config, engine), chip, chip.link)
     if engine.block_ram == "ice40" or columns < _WIDE * chip.block_ram:
         return engine
     relayed = replace(engine, relays=1)
-    faster = _mean_cycles(model, relayed, text) <= _RELAYS * _mean_cycles(model, engine, text)
+    faster = figures.cycles(relayed) <= _RELAYS * figures.cycles(engine)
     return relayed if faster else engine
 
 
-def _fewest_ways(model: Model, engines: Sequence[EngineConfig], text: Sample) -> tuple[EngineConfig, float]:
+def _fewest_ways(figures: Figures, engines: Sequence[EngineConfig]) -> tuple[EngineConfig, float]:
     """Of engines that differ in their ways, fewest first, the first about as fast as the last; its cycles."""
-    cycles = [_mean_cycles(model, engine, text) for engine in engines]
+    cycles = [figures.cycles(engine) for engine in engines]
     first = next(n for n, mean in enumerate(cycles) if mean <= _ABOUT * cycles[-1])
     return engines[first], cycles[first]
 
@@ -243,18 +240,25 @@ def fits(model: Model, chip: Chip, placement: Placement = ANYWHERE) -> bool:
     return False
 
 
-def fit(model: Model, chip: Chip, placement: Placement = ANYWHERE, *, activity: float = ACTIVITY) -> Fit:
+def fit(
+    model: Model,
+    chip: Chip,
+    placement: Placement = ANYWHERE,
+    *,
+    activity: float = ACTIVITY,
+    figures: Figures | None = None,
+) -> Fit:
     """The engine with the fewest cycles a token that ``chip`` is expected to hold; of equals the smallest.
 
     Embedding and head are where ``placement`` says or, where it says nothing, on the board if it holds them
-    beside the layer, and on the host otherwise. ``activity`` is that of :func:`sample_text`.
+    beside the layer, and on the host otherwise. ``activity`` and ``figures`` are as for :func:`configure`.
 
     Raises
     ------
     DoesNotFit
         If none fits: says what is short, and by how much.
     """
-    text = sample_text(model, activity=activity)
+    figures = figures or Figures(model, sample_text(model, activity=activity))
     fitting: list[tuple[float, int, EngineConfig]] = []
     # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
     nearest = (math.inf, math.inf, "")
@@ -269,7 +273,7 @@ def fit(model: Model, chip: Chip, placement: Placement = ANYWHERE, *, activity: 
                         taken = Cost(0, 0, blocks, 0, single_port)
                         lacks = (blocks, 0.0)
                     else:
-                        taken = cost(model, engine, chip, link)
+                        taken = figures.cost(engine, chip, link)
                         lacks = (0.0, taken.lut4)
                     short = shortage(taken, geometry, chip, share=chip.lut_share)
                     if short is not None:
@@ -277,7 +281,7 @@ def fit(model: Model, chip: Chip, placement: Placement = ANYWHERE, *, activity: 
                         break  # more ways only take more room
                     held.append((engine, taken.lut4))
                 if held:
-                    engine, cycles = _fewest_ways(model, [each for each, _ in held], text)
+                    engine, cycles = _fewest_ways(figures, [each for each, _ in held])
                     fitting.append((cycles, dict(held)[engine], engine))
                     break  # more groups only take more cycles
         if fitting:
@@ -285,4 +289,4 @@ def fit(model: Model, chip: Chip, placement: Placement = ANYWHERE, *, activity: 
     if not fitting:
         raise DoesNotFit(f"the model does not fit {chip.name}: {nearest[-1]}")
     _, _, engine = min(fitting, key=lambda found: found[:2])
-    return estimate(model, _relayed(model, engine, chip, text), chip, text)
+    return estimated(figures, _relayed(figures, engine, chip), chip)

@@ -1,0 +1,64 @@
+"""Cycles and costs of a model's engines, each of them computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from trine_sw.engine import EngineConfig
+from trine_sw.engine.memory_layout import MemoryLayout, place
+from trine_sw.engine.timing import vector_cycles
+from trine_sw.fit.cost import Chip, Cost, cost
+from trine_sw.fit.sample import Sample
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.link.records import link_for
+from trine_sw.model import Model
+
+__all__ = ["Figures"]
+
+
+class Figures:
+    """What engines of ``model`` take and how fast they are, kept for the next time that they are asked for.
+
+    Parameters
+    ----------
+    model : the model
+    sample : its inputs and states, on which cycles are counted
+    """
+
+    def __init__(self, model: Model, sample: Sample) -> None:
+        self.model, self.sample = model, sample
+        self._cycles: dict[EngineConfig, float] = {}
+        self._taken: dict[Hashable, Cost] = {}
+        self._layout: tuple[EngineConfig, MemoryLayout] | None = None
+
+    def cycles(self, engine: EngineConfig) -> float:
+        """Mean of all tokens but the first, which waits for the engine, or of that one alone."""
+        if engine not in self._cycles:
+            text = self.sample
+            head = text.heads if engine.head == "board" else False
+            every = vector_cycles(self.model, engine, text.x, text.h, head=head, starts=text.starts).cycles
+            self._cycles[engine] = float(every[1 if len(every) > 1 else 0 :].mean())
+        return self._cycles[engine]
+
+    def cost(self, engine: EngineConfig, chip: Chip, link: LinkConfig | None = None) -> Cost:
+        """What ``engine`` takes of ``chip``, with a link of these buffers or, by default, as
+        :func:`trine_sw.link.records.link_for` makes them.
+
+        Raises
+        ------
+        TrineError
+            If the link's frames cannot hold all that a token may be asked for.
+        """
+        memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth, chip.stores_replies
+        key = engine, memories, chip.link if link is None else link, link is None
+        if key not in self._taken:
+            layout = self._placed(engine)
+            link = link or link_for(self.model, engine, chip.link, layout)
+            self._taken[key] = cost(self.model, engine, chip, link, layout)
+        return self._taken[key]
+
+    def _placed(self, engine: EngineConfig) -> MemoryLayout:
+        """The layout, of which only the last one is kept: it is as large as all weights."""
+        if self._layout is None or self._layout[0] != engine:
+            self._layout = engine, place(self.model, engine)
+        return self._layout[1]
