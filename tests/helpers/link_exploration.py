@@ -2,7 +2,8 @@
 
 Nothing of the protocol is written here a second time. The two classes run, over wires that carry whole
 frames, from every state that can be reached, with everything that may happen in it: a frame arrives, arrives
-and comes once more, arrives damaged, is lost; a timeout; a request; another host; a reset of the board.
+and comes once more, arrives damaged, is lost, overtakes others; a timeout; a request; another host; a reset
+of the board.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SESSION = {
         "_opening",
         "_refused",
     ),
-    *("_bytes_seen", "_strange_gaps", "_measured"),
+    *("_bytes_seen", "_strange_gaps", "_measured", "_progress"),
 }
 _BOARD = {
     *("_link", "_describe", "_begin", "_execute", "_count"),
@@ -62,18 +63,18 @@ class _Explorer:
         """All states that may come next."""
         world, (host, device, up, down, resets) = self.world, state
         who, submitted, _, session = self.hosts.things[host]
-        if up:
-            for frame, rest in ((up[0], up[1:]), (up[0], up), (_DAMAGED, up[1:])):
+        for came, left in self._arrivals(up):
+            for frame, rest in ((came, left), (came, up), (_DAMAGED, left)):
                 new, answer = self._device_step(device, frame)
                 yield State(host, new, rest, self._room(*down, answer), resets)
-            yield State(host, device, up[1:], down, resets)
-        if down:
-            yield State(host, device, up, down[1:], resets)
-        if session is not None:
-            if down:
-                for new, sent in self._host_step(host, "receive", down[0]):
-                    yield State(new, device, self._room(*up, *sent), down[1:], resets)
+            yield State(host, device, left, down, resets)
+        for came, left in self._arrivals(down):
+            yield State(host, device, up, left, resets)
+            if session is not None:
+                for new, sent in self._host_step(host, "receive", came):
+                    yield State(new, device, self._room(*up, *sent), left, resets)
                     yield State(new, device, self._room(*up, *sent), down, resets)
+        if session is not None:
             if session.deadline() is not None:
                 for new, sent in self._host_step(host, "tick"):
                     yield State(new, device, self._room(*up, *sent), down, resets)
@@ -84,6 +85,11 @@ class _Explorer:
             yield State(host, self._fresh, up, down, resets + 1)
         if who + 1 < len(world.requests):
             yield from self._connect(who + 1, state)
+
+    def _arrivals(self, way: tuple[bytes, ...]) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        """The frames that may be the next to come, with those that stay on the way."""
+        for at in range(len(way) if self.world.reorders else min(len(way), 1)):
+            yield way[at], way[:at] + way[at + 1 :]
 
     def _room(self, *frames: bytes) -> tuple[bytes, ...]:
         return frames[: self.world.capacity]
@@ -142,6 +148,7 @@ class _Explorer:
         session._timeout, session._measured = RetryTimeout(), 0.0
         order = sorted(request.stamp for request in session._requests)
         session._stamp = len(order)
+        session._progress = sum(stamp <= session._progress for stamp in order)
         for request in session._requests:
             request.stamp, request.sent_at, request.first = order.index(request.stamp) + 1, 0.0, True
         assert vars(session).keys() == _SESSION and not session._splitter._rest
@@ -154,8 +161,8 @@ class _Explorer:
                 session._refused,
                 session.halted,
             ),
-            *(session._after, session._strange_gaps),
-            tuple((r.sequence, r.encoded, r.stamp, r.reply) for r in session._requests),
+            *(session._after, session._strange_gaps, session._progress),
+            tuple((r.sequence, r.encoded, r.stamp, r.owed, r.reply) for r in session._requests),
         )
 
     # -- a board -----------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ class World:
     capacity : frames on the way, each direction; what finds no room is lost
     drained : nothing that is on the way when a host ends reaches the board or the next host, and two hosts
         may have the same tag; otherwise it does, and they have not
+    reorders : a frame may overtake those before it, in either direction; sequence numbers must not come again
+        while it is on its way
     session, board : the two sides
     """
 
@@ -46,6 +48,7 @@ class World:
     resets: int = 0
     capacity: int = 2
     drained: bool = False
+    reorders: bool = False
     session: type[Session] = Session
     board: type[BoardSession] = BoardSession
 

@@ -28,6 +28,27 @@ def test_no_host_is_fooled(monkeypatch, world, states):
     assert bool(found.told) == bool(world.resets)
 
 
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(1, 4, (2,), reorders=True),
+        pytest.param(World(1, 4, (1, 1), reorders=True, drained=True), marks=pytest.mark.nightly),
+        pytest.param(World(2, 4, (2,), reorders=True), marks=pytest.mark.nightly),
+    ],
+    ids=lambda world: f"{world.window}-{world.requests}",
+)
+def test_no_host_is_fooled_where_frames_overtake_each_other(monkeypatch, world):
+    """As over a network. Here two late refusals already count as many, so that a host may give up."""
+    found = explore(world, monkeypatch)
+    assert found.states > 5_000 and found.finished > 100 and not found.stuck
+
+
+def test_a_late_request_of_a_host_that_had_the_same_number(monkeypatch):
+    """The limit of the above: it comes after another host has opened the unused session by that number."""
+    with pytest.raises(Fooled):
+        explore(World(1, 4, (1, 1), reorders=True), monkeypatch)
+
+
 class OpensTheOpenSession(BoardSession):
     """As up to version 2 of the protocol: who names the open session has it."""
 

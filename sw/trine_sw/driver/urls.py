@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from trine_sw.driver.spi import spi_connector
 from trine_sw.driver.transports import ModelTransport, SerialTransport, SocketTransport, Transport
+from trine_sw.driver.udp import udp_connector
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import ANYWHERE, Placement
@@ -46,7 +47,8 @@ register_scheme("golden", _golden)
 
 def _forms() -> str:
     models = ", ".join(f"{scheme}:M.trine" for scheme in _SCHEMES)
-    return f"{models}, socket://host:port, spi:///dev/spidev0.0?ready=GPIO or a serial port (trine ports)"
+    wires = "socket://host:port, udp://host, spi:///dev/spidev0.0?ready=GPIO"
+    return f"{models}, {wires} or a serial port (trine ports)"
 
 
 class Opening(NamedTuple):
@@ -96,6 +98,8 @@ def connector(url: str, baud: int | None = None, placement: Placement = ANYWHERE
         return Opening(lambda: SocketTransport(found[1], int(found[2])), None, url)
     if scheme == "spi":
         return Opening(spi_connector(url), None, url)
+    if scheme == "udp":
+        return Opening(udp_connector(url), None, url)
     if scheme in _SCHEMES:
         if not rest:
             raise TrineError(f"{url} names no model: write {scheme}:M.trine")

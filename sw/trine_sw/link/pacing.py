@@ -19,8 +19,8 @@ FIRST_TIMEOUT, LEAST_TIMEOUT = 0.5, 0.02
 LONGEST_TIMEOUT = 2.0
 #: A timeout grows with each that fails, up to so many times the measured one: no other traffic is in the way.
 MOST_BACKOFF = 8
-#: Payloads are halved where more than a quarter of so many requests had to be sent again, and doubled where
-#: none had; they are never limited to less.
+#: Payloads are halved where more frames than one arrived damaged while so many requests were answered, and
+#: doubled where none did; they are never limited to less.
 PAYLOAD_SAMPLE, LEAST_PAYLOAD = 16, 24
 
 
@@ -55,6 +55,8 @@ class RetryTimeout:
 class PayloadLimit:
     """Shorter frames where many are damaged, longer ones where none is.
 
+    Frames that are lost or late as a whole, as on a network, do not count: shorter ones would fare no better.
+
     Parameters
     ----------
     most : bytes of a payload that the board takes
@@ -67,15 +69,18 @@ class PayloadLimit:
 
     def __init__(self, most: int) -> None:
         self.bytes = self.most = most
-        self._answered = self._repeated = 0  # requests since it was last judged
+        self._answered = self._damaged = 0  # since it was last judged
 
-    def judge(self, repeated: bool) -> None:
-        """Take a request that was answered, after it was sent once or ``repeated``."""
+    def damaged(self) -> None:
+        """A frame has arrived damaged, on one side or the other."""
+        self._damaged += 1
+
+    def judge(self) -> None:
+        """Take a request that was answered."""
         self._answered += 1
-        self._repeated += repeated
         if self._answered == PAYLOAD_SAMPLE:
-            if self._repeated > PAYLOAD_SAMPLE // 4:
+            if self._damaged > 1:
                 self.bytes = max(self.bytes // 2, LEAST_PAYLOAD)
-            elif not self._repeated:
+            elif not self._damaged:
                 self.bytes = min(self.bytes * 2, self.most)
-            self._answered = self._repeated = 0
+            self._answered = self._damaged = 0

@@ -53,6 +53,10 @@ class HostCounters:
     timeouts: int = 0
 
 
+#: Answers to one request that are told apart: one to an earlier transmission, and one to the latest.
+_MOST_OWED = 2
+
+
 @dataclass(slots=True)
 class _Request:
     sequence: int
@@ -62,6 +66,7 @@ class _Request:
     stamp: int  # order of its latest transmission
     sent_at: float
     first: bool = True  # not yet sent again: its reply measures the round trip (Karn)
+    owed: int = 1  # answers to its transmissions that may still come, as far as they are told apart
     reply: Frame | None = None
 
 
@@ -117,6 +122,7 @@ class Session:
         self._refused = False  # the board speaks another version of the protocol, and is asked which
         self._bytes_seen = 0
         self._strange_gaps = 0  # refusals since the last reply that wait for what has been answered
+        self._progress = 0  # stamp of what had been sent when the last reply came
 
     @property
     def payload_limit(self) -> int:
@@ -194,6 +200,8 @@ class Session:
             frame = decode(part)
             if frame is None:
                 self.counters.damaged += 1
+                if self._payload is not None:
+                    self._payload.damaged()
                 continue
             self._take(frame, now)
             self._deliver(replies)
@@ -226,6 +234,8 @@ class Session:
         if frame.session != self.nonce or frame.code in _UNSEQUENCED:
             return
         if frame.code == BAD_FRAME:
+            assert self._payload is not None
+            self._payload.damaged()
             # If requests follow the damaged one, the board's answers to them will tell; the last has none.
             last = max(self._requests, key=lambda request: request.stamp, default=None)
             if last and last.reply is None and last.sequence == frame.sequence:
@@ -234,34 +244,44 @@ class Session:
         request = self._find(frame.sequence)
         if request is None or request.reply is not None:
             return
+        # Without doubled frames this answers the latest transmission if all before it were answered.
+        request.owed -= request.owed > 0
+        latest = request.owed == 0
         if reason is Reason.SEQUENCE:
-            self._judge_gap(frame)
-        else:
-            self._strange_gaps = 0
-            self.counters.replies += 1
-            request.reply = frame
-            assert self._payload is not None
-            self._payload.judge(repeated=not request.first)
-            if request.first:
-                if now != self._measured:  # of replies that come together the first one's is the longest
-                    self._measured = now
-                    self._timeout.measure(now - request.sent_at)
-                if request is self._requests[0]:
-                    return  # all others were sent after it
-        # The wire keeps its order: what was sent before this one and is unanswered was lost on one way.
+            if latest:
+                self._judge_gap(frame, request)
+                # It misses something before this one, and refuses all that was sent after that: this follows
+                # again, in its order, before anything new. Refusals of it on their way are of earlier ones.
+                self._resend([other for other in self._requests if other.reply is None], now)
+            return
+        self._strange_gaps = 0
+        self._progress = self._stamp
+        self.counters.replies += 1
+        request.reply = frame
+        assert self._payload is not None
+        self._payload.judge()
+        if request.first:
+            if now != self._measured:  # of replies that come together the first one's is the longest
+                self._measured = now
+                self._timeout.measure(now - request.sent_at)
+            if request is self._requests[0]:
+                return  # all others were sent after it
+        # What was sent before this one and is unanswered was lost on one way, or comes late: then it is sent
+        # in vain.
         stamp = request.stamp
         lost = [other for other in self._requests if other.reply is None and other.stamp <= stamp]
         if lost:
             self._resend(lost, now)
 
-    def _judge_gap(self, frame: Frame) -> None:
+    def _judge_gap(self, frame: Frame, request: _Request) -> None:
         """The board waits for a sequence number that none of the requests has: it has begun anew.
 
         A late OPEN of this session may have opened it again after a reset. Refusals may be late too, but not
-        so many of them with no reply between.
+        so many of them with no reply between, of what was sent after the last one.
         """
         expected = int.from_bytes(frame.payload[:2], "little")
-        if (expected - self._requests[0].sequence) % SEQUENCES > len(self._requests):
+        strange = (expected - self._requests[0].sequence) % SEQUENCES > len(self._requests)
+        if strange and request.stamp > self._progress:
             self._strange_gaps += 1
             if self._strange_gaps == STRANGE_GAPS:
                 raise BoardGone(lost_session(self.where, 0))
@@ -332,11 +352,14 @@ class Session:
         if self._opening is not None:
             self._send_open(now)
             return
+        for request in self._requests:
+            request.owed = 0  # what has not come by now does not come
         self._resend([next(request for request in self._requests if request.reply is None)], now)
 
     def _resend(self, requests: list[_Request], now: float) -> None:
         for request in requests:
             self._stamp += 1
             request.stamp, request.sent_at, request.first = self._stamp, now, False
+            request.owed = min(request.owed + 1, _MOST_OWED)
             self._out.append(request.encoded)
             self.counters.resent += 1
