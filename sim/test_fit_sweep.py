@@ -4,8 +4,8 @@ import pytest
 
 from sim.measure.fit_shapes import Shape, shapes
 from sim.measure.fit_sweep import COUNT, core_memories, whole_design
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine.fitting import fit
-from trine_boards import BOARDS
 from trine_sw.engine import Geometry
 from trine_sw.fit import Fit
 from trine_sw.support.errors import TrineError
@@ -34,18 +34,18 @@ def every_bank_has_columns_of_h(shape: Shape, found: Fit) -> bool:
     return all(geometry.bank_h(bank) for bank in range(found.engine.banks))
 
 
-@pytest.mark.parametrize("board", sorted(BOARDS))
+@pytest.mark.parametrize("board", sorted(ONE_OF_EACH))
 def test_memories_of_a_core_are_synthesised_as_expected(board: str) -> None:
     for shape, found in accepted(board, 1):
-        made = core_memories(shape, found, BOARDS[board])
+        made = core_memories(shape, found, ONE_OF_EACH[board])
         assert made["synthesised"] == made["block_ram"] - made["alike"], shape
         assert made["spram_synthesised"] == made["spram"], shape
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("board", sorted(BOARDS))
+@pytest.mark.parametrize("board", sorted(ONE_OF_EACH))
 def test_whole_designs_are_within_the_chip(board: str) -> None:
-    chip = BOARDS[board]
+    chip = ONE_OF_EACH[board]
     for shape, found in accepted(board, WHOLE):
         made = whole_design(shape, found, chip)
         assert made["synthesised"] <= made["block_ram"] - made["alike"] <= chip.block_ram, shape

@@ -14,7 +14,7 @@ from amaranth.lib.memory import Memory as AmaranthMemory
 from amaranth.lib.wiring import In, Out
 
 from sim.netlist.synthesis import run_tool
-from trine_boards import BOARDS
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards.build.families import FAMILIES
 from trine_hw.primitives.column_rom import ColumnROM
 from trine_sw.engine.memories import Memory, block_rams, single_port_rams, state_memory
@@ -76,9 +76,9 @@ def sample(kind: str) -> list[tuple[Memory, Elaboratable]]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(BOARDS))
+@pytest.mark.parametrize("name", sorted(ONE_OF_EACH))
 def test_memories_are_as_large_as_expected(tmp_path, name):
-    board = BOARDS[name]
+    board = ONE_OF_EACH[name]
     cases = sample(board.block_ram_kind)
     top = Module()
     ports = []

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from sim.uart.startup import Heard, StartUp
-from trine_boards import BOARDS
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards.clock.pll import START_SECONDS
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_design import BoardDesign
@@ -22,9 +22,9 @@ OPENING = bytes([PROTOCOL_VERSION])
 ANSWER = 900
 
 
-@pytest.fixture(scope="module", params=list(BOARDS))
+@pytest.fixture(scope="module", params=list(ONE_OF_EACH))
 def board(request) -> StartUp:
-    return StartUp(MODEL, ENGINE, BOARDS[request.param])
+    return StartUp(MODEL, ENGINE, ONE_OF_EACH[request.param])
 
 
 def model_of(board: StartUp) -> BoardModel:

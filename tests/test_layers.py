@@ -35,7 +35,8 @@ ORDER = {
         "transports netlist_file",
         "board_spec",
         "clock",
-        "ulx3s icebreaker",
+        "chips",
+        "boards",
         "",  # trine_boards itself, the list of boards
         "top",
         "build",

@@ -10,11 +10,13 @@ from trine_sw.link.protocol import LinkConfig
 from trine_sw.support.checks import integer, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["MARGIN", "BoardSpec", "ClockDomainMaker", "HeldPin"]
+__all__ = ["MARGIN", "PRICES", "BoardPin", "BoardSpec", "ClockDomainMaker", "HeldPin"]
 
 #: By which the routed clock must exceed the one that the engine runs at, where nothing else is asked for: for
 #: the PLL's jitter, and for what static timing analysis of a chip may have wrong.
 MARGIN = 0.05
+#: Classes of what a board costs, by which a person may choose: up to some 60 USD, to 150, and above.
+PRICES = ("low", "middle", "high")
 #: Baud rates that a serial port may be asked for, the least and the most.
 _BAUDS = (1200, 12_000_000)
 
@@ -29,6 +31,15 @@ class ClockDomainMaker(Protocol):
     def clocks(self, input_mhz: float) -> Sequence[Fraction]:
         """All MHz that it can make of an oscillator's, in rising order."""
         ...
+
+
+@dataclass(frozen=True)
+class BoardPin:
+    """A pin by its name among the platform's resources: of one pin, or the pin `subsignal` of several."""
+
+    resource: str
+    subsignal: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,9 @@ class BoardSpec:
     first. `held` has pins that nothing drives and that must not float. `link` sizes the link's buffers. `usb`
     is the vendor and product number of the chip between USB and the UART; `usb_interface` counts from 0 and
     says which of its ports is the UART's, where it has several. `sram_note` is what a board needs so that a
-    bitstream can be loaded without its flash, for messages.
+    bitstream can be loaded without its flash, for messages. `led` is lit while a command is under way, if the
+    board has one that is free. `price` is one of :data:`PRICES`. `notes` says what else a person must know,
+    such as power, or what the host's end is plugged into.
     """
 
     name: str
@@ -79,6 +92,9 @@ class BoardSpec:
     usb_interface: int | None = None
     sram_note: str = ""
     held: tuple[HeldPin, ...] = ()
+    led: BoardPin | None = BoardPin("led")
+    price: str = "middle"
+    notes: str = ""
     link: LinkConfig = field(default_factory=LinkConfig)
 
     @property

@@ -18,7 +18,7 @@ __all__ = ["BoardTop"]
 class BoardTop(Elaboratable):
     """`model` on `board`, driven through the board's transport by the protocol of docs/driver.md.
 
-    The first LED is lit while a command is under way, if the board has a plain one.
+    The board's LED is lit while a command is under way, if it has one.
 
     Parameters
     ----------
@@ -76,8 +76,10 @@ class BoardTop(Elaboratable):
             held = io.Buffer("o", _port(platform, pin))
             m.submodules[f"held_{pin.subsignal or pin.resource}"] = held
             m.d.comb += held.o.eq(pin.level)
-        if ("led", 0) in platform.resources:
-            m.d.comb += platform.request("led").o.eq(self.pinned.busy)
+        led = self.board.led
+        if led is not None:
+            pins = platform.request(led.resource, led.number)
+            m.d.comb += (getattr(pins, led.subsignal) if led.subsignal else pins).o.eq(self.pinned.busy)
         return m
 
 

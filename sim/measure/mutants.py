@@ -148,7 +148,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/boards/test_board_top.py::test_a_lock_that_is_lost_stops_an_ecp5_s_clock_and_is_told",
     ),
     f"{_BOARDS}/transports/uart.py": (f"{_START}[icebreaker-0]", f"{_START}[ulx3s-7e-06]"),
-    f"{_BOARDS}/ulx3s.py": (f"{_START}[ulx3s-7e-06]",),
+    f"{_BOARDS}/boards/ulx3s.py": (f"{_START}[ulx3s-7e-06]",),
 }
 
 
@@ -774,7 +774,7 @@ MUTANTS: list[Mutant] = [
         ("i_RESETB=Const(1, 1)", "i_RESETB=Const(0, 1)", "the PLL stays in reset"),
     ),
     *_of(
-        f"{_BOARDS}/ulx3s.py",
+        f"{_BOARDS}/boards/ulx3s.py",
         (
             'HeldPin("esp32", 1, subsignal="gpio0")',
             'HeldPin("esp32", 0, subsignal="gpio0")',

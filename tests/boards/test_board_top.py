@@ -44,7 +44,6 @@ class Pins:
         self.rx, self.tx, self.led, self.osc = Signal(init=1), Signal(), Signal(), Signal()
         self.held: dict[str, io.SimulationPort] = {}
         self.constraints: list[float] = []
-        self.resources = {("led", 0): None}
         self.lookup = real.lookup
 
     def request(self, name: str, number: int = 0, *, dir: Any = None) -> Any:

@@ -11,7 +11,6 @@ from amaranth.hdl import Elaboratable, Module
 import trine_boards.build.bitstream as build_module
 from trine_boards import BOARDS
 from trine_boards.build.bitstream import build_bitstream, read_report
-from trine_boards.build.elaboration import elaborate
 from trine_boards.clock.choice import highest_clock
 from trine_boards.report.report import rom_ports_used
 from trine_boards.top import BoardTop
@@ -19,7 +18,6 @@ from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.uart import UARTReceiver, UARTTransmitter
 from trine_hw.primitives.column_rom import ColumnROM
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.fit import fit
 from trine_sw.fit.cost import memory_cost
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
@@ -185,14 +183,6 @@ def test_the_engine_s_clock_is_found_by_its_name_whatever_its_period_was_rounded
         fmax = {net: {"achieved": achieved, "constraint": 33.0338}, "clk": other}
         report.write_text(json.dumps({"fmax": fmax, "utilization": {}}), encoding="utf-8")
         assert read_report(report, log) == (achieved, {})
-
-
-@pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
-def test_every_board_has_the_clock_and_the_pins_that_its_top_asks_for(board):
-    engine = replace(ENGINE, block_ram=board.block_ram_kind)
-    top = BoardTop(MODEL, engine, board, board.clock_mhz)
-    assert "top.il" in elaborate(top, board.platform())
-    assert fit(MODEL, board).lut4 < board.lut4
 
 
 def test_a_routed_clock_without_the_margin_is_an_error_that_says_what_to_ask_for(tmp_path, monkeypatch):

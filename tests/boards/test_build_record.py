@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards import BOARDS
 from trine_boards.build.record import RECORD_NAME, BuildRecord
 from trine_boards.top import BoardTop
@@ -14,7 +15,7 @@ from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
 
-@pytest.mark.parametrize("name", sorted(BOARDS))
+@pytest.mark.parametrize("name", sorted(ONE_OF_EACH))
 def test_what_is_written_is_read(tmp_path, name):
     board, rng = BOARDS[name], np.random.default_rng(1)
     for seed in range(8):

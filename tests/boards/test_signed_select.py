@@ -9,7 +9,7 @@ from amaranth.hdl import Elaboratable, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from trine_boards import BOARDS
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards.build.bitstream import build_bitstream
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES
@@ -28,7 +28,7 @@ DESIGNS = [
     (replace(LEVELS, cell="gru", layers=2), EngineConfig(12, 2, embedding="host")),
     (replace(LEVELS, layers=2, head_levels=(0, 1)), EngineConfig(12, 2, embedding="host", head="host")),
 ]
-each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
+each_board = pytest.mark.parametrize("board", ONE_OF_EACH.values(), ids=list(ONE_OF_EACH))
 
 
 class Selection(wiring.Component):

@@ -8,6 +8,7 @@ import pytest
 from amaranth.hdl import Fragment
 
 from sim.measure.fit_shapes import built_memories
+from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards import BOARDS
 from trine_boards.build.bitstream import read_report
 from trine_boards.build.elaboration import elaborate
@@ -99,7 +100,7 @@ def test_a_board_without_a_baud_rate_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("hidden", [4, pytest.param(300, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("name", sorted(BOARDS))
+@pytest.mark.parametrize("name", sorted(ONE_OF_EACH))
 def test_fit_counts_the_memory_that_a_transport_has(name, hidden):
     """Block RAMs of what is elaborated for each of a board's transports, of short and of long replies."""
     model = random_model(ModelConfig(hidden=hidden, embedding=4, vocab_size=8), seed=1)

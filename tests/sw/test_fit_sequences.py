@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.task_models import TASKS, task_model
-from trine_boards.icebreaker import ICEBREAKER
-from trine_boards.ulx3s import ULX3S
+from trine_boards import BOARDS
 from trine_sw.engine import Geometry
 from trine_sw.engine.bank_balance import active_columns
 from trine_sw.engine.default import default_engine
@@ -17,6 +16,8 @@ from trine_sw.fit.sample import Sample
 from trine_sw.golden import Golden
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
+
+ICEBREAKER, ULX3S = BOARDS["icebreaker"], BOARDS["ulx3s"]
 
 
 @pytest.mark.parametrize("board", [ICEBREAKER, ULX3S], ids=["icebreaker", "ulx3s"])

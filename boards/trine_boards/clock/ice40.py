@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
@@ -14,7 +14,7 @@ from amaranth.lib.wiring import Out
 from trine_boards.clock.pll import ENGINE_CLOCK, NO_CLOCKS, START_SECONDS, constrained_clock, settings_for
 from trine_sw.support.errors import ClockError
 
-__all__ = ["ICE40ClockDomain", "PLLSettings", "pll_settings"]
+__all__ = ["ICE40ClockDomain", "ICE40InnerClockDomain", "PLLSettings", "pll_settings"]
 
 # Limits of the phase detector, of the oscillator and of the output, MHz (Lattice FPGA-DS-02008, iCE40
 # UltraPlus, "sysCLOCK PLL Timing").
@@ -78,7 +78,7 @@ class ICE40ClockDomain(wiring.Component):
     """Drives ``sync`` from the platform's default clock through a PLL; ``sync`` stays in reset until the PLL
     has locked, and for :data:`START_SECONDS` after. It is reset again when the PLL loses its lock.
 
-    The oscillator's pin must be the one beside the PLL.
+    The oscillator's pin must be the one beside the PLL; :class:`ICE40InnerClockDomain` is for another.
 
     Parameters
     ----------
@@ -109,24 +109,29 @@ class ICE40ClockDomain(wiring.Component):
         """All MHz that can be made, rising."""
         return list(_made(input_mhz))
 
+    @staticmethod
+    def reference(platform) -> tuple[str, dict[str, Any]]:
+        """The PLL's cell, and its port with the oscillator."""
+        return "SB_PLL40_PAD", {"i_PACKAGEPIN": platform.request(platform.default_clk, dir="-").io}
+
     def elaborate(self, platform):
         m = Module()
         settings = pll_settings(platform.default_clk_frequency / 1e6, self.output_mhz)
-        pad = platform.request(platform.default_clk, dir="-")
+        cell, reference = self.reference(platform)
         locked = Signal()
         m.domains.sync = sync = ClockDomain()
         sync.clk = constrained_clock(ENGINE_CLOCK)
         # The counter of the reset's length: from 0 by configuration, with no reset of its own.
         m.domains.start = ClockDomain(reset_less=True, local=True)
         m.submodules.pll = Instance(
-            "SB_PLL40_PAD",
+            cell,
             p_FEEDBACK_PATH="SIMPLE",
             p_PLLOUT_SELECT="GENCLK",
             p_DIVR=Const(settings.divr, 4),
             p_DIVF=Const(settings.divf, 7),
             p_DIVQ=Const(settings.divq, 3),
             p_FILTER_RANGE=Const(settings.filter_range, 3),
-            i_PACKAGEPIN=pad.io,
+            **reference,
             i_RESETB=Const(1, 1),
             i_BYPASS=Const(0, 1),
             o_PLLOUTGLOBAL=sync.clk,
@@ -146,3 +151,12 @@ class ICE40ClockDomain(wiring.Component):
             m.d.start += ready.eq(1)
         m.d.comb += ResetSignal().eq(~ready)
         return m
+
+
+class ICE40InnerClockDomain(ICE40ClockDomain):
+    """The same where the oscillator is at another pin than the PLL's: it goes there within the chip."""
+
+    @staticmethod
+    def reference(platform) -> tuple[str, dict[str, Any]]:
+        """The PLL's cell, and its port with the oscillator."""
+        return "SB_PLL40_CORE", {"i_REFERENCECLK": platform.request(platform.default_clk).i}

@@ -16,14 +16,14 @@ __all__ = ["SPITransport"]
 
 @dataclass(frozen=True)
 class SPITransport:
-    """An SPI peripheral of mode 0 on a connector of the platform.
+    """An SPI peripheral of mode 0 on a connector of the platform, or at other pins of the chip.
 
     ``cs`` is low while the board is selected, and is pulled up; ``cipo`` is driven only meanwhile; ``ready``
     is high while a reply waits.
 
     Parameters
     ----------
-    cs, clk, copi, cipo, ready : names of their pins on the connector
+    cs, clk, copi, cipo, ready : names of their pins on the connector, or of the chip's pins without one
     connector : name and number of the connector in the platform
     attrs, pull_up : attributes of the pins in the platform, and what pulls one up
     """
@@ -33,7 +33,7 @@ class SPITransport:
     copi: str
     cipo: str
     ready: str
-    connector: tuple[str, int]
+    connector: tuple[str, int] | None
     attrs: tuple[tuple[str, Any], ...]
     pull_up: tuple[str, Any]
     name: str = "spi"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import Module
 
 from trine_hw.link.link import Link
@@ -15,12 +16,26 @@ __all__ = ["UARTTransport"]
 
 @dataclass(frozen=True)
 class UARTTransport:
-    """A UART, 8N1, at the pins `rx` and `tx` of the platform's `resource`."""
+    """A UART, 8N1, at the pins `rx` and `tx` of the platform's `resource`, or at two pins of a header.
+
+    Parameters
+    ----------
+    baud : bits a second
+    resource, number : its pins in the platform, where that has them
+    rx, tx : their names on the `connector`, or the chip's without one; where not given, those of `resource`
+    connector, attrs : name and number of the connector in the platform, and attributes of the pins
+    open_drain : whether the board drives `tx` low only, and a resistor pulls it up
+    """
 
     baud: int
     name: str = "uart"
     resource: str = "uart"
     number: int = 0
+    rx: str = ""
+    tx: str = ""
+    connector: tuple[str, int] | None = None
+    attrs: tuple[tuple[str, Any], ...] = ()
+    open_drain: bool = False
 
     @property
     def usb(self) -> tuple[int, int] | None:
@@ -46,10 +61,25 @@ class UARTTransport:
         divisor = uart_divisor(clock_mhz * 1e6, self.baud)
         return UARTLink(link, divisor)
 
+    def pins(self) -> Resource | None:
+        """What the platform must get beside what it has: pins of a header."""
+        if not self.rx:
+            return None
+
+        def pin(name: str, of: str, direction: str) -> Subsignal:
+            return Subsignal(name, Pins(of, dir=direction, conn=self.connector, assert_width=1))
+
+        attrs = Attrs(**dict(self.attrs))
+        return Resource(self.resource, self.number, pin("rx", self.rx, "i"), pin("tx", self.tx, "o"), attrs)
+
     def join(self, m: Module, pinned: UARTLink, platform: Any) -> None:
         """Join `pinned` to the pins."""
+        added = self.pins()
+        if added is not None:
+            platform.add_resources([added])
         pins = platform.request(self.resource, self.number)
-        m.d.comb += [
-            pinned.rx.eq(pins.rx.i),
-            pins.tx.o.eq(pinned.tx),
-        ]
+        m.d.comb += pinned.rx.eq(pins.rx.i)
+        if self.open_drain:
+            m.d.comb += [pins.tx.o.eq(0), pins.tx.oe.eq(~pinned.tx)]
+        else:
+            m.d.comb += pins.tx.o.eq(pinned.tx)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
@@ -103,11 +103,11 @@ def boards(as_json: bool) -> None:
             }
         )
         return
-    table = Table("board", *BOARDS)  # a column a board: names of chips are long
-    for row in ("title", *columns):
-        values = (getattr(board, row) for board in BOARDS.values())
-        table.add_row(row, *(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
-    table.add_row("links", *(", ".join(names) for names in links.values()))
+    table = Table(Column("board", no_wrap=True), *columns, "links")
+    for name, board in BOARDS.items():
+        values = (getattr(board, column) for column in columns)
+        shown = (f"{value:,}" if isinstance(value, int) else str(value) for value in values)
+        table.add_row(name, *shown, ", ".join(links[name]))
     Console().print(table)
 
 

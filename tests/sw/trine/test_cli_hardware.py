@@ -331,7 +331,11 @@ def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
     ]
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: there)
     found = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--json"))}
-    assert found == {"/dev/ttyUSB1": "icebreaker", "/dev/ttyUSB2": "ulx3s", "/dev/ttyACM0": "ulx3s"}
+    boards = {port: set(may_be.split(", ")) for port, may_be in found.items()}
+    assert set(boards) == {"/dev/ttyUSB1", "/dev/ttyUSB2", "/dev/ttyACM0"}
+    assert "icebreaker" in boards["/dev/ttyUSB1"] and "ulx3s" not in boards["/dev/ttyUSB1"]
+    for port in ("/dev/ttyUSB2", "/dev/ttyACM0"):
+        assert {"ulx3s", "ulx3s-12f"} <= boards[port] and "icebreaker" not in boards[port]
     every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
     assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None, "/dev/ttyACM1": None} | found
     assert "/dev/ttyUSB1" in succeeds("ports")
@@ -350,6 +354,8 @@ def test_udev_rules_have_every_board():
         vendor, product = (f"{part:04x}" for part in number)
         chip = f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
         wanted.append(f'SUBSYSTEMS=="usb", {chip}, MODE="0660", GROUP="plugdev", TAG+="uaccess"')
+        if number[0] != 0x0403:
+            continue
         serial = 'ACTION!="remove", SUBSYSTEM=="usb-serial", DRIVER=="ftdi_sio"'
         wanted.append(f'{serial}, {chip}, ATTR{{latency_timer}}="1"')
     for number in {each.usb for board in BOARDS.values() for each in board.transports if each.usb}:

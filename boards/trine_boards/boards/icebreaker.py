@@ -2,28 +2,18 @@
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
-from trine_boards.board_spec import BoardSpec
-from trine_boards.clock.ice40 import ICE40ClockDomain
+from trine_boards.chips import board_on_chip
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
 from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.link.protocol import LinkConfig
 
-__all__ = ["ICEBREAKER"]
+__all__ = ["BOARDS"]
 
-ICEBREAKER = BoardSpec(
+ICEBREAKER = board_on_chip(
+    ICEBreakerPlatform,
     name="icebreaker",
     title="1BitSquared iCEBreaker",
-    chip="iCE40UP5K-SG48",
-    family="ice40",
-    lut4=5_280,
-    ff=5_280,
-    block_ram=30,
-    block_ram_bits=16,
-    block_ram_depth=256,
-    dsp=8,
-    block_ram_kind="ice40",
-    clock_mhz=21,
     transports=(
         UARTTransport(baud=DEFAULT_BAUD),
         # PMOD 1A, as Digilent's interface specification has SPI with an interrupt: CS, MOSI, MISO, SCK, INT.
@@ -39,10 +29,6 @@ ICEBREAKER = BoardSpec(
         ),
     ),
     programmer="ice40_generic",
-    platform=ICEBreakerPlatform,
-    clock_domain=ICE40ClockDomain,
-    spram=4,
-    lut_share=0.97,
     usb=(0x0403, 0x6010),  # FT2232H
     sram_note=(
         "An iCEBreaker's programmer is wired for the flash: loading the chip itself needs the SPI jumpers "
@@ -50,4 +36,7 @@ ICEBREAKER = BoardSpec(
     ),
     usb_interface=1,  # its channel B; A is the programmer's
     link=LinkConfig(window=1, receive_bytes=512),
+    price="middle",
 )
+
+BOARDS = (ICEBREAKER,)

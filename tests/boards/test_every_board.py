@@ -1,0 +1,75 @@
+"""What each board's file says, against the board's platform, the chip, the PLL and the constraints written.
+
+Clock and pins are elaborated for each; the link and the engine behind them are the same for all.
+"""
+
+import re
+from dataclasses import replace
+
+import pytest
+from amaranth.hdl import Module
+
+from trine_boards import BOARDS
+from trine_boards.board_spec import PRICES
+from trine_boards.build.elaboration import elaborate
+from trine_boards.build.families import FAMILIES
+from trine_boards.clock.choice import board_clock
+from trine_boards.top import BoardTop
+from trine_sw.engine import EngineConfig
+from trine_sw.fit import fit
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+
+MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
+LINKS = [(name, transport.name) for name, board in BOARDS.items() for transport in board.transports]
+
+
+def top_of(name: str, link: str) -> BoardTop:
+    board = BOARDS[name].over(link)
+    engine = EngineConfig(lanes=40, banks=2, block_ram=board.block_ram_kind)
+    return BoardTop(MODEL, engine, board, board.clock_mhz)
+
+
+def located(files: dict[str, bytes]) -> dict[str, str]:
+    """Where the constraints put each port of the top."""
+    for name, form in (("top.lpf", r'LOCATE COMP "(\S+)" SITE "(\S+)";'), ("top.pcf", r"set_io (\S+) (\S+)")):
+        if name in files:
+            return dict(re.findall(form, files[name].decode()))
+    raise AssertionError(f"no constraints among {sorted(files)}")
+
+
+@pytest.mark.parametrize(("name", "link"), LINKS)
+def test_every_pin_of_the_top_has_a_place_of_its_own(name, link, monkeypatch):
+    top = top_of(name, link)
+    monkeypatch.setattr(type(top.pinned), "elaborate", lambda self, platform: Module())
+    files = elaborate(top, top.board.platform())
+    netlist = files["top.il"].decode()
+    top_module = netlist.partition("attribute \\top 1\n")[2].partition("\nend\n")[0]
+    ports = set(re.findall(r"wire (?:width \d+ )?(?:input|output|inout) \d+ +\\(\S+)", top_module))
+    found = located(files)
+    # A port of several pins is located by each of them.
+    assert ports == {re.sub(r"\[\d+\]$", "", port) for port in found}
+    assert len(set(found.values())) == len(found)
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
+def test_what_a_board_says(board):
+    """Of chip and package the tools know the names; the clock can be made; a tiny engine fits."""
+    platform = board.platform()
+    options = FAMILIES[board.family].chip_options(platform)
+    assert all(isinstance(option, str) and option for option in options)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", board.name) and board.title and board.price in PRICES
+    assert platform.default_clk_frequency > 0
+    for transport in board.transports:
+        over = board.over(transport.name)
+        assert board_clock(over, board.clock_mhz) == board.clock_mhz
+    found = fit(MODEL, board)
+    assert found.lut4 < board.lut4 and found.block_ram <= board.block_ram
+
+
+def test_the_boards_of_a_family_differ_in_no_more_than_their_chip_and_name():
+    """Variants of one board share all that is the board's."""
+    small, large = BOARDS["ulx3s-12f"], BOARDS["ulx3s"]
+    chip = ("name", "title", "chip", "platform", "price", "lut4", "ff", "block_ram", "dsp")
+    assert replace(small, **{field: getattr(large, field) for field in chip}) == large
+    assert (small.block_ram, small.lut4) == (32, 12_000)  # as its data sheet says
