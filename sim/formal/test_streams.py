@@ -26,9 +26,11 @@ from trine_hw.link.executor.executor import Executor
 from trine_hw.link.fast.byte_reader import ByteReader
 from trine_hw.link.fast.frame_receiver import FastFrameReceiver
 from trine_hw.link.fast.input_unpacker import FastInputUnpacker
+from trine_hw.link.fast.logit_sums import LogitSums
 from trine_hw.link.fast.payload_reader import FastPayloadReader
 from trine_hw.link.fast.reply_cache import FastReplyCache
 from trine_hw.link.fast.result_packer import FastResultPacker
+from trine_hw.link.fast.segment_reader import SegmentReader
 from trine_hw.link.fast.word_packer import WordPacker
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.input_unpacker import InputUnpacker
@@ -228,9 +230,25 @@ CASES = {
     "fast result packer": Case(
         FastResultPacker,
         lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), codec(ENGINE), FAST),
-        ("choice.ready.eq(~chosen_there)", "choice.ready.eq(1)"),
+        ("choice.ready.eq(~chosen_there),", "choice.ready.eq(1),"),
         3,
         contract={"withdrawn": {"o": restarted}},
+    ),
+    "segment reader": Case(
+        SegmentReader,
+        lambda kind: kind(codec(HOST)),
+        ("with m.If(self.o.valid & self.o.ready):", "with m.If(self.o.valid):"),
+        3,
+        contract={
+            "withdrawn": {"o": lambda m, c: was(m, c.clear)},
+            "environment": lambda m, reader: assume_steady(m, reader.sequences),
+        },
+    ),
+    "logit sums": Case(
+        LogitSums,
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10)),
+        ("with m.If(self.o.ready):", "if 1:"),
+        3,
     ),
     "word packer": Case(
         WordPacker,

@@ -25,7 +25,7 @@ __all__ = ["Explored", "Fooled", "World", "explore"]
 _DAMAGED = b"\x05\x05\0"
 #: The members that copies and comparisons below take care of: a new one must be looked at here.
 _SESSION = {
-    *("nonce", "tag", "patience", "where", "info", "counters", "_splitter", "_window", "_credit"),
+    *("nonce", "tag", "patience", "where", "_most", "info", "counters", "_splitter", "_window", "_credit"),
     *(
         "_requests",
         "_after",

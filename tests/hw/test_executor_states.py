@@ -13,6 +13,7 @@ import pytest
 from tests.helpers.link_run import check
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
+from trine_sw.link.items import Segment, pack_segment
 from trine_sw.link.protocol import DONE, PROTOCOL_VERSION, Command, Frame, LinkConfig, encode
 from trine_sw.link.records import COUNTERS, Codec
 from trine_sw.model import ModelConfig
@@ -66,8 +67,20 @@ class Requests:
         return bytes(data[: len(data) - (rng.random() < 0.1)])
 
     def step(self) -> None:
-        want = self.rng.choice((0, 1, 2, 4, 5, 6, 8, 16, 25, 29, 30, 3, 32, 255))
+        want = self.rng.choice((0, 1, 2, 4, 5, 6, 8, 16, 25, 29, 30, 3, 64, 255))
         self.turn(Command.STEP, bytes([want]) + self.items())
+
+    def sequences(self) -> None:
+        """Segments of tokens; some too long or too short, empty, or with flags that do not go together."""
+        rng = self.rng
+        flags = rng.choice((1, 2, 4, 0, 8, 16, 17, 26, 29)) | rng.choice((32, 96, 96, 224, 224, 160, 128))
+        payload = b""
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            items = self.items()
+            steps = len(items) // self.codec.item_bytes + rng.choice((0, 0, 0, 0, 0, 1, -1))
+            begins, ends = rng.random() < 0.5, rng.random() < 0.5
+            payload += pack_segment(Segment(max(0, steps), begins, ends)) + items
+        self.turn(Command.STEP, bytes([flags]) + payload[: len(payload) - (rng.random() < 0.1)])
 
     def full(self) -> None:
         """As many tokens as fit the frame or its reply, and one more or fewer."""
@@ -161,7 +174,7 @@ def requests(case: str, seed: int, count: int) -> list[bytes]:
     host.session = 0
     host.open(1)
     kinds = [host.step, host.generate, host.read, host.write, host.bare, host.sessions, host.out_of_turn]
-    kinds += [host.step, host.write, host.whole_state, host.full, host.damaged, host.read]
+    kinds += [host.step, host.write, host.whole_state, host.full, host.damaged, host.read, host.sequences]
     for index in range(count):
         rng.choice(kinds)()
         if index % 4 == 3:

@@ -10,17 +10,39 @@ from dataclasses import replace
 import pytest
 
 from tests.helpers.link_run import CODECS
-from tests.hw.test_link_gateware import CASES, OPENING, QUICK, Host, items
+from tests.hw.test_link_gateware import CASES, GRU, OPENING, QUICK, SMALL, Host, items
 from trine_hw.link.link import Link
 from trine_hw.simulation.watchdog import link_patience, run_watched
-from trine_sw.engine import Geometry
+from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import Command
+from trine_sw.link.items import Segment, pack_segment
+from trine_sw.link.protocol import Command, Feature, Form, Want
 from trine_sw.link.records import Codec
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
 LINK = CODECS["fast"]
+#: Models whose outputs are made of the sums of their logits: of several logits a cycle, whose last beat is
+#: not full; of one; of several groups of the head.
+SUMMED = {
+    "sums": (replace(SMALL, vocab_size=5), EngineConfig(100, 2, embedding="host", sampler_ways=2)),
+    "sums, a logit a cycle": (GRU, EngineConfig(100, 2, embedding="host")),
+    "sums, folded": (replace(SMALL, cell="gru"), EngineConfig(12, 3, embedding="host")),
+}
+
+
+def segments(codec, model, engine, rng: random.Random, flags: int) -> bytes:
+    """Sequences, or parts of some, whose records fit a frame."""
+    want, form = Want(flags & 31), Form(flags & 224)
+    payload, answer = b"", 0
+    for _ in range(rng.randint(1, 5)):
+        segment = Segment(rng.randint(1, 4), rng.random() < 0.6, rng.random() < 0.6)
+        records = segment.ends if Form.LAST in form else segment.steps
+        part = pack_segment(segment) + items(model, engine, rng, segment.steps)
+        answer += records * codec.record_bytes(want, form)
+        if not payload or (answer <= LINK.max_payload and 1 + len(payload + part) <= LINK.max_payload):
+            payload += part
+    return payload
 
 
 def requests(config, engine, model, rng: random.Random, count: int) -> list[bytes]:
@@ -29,8 +51,9 @@ def requests(config, engine, model, rng: random.Random, count: int) -> list[byte
     sent = [b"\0" + host(Command.OPEN, OPENING)]
     wants = [0, 1, 2] + ([4, 5] if Geometry(config, engine).groups == 1 else [])
     wants += [8, 16, 17, 24] if engine.head == "board" else []
+    sums = codec.info.has(Feature.SUMS)
     for _ in range(count):
-        kind = rng.randrange(8)
+        kind = rng.randrange(10)
         want = rng.choice(wants)
         room = LINK.max_payload // max(1, codec.record_bytes(want))
         some = items(model, engine, rng, rng.randint(1, max(1, min(8, room))))
@@ -41,6 +64,9 @@ def requests(config, engine, model, rng: random.Random, count: int) -> list[byte
             sent.append(host(Command.READ, struct.pack("<HH", rng.randrange(config.cells), 1)))
         elif kind == 2:  # an item, or half of one, that is refused
             sent += [host(Command.STEP, bytes([want]) + some + b"\xff"), host(Command.RESUME)]
+        elif kind in (4, 5, 6):
+            want |= rng.choice((32, 96, 224 if sums and want & 24 else 96))
+            sent.append(host(Command.STEP, bytes([want]) + segments(codec, model, engine, rng, want)))
         elif kind == 3:
             sent.append(host(Command.WRITE, struct.pack("<H", 0) + b"\0\0" * config.cells))
         else:
@@ -50,12 +76,18 @@ def requests(config, engine, model, rng: random.Random, count: int) -> list[byte
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(name, marks=() if name == "vectors" else pytest.mark.nightly) for name in CASES]
+    "case",
+    [
+        pytest.param(name, marks=() if name in ("vectors", "sums") else pytest.mark.nightly)
+        for name in (*CASES, *SUMMED)
+    ],
 )
 def test_replies_of_frames_that_follow_each_other(case):
-    config, engine = CASES[case]
+    config, engine = (CASES | SUMMED)[case]
     engine = replace(engine, block_ram="inferred")
     model, rng = random_model(config, seed=5), random.Random(case)
+    if case in SUMMED:
+        model = replace(model, task="classify", reduction="sum", embedding_weight=None, vocabulary=None)
     sent = requests(config, engine, model, rng, 24)
     device = BoardModel(model, engine, LINK)
     expected = b"".join(device.exchange(frame) for frame in sent)

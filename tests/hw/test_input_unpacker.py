@@ -1,6 +1,7 @@
 """The input unpacker against its model: every item of random payloads, cut anywhere, values out of range."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from trine_hw.link.input_unpacker import InputUnpacker
 from trine_hw.simulation.watchdog import run_watched
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_info import board_info
-from trine_sw.link.items import Refusal, read_items
-from trine_sw.link.protocol import LinkConfig, Reason
+from trine_sw.link.items import Refusal, Segment, pack_segment, read_items
+from trine_sw.link.protocol import Feature, LinkConfig, Reason
 from trine_sw.link.records import Codec
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
@@ -141,7 +142,7 @@ def test_model_is_what_the_board_model_reads(case):
     for payload in payloads(codec, rng, 100):
         bad = [item for item in InputUnpacker.model(codec, payload) if item["wrong"] or item["partial"]]
         if not bad:
-            tokens, vectors = read_items(payload, codec, 0)
+            tokens, vectors, _ = read_items(payload, codec, 0)
             values = [item["value"] for item in InputUnpacker.model(codec, payload)]
             if tokens is not None:
                 assert values == tokens.tolist()
@@ -172,10 +173,23 @@ def test_a_byte_of_trits_takes_the_cycles_that_are_promised():
 
 @pytest.mark.parametrize("case", CASES)
 def test_items_checked_as_they_come_have_the_board_model_s_reason(case):
-    """Right and wrong items, records that fit and that do not, bytes behind each other and with gaps."""
-    codec, rng = codec_of(case), random.Random(case)
+    """Right and wrong items, in segments too, whole or not; records that fit and that do not, bytes behind
+    each other and with gaps."""
+    config, engine = CASES[case]
+    model = random_model(config, seed=1)
+    if engine is HOST:
+        model = replace(model, task="classify", reduction="sum", embedding_weight=None, vocabulary=None)
+    codec, rng = Codec(board_info(model, engine, replace(LINK, codec="fast"))), random.Random(case)
+    assert codec.info.has(Feature.SUMS) == (engine is HOST)
     dut, found = ItemChecker(codec), []
     sent = [bytes([rng.randrange(32)]) + rng.randint(1, 8) * payload for payload in payloads(codec, rng, 60)]
+    for _ in range(120):
+        payload = bytes([rng.randrange(32) | rng.choice((32, 96, 224))])
+        for items in payloads(codec, rng, rng.randint(1, 4)):
+            steps = ceil_div(len(items), codec.item_bytes) + rng.choice((0, 0, 0, 0, 0, 0, 1, -1))
+            segment = pack_segment(Segment(max(0, steps), rng.random() < 0.5, rng.random() < 0.5))
+            payload += rng.choice((1, 1, 8)) * (segment + items)
+        sent.append(payload[: min(len(payload) - (rng.random() < 0.1), codec.info.link.max_payload)])
     sent = [payload[: codec.info.link.max_payload] for payload in sent]
 
     async def send(ctx):
@@ -198,7 +212,8 @@ def test_items_checked_as_they_come_have_the_board_model_s_reason(case):
     run_watched(dut, send, progress={"bytes": dut.valid}, patience=100)
     expected = [ItemChecker.model(codec, payload) for payload in sent]
     assert found == expected
-    assert 0 in expected and Reason.ROOM in expected
+    assert {0, Reason.ROOM, Reason.LENGTH} < set(expected)
+    assert 0 in expected[60:] and len(set(expected[60:])) > 3
 
 
 def test_a_byte_of_trits_takes_a_cycle_with_the_fast_codec():

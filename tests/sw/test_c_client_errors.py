@@ -7,7 +7,17 @@ from tests.helpers.c_client import MODEL, board_of, compiled, needs_gcc
 from trine_sw.golden import Golden
 from trine_sw.link.board_session import BoardSession
 from trine_sw.link.items import Refusal
-from trine_sw.link.protocol import REFUSED, Command, Frame, LinkConfig, Reason, Splitter, decode, encode
+from trine_sw.link.protocol import (
+    PROTOCOL_VERSION,
+    REFUSED,
+    Command,
+    Frame,
+    LinkConfig,
+    Reason,
+    Splitter,
+    decode,
+    encode,
+)
 from trine_sw.model.random_model import random_model
 
 pytestmark = needs_gcc
@@ -41,10 +51,10 @@ class Scripted:
     def reset_and_reopened(self):
         """An OPEN of the client's own session comes late, after a reset."""
         self.board.reset()
-        assert self.board.exchange(encode(Frame(1, 1, Command.OPEN, b"\3")))
+        assert self.board.exchange(encode(Frame(1, 1, Command.OPEN, THIS_VERSION)))
 
     def opened_by_another(self):
-        assert self.board.exchange(encode(Frame(999, 1, Command.OPEN, b"\3")))
+        assert self.board.exchange(encode(Frame(999, 1, Command.OPEN, THIS_VERSION)))
 
     def refuses_once(self):
         execute = self.board.session._execute
@@ -75,6 +85,9 @@ def refusing(reason):
     return Answering(answer)
 
 
+THIS_VERSION = bytes([PROTOCOL_VERSION])
+
+
 class Noise:
     """What a line at another baud rate looks like."""
 
@@ -99,8 +112,11 @@ class Silent:
         (refusing(Reason.VERSION), "ERROR_VERSION"),
         (board_of(random_model(MODEL.config, seed=6)), "ERROR_MODEL"),
         (board_of(MODEL, head="host"), "ERROR_MODEL"),
-        (Answering(lambda frame: Frame(frame.session, frame.sequence, 0x81, b"\3abc")), "ERROR_ANSWER"),
-        (Answering(lambda frame: Frame(frame.session, frame.sequence, 0x81, b"\2abc")), "ERROR_VERSION"),
+        (
+            Answering(lambda frame: Frame(frame.session, frame.sequence, 0x81, THIS_VERSION + b"abc")),
+            "ERROR_ANSWER",
+        ),
+        (Answering(lambda frame: Frame(frame.session, frame.sequence, 0x81, b"\3abc")), "ERROR_VERSION"),
     ],
     ids=["silent", "noise", "busy", "version", "model", "place", "answer", "old"],
 )

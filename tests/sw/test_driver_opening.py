@@ -15,6 +15,7 @@ from trine_sw.engine.default import default_engine
 from trine_sw.golden import Golden
 from trine_sw.link import board_session
 from trine_sw.link.board_model import BoardModel
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.session import BoardGone
 from trine_sw.support.errors import TrineError
 
@@ -41,8 +42,8 @@ def test_board_takes_another_head_of_the_host():
 @pytest.mark.parametrize(
     "told, message",
     [
-        ({"version": 2}, "version 2 of the protocol, and this driver version 3: the board is the older one"),
-        ({"version": 4}, "version 4 .* version 3: this computer's Trine is the older one; update it"),
+        ({"version": 3}, "version 3 of the protocol, and this driver version 4: the board is the older one"),
+        ({"version": 5}, "version 5 .* version 4: this computer's Trine is the older one; update it"),
         ({"receive_bytes": 3000}, "receive_bytes must be a power of two.*build its bitstream"),
     ],
 )
@@ -56,7 +57,7 @@ def test_board_of_another_version(told, message):
 
 @pytest.mark.parametrize(
     "version, message",
-    [(2, "the board is the older one; build"), (9, "this computer's Trine is the older one")],
+    [(3, "the board is the older one; build"), (9, "this computer's Trine is the older one")],
 )
 def test_board_that_refuses_this_version(monkeypatch, version, message):
     """It says no to OPEN, and in INFO which version it speaks: what is to be updated is told."""
@@ -65,8 +66,32 @@ def test_board_that_refuses_this_version(monkeypatch, version, message):
     monkeypatch.setattr(board_session, "PROTOCOL_VERSION", version)
     for rate in (0, 0.02):
         board = Board(lambda rate=rate: FaultyTransport(device, rate), None, "the board", 5.0)
-        with pytest.raises(TrineError, match=f"speaks version {version} .* driver version 3: {message}"):
+        with pytest.raises(TrineError, match=f"speaks version {version} .* driver version 4: {message}"):
             board._begin()
+
+
+def test_a_program_with_less_room_than_the_board():
+    """Frames in flight and their bytes are no more than it has; the results are the same."""
+    model = model_of(LEVELS)
+    most = LinkConfig(window=2, slot_bytes=64, receive_bytes=64)
+    transport = FaultyTransport(BoardModel(model, default_engine(model), LinkConfig(slot_bytes=1024)))
+    sizes = []
+
+    def write(data):
+        sizes.append(len(data))
+        FaultyTransport.write(transport, data)
+
+    transport.write = write
+    board = Board(lambda: transport, model, "the board", 5.0, most=most)
+    board._begin()
+    assert (board.info.window, board.info.slot_bytes, board.info.receive_bytes) == (2, 64, 64)
+    tokens = np.random.default_rng(1).integers(model.config.vocab_size, size=300)
+    found = [step.h for step in board.stream(tokens)]
+    np.testing.assert_array_equal(found, Golden(model).run(tokens).h)
+    board.state = board.state
+    assert max(sizes) <= 64 and max(map(len, transport.answered.split(b"\0")[1:])) < 64
+    with pytest.raises(TrineError, match="most must be a LinkConfig"):
+        Board.connected(lambda: transport, model, "the board", most=3)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,14 @@ def same(found, expected):
 
 
 @pytest.mark.parametrize(
-    "link", [LinkConfig(), LinkConfig(window=1, slot_bytes=64, receive_bytes=128)], ids=["window", "small"]
+    "link",
+    [
+        LinkConfig(),
+        LinkConfig(window=1, slot_bytes=64, receive_bytes=128),
+        LinkConfig(codec="fast"),
+        LinkConfig(window=1, slot_bytes=64, receive_bytes=128, codec="fast"),
+    ],
+    ids=["window", "small", "sequences", "sequences, small"],
 )
 @pytest.mark.parametrize(
     ("place", "kind"), [("board", "ternary"), ("host", "ternary"), ("host", "float"), ("board", "float")]
@@ -83,10 +90,41 @@ def test_a_class_costs_no_more_than_it_must():
     assert sum(answer for _, answer in sizes) < 20 * 1 + 25 * 8  # choices of the short one, and frames
 
 
-def test_windows_begin_from_zero_and_leave_their_state():
+@pytest.mark.parametrize(("reduction", "most"), [("last", 30), ("sum", 30), ("last", 3)])
+def test_many_short_windows_fill_frames_and_each_is_answered_by_its_class_alone(reduction, most):
+    """Of a board that takes sequences; longer ones go on in the next frame."""
+    model = task_model("classify", hidden=40, reduction=reduction)
+    rng = np.random.default_rng(0)
+    given = features(rng, rng.integers(1, most, 200).tolist() + [700])
+    link = LinkConfig(window=4, slot_bytes=512, codec="fast")
+    board, transport = opened(model, engine=engine_of(model, "board"), link=link)
+    before = board.counters.frames
+    transport.arrived.clear()
+    transport.answered.clear()
+    same(board.classify(given), run_sequences(model, given).classes)
+    items = sum(2 * len(each) for each in given)  # of 8 trits
+    frames = board.counters.frames - before - 1
+    assert frames <= (items + 2 * len(given)) // (link.max_payload - 8) + 2
+    assert len(transport.answered) <= len(given) + 12 * (frames + 1) + 60  # and the counters
+    assert len(transport.arrived) <= items + 2 * len(given) + 16 * (frames + 2)
+
+
+def test_sums_that_the_board_cannot_hold_are_made_by_the_host(monkeypatch):
+    """Of windows of more steps than its sums are good for, between others."""
+    monkeypatch.setattr("trine_sw.driver.windows.most_summed", lambda bits: 20)
+    model = task_model("classify", reduction="sum")
+    given = features(np.random.default_rng(0), [3, 20, 21, 90, 4, 33, 1])
+    board, _ = opened(model, engine=engine_of(model, "board"), link=LinkConfig(codec="fast"))
+    expected = run_sequences(model, given)
+    same(board.classify(given), expected.classes)
+    same([each.logits for each in board.sequences(given)], expected.logits)
+
+
+@pytest.mark.parametrize("link", [LinkConfig(), LinkConfig(codec="fast")], ids=["serial", "fast"])
+def test_windows_begin_from_zero_and_leave_their_state(link):
     model = task_model("classify")
     given = features(np.random.default_rng(1), [6, 9])
-    board, _ = opened(model, engine=engine_of(model, "host"))
+    board, _ = opened(model, engine=engine_of(model, "host"), link=link)
     list(board.stream(given[1][:3]))
     board.classify(given)
     assert model.encoder is not None
@@ -151,10 +189,11 @@ def test_asynchronous_board_gives_the_same():
     )
 
 
-def test_wrong_window_comes_after_those_before_it():
+@pytest.mark.parametrize("link", [LinkConfig(), LinkConfig(codec="fast")], ids=["serial", "fast"])
+def test_wrong_window_comes_after_those_before_it(link):
     model = task_model("classify")
     given = features(np.random.default_rng(4), [5, 6])
-    board, _ = opened(model, engine=engine_of(model, "board"))
+    board, _ = opened(model, engine=engine_of(model, "board"), link=link)
     expected = run_sequences(model, given).classes
     for wrong, message in (
         (np.full((3, 2), np.nan), "sequence 2: features must be finite numbers"),

@@ -98,7 +98,7 @@ def test_head_inputs_take_the_fewest_bits(levels):
 def test_tokens_and_logits(vocab, data):
     info = Info(
         *(2, bytes(32), 4, 1, 4, vocab, 16, 1, 1, 1, True, True, 7, 0, 0),
-        *(data.draw(st.integers(2, 32)), 8, 256, 2048, 80_000_000, 1_000_000, 0.5),
+        *(data.draw(st.integers(2, 32)), 8, 256, 2048, 80_000_000, 1_000_000, 0.5, 0),
     )
     codec = Codec(info)
     tokens = np.array(data.draw(st.lists(st.integers(0, vocab - 1), min_size=1, max_size=5)))

@@ -13,11 +13,14 @@ from trine_boards.verify.compared import Mismatch
 from trine_sw.driver.transports import Transport
 from trine_sw.engine import Geometry
 from trine_sw.link.board_model import BoardModel
+from trine_sw.link.items import Segment, pack_segment
 from trine_sw.link.protocol import (
     DONE,
     PROTOCOL_VERSION,
     SEQUENCES,
     Command,
+    Feature,
+    Form,
     Frame,
     Want,
     decode,
@@ -51,6 +54,7 @@ class Requests:
     _LATER = (
         *(6 * ("step all",)),
         *(3 * ("step h", "step u", "step cycles", "step logits", "step choice", "generate", "sample")),
+        *(6 * ("sequences",)),
         *(3 * ("read", "write", "gap", "repeat")),
         *(2 * ("counters", "reset", "garbage", "bad crc", "bad token", "bad value")),
         *("info", "open", "reopen", "late", "unknown", "long"),
@@ -119,6 +123,8 @@ class Requests:
 
     def _command(self, kind: str) -> tuple[int, bytes]:
         rng, info = self._random, self.board.info
+        if kind == "sequences":
+            return Command.STEP, self._sequences()
         if kind.startswith("step"):
             return Command.STEP, self._step(self._want(kind.removeprefix("step ")))
         if kind in ("generate", "sample"):
@@ -163,6 +169,28 @@ class Requests:
         record = max(1, self.board.codec.record_bytes(want))
         most = min(room // record, (room - 1) // self.board.codec.item_bytes, 4)
         return bytes([want]) + self._items(self._random.randint(1, max(1, most)))
+
+    def _sequences(self) -> bytes:
+        """Sequences, or parts of some, as far as a frame holds them; steps where the board takes none."""
+        rng, board = self._random, self.board
+        want = self._want(rng.choice(("h", "u", "logits", "choice")))
+        if not board.info.has(Feature.SEQUENCES):
+            return self._step(want)
+        form = rng.choice((Form.SEQUENCES, Form.SEQUENCES | Form.LAST))
+        if board.info.has(Feature.SUMS) and want & (Want.LOGITS | Want.CHOICE):
+            form |= Form.SUM * (Form.LAST in form)
+        payload, room, record = (
+            bytes([want | form]),
+            board.link.max_payload,
+            board.codec.record_bytes(want, form),
+        )
+        for _ in range(rng.randint(1, 4)):
+            segment = Segment(rng.randint(1, 3), rng.random() < 0.6, rng.random() < 0.6)
+            part = pack_segment(segment) + self._items(segment.steps)
+            room -= record * (segment.ends if Form.LAST in form else segment.steps)
+            if len(payload) == 1 or (room >= 0 and len(payload + part) <= board.link.max_payload):
+                payload += part
+        return payload
 
     def _items(self, count: int) -> bytes:
         rng, codec = self._random, self.board.codec

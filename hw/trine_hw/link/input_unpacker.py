@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from trine_hw.link.payload_reader import FrameByte
+from trine_hw.link.payload_reader import TAGS, FrameByte, ItemByte
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import TRITS_PER_BYTE
 
@@ -24,12 +24,14 @@ class Item(data.StructLayout):
     wrong : it is outside the vocabulary, or a byte codes no five trits, or padding is not 0
     partial : the payload ended within it
     last : the payload's last
+    begins, closes, ends : with ``tagged``, its :data:`TAGS`
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, *, tagged: bool = False) -> None:
         info = codec.info
         width = 8 * codec.token_bytes if info.embedding_on_board else 2 * info.embedding
-        super().__init__({"value": unsigned(width), "wrong": 1, "partial": 1, "last": 1})
+        tags = dict.fromkeys(TAGS, 1) if tagged else {}
+        super().__init__({"value": unsigned(width), "wrong": 1, "partial": 1, "last": 1} | tags)
 
 
 class InputUnpacker(wiring.Component):
@@ -44,10 +46,12 @@ class InputUnpacker(wiring.Component):
     Parameters
     ----------
     codec : :class:`trine_sw.link.records.Codec`
+    tagged : :class:`bool`
+        Whether the bytes, and so the items, have :data:`TAGS`: those of an item's last byte are the item's.
 
     Members
     -------
-    i : :py:`In(stream.Signature(FrameByte()))`
+    i : :py:`In(stream.Signature(FrameByte()))`, or of :class:`ItemByte`
     o : :py:`Out(stream.Signature(Item(codec)))`
     clear : :py:`In(1)`
     """
@@ -55,12 +59,12 @@ class InputUnpacker(wiring.Component):
     #: Of a byte of trits, from its transfer to the next byte's: two for each of 15 trials, and three more.
     most_cycles = 33
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
+    def __init__(self, codec: Codec, *, tagged: bool = False) -> None:
+        self.codec, self.tags = codec, TAGS if tagged else ()
         super().__init__(
             {
-                "i": In(stream.Signature(FrameByte())),
-                "o": Out(stream.Signature(Item(codec))),
+                "i": In(stream.Signature(ItemByte() if tagged else FrameByte())),
+                "o": Out(stream.Signature(Item(codec, tagged=tagged))),
                 "clear": In(1),
             }
         )
@@ -124,6 +128,7 @@ class InputUnpacker(wiring.Component):
                 item.wrong.eq(complete & (token >= self.codec.info.vocab_size)),
                 item.partial.eq(~complete),
                 item.last.eq(self.i.payload.last),
+                *(item[tag].eq(self.i.payload[tag]) for tag in self.tags),
             ]
 
     def _vector(self, m: Module, count: Signal, complete, finish: Signal, item) -> None:

@@ -133,6 +133,10 @@ class Link(wiring.Component):
                 records.enter.eq(executor.record_enter),
                 records.final.eq(executor.record_keep),
                 records.tokens.eq(executor.record_tokens),
+                records.last.eq(executor.record_last),
+                records.summed.eq(executor.record_summed),
+                records.shown.eq(executor.record_shown),
+                records.begins.eq(executor.record_begins),
                 executor.record_idle.eq(records.idle),
             ]
             stored = [executor.stored.eq(records.stored)]
@@ -205,7 +209,7 @@ def _fast_parts(core: Core, codec: Codec, link: LinkConfig) -> tuple[Any, ...]:
     return (
         FastFrameReceiver(link, codec),
         FastPayloadReader(link),
-        InputUnpacker(codec) if codec.info.embedding_on_board else FastInputUnpacker(codec),
+        InputUnpacker(codec, tagged=True) if codec.info.embedding_on_board else FastInputUnpacker(codec),
         FastResultPacker(core, codec, link),
         FastReplyCache(link),
     )

@@ -8,7 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from trine_sw.link.protocol import HEADER_BYTES, LinkConfig
 
-__all__ = ["FrameByte", "PayloadReader"]
+__all__ = ["TAGS", "FrameByte", "ItemByte", "PayloadReader"]
+
+#: Of an item, in frames of sequences: it starts from the zero state; it is its segment's last; and that of a
+#: sequence.
+TAGS = ("begins", "closes", "ends")
 
 
 class FrameByte(data.StructLayout):
@@ -16,6 +20,13 @@ class FrameByte(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"byte": 8, "last": 1})
+
+
+class ItemByte(data.StructLayout):
+    """A byte of an item, whether it is the frame's last, and the item's :data:`TAGS`."""
+
+    def __init__(self) -> None:
+        super().__init__({"byte": 8, "last": 1} | dict.fromkeys(TAGS, 1))
 
 
 class PayloadReader(wiring.Component):

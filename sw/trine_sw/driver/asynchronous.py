@@ -22,6 +22,7 @@ from trine_sw.driver.urls import Connect, opening
 from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
 from trine_sw.engine.placement import ANYWHERE, Place, Placement
 from trine_sw.link.board_info import Info
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone
 from trine_sw.model import HeadKind, Model
@@ -55,11 +56,12 @@ class AsyncBoard:
         where: str,
         patience: float,
         placement: Placement = ANYWHERE,
+        most: LinkConfig | None = None,
     ) -> None:
         self.model = model
         self._connect = connect
         self._transport: Transport | None = None
-        self._conversation = Conversation(model, where, patience, placement)
+        self._conversation = Conversation(model, where, patience, placement, most)
 
     @classmethod
     async def open(
@@ -71,10 +73,11 @@ class AsyncBoard:
         patience: float = 5.0,
         embedding: Place | None = None,
         head: Place | None = None,
+        most: LinkConfig | None = None,
     ) -> AsyncBoard:
         """As :meth:`trine_sw.driver.board.Board.open`."""
         placement = Placement(embedding, head)
-        board = cls(*opening(url, model, baud, placement), patience, placement)
+        board = cls(*opening(url, model, baud, placement), patience, placement, most)
         await board._begin()
         return board
 

@@ -18,6 +18,7 @@ from trine_sw.driver.urls import Connect, opening
 from trine_sw.driver.windows import SequenceOutput, classes_of, values_of
 from trine_sw.engine.placement import ANYWHERE, Place, Placement
 from trine_sw.link.board_info import Info
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters
 from trine_sw.model import HeadKind, Model
@@ -61,11 +62,12 @@ class Board:
         where: str,
         patience: float,
         placement: Placement = ANYWHERE,
+        most: LinkConfig | None = None,
     ) -> None:
         self.model = model
         self._connect = connect
         self._transport: Transport | None = None
-        self._conversation = Conversation(model, where, patience, placement)
+        self._conversation = Conversation(model, where, patience, placement, most)
 
     @classmethod
     def open(
@@ -77,6 +79,7 @@ class Board:
         patience: float = 5.0,
         embedding: Place | None = None,
         head: Place | None = None,
+        most: LinkConfig | None = None,
     ) -> Board:
         """Open a board and begin a stream from the zero state.
 
@@ -92,6 +95,8 @@ class Board:
             one that is there must have been built so. By default as they are: of a model file on the board,
             where the file has them and the vocabulary is of 4096 symbols at most, except a head beside a
             float one
+        most : for a program with less room than the board has: frames in flight, bytes of a frame and bytes
+            in flight are no more than those of this :class:`trine_sw.link.protocol.LinkConfig`
 
         Raises
         ------
@@ -100,16 +105,22 @@ class Board:
             in another place.
         """
         placement = Placement(embedding, head)
-        board = cls(*opening(url, model, baud, placement), patience, placement)
+        board = cls(*opening(url, model, baud, placement), patience, placement, most)
         board._begin()
         return board
 
     @classmethod
     def connected(
-        cls, connect: Connect, model: Model | None, where: str = "the board", *, patience: float = 5.0
+        cls,
+        connect: Connect,
+        model: Model | None,
+        where: str = "the board",
+        *,
+        patience: float = 5.0,
+        most: LinkConfig | None = None,
     ) -> Board:
         """As :meth:`open`, over a transport that ``connect`` makes, anew after the board had gone."""
-        board = cls(connect, model, where, patience)
+        board = cls(connect, model, where, patience, most=most)
         board._begin()
         return board
 

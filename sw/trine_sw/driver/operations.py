@@ -19,7 +19,7 @@ from trine_sw.driver.windows import SequenceOutput, Windows
 from trine_sw.engine.placement import ANYWHERE, Placement
 from trine_sw.golden import MAX_COUNT
 from trine_sw.golden.sampler import STATE_SEED_0, seed_state
-from trine_sw.link.protocol import Command, Want
+from trine_sw.link.protocol import Command, LinkConfig, Want
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters, Session
 from trine_sw.model import HeadKind, Model
@@ -48,12 +48,20 @@ class Conversation:
     where : the board's name in messages
     patience : of :class:`trine_sw.link.session.Session`
     placement : where the board must have embedding and head
+    most : of :class:`trine_sw.link.session.Session`
     """
 
     def __init__(
-        self, model: Model | None, where: str, patience: float, placement: Placement = ANYWHERE
+        self,
+        model: Model | None,
+        where: str,
+        patience: float,
+        placement: Placement = ANYWHERE,
+        most: LinkConfig | None = None,
     ) -> None:
-        self.model, self.where, self._placement = model, where, placement
+        self.model, self.where, self._placement, self._most = model, where, placement, most
+        if most is not None and not isinstance(most, LinkConfig):
+            raise TrineError(f"most must be a LinkConfig, the buffers of this side, not {shown(most)}")
         endless = isinstance(patience, float) and patience == math.inf
         self.patience = math.inf if endless else finite_real(patience, "patience")
         if self.patience <= 0:
@@ -63,7 +71,7 @@ class Conversation:
 
     def begin(self) -> None:
         """Forget the session there was and make a new one; it is to be opened."""
-        self.session = Session(where=self.where, patience=self.patience)
+        self.session = Session(where=self.where, patience=self.patience, most=self._most)
         self.exchange = None
         self._requests: Requests | None = None
         # Of a state that was put in place; at first seed 0's, whatever a host before this one has left there.

@@ -49,6 +49,7 @@ class Requests:
     Members
     -------
     previous : samples int16 (F,) of the step before the next, for an encoder of differences; None at first
+    limit : tells the longest payload that suits the wire now
     decode_steps : :meth:`trine_sw.driver.step_decoder.StepDecoder.decode`
 
     Raises
@@ -58,7 +59,7 @@ class Requests:
     """
 
     def __init__(self, info: Info, model: Model | None, limit: Callable[[], int] | None = None) -> None:
-        self._limit = limit or (lambda: info.link.max_payload)
+        self.limit = limit or (lambda: info.link.max_payload)
         if model is not None:
             given = model.board_digest(embedding=info.embedding_on_board, head=info.head_on_board)
             if given != info.digest:
@@ -106,7 +107,7 @@ class Requests:
             )
 
         def size() -> int:
-            room = self._limit()
+            room = self.limit()
             return max(1, min((room - 1) // item, room // record if record else room))
 
         return size

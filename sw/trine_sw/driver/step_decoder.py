@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trine_sw.driver.steps import StepBlock
 from trine_sw.golden import Golden
-from trine_sw.link.protocol import Want
+from trine_sw.link.protocol import PLAIN, Form, Want
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import unpack
 from trine_sw.support.errors import TrineError
@@ -32,15 +32,21 @@ class StepDecoder:
         self._codec, self._levels, self._golden = codec, levels, golden
 
     def decode(
-        self, payloads: list[bytes], counts: deque[int], asked: Want, names: frozenset[str]
+        self,
+        payloads: list[bytes],
+        counts: deque[int],
+        asked: Want,
+        names: frozenset[str],
+        form: Form = PLAIN,
     ) -> StepBlock:
         """The steps in replies: what the board was ``asked`` for, and the fields ``names`` made of it.
 
-        ``counts`` has how many steps are in each reply, which are taken from it. Raises :exc:`TrineError` for
-        replies of another length, and for contents that no board of this model sends.
+        ``counts`` has how many records are in each reply, which are taken from it; they are of a STEP of this
+        ``form``. Raises :exc:`TrineError` for replies of another length, and for contents that no board
+        of this model sends.
         """
         codec = self._codec
-        record, count = codec.record_bytes(asked), 0
+        record, count = codec.record_bytes(asked, form), 0
         for payload in payloads:
             if len(payload) != counts[0] * record:
                 raise TrineError(
@@ -51,14 +57,14 @@ class StepDecoder:
             return StepBlock(0)
         data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
         rows = np.frombuffer(data, np.uint8).reshape(count, record)
-        parts = {name: rows[:, part] for name, part in codec.layouts[asked].items()}
+        parts = {name: rows[:, part] for name, part in codec.layout(asked, form).items()}
         columns: dict[str, NDArray[Any]] = {}
         if (h := parts.get("h")) is not None:
             columns["h"] = unpack(h, codec.info.hidden, name="h")
         if (cycles := parts.get("cycles")) is not None:
             columns["cycles"] = np.ascontiguousarray(cycles).view("<u4")[:, 0].astype(np.int64)
         if (logits := parts.get("logits")) is not None:
-            columns["logits"] = codec.unpack_logits(logits)
+            columns["logits"] = codec.unpack_logits(logits, form)
         if (choice := parts.get("choice")) is not None:
             columns["choice"] = codec.unpack_tokens(choice.tobytes())
         if (packed := parts.get("u")) is not None:

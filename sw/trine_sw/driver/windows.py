@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,17 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine_sw.driver.exchange import Request
 from trine_sw.driver.requests import Requests
+from trine_sw.driver.sequence_frames import Asked, ResetFrames, SegmentFrames, Sent
 from trine_sw.golden.readout import Readout
 from trine_sw.golden.sequences import numbered_sequences
-from trine_sw.link.protocol import Command, Want
+from trine_sw.link.protocol import Feature, Form, Want
+from trine_sw.link.records import most_summed
 from trine_sw.model import HeadKind, Model
 from trine_sw.model.inputs import input_trits
 from trine_sw.support.errors import TrineError
 
 __all__ = ["SequenceOutput", "Windows", "classes_of", "values_of"]
-
-#: Bytes of answers to steps that nobody asked about, for which a frame of their own would cost as much.
-_UNASKED = 32
 
 
 class SequenceOutput(NamedTuple):
@@ -40,20 +39,12 @@ class SequenceOutput(NamedTuple):
     values: NDArray[np.float64] | None
 
 
-@dataclass
-class _Frame:
-    """A request whose reply is awaited: its steps, what they are asked for, and whether a window ends."""
-
-    steps: int
-    asked: Want
-    ends: bool
-
-
 class Windows:
     """Requests for sequences, and the outputs that their replies make.
 
-    Each sequence begins with RESET, and its steps are asked for what the readout needs of them alone: with
-    the reduction ``"last"``, of the last step. Frames are in flight together, of several sequences too.
+    A board that takes sequences has several in a frame, and answers them by what the readout needs alone.
+    Otherwise each begins with RESET, and with the reduction ``"last"`` its last step alone is asked. Frames
+    are in flight together.
 
     Parameters
     ----------
@@ -67,97 +58,104 @@ class Windows:
         self._requests = requests
         self._readout = readout = Readout(model, head_kind)
         self._model = model
-        codec, on_board = requests.codec, readout.kind == "ternary" and requests.info.head_on_board
-        every, task = readout.every_step, model.task
-        if not on_board:
-            self._asked = Want.U
-        elif task == "label" or (task == "classify" and not every and not logits):
-            self._asked = Want.CHOICE
-        elif every and codec.record_bytes(Want.U) < codec.record_bytes(Want.LOGITS):
-            self._asked = Want.U
-        else:
-            self._asked = Want.LOGITS
-        assert self._asked.name
-        self._name = self._asked.name.lower()
-        self._names = frozenset((self._name,))
-        self._most = requests.sizes(self._asked)  # refuses what no frame can hold
-        self._most_unasked = requests.sizes(Want(0))
-        self._record = codec.record_bytes(self._asked)
-        self._sent: deque[_Frame] = deque()
+        every = readout.every_step
+        usual = Asked(self._needed(every=every, logits=logits), every)
+        requests.sizes(usual.want)  # refuses what no frame can hold
+        self._sent: deque[Sent] = deque()
+        self._frames: ResetFrames | SegmentFrames = ResetFrames(requests, self._sent)
+        in_segments = usual._replace(form=Form.SEQUENCES if every else Form.SEQUENCES | Form.LAST)
+        if SegmentFrames.serves(requests, in_segments):
+            self._frames, usual = SegmentFrames(requests, self._sent), in_segments
+        self._usual = usual
+        self._summed: Asked | None = None  # of a sequence whose logits the board can add up
+        if every and model.task != "label" and self._on_board and requests.info.has(Feature.SUMS):
+            form = Form.SEQUENCES | Form.LAST | Form.SUM
+            summed = Asked(self._needed(every=False, logits=logits), False, form)
+            self._summed = summed if SegmentFrames.serves(requests, summed) else None
         self._begin()
+
+    @property
+    def _on_board(self) -> bool:
+        """Whether the head is on the board."""
+        return self._readout.kind == "ternary" and self._requests.info.head_on_board
+
+    def _needed(self, *, every: bool, logits: bool) -> Want:
+        """What of each step, or of a sequence, the outputs are made of."""
+        codec, task = self._requests.codec, self._model.task
+        if not self._on_board:
+            return Want.U
+        if task == "label" or (task == "classify" and not every and not logits):
+            return Want.CHOICE
+        if every and codec.record_bytes(Want.U) < codec.record_bytes(Want.LOGITS):
+            return Want.U
+        return Want.LOGITS
 
     def series(self, sequences: Iterable[ArrayLike]) -> Iterator[Request]:
         """The requests."""
-        requests = self._requests
-        for name, sequence in numbered_sequences(sequences):
-            try:
-                trits, samples = input_trits(self._model, sequence)
-            except TrineError as error:
-                raise TrineError(f"{name}: {error}") from None
-            self._sent.append(_Frame(0, Want(0), False))
-            yield Command.RESET, b""
-            requests.previous, start = None, 0
-            items, size = requests.items(trits), requests.codec.item_bytes
-            while start < len(trits):
-                count, asked = self._next(len(trits) - start)
-                part = items[start * size : (start + count) * size]
-                start += count
-                self._sent.append(_Frame(count, asked, start == len(trits)))
-                yield Command.STEP, bytes([int(asked)]) + part
-                requests.previous = None if samples is None else samples[start - 1]
-
-    def _next(self, left: int) -> tuple[int, Want]:
-        """How many of the steps that are left go into the next frame, and what they are asked for."""
-        most = self._most()
-        if self._readout.every_step:
-            return min(left, most), self._asked
-        unasked = (left - 1) * self._record
-        if left == 1 or (left <= most and unasked <= _UNASKED):
-            return left, self._asked
-        return min(left - 1, self._most_unasked()), Want(0)
+        most = most_summed(self._requests.info.logit_bits)
+        try:
+            for name, sequence in numbered_sequences(sequences):
+                try:
+                    trits, samples = input_trits(self._model, sequence)
+                except TrineError as error:
+                    raise TrineError(f"{name}: {error}") from None
+                asked = self._summed if self._summed and len(trits) <= most else self._usual
+                yield from self._frames.add(trits, samples, asked)
+        except Exception:  # it comes after the outputs of all sequences before it
+            yield from self._frames.flush()
+            raise
+        yield from self._frames.flush()
 
     def decode(self, payloads: list[bytes]) -> list[SequenceOutput]:
         """The outputs of sequences that are complete with these replies."""
-        frames = [self._sent.popleft() for _ in payloads]
-        asked = [index for index, frame in enumerate(frames) if frame.asked]
-        counts = deque(frames[index].steps for index in asked)
-        block = self._requests.decode_steps(
-            [payloads[index] for index in asked], counts, self._asked, self._names
-        )
-        rows, start, outputs = getattr(block, self._name), 0, []
-        for frame in frames:
-            if frame.asked:
-                end = start + frame.steps
-                self._take(rows[start if self._readout.every_step else end - 1 : end])
-                start = end
-            if frame.ends:
-                outputs.append(self._output())
-                self._begin()
+        sent = [self._sent.popleft() for _ in payloads]
+        outputs = []
+        replies = zip(sent, payloads, strict=True)
+        for asked, group in groupby(replies, key=lambda reply: reply[0].asked):
+            answered = [(request, payload) for request, payload in group if request.parts]
+            rows = self._rows(asked, [each for each in answered if each[0].records])
+            start = 0
+            for part in chain.from_iterable(request.parts for request, _ in answered):
+                if part.taken:
+                    start += part.skipped
+                    self._take(asked, rows[start : start + part.taken])
+                    start += part.taken
+                if part.ends:
+                    outputs.append(self._output(asked))
+                    self._begin()
         return outputs
+
+    def _rows(self, asked: Asked, answered: list[tuple[Sent, bytes]]) -> NDArray[Any]:
+        """The records of replies, of which there may be none."""
+        name = str(asked.want.name).lower()
+        counts = deque(request.records for request, _ in answered)
+        payloads = [payload for _, payload in answered]
+        block = self._requests.decode_steps(payloads, counts, asked.want, frozenset((name,)), asked.form)
+        return getattr(block, name) if answered else np.empty(0)
 
     def _begin(self) -> None:
         self._steps = 0
         self._total: NDArray[Any] | int = 0  # of u, or of logits
         self._classes: list[NDArray[np.int64]] = []
 
-    def _take(self, rows: NDArray[Any]) -> None:
+    def _take(self, asked: Asked, rows: NDArray[Any]) -> None:
         """Choices (n,), or u or logits (n, ...), of steps in a row."""
         self._steps += len(rows)
-        if self._asked is Want.CHOICE:
+        if asked.want is Want.CHOICE:
             self._classes.append(rows)
         elif self._model.task == "label":
             self._classes.append(self._readout.classes(self._readout.logits(rows)))
         else:
             self._total = self._total + rows.sum(axis=0, dtype=np.int64)
 
-    def _output(self) -> SequenceOutput:
+    def _output(self, asked: Asked) -> SequenceOutput:
         task, readout = self._model.task, self._readout
         if task == "label":
             return SequenceOutput(np.concatenate(self._classes), None, None)
-        if self._asked is Want.CHOICE:
+        if asked.want is Want.CHOICE:
             return SequenceOutput(int(self._classes[-1][-1]), None, None)
         assert isinstance(self._total, np.ndarray)
-        logits = readout.logits(self._total, self._steps) if self._asked is Want.U else self._total
+        logits = readout.logits(self._total, self._steps) if asked.want is Want.U else self._total
         if task == "regress":
             return SequenceOutput(None, logits, readout.values(logits))
         return SequenceOutput(int(readout.classes(logits)), logits, None)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memory_layout import MemoryLayout, place
-from trine_sw.link.protocol import PROTOCOL_VERSION, LinkConfig
+from trine_sw.link.protocol import PROTOCOL_VERSION, Feature, LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.support.errors import TrineError
 
 __all__ = ["INFO_BYTES", "Info", "board_info", "info_offsets", "level_values", "u_bits", "version_remedy"]
 
-_INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIId")
+_INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIIdB")
 INFO_BYTES = _INFO.size
 
 
@@ -54,6 +54,7 @@ class Info:
     window, slot_bytes, receive_bytes : of :class:`trine_sw.link.protocol.LinkConfig`
     clock_hz, baud : of the engine and of the line; 0 where there is none
     head_scale : real logits are this times the integer ones; 0 without a head
+    features : of :class:`trine_sw.link.protocol.Feature`, what else it can do
     """
 
     version: int
@@ -78,6 +79,11 @@ class Info:
     clock_hz: int
     baud: int
     head_scale: float
+    features: int
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the board can do this."""
+        return bool(self.features & feature)
 
     def pack(self) -> bytes:
         """The payload of a reply."""
@@ -94,6 +100,11 @@ class Info:
         if len(payload) != INFO_BYTES:
             raise TrineError(f"the board's description is {len(payload)} bytes long, not {INFO_BYTES}")
         return cls(*_INFO.unpack(payload))
+
+    def at_most(self, link: LinkConfig) -> Info:
+        """With no more frames in flight, no longer frames and no more bytes than ``link`` has."""
+        names = ("window", "slot_bytes", "receive_bytes")
+        return replace(self, **{name: min(getattr(self, name), getattr(link, name)) for name in names})
 
     @property
     def cells(self) -> int:
@@ -121,6 +132,14 @@ def info_offsets() -> dict[str, int]:
         entry.name: struct.calcsize("<" + "".join(codes[:number]))
         for number, entry in enumerate(fields(Info))
     }
+
+
+def _features(model: Model, engine: EngineConfig, link: LinkConfig) -> Feature:
+    """What the gateware has: sums of logits only for models whose outputs are made of them."""
+    if not link.fast:
+        return Feature(0)
+    sums = engine.head == "board" and model.task in ("classify", "regress") and model.reduction == "sum"
+    return Feature.SEQUENCES | Feature.SUMS if sums else Feature.SEQUENCES
 
 
 def board_info(
@@ -162,4 +181,5 @@ def board_info(
         clock_hz=round(clock_hz),
         baud=round(baud),
         head_scale=float(model.head_scale or 0) if engine.head == "board" else 0.0,
+        features=_features(model, engine, link),
     )

@@ -15,11 +15,11 @@ from trine_sw.golden import Golden, State
 from trine_sw.golden.sampler import STATE_SEED_0, TAU_BITS, Sampler, seed_state
 from trine_sw.link.board_info import board_info, level_values
 from trine_sw.link.board_session import BoardSession
-from trine_sw.link.items import Refusal, read_items
-from trine_sw.link.protocol import Command, Frame, LinkConfig, Reason, Splitter, Want
+from trine_sw.link.items import Items, Refusal, read_items
+from trine_sw.link.protocol import Command, Form, Frame, LinkConfig, Reason, Splitter, Want
 from trine_sw.link.records import CELL_BYTES, COUNTERS, GENERATE_BYTES, Codec, impossible_cells, link_for
+from trine_sw.link.step_records import HEAD, Steps, asked, pack_records
 from trine_sw.model import Model
-from trine_sw.model.trits import pack
 
 __all__ = ["BoardModel"]
 
@@ -85,6 +85,7 @@ class BoardModel:
         self._sampler = Sampler(1.0, 0.0, 0)
         self._sampler.state = STATE_SEED_0
         self._choice = 0
+        self._sums = np.zeros(self.info.vocab_size, np.int32)
         self._timing = TimingModel(Geometry(self.model.config, self.engine))
         self._now = 0
 
@@ -135,45 +136,63 @@ class BoardModel:
     def _step(self, payload: bytes) -> bytes:
         if not payload:
             raise Refusal(Reason.LENGTH)
-        head = Want.LOGITS | Want.CHOICE
-        bits, items = payload[0], payload[1:]
-        if bits > int(~Want(0)) or bits & 3 == 3 or (bits & head and not self.engine.head == "board"):
-            raise Refusal(Reason.VALUE)
-        want = Want(bits)
-        tokens, x = read_items(items, self.codec, self.codec.record_bytes(want))
-        state = self._starting_state()
-        if tokens is not None:
-            trace = self._golden.run(tokens, state)
-            x = self.model.embedding_weight[tokens] if self.model.embedding_weight is not None else x
-        else:
-            assert x is not None
-            trace = self._golden.run_vectors(x, state)
+        want, form = asked(payload[0], self.info)
+        items = read_items(payload[1:], self.codec, self.codec.record_bytes(want, form), form)
+        x = items.x
+        if items.tokens is not None:
+            assert self.model.embedding_weight is not None
+            x = self.model.embedding_weight[items.tokens]
         assert x is not None
-        with_head = bool(want & head)
+        steps = self._apply(items)
+        heads = np.full(len(x), bool(want & HEAD))
+        if Form.LAST in form and Form.SUM not in form:
+            heads &= steps.ends
         # The fast codec gives tokens to the engine behind each other, and asks for their logits in the next
-        # token's pass where a record has nothing before them.
+        # token's pass where a record has nothing before them and a token of the same segment follows.
         streams = self.link.fast and Want.CYCLES not in want
-        passes = not streams or bool(want & (Want.H | Want.U))
-        cycles = self._time(x, trace.h, state.h[0], head=with_head, streams=streams, passes=passes)
-        self._arrive(trace.state)
-        count = len(x)
-        planes: list[NDArray[np.uint8]] = [np.zeros((count, 0), np.uint8)]
-        if Want.H in want:
-            planes.append(pack(trace.h[:, -self.info.hidden :]))
-        if Want.U in want:
-            planes.append(self.codec.pack_u(trace.u, self._levels))
-        if Want.CYCLES in want:
-            planes.append(np.array(cycles, "<u4").view(np.uint8).reshape(count, 4))
-        if with_head:
-            assert trace.logits is not None
+        passes = steps.closes | (not streams or bool(want & (Want.H | Want.U)))
+        cycles = self._time(x, steps.before, steps.h, heads=heads, lasts=heads & passes, streams=streams)
+        logits = self._golden.logits(steps.u[heads]) if heads.any() else None
+        if logits is not None:
             # A generation that goes on from the last choice may go on from a step's, asked for or not.
-            self._choice = int(trace.logits[-1].argmax())
-            if Want.LOGITS in want:
-                planes.append(self.codec.pack_logits(trace.logits))
-            if Want.CHOICE in want:
-                packed = self.codec.pack_tokens(trace.logits.argmax(1))
-                planes.append(np.frombuffer(packed, np.uint8).reshape(count, -1))
-        return np.concatenate(planes, axis=1).tobytes()
+            self._choice = int(logits[-1].argmax())
+        if Form.SUM in form:
+            logits = self._add_up(steps, logits)
+        elif steps.begins.any():
+            self._sums = np.zeros_like(self._sums)
+        return pack_records(self.codec, self._levels, want, form, steps, cycles, logits)
+
+    def _apply(self, items: Items) -> Steps:
+        """The items through the model, and the state that they leave."""
+        first = self._starting_state()
+        segments, state, start = items.segments, first, 0
+        segments = [segments[0]._replace(begins=segments[0].begins or self._fresh), *segments[1:]]
+        traces = []
+        for segment in segments:
+            part = slice(start, start + segment.steps)
+            state = self._golden.initial_state() if segment.begins else state
+            if items.tokens is not None:
+                trace = self._golden.run(items.tokens[part], state, logits=False)
+            else:
+                assert items.x is not None
+                trace = self._golden.run_vectors(items.x[part], state, logits=False)
+            traces.append(trace)
+            state, start = trace.state, part.stop
+        self._arrive(state)
+        h, u = (np.concatenate([getattr(trace, name) for trace in traces]) for name in ("h", "u"))
+        return Steps.of(first.h[0], h, u, segments)
+
+    def _add_up(self, steps: Steps, logits: NDArray[np.int32] | None) -> NDArray[np.int32]:
+        """The sums of the logits of all tokens at those that end a sequence, (r, V)."""
+        assert logits is not None
+        found, start = [], 0
+        for end in (np.flatnonzero(steps.closes) + 1).tolist():
+            before = np.zeros_like(self._sums) if steps.begins[start] else self._sums
+            # As wide as the gateware's; whoever asks for more steps than it can hold gets what it has.
+            self._sums = (before + logits[start:end].sum(axis=0)).astype(np.int32)
+            found += [self._sums] if steps.ends[end - 1] else []
+            start = end
+        return np.array(found, np.int32).reshape(len(found), len(self._sums))
 
     def _generate(self, payload: bytes) -> bytes:
         if len(payload) != GENERATE_BYTES + self.codec.token_bytes:
@@ -198,11 +217,15 @@ class BoardModel:
         for index in range(count):
             state = self._starting_state()
             trace = self._golden.run(np.array([token]), state)
+            if self._fresh:
+                self._sums = np.zeros_like(self._sums)
+            always = np.ones(1, bool)
             self._time(
                 x_table[[token]],
+                state.h,
                 trace.h,
-                state.h[0],
-                head=True,
+                heads=always,
+                lasts=always,
                 offered=self._timing.choice if index else None,
                 feeds_back=index < count - 1,
             )
@@ -255,30 +278,32 @@ class BoardModel:
     def _time(
         self,
         x: NDArray[np.int8],
-        h: NDArray[np.int8],
         before: NDArray[np.int8],
+        after: NDArray[np.int8],
         *,
-        head: bool,
+        heads: NDArray[np.bool_],
+        lasts: NDArray[np.bool_],
         offered: int | None = None,
         feeds_back: bool = False,
         streams: bool = False,
-        passes: bool = True,
     ) -> list[int]:
         """Cycles of tokens that each find the engine idle or, if ``streams``, the first does; or of one that
-        is fed back. With ``passes`` each has its logits in a pass of its own."""
+        is fed back. ``before`` and ``after`` are their states, (n, L·H); ``heads`` and ``lasts`` say which
+        have logits, and which have them in a pass of their own."""
         timing = self._timing
-        x_counts = timing.x_counts(x).tolist()
-        h_counts = timing.h_counts(np.concatenate([before[None], h])).tolist()
+        counted = (timing.x_counts(x), timing.h_counts(before), timing.h_counts(after), heads, lasts)
         cycles = []
-        for index in range(len(x)):
+        for index, (of_x, of_h, of_new, head, last) in enumerate(
+            zip(*(each.tolist() for each in counted), strict=True)
+        ):
             self._now += 0 if streams and index else _IDLE
             cycles.append(
                 timing.step(
-                    x_counts[index],
-                    h_counts[index],
-                    h_counts[index + 1],
+                    of_x,
+                    of_h,
+                    of_new,
                     head=head,
-                    last=head and (passes or index == len(x) - 1),
+                    last=last,
                     offered=self._now if offered is None else offered,
                     feeds_back=feeds_back,
                 )

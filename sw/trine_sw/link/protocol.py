@@ -22,16 +22,23 @@ __all__ = [
     "BAD_FRAME",
     "CODECS",
     "CRC_BYTES",
+    "BEGINS",
     "DONE",
+    "ENDS",
     "HEADER_BYTES",
     "LEAST_SLOT_BYTES",
     "LONGEST_BLOCK",
+    "MOST_SEGMENT",
     "MOST_SLOT_BYTES",
     "MOST_WINDOW",
+    "PLAIN",
     "PROTOCOL_VERSION",
     "REFUSED",
+    "SEGMENT_BYTES",
     "SEQUENCES",
     "Command",
+    "Feature",
+    "Form",
     "Frame",
     "LinkConfig",
     "Reason",
@@ -43,7 +50,7 @@ __all__ = [
     "refusal_payload",
 ]
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 #: The gateware keeps them in a memory.
 _MOST_RECEIVE_BYTES = 65536
@@ -64,6 +71,12 @@ MOST_WINDOW = 64
 #: How the gateware packs and unpacks payloads (:class:`LinkConfig`).
 CODECS = ("serial", "fast")
 
+#: A segment of a STEP whose tokens come in sequences begins with so many bytes: the number of its tokens, at
+#: most :data:`MOST_SEGMENT`, and whether its first token begins from the zero state, and whether its last one
+#: ends a sequence.
+SEGMENT_BYTES = 2
+MOST_SEGMENT, ENDS, BEGINS = 0x3FFF, 0x4000, 0x8000
+
 #: A reply's code is the command's with this bit set where the command was done...
 DONE = 0x80
 #: ... and a :class:`Reason` with these bits set where it was refused.
@@ -71,7 +84,10 @@ REFUSED = 0xC0
 
 
 class Command(enum.IntEnum):
-    """What a host may ask for. INFO and OPEN take no sequence number, all others do."""
+    """What a host may ask for. INFO and OPEN take no sequence number, all others do.
+
+    0x10 to 0x17 are kept for the loading of weights; no board has them yet, and each refuses them as unknown.
+    """
 
     INFO = 0x00
     OPEN = 0x01
@@ -133,6 +149,39 @@ class Want(enum.IntFlag):
     CYCLES = 4
     LOGITS = 8
     CHOICE = 16
+
+
+class Form(enum.IntFlag):
+    """How the tokens of a STEP come and what is said of them, in the bits above those of :class:`Want`.
+
+    Members
+    -------
+    SEQUENCES : in segments, each behind its :data:`SEGMENT_BYTES`
+    LAST : with SEQUENCES: a record of each token that ends a sequence, and of no other
+    SUM : with LAST and LOGITS or CHOICE: the record has the sums of the logits over the tokens since the last
+        one that began from the zero state, of those in frames with SUM, and their likeliest
+    """
+
+    SEQUENCES = 32
+    LAST = 64
+    SUM = 128
+
+
+#: Of a STEP whose tokens follow each other and each have a record.
+PLAIN = Form(0)
+
+
+class Feature(enum.IntFlag):
+    """What a board can do beyond what each of its protocol version does.
+
+    Members
+    -------
+    SEQUENCES : :attr:`Form.SEQUENCES` and :attr:`Form.LAST`
+    SUMS : :attr:`Form.SUM`
+    """
+
+    SEQUENCES = 1
+    SUMS = 2
 
 
 @dataclass(frozen=True)

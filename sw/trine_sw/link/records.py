@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memory_layout import MemoryLayout
 from trine_sw.link.board_info import INFO_BYTES, Info, board_info
-from trine_sw.link.protocol import MOST_SLOT_BYTES, LinkConfig, Want
+from trine_sw.link.protocol import MOST_SLOT_BYTES, PLAIN, SEGMENT_BYTES, Feature, Form, LinkConfig, Want
 from trine_sw.model import Model
 from trine_sw.model.trits import pack, packed_size, unpack
 from trine_sw.support.arithmetic import ceil_div
@@ -21,16 +21,20 @@ __all__ = [
     "CELL_BYTES",
     "COUNTERS",
     "GENERATE_BYTES",
+    "SUM_BYTES",
     "Codec",
     "Counters",
     "impossible_cells",
     "link_for",
+    "most_summed",
 ]
 
 #: Of GENERATE, before the token: count (2), tau (2), flags (1), seed (4).
 GENERATE_BYTES = 9
 #: A cell in READ and WRITE: c and h, a signed byte each.
 CELL_BYTES = 2
+#: A logit that is a sum over a sequence, signed, of no more steps than :func:`most_summed`.
+SUM_BYTES = 4
 #: The counters in the order of their reply, 4 bytes each. The last seven are the link's own.
 COUNTERS = (
     "tokens",
@@ -75,6 +79,11 @@ class Counters:
     lock_losses: int
 
 
+def most_summed(logit_bits: int) -> int:
+    """Steps whose logits of so many bits add up to no more than :data:`SUM_BYTES` hold."""
+    return (1 << 8 * SUM_BYTES - logit_bits) - 1
+
+
 def impossible_cells(
     c: NDArray[np.integer], h: NDArray[np.integer], cell_max: int, output_shift: int, *, gated: bool
 ) -> NDArray[np.bool_]:
@@ -99,7 +108,10 @@ def link_for(
     link = least
     codec = Codec(board_info(model, engine, link, layout=layout))
     parts = Want.U | Want.CYCLES | Want.LOGITS | Want.CHOICE
-    needed = max(codec.record_bytes(parts), codec.record_bytes(parts ^ Want.U | Want.H), 1 + codec.item_bytes)
+    form = Form.SUM if codec.info.has(Feature.SUMS) else PLAIN
+    records = [codec.record_bytes(want, form) for want in (parts, parts ^ Want.U | Want.H)]
+    before = SEGMENT_BYTES if codec.info.has(Feature.SEQUENCES) else 0
+    needed = max(*records, 1 + before + codec.item_bytes)
     while link.max_payload < max(needed, INFO_BYTES):
         size = 2 * link.slot_bytes
         if size > MOST_SLOT_BYTES:
@@ -145,26 +157,30 @@ class Codec:
             Want.CHOICE: self.token_bytes,
         }
 
-    def record_bytes(self, want: Want) -> int:
+    def record_bytes(self, want: Want, form: Form = PLAIN) -> int:
         """Of a token's record in a reply."""
-        return self._records[want]
+        return self._records[Form.SUM in form][want]
 
     @cached_property
-    def _records(self) -> list[int]:
-        return [sum(size for part, size in self.sizes.items() if part & want) for want in range(~Want(0) + 1)]
+    def _records(self) -> list[list[int]]:
+        return [
+            [sum(size for part, size in sizes.items() if part & want) for want in range(~Want(0) + 1)]
+            for sizes in (self.sizes, self._sum_sizes)
+        ]
 
     @cached_property
-    def layouts(self) -> list[dict[str, slice]]:
-        """For every :class:`Want`, where each part is in a token's record, by its name in small letters."""
-        return [self._layout(want) for want in range(~Want(0) + 1)]
+    def _sum_sizes(self) -> dict[Want, int]:
+        return self.sizes | {Want.LOGITS: SUM_BYTES * self.info.vocab_size}
 
-    def _layout(self, want: int) -> dict[str, slice]:
-        layout, end = {}, 0
-        for part, size in self.sizes.items():
-            if part & want and part.name:
-                layout[part.name.lower()] = slice(end, end + size)
-                end += size
-        return layout
+    def layout(self, want: Want, form: Form = PLAIN) -> dict[str, slice]:
+        """Where each part is in a token's record, by its name in small letters."""
+        return self._layouts[Form.SUM in form][want]
+
+    @cached_property
+    def _layouts(self) -> list[list[dict[str, slice]]]:
+        return [
+            [_layout(sizes, want) for want in range(~Want(0) + 1)] for sizes in (self.sizes, self._sum_sizes)
+        ]
 
     def pack_tokens(self, tokens: NDArray[np.integer]) -> bytes:
         """Token numbers (n,)."""
@@ -203,18 +219,31 @@ class Codec:
             raise TrineError("the board sent a level that the model's head does not have")
         return table.take(codes)
 
-    def pack_logits(self, logits: NDArray[np.integer]) -> NDArray[np.uint8]:
+    def pack_logits(self, logits: NDArray[np.integer], form: Form = PLAIN) -> NDArray[np.uint8]:
         """Logits (n, V), packed (n, bytes)."""
         wide = np.ascontiguousarray(logits, "<i4").view(np.uint8).reshape(*logits.shape, 4)
-        return wide[..., : self.logit_bytes].reshape(len(logits), -1)
+        return wide[..., : self._bytes_of_logit(form)].reshape(len(logits), -1)
 
-    def unpack_logits(self, data: NDArray[np.uint8]) -> NDArray[np.int32]:
+    def unpack_logits(self, data: NDArray[np.uint8], form: Form = PLAIN) -> NDArray[np.int32]:
         """Logits (n, V), from their packed form (n, bytes)."""
-        parts = data.reshape(len(data), -1, self.logit_bytes)
+        size = self._bytes_of_logit(form)
+        parts = data.reshape(len(data), -1, size)
         wide = np.zeros((*parts.shape[:2], 4), np.uint8)
-        wide[..., : self.logit_bytes] = parts
-        shift = 32 - 8 * self.logit_bytes
+        wide[..., :size] = parts
+        shift = 32 - 8 * size
         return (wide.view("<i4")[..., 0] << shift) >> shift
+
+    def _bytes_of_logit(self, form: Form) -> int:
+        return SUM_BYTES if Form.SUM in form else self.logit_bytes
+
+
+def _layout(sizes: dict[Want, int], want: int) -> dict[str, slice]:
+    layout, end = {}, 0
+    for part, size in sizes.items():
+        if part & want and part.name:
+            layout[part.name.lower()] = slice(end, end + size)
+            end += size
+    return layout
 
 
 @lru_cache

@@ -21,6 +21,7 @@ from trine_sw.link.protocol import (
     SEQUENCES,
     Command,
     Frame,
+    LinkConfig,
     Reason,
     Splitter,
     decode,
@@ -85,10 +86,11 @@ class Session:
     nonce : the session's number, 1 to 65535; default random, and chosen anew where it is another host's
     tag : 0 to 65535, comes back with the reply to OPEN; default another one than those of hosts just before
     where : the board's name in messages
+    most : what this side has room for; default whatever the board has
 
     Members
     -------
-    info : what the board says of itself, once the session is open
+    info : what the board says of itself, once the session is open; its buffers no larger than ``most``
     halted : the board has refused a request, and takes none until RESUME
     counters : what this side has seen of the wire
     """
@@ -100,11 +102,13 @@ class Session:
         nonce: int | None = None,
         tag: int | None = None,
         where: str = "the board",
+        most: LinkConfig | None = None,
     ) -> None:
         self.nonce = nonce or 1 + secrets.randbelow(SEQUENCES - 1)
         self.tag = new_tag() if tag is None else tag
         self.patience = patience
         self.where = where
+        self._most = most
         self.info: Info | None = None
         self.counters = HostCounters()
         self._splitter = Splitter(_LONGEST_FRAME)
@@ -310,6 +314,8 @@ class Session:
         if frame.session != self.nonce or frame.code != DONE | Command.OPEN:
             return
         info = Info.unpack(frame.payload)
+        if self._most is not None:
+            info = info.at_most(self._most)
         self._window, self._credit = info.window, info.receive_bytes
         self._payload = PayloadLimit(info.link.max_payload)
         if self._opening is not None:

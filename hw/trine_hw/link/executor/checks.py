@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from trine_hw.link.executor.state import ExecutorState
 from trine_hw.link.result_packer import WantFlags
 from trine_sw.golden.sampler import TAU_BITS
-from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Reason, Want
+from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Feature, Reason, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES
 
 __all__ = ["argument_states", "cell_check_states", "item_check_states", "value_states"]
@@ -68,7 +68,8 @@ def value_states(m: Module, s: ExecutorState) -> None:
     other_version, no_session = s.settled(m, foreign, "other_version"), s.settled(m, unusable, "no_session")
     asked = (s.code == Command.OPEN) & (session != s.session)
     opens = s.settled(m, asked & ~foreign & ~unusable, "opens")
-    bad_flags = s.settled(m, flags[5:].any() | (flags[0] & flags[1]) | unable, "bad_flags")
+    bad_form = _bad_form(s, flags, head_flags) if s.link.fast else flags[5:].any()
+    bad_flags = s.settled(m, bad_form | (flags[0] & flags[1]) | unable, "bad_flags")
     bare = s.settled(m, s.length == 1, "bare")
     unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
     bad_choices = s.settled(m, unmakable if able else 1, "bad_choices")
@@ -106,6 +107,7 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 m.d.sync += [s.want.as_value().eq(flags), ports.record_head.eq(head)]
                 m.next = "Check items"
                 if s.link.fast:  # as they were received
+                    m.d.sync += Cat(s.sequences, s.last, s.summed).eq(flags[5:])
                     m.next = "Reply"
                     with m.If(ports.frames.payload.reason != 0):
                         m.d.sync += [s.reason.eq(ports.frames.payload.reason), s.refused.eq(1)]
@@ -119,6 +121,8 @@ def value_states(m: Module, s: ExecutorState) -> None:
                     ports.record_head.eq(1),
                     s.left.eq(s.choices),
                 ]
+                if s.link.fast:
+                    m.d.sync += [s.sequences.eq(0), s.last.eq(0), s.summed.eq(0)]
                 m.next = "Check items"
                 with m.If(bad_choices):
                     s.refuse(m, Reason.VALUE)
@@ -136,6 +140,13 @@ def value_states(m: Module, s: ExecutorState) -> None:
                     s.refuse(m, Reason.STATE)
                 with m.Elif(beyond):
                     s.refuse(m, Reason.VALUE)
+
+
+def _bad_form(s: ExecutorState, flags: Value, head: Value) -> Value:
+    """Whether the tokens of a STEP come, or are told of, in a way that there is not, or not on this board."""
+    sequences, last, summed = flags[5], flags[6], flags[7]
+    possible = last & head if s.codec.info.has(Feature.SUMS) else 0
+    return (last & ~sequences) | (summed & ~possible)
 
 
 def item_check_states(m: Module, s: ExecutorState) -> None:

@@ -17,7 +17,7 @@ from trine_hw.link.executor.tokens import token_states
 from trine_hw.link.fast.cell_reader import CellWord
 from trine_hw.link.frame_receiver import FrameEnd
 from trine_hw.link.input_unpacker import Item
-from trine_hw.link.payload_reader import FrameByte
+from trine_hw.link.payload_reader import FrameByte, ItemByte
 from trine_hw.link.result_packer import KeptCell, WantFlags
 from trine_sw.golden.sampler import TAU_BITS
 from trine_sw.link.protocol import Command, LinkConfig
@@ -52,8 +52,9 @@ class Executor(wiring.Component):
         :class:`trine_hw.link.reply_cache.ReplyCache`
     record_start, record_head, record_keep, record_want, record_done, record : to and from
         :class:`trine_hw.link.result_packer.ResultPacker`, with store_addr, store_data, store_en, last_choice
-    record_enter, record_tokens, record_idle, stored : with the fast codec, to and from
-        :class:`trine_hw.link.fast.result_packer.FastResultPacker`, in place of store_addr and store_data
+    record_enter, record_last, record_summed, record_shown, record_begins, record_tokens, record_idle, stored
+        With the fast codec, to and from :class:`trine_hw.link.fast.result_packer.FastResultPacker`, in place
+        of store_addr and store_data.
     core_i, core_counts, tau, seed, generator, load : to and from the core
     lost, framing_error, lock_lost : In(1)
         For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was
@@ -69,7 +70,9 @@ class Executor(wiring.Component):
         stored: dict[str, object] = {"store_addr": In(cells), "store_data": In(kept)}
         if link.fast:
             stored = {
-                "record_enter": Out(1),
+                **dict.fromkeys(
+                    ("record_enter", "record_last", "record_summed", "record_shown", "record_begins"), Out(1)
+                ),
                 "record_tokens": Out(range(link.max_payload + 1)),
                 "record_idle": In(1),
                 "stored": In(CellWord(core)),
@@ -81,8 +84,8 @@ class Executor(wiring.Component):
             "read_at": Out(range(link.slot_bytes)),
             "read_length": Out(range(link.max_payload + 1)),
             "bytes": In(stream.Signature(FrameByte())),
-            "item_bytes": Out(stream.Signature(FrameByte())),
-            "items": In(stream.Signature(Item(codec))),
+            "item_bytes": Out(stream.Signature(ItemByte() if link.fast else FrameByte())),
+            "items": In(stream.Signature(Item(codec, tagged=link.fast))),
             "items_clear": Out(1),
             "slot": Out(slots),
             "slot_start": Out(1),

@@ -10,6 +10,7 @@ from amaranth.lib.memory import Memory
 from trine_hw.core.core import Core
 from trine_hw.link.event_counters import EventCounters
 from trine_hw.link.fast.kept_cells import KeptCells
+from trine_hw.link.fast.segment_reader import SegmentReader
 from trine_hw.link.result_packer import KeptCell, WantFlags
 from trine_sw.link.memories import counter_memory, kept_memory
 from trine_sw.link.protocol import HEADER_BYTES, LinkConfig, Reason
@@ -39,6 +40,7 @@ class ExecutorState:
     length : bytes of its payload
     count : of bytes that are taken or given
     arguments : the last byte taken on top; ``choices, tau, flags, seed`` as GENERATE has them
+    sequences, last, summed : with the fast codec, of the :class:`trine_sw.link.protocol.Form` of a STEP
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
     kept : the reply goes to the slot of its sequence number
@@ -78,6 +80,12 @@ class ExecutorState:
         self.cell_c, self.second = Signal(signed(8)), Signal()
         if link.fast:
             self.kept_cells = KeptCells(m, self)
+            self.sequences, self.last, self.summed = Signal(), Signal(), Signal()
+            m.submodules.segments = self._segments = SegmentReader(codec)
+            m.d.comb += [
+                self._segments.sequences.eq(self.sequences),
+                self._segments.clear.eq(ports.items_clear),
+            ]
         else:
             self._keep_cells(m)
         self._count_events(m)
@@ -149,8 +157,16 @@ class ExecutorState:
     def items_from_bytes(self, m: Module) -> None:
         """The payload's bytes go to the input unpacker."""
         ports = self.ports
+        given = ports.bytes
+        if self.link.fast:
+            through, given = self._segments.i, self._segments.o
+            m.d.comb += [
+                through.valid.eq(ports.bytes.valid),
+                through.payload.eq(ports.bytes.payload),
+                ports.bytes.ready.eq(through.ready),
+            ]
         m.d.comb += [
-            ports.item_bytes.valid.eq(ports.bytes.valid),
-            ports.item_bytes.payload.eq(ports.bytes.payload),
-            ports.bytes.ready.eq(ports.item_bytes.ready),
+            ports.item_bytes.valid.eq(given.valid),
+            ports.item_bytes.payload.eq(given.payload),
+            given.ready.eq(ports.item_bytes.ready),
         ]

@@ -13,14 +13,19 @@ __all__ = ["stream_states"]
 def stream_states(m: Module, s: ExecutorState) -> None:
     """Tokens enter as the engine takes them, while the records of those before are given.
 
-    Where logits and choices are all that is wanted, those of a token come with the next token's pass. Where
-    cycles are wanted, a token waits until the engine is idle.
+    Where logits and choices are all that is wanted, those of a token come with the next token's pass, unless
+    that may be of another sequence. Where cycles are wanted, a token waits until the engine is idle. Where
+    the last tokens of sequences alone have records, the head is asked for these alone, or for the sums of
+    all.
     """
     ports = s.ports
     request, item = ports.core_i.payload, ports.items.payload
+    # Of the tokens that are added up, the first behind one that began from the zero state begins their sum.
+    begins, afresh = Signal(), Signal(init=1)
     m.d.comb += [
-        request.reset.eq(s.fresh),
-        request.head.eq(ports.record_head),
+        ports.record_last.eq(s.last),
+        ports.record_summed.eq(s.summed),
+        ports.record_begins.eq(begins),
         ports.record_tokens.eq(Mux(s.code == Command.GENERATE, s.choices, 1)),
     ]
 
@@ -33,7 +38,7 @@ def stream_states(m: Module, s: ExecutorState) -> None:
 
     def enters(final: Value | int) -> None:
         m.d.comb += [ports.record_enter.eq(1), ports.record_keep.eq(final)]
-        m.d.sync += [s.fresh.eq(0), s.written.eq(0)]
+        m.d.sync += [s.fresh.eq(0), s.written.eq(0), afresh.eq(begins & ~s.summed)]
 
     on_board = s.codec.info.embedding_on_board
     if not on_board:
@@ -46,7 +51,11 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         if on_board:
             m.d.comb += request.token.eq(item.value)
         m.d.comb += [
-            request.last.eq(ports.record_head & (item.last | s.want.h | s.want.u | s.want.cycles)),
+            request.reset.eq(s.fresh | item.begins),
+            begins.eq(request.reset | afresh),
+            ports.record_shown.eq(~s.last | item.ends),
+            request.head.eq(ports.record_head & (ports.record_shown | s.summed)),
+            request.last.eq(request.head & (item.last | item.closes | s.want.h | s.want.u | s.want.cycles)),
             ports.core_i.valid.eq(ports.items.valid & alone),
             ports.items.ready.eq(ports.core_i.ready & alone),
         ]
@@ -58,6 +67,9 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         if on_board:
             m.d.comb += request.token.eq(Mux(s.flags[1], ports.last_choice, s.token))
         m.d.comb += [
+            request.reset.eq(s.fresh),
+            begins.eq(s.fresh | afresh),
+            request.head.eq(1),
             request.last.eq(1),
             request.count.eq(s.choices),
             request.reseed.eq(s.flags[0]),

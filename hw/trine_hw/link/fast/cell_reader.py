@@ -21,7 +21,7 @@ class CellWord(data.StructLayout):
     -------
     cells : array of :class:`trine_hw.core.cells.base.CellState`
     number : of the word in the token's state, where each layer begins with a word of its own
-    shown : it is of the last layer
+    shown : it is of the last layer, and of a token that has a record
     final : it is its layer's last
     keep : it is of a token whose state is to be kept
     """
@@ -61,8 +61,8 @@ class CellReader(wiring.Component):
     state : the core's stream
     state_shift : :py:`Out(1)`
         To the core.
-    looked, keep : :py:`In(1)`
-        Of the beat that is offered: whether its cells are wanted, and for the state that is kept.
+    looked, show, keep : :py:`In(1)`
+        Of the beat that is offered: whether its cells are wanted, for a record, for the state that is kept.
     room : :py:`In(1)`
     o, valid : :py:`Out(CellWord(core))`, :py:`Out(1)`
     busy : :py:`Out(1)`
@@ -78,6 +78,7 @@ class CellReader(wiring.Component):
                 "state": In(core.signature.members["state"].signature),
                 "state_shift": Out(1),
                 "looked": In(1),
+                "show": In(1),
                 "keep": In(1),
                 "room": In(1),
                 "o": Out(CellWord(core)),
@@ -188,16 +189,16 @@ class CellReader(wiring.Component):
         place = Signal(range(words + 1))  # of the layer's next word
         number = Signal(range(config.layers * words + 1))
         layer = Signal(range(max(2, config.layers)))
-        last_layer, keep = Signal(), Signal()
+        last_layer, show, keep = Signal(), Signal(), Signal()
         m.d.comb += last_layer.eq(layer == config.layers - 1)
         with m.If(self.state.valid):
-            m.d.sync += keep.eq(self.keep)
+            m.d.sync += [keep.eq(self.keep), show.eq(self.show)]
         m.d.sync += self.valid.eq(emit & (place != words))
         with m.If(emit):
             m.d.sync += [
                 self.o.cells.as_value().eq(word),
                 self.o.number.eq(number),
-                self.o.shown.eq(last_layer),
+                self.o.shown.eq(last_layer & show),
                 self.o.final.eq(place == words - 1),
                 self.o.keep.eq(keep),
             ]

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.link.input_unpacker import Item
-from trine_hw.link.payload_reader import FrameByte
+from trine_hw.link.payload_reader import TAGS, ItemByte
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import TRITS_PER_BYTE
 
@@ -26,8 +26,9 @@ def _trits_of(byte: int) -> int:
 class FastInputUnpacker(wiring.Component):
     """Assembles vectors of trits.
 
-    Contract: that of :class:`trine_hw.link.input_unpacker.InputUnpacker`, for vectors. A byte codes its five
-    trits in a table; bytes of the next vector are taken while one is offered, as far as registers hold them.
+    Contract: that of :class:`trine_hw.link.input_unpacker.InputUnpacker`, for vectors, tagged. A byte
+    codes its five trits in a table; bytes of the next vector are taken while one is offered, as far as
+    registers hold them.
 
     Throughput: a byte in every cycle while items are taken at once. Latency: three cycles after a vector's
     last byte. Area: about 130 LUT4 for the table, and the item's flip-flops.
@@ -48,8 +49,8 @@ class FastInputUnpacker(wiring.Component):
         self.codec = codec
         super().__init__(
             {
-                "i": In(stream.Signature(FrameByte())),
-                "o": Out(stream.Signature(Item(codec))),
+                "i": In(stream.Signature(ItemByte())),
+                "o": Out(stream.Signature(Item(codec, tagged=True))),
                 "clear": In(1),
             }
         )
@@ -69,6 +70,7 @@ class FastInputUnpacker(wiring.Component):
         trits = read.data
         byte, first, first_last = Signal(8), Signal(), Signal()
         second, second_last, second_bad = Signal(), Signal(), Signal()
+        first_tags, second_tags = Signal(len(TAGS)), Signal(len(TAGS))
         count = Signal(range(size))  # bytes of the item that are in the vector
         vector = Signal(2 * TRITS_PER_BYTE * size)
         wrong, moves = Signal(), Signal()
@@ -87,6 +89,8 @@ class FastInputUnpacker(wiring.Component):
                 first.eq(self.i.valid),
                 byte.eq(self.i.payload.byte),
                 first_last.eq(self.i.payload.last),
+                first_tags.eq(Cat(self.i.payload[tag] for tag in TAGS)),
+                second_tags.eq(first_tags),
                 second.eq(first),
                 second_last.eq(first_last),
                 second_bad.eq(byte >= _CODES),
@@ -102,6 +106,7 @@ class FastInputUnpacker(wiring.Component):
                     item.wrong.eq(bad | (complete & pad)),
                     item.partial.eq(~complete),
                     item.last.eq(second_last),
+                    *(item[tag].eq(second_tags[n]) for n, tag in enumerate(TAGS)),
                 ]
         with m.If(self.clear):
             m.d.sync += [signal.eq(0) for signal in (first, second, self.o.valid, count, wrong)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import enum
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.core import Core
 from trine_hw.link.fast.cell_reader import CellReader, CellWord
+from trine_hw.link.fast.logit_sums import LogitSums
+from trine_hw.link.fast.tag_queue import TagQueue
 from trine_hw.link.fast.word_packer import WordPacker
 from trine_hw.link.result_packer import WantFlags
-from trine_sw.link.protocol import LinkConfig
-from trine_sw.link.records import Codec
+from trine_sw.link.protocol import Feature, LinkConfig
+from trine_sw.link.records import SUM_BYTES, Codec
 
 __all__ = ["FastResultPacker"]
 
@@ -33,15 +35,21 @@ class FastResultPacker(wiring.Component):
     Contract: after ``start``, the core is given tokens: so many with each ``enter``, with ``final`` the last
     of the frame. Of each, the state and, with ``head``, logits and choice are taken from the core. The parts
     in ``want``, alike for all, go to ``o`` as :class:`trine_sw.link.records.Codec` says, h and u of the last
-    layer; the words of the last token's state go to the store. ``idle`` is 1 when all that had entered before
-    this cycle is taken, and ``done`` when that was the last. With cycles wanted, a token enters only when
-    ``idle`` is 1.
+    layer; the words of the last token's state go to the store.
+
+    With ``last``, one token enters at a time, a record is given only of those with ``shown``, and the core is
+    asked for logits and choice of these alone. With ``summed`` besides, and ``head``, it is asked for those
+    of all, and the record has the logits added up since a token with ``begins``.
+
+    ``idle`` is 1 when all that had entered before this cycle is taken, and ``done`` when that was the last.
+    With cycles wanted, a token enters only when ``idle`` is 1.
 
     Throughput: a byte in every cycle. The state queue is free 5 cycles and a cycle for ten cells after a
     group's state was there, and a choice is taken in the cycle in which it is offered, as long as those
     before have been given.
 
-    Area: about 500 LUT4, and one a cell and bit of (h, u, c) in the core's state queue, whose cells move.
+    Area: about 540 LUT4, one a cell and bit of (h, u, c) in the core's state queue, whose cells move, and
+    those of :class:`trine_hw.link.fast.logit_sums.LogitSums` where there are any.
 
     Parameters
     ----------
@@ -53,7 +61,9 @@ class FastResultPacker(wiring.Component):
     Members
     -------
     start, head, want : as :class:`trine_hw.link.result_packer.ResultPacker`
-    enter, final, tokens : :py:`In(1)`, :py:`In(1)`, In
+    last, summed : :py:`In(1)`
+        Likewise, in the cycle of ``start``.
+    enter, final, tokens, shown, begins : :py:`In(1)`; ``tokens`` a number
         Tokens that enter the core.
     idle, done : :py:`Out(1)`
     state, logits, choice, state_shift, o, last_choice : as :class:`trine_hw.link.result_packer.ResultPacker`
@@ -67,8 +77,7 @@ class FastResultPacker(wiring.Component):
             "start": In(1),
             "head": In(1),
             "want": In(WantFlags()),
-            "enter": In(1),
-            "final": In(1),
+            **dict.fromkeys(("last", "summed", "enter", "final", "shown", "begins"), In(1)),
             "tokens": In(range(link.max_payload + 1)),
             "idle": Out(1),
             "done": Out(1),
@@ -90,23 +99,30 @@ class FastResultPacker(wiring.Component):
         core = self.core
         m.submodules.reader = reader = CellReader(core)
         m.submodules.packer = packer = WordPacker(core, self.codec.info.u_bits)
-        want, head = Signal(WantFlags()), Signal()
+        m.submodules.tags = tags = TagQueue(1)  # whether a token has a record
+        sums = LogitSums(core) if self.codec.info.has(Feature.SUMS) else None
+        want, head, last, summed = Signal(WantFlags()), Signal(), Signal(), Signal()
         cells = want.h | want.u
         states, records = (
             Signal(range(self.link.max_payload + 1), name=name) for name in ("states", "records")
         )
         final = Signal()  # the last token has entered
         recorded, ended = Signal(), Signal()  # a record is complete; a token's state is taken
-        recording = cells | want.cycles | head
+        recording = (cells | want.cycles | head) & (~last | self.shown)
+        shown = ~last | tags.o  # of the token whose state is offered
         waits = Signal()
         m.d.comb += [
+            tags.i.eq(self.shown),
+            tags.put.eq(self.enter & last),
+            tags.take.eq(ended & last),
             reader.state.valid.eq(self.state.valid),
             reader.state.payload.eq(self.state.payload),
             self.state.ready.eq(reader.state.ready),
             self.state_shift.eq(reader.state_shift),
             reader.room.eq(packer.room),
             reader.keep.eq(final & (states == 1)),
-            reader.looked.eq(cells | reader.keep),
+            reader.looked.eq((cells & shown) | reader.keep),
+            reader.show.eq(shown),
             packer.i.eq(reader.o),
             packer.valid.eq(reader.valid & cells),
             packer.levels.eq(want.u),
@@ -114,22 +130,47 @@ class FastResultPacker(wiring.Component):
             self.store_en.eq(reader.valid & reader.o.keep),
             ended.eq(self.state.valid & self.state.ready & self.state.payload.last),
         ]
+        adding = self._sums(m, sums, summed) if sums is not None else 0
         entered = Mux(self.enter, self.tokens, 0)
         m.d.sync += [
             states.eq(states + entered - ended),
             records.eq(records + Mux(recording, entered, 0) - recorded),
-            waits.eq((states != 0) | (records != 0) | self.enter | reader.busy | packer.busy),
+            waits.eq((states != 0) | (records != 0) | self.enter | reader.busy | packer.busy | adding),
         ]
         m.d.comb += [self.idle.eq(~waits), self.done.eq(~waits & final)]
         with m.If(self.enter):
             m.d.sync += final.eq(self.final)
         with m.If(self.start):
             m.d.sync += [want.eq(self.want), head.eq(self.head), final.eq(0)]
-        self._records(m, want, head, packer, recorded, ended)
+            m.d.sync += [last.eq(self.last), summed.eq(self.summed)]
+        self._records(m, want, head, summed, packer, sums, recorded, ended & shown)
         return m
 
+    def _sums(self, m: Module, sums: LogitSums, summed: Signal) -> Value:
+        """Logits are added up; whether some are still to be, or a choice of the core is to come."""
+        m.submodules.sums = sums
+        choices = Signal(range(TagQueue.depth + 1))  # that the core owes
+        enters = self.enter & summed
+        m.d.sync += choices.eq(choices + enters - (summed & self.choice.valid & self.choice.ready))
+        m.d.comb += [
+            sums.enter.eq(enters),
+            sums.begins.eq(self.begins),
+            sums.shown.eq(self.shown),
+            sums.i.payload.eq(self.logits.payload),
+            sums.i.valid.eq(self.logits.valid & summed),
+        ]
+        return (choices != 0) | sums.busy
+
     def _records(
-        self, m: Module, want, head: Signal, packer: WordPacker, recorded: Signal, ended: Signal
+        self,
+        m: Module,
+        want,
+        head: Signal,
+        summed: Signal,
+        packer: WordPacker,
+        sums: LogitSums | None,
+        recorded: Signal,
+        ended: Value,
     ) -> None:
         """The parts of a record, one after the other; then the next record's."""
         has_head, codec = self.core.geometry.head_lanes > 0, self.codec
@@ -159,7 +200,7 @@ class FastResultPacker(wiring.Component):
         with m.If(ended & ~cycles_there):
             m.d.sync += [cycles.eq(self.state.payload.cycles), cycles_there.eq(want.cycles)]
         if has_head:
-            self._head_parts(m, want, byte, at, ends)
+            self._head_parts(m, want, summed, sums, byte, at, ends)
         with m.Switch(at):
             with m.Case(_Part.CELLS):
                 m.d.comb += [
@@ -181,35 +222,66 @@ class FastResultPacker(wiring.Component):
         with m.If(begun):
             m.d.sync += [at.eq(first), byte.eq(0)]
 
-    def _head_parts(self, m: Module, want, byte: Signal, at: Signal, ends: Signal) -> None:
-        """Logits, byte by byte, and the choice, which waits in a register."""
+    def _head_parts(
+        self,
+        m: Module,
+        want,
+        summed: Signal,
+        sums: LogitSums | None,
+        byte: Signal,
+        at: Signal,
+        ends: Signal,
+    ) -> None:
+        """Logits, byte by byte, and the choice, which waits in a register; the core's, or those of sums."""
         logits, choice, codec = self.logits, self.choice, self.codec
         ways = self.core.engine.sampler_ways
         way = Signal(range(max(2, ways)))
-        logit = Signal(signed(8 * codec.logit_bytes))
+        logit = Signal(signed(8 * (SUM_BYTES if sums is not None else codec.logit_bytes)))
         chosen, chosen_there = Signal.like(choice.payload), Signal()
         masked = (logits.payload.mask >> way + 1)[0] if ways > 1 else Const(0)
-        of_logit = Signal(range(max(2, codec.logit_bytes)))
+        most_bytes = len(logit) // 8
+        of_logit = Signal(range(max(2, most_bytes)))
+        there, value, finishes = Signal(), Signal.like(logit), Signal()  # the logit at hand; it is the last
         last = of_logit == codec.logit_bytes - 1
         m.d.comb += [
-            logit.eq(Array(logits.payload.logit[n] for n in range(ways))[way]),
+            there.eq(logits.valid),
+            value.eq(Array(logits.payload.logit[n] for n in range(ways))[way]),
+            finishes.eq(logits.payload.last & ~masked),
             choice.ready.eq(~chosen_there),
             logits.ready.eq(~want.logits),
         ]
         with m.If(choice.valid & choice.ready):
-            m.d.sync += [chosen.eq(choice.payload), chosen_there.eq(1), self.last_choice.eq(choice.payload)]
+            m.d.sync += self.last_choice.eq(choice.payload)
+            with m.If(~summed):
+                m.d.sync += [chosen.eq(choice.payload), chosen_there.eq(1)]
+        moves = Signal()  # to the next logit
+        with m.If(moves):
+            m.d.sync += way.eq(Mux(masked, way + 1, 0))
+            m.d.comb += logits.ready.eq(~masked)
+        if sums is not None:
+            last = of_logit == Mux(summed, SUM_BYTES, codec.logit_bytes) - 1
+            m.d.comb += sums.o.ready.eq(~want.logits | moves)
+            m.d.comb += sums.choice.ready.eq(~chosen_there)
+            with m.If(summed):
+                m.d.comb += [
+                    there.eq(sums.o.valid),
+                    value.eq(sums.o.payload.sum),
+                    finishes.eq(sums.o.payload.last),
+                    choice.ready.eq(1),
+                    logits.ready.eq(sums.i.ready),
+                ]
+                m.d.sync += way.eq(0)
+                with m.If(sums.choice.valid & sums.choice.ready):
+                    m.d.sync += [chosen.eq(sums.choice.payload), chosen_there.eq(1)]
+        m.d.comb += logit.eq(value)
         with m.If(at == _Part.LOGITS):
             m.d.comb += [
-                self.o.valid.eq(logits.valid & want.logits),
+                self.o.valid.eq(there & want.logits),
                 self.o.payload.eq(logit.as_unsigned().word_select(of_logit, 8)),
             ]
             with m.If(self.o.valid & self.o.ready):
                 m.d.sync += of_logit.eq(Mux(last, 0, of_logit + 1))
-                with m.If(last):
-                    m.d.sync += way.eq(way + 1)
-                    with m.If(~masked):
-                        m.d.comb += [logits.ready.eq(1), ends.eq(logits.payload.last)]
-                        m.d.sync += way.eq(0)
+                m.d.comb += [moves.eq(last), ends.eq(last & finishes)]
         with m.Elif(at == _Part.CHOICE):
             m.d.comb += [
                 self.o.valid.eq(chosen_there & want.choice),
