@@ -15,9 +15,11 @@ from amaranth.lib.wiring import In, Out
 
 from sim.netlist.synthesis import run_tool
 from tests.helpers.one_of_each import ONE_OF_EACH
+from trine_boards import BOARDS
 from trine_boards.build.families import FAMILIES
 from trine_hw.primitives.column_rom import ColumnROM
-from trine_sw.engine.memories import Memory, block_rams, single_port_rams, state_memory
+from trine_sw.engine.config import ICE40
+from trine_sw.engine.memories import Memory, block_rams, cell_memory, single_port_rams, state_memory
 from trine_sw.fit.cost import forms
 from trine_sw.link.memories import link_memories
 from trine_sw.link.protocol import LinkConfig
@@ -66,19 +68,19 @@ def sample(kind: str) -> list[tuple[Memory, Elaboratable]]:
         contents = np.random.default_rng(depth).integers(-1, 2, (depth, trits), np.int8)
         rom = Memory("rom", 2 * trits, depth, sliced=True)
         found.append((rom, ColumnROM(contents, block_ram=kind)))
-    if kind == "ice40":
+    if kind in ICE40:
         for _ in range(3):
             memory = state_memory(rng.randint(1, 9), rng.randint(2, 200), rng.randint(2, 5))
             found.append((memory, Written(memory)))
         for width in (16, 17):
-            memory = Memory("cells", width, 12, "huge")
+            memory = cell_memory(1, 12, width, kind)
             found.append((memory, Written(memory)))
     return found
 
 
-@pytest.mark.parametrize("name", sorted(ONE_OF_EACH))
+@pytest.mark.parametrize("name", [*sorted(ONE_OF_EACH), "ice40hx8k-evn"])
 def test_memories_are_as_large_as_expected(tmp_path, name):
-    board = ONE_OF_EACH[name]
+    board = BOARDS[name]
     cases = sample(board.block_ram_kind)
     top = Module()
     ports = []

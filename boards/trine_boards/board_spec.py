@@ -65,9 +65,10 @@ class BoardSpec:
     first. `held` has pins that nothing drives and that must not float. `link` sizes the link's buffers. `usb`
     is the vendor and product number of the chip between USB and the UART; `usb_interface` counts from 0 and
     says which of its ports is the UART's, where it has several. `sram_note` is what a board needs so that a
-    bitstream can be loaded without its flash, for messages. `led` is lit while a command is under way, if the
-    board has one that is free. `price` is one of :data:`PRICES`. `notes` says what else a person must know,
-    such as power, or what the host's end is plugged into.
+    bitstream can be loaded without its flash, for messages; `program_note` how to program one that has no
+    `programmer`, a name for openFPGALoader. `led` is lit while a command is under way, if the board has one
+    that is free. `price` is one of :data:`PRICES`. `notes` says what else a person must know, such as power,
+    or what the host's end is plugged into.
     """
 
     name: str
@@ -91,6 +92,7 @@ class BoardSpec:
     usb: tuple[int, int] | None = None
     usb_interface: int | None = None
     sram_note: str = ""
+    program_note: str = ""
     held: tuple[HeldPin, ...] = ()
     led: BoardPin | None = BoardPin("led")
     price: str = "middle"

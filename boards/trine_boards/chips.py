@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trine_boards.board_spec import BoardSpec, ClockDomainMaker
 from trine_boards.clock.ecp5 import ECP5ClockDomain
-from trine_boards.clock.ice40 import ICE40ClockDomain, ICE40InnerClockDomain
+from trine_boards.clock.ice40 import ICE40ClockDomain
 
 __all__ = ["CHIPS", "Chip", "board_on_chip"]
 
@@ -40,17 +40,15 @@ def _ecp5(lut4: int, block_ram: int, dsp: int) -> Chip:
 
 def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:
     """Lattice FPGA-DS-02008 (iCE40 UltraPlus) and FPGA-DS-02029 (iCE40 LP/HX)."""
-    more = {"dsp": 0, "clock_domain": ICE40ClockDomain} | more
-    return Chip(
-        "ice40",
-        *(lut4, lut4, block_ram),
-        block_ram_bits=16,
-        block_ram_depth=256,
-        block_ram_kind="ice40",
-        clock_mhz=clock_mhz,
-        lut_share=0.97,  # on chips this small nearly all
-        **more,
-    )
+    common = {
+        "dsp": 0,
+        "block_ram_bits": 16,
+        "block_ram_depth": 256,
+        "block_ram_kind": "ice40",
+        "clock_domain": ICE40ClockDomain,
+        "lut_share": 0.97,  # on chips this small nearly all
+    }
+    return Chip("ice40", lut4, lut4, block_ram, clock_mhz=clock_mhz, **common | more)
 
 
 _SERIES = ("LFE5U", "LFE5UM", "LFE5UM5G")
@@ -63,7 +61,7 @@ CHIPS: dict[str, Chip] = {
     **{f"{series}-45F": _ecp5(43_848, 108, 72) for series in _SERIES},
     **{f"{series}-85F": _ecp5(83_640, 208, 156) for series in _SERIES},
     "iCE40UP5K": _ice40(5_280, 30, 21, spram=4, dsp=8),
-    "iCE40HX8K": _ice40(7_680, 32, 42, clock_domain=ICE40InnerClockDomain),
+    "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx"),
 }
 
 

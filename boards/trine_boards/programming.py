@@ -32,14 +32,16 @@ def program(bitstream: Path, board: BoardSpec, *, flash: bool = False) -> None:
     Raises
     ------
     TrineError
-        If the file is not a bitstream of this board, openFPGALoader is missing or cannot start, the board
-        cannot be programmed, or a step failed although openFPGALoader exits with 0.
+        If the file is not a bitstream of this board, openFPGALoader does not know the board, is missing or
+        cannot start, the board cannot be programmed, or a step failed although openFPGALoader exits with 0.
     """
     wanted = f".{FAMILIES[board.family].bitstream}"
     if bitstream.suffix != wanted:  # the loader would write anything else to flash as it is
         raise TrineError(f"{bitstream} is no bitstream for {board.title}: its name must end in {wanted}")
     if not bitstream.is_file() or not bitstream.stat().st_size:
         raise TrineError(f"there is no bitstream {bitstream}, or it is empty; make it with trine build")
+    if not board.programmer:
+        raise TrineError(f"openFPGALoader does not know {board.title}: {board.program_note}")
     loader = toolchain.require("openFPGALoader")
     memory = "--write-flash" if flash else "--write-sram"
     command = [*loader.command, "--board", board.programmer, memory, str(bitstream)]

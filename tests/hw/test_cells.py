@@ -113,7 +113,7 @@ def test_cells_equal_model(options: dict, groups: int) -> None:
     assert {-most, most} <= seen
     assert run_cells(kind(config, units=units, groups=groups), steps) == expected
     if groups == 3:
-        in_memory = kind(config, units=units, groups=groups, memory=True)
+        in_memory = kind(config, units=units, groups=groups, memory="ice40")
         assert run_cells(in_memory, steps[:600], every=3) == expected[:600]
 
 

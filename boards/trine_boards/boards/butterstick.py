@@ -32,7 +32,8 @@ BOARDS = (
                 pull_up=("PULLMODE", "UP"),
             ),
         ),
-        programmer="butterstick",
+        programmer="",
+        program_note="hold its button at power-on, then dfu-util --alt 0 --download loads the .bit file.",
         led=None,  # its LEDs are a matrix
         price="high",
         notes="UART and SPI are at the SD card's slot: plug in a breakout board for that slot.",

@@ -80,7 +80,8 @@ BOARDS = (
                 pull_up=("PULLMODE", "UP"),
             ),
         ),
-        programmer="cynthion",
+        programmer="",
+        program_note="load the .bit file with apollo configure, of the package apollo-fpga.",
         usb=(0x1D50, 0x615C),  # Apollo, the firmware of its microcontroller
         price="high",
     ),

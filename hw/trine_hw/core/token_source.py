@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from trine_hw.core.scanner import trit_layout
 from trine_hw.primitives.column_rom import ColumnROM, rom_slices, rom_words
 from trine_sw.engine import EMBEDDING_LATENCY, EngineConfig
+from trine_sw.engine.config import ICE40
 from trine_sw.engine.memories import embedding_memory
 from trine_sw.model import ModelConfig
 
@@ -187,7 +188,7 @@ class TokenSource(wiring.Component):
             if has_head:
                 with m.If(feed):
                     m.d.sync += token.eq(self.choice_i.payload)
-            if self.engine.block_ram == "ice40":
+            if self.engine.block_ram in ICE40:
                 self._in_halves(m, self.embedding, token, age)
             else:
                 m.submodules.table = table = ColumnROM(self.embedding, block_ram=self.engine.block_ram)

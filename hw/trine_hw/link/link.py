@@ -24,6 +24,7 @@ from trine_hw.primitives.byte_fifo import ByteFIFO
 from trine_hw.primitives.skid_buffer import SkidBuffer
 from trine_hw.primitives.streaming_fifo import StreamingFIFO
 from trine_sw.engine import EngineConfig
+from trine_sw.engine.config import ICE40
 from trine_sw.engine.memory_layout import MemoryLayout
 from trine_sw.link.board_info import board_info
 from trine_sw.link.memories import CELLS_AT_ONCE
@@ -69,7 +70,7 @@ class Link(wiring.Component):
         baud: float = 0,
         layout: MemoryLayout | None = None,
     ) -> None:
-        if link.fast and engine.block_ram == "ice40":
+        if link.fast and engine.block_ram in ICE40:
             raise TrineError(
                 "the fast codec is not for an iCE40, whose memories all have registers: use codec serial"
             )

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from trine_hw.primitives.ecp5_block_ram import rom, rom_512x36
-from trine_sw.engine.config import BLOCK_RAMS
+from trine_sw.engine.config import BLOCK_RAMS, ICE40
 from trine_sw.engine.memories import deepest, form_bits, slices
 
 __all__ = ["ColumnROM", "rom_slices", "rom_words"]
@@ -71,7 +71,7 @@ class ColumnROM(wiring.Component):
 
     Contract: ``o`` is the word that ``addr`` selected three cycles before; a new address is accepted every
     cycle. ``addr`` must be less than the depth: what other addresses read is undefined. Before the first
-    three words ``o`` is 0; with ``"ice40"`` it is the last word.
+    three words ``o`` is 0; with ``"ice40"`` or ``"ice40hx"`` it is the last word.
 
     Latency 3: the clock of the block RAM, its output register, and a flip-flop that keeps the wires to the
     lanes out of the block RAM's timing. The logic of ``o`` starts at that flip-flop.
@@ -115,7 +115,7 @@ class ColumnROM(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.block_ram == "ice40":
+        if self.block_ram in ICE40:
             self._late(m)
             return m
         word = Signal(2 * self.trits)  # behind the block RAM's output register

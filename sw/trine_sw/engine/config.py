@@ -8,11 +8,13 @@ from trine_sw.model.cells import CELLS
 from trine_sw.support.checks import integer, integer_array, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["BLOCK_RAMS", "EngineConfig"]
+__all__ = ["BLOCK_RAMS", "ICE40", "EngineConfig"]
 
 _PLACES = ("board", "host")
 #: Forms of block RAM: left to synthesis, or suited to a family.
-BLOCK_RAMS = ("inferred", "ecp5", "ice40")
+BLOCK_RAMS = ("inferred", "ecp5", "ice40", "ice40hx")
+#: Those of a family, with and without the single-port RAMs of the UltraPlus chips.
+ICE40 = ("ice40", "ice40hx")
 _MOST_LANES = 2**31 - 1
 _MOST_BANKS = 128  # a lane's sum of more would be too deep an expression for Amaranth
 
@@ -31,7 +33,8 @@ class EngineConfig:
         ``"board"`` or ``"host"``: where the embedding table and the output layer are kept.
     block_ram
         ``"ecp5"`` instantiates ``PDPW16KD`` with its output register; ``"inferred"`` leaves the choice to
-        synthesis; ``"ice40"`` does so too, in the forms that take the fewest logic cells on a small chip.
+        synthesis; ``"ice40"`` does so too, in the forms that take the fewest logic cells on a small chip, and
+        with the single-port RAMs of an UltraPlus; ``"ice40hx"`` is the same without those.
     sampler_ways
         Logits that leave the head, and enter the sampler, in a cycle. At least 1.
     relays

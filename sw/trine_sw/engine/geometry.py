@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from trine_sw.engine.config import EngineConfig
+from trine_sw.engine.config import ICE40, EngineConfig
 from trine_sw.model import ModelConfig
 from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
@@ -213,7 +213,7 @@ class Geometry:
         A group then takes three cycles at least: its first column of x, its first of h, its marker."""
         engine = self.engine
         alone = self.model.layers == engine.banks == 1
-        return engine.block_ram == "ice40" and self.groups > 1 and alone and not engine.relays
+        return engine.block_ram in ICE40 and self.groups > 1 and alone and not engine.relays
 
     def head_beats(self, group: int) -> int:
         """Beats of ``sampler_ways`` logits that a group of head lanes makes."""

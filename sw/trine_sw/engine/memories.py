@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.config import ICE40
 from trine_sw.golden.sampler import DRAW_BITS, GUMBEL_BITS
 from trine_sw.model import ModelConfig
 from trine_sw.support.arithmetic import ceil_div
@@ -35,7 +36,7 @@ Form = tuple[int, int]
 #: (Lattice FPGA-TN-02204), SB_RAM40_4K (Lattice FPGA-TN-02002).
 FORMS: dict[str, tuple[Form, ...]] = {
     "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-    "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
+    **dict.fromkeys(ICE40, ((256, 16), (512, 8), (1024, 4), (2048, 2))),
 }
 #: Words and bits of an iCE40UP's single-port RAM, SB_SPRAM256KA.
 _SINGLE_PORT = (16384, 16)
@@ -106,13 +107,13 @@ def column_memory(geometry: Geometry) -> Memory:
 
 def embedding_memory(model: ModelConfig, engine: EngineConfig) -> Memory:
     """The embedding: a word a token, or on an iCE40 two words of half of it, read one after the other."""
-    halves = 2 if engine.block_ram == "ice40" else 1
+    halves = 2 if engine.block_ram in ICE40 else 1
     return Memory("embedding", 2 * ceil_div(model.embedding, halves), halves * model.vocab_size, sliced=True)
 
 
 def noise_memory(ways: int, kind: str) -> Memory:
     """The sampler's tables. Two ways share one where a block RAM has two read ports: an iCE40's has one."""
-    count = ways if kind == "ice40" else ceil_div(ways, 2)
+    count = ways if kind in ICE40 else ceil_div(ways, 2)
     return Memory("noise", GUMBEL_BITS, 1 << DRAW_BITS, count=count, sliced=True)
 
 
@@ -121,9 +122,10 @@ def state_memory(units: int, groups: int, trit_bits: int) -> Memory:
     return Memory("state", units * trit_bits, 2 << max(1, (groups - 1).bit_length()))
 
 
-def cell_memory(units: int, groups: int, cell_bits: int) -> Memory:
+def cell_memory(units: int, groups: int, cell_bits: int, kind: str) -> Memory:
     """c of the same engine."""
-    return Memory("cells", units * cell_bits, max(2, groups), "huge")
+    style = "huge" if kind == "ice40" else "block"
+    return Memory("cells", units * cell_bits, max(2, groups), style)
 
 
 def block_rams(memory: Memory, forms: Sequence[Form]) -> int:

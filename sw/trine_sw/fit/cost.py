@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine.config import ICE40
 from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
 from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.link.memories import memories, stored_reply
@@ -128,7 +129,7 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
 def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, int]:
     """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
     ff = _flip_flops(model, layout) + (_FAST_FF if link.fast else 0)
-    if layout.geometry.engine.block_ram == "ice40":
+    if layout.geometry.engine.block_ram in ICE40:
         cells = _logic_cells(layout)
         return cells, min(ff, cells)
     return _luts(model, layout, link), ff

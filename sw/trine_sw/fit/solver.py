@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.bank_balance import active_columns, balanced
+from trine_sw.engine.config import ICE40
 from trine_sw.engine.placement import ANYWHERE, Placement, Places
 from trine_sw.fit.cost import Chip, Cost, cost, memory_cost, too_deep
 from trine_sw.fit.figures import Figures
@@ -192,7 +193,7 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
 def _relayed(figures: Figures, engine: EngineConfig, chip: Chip) -> EngineConfig:
     """With relays where the ROM covers much of the chip and they cost little."""
     _, columns, _ = memory_cost(Geometry(figures.model.config, engine), chip, chip.link)
-    if engine.block_ram == "ice40" or columns < _WIDE * chip.block_ram:
+    if engine.block_ram in ICE40 or columns < _WIDE * chip.block_ram:
         return engine
     relayed = replace(engine, relays=1)
     faster = figures.cycles(relayed) <= _RELAYS * figures.cycles(engine)

@@ -41,13 +41,14 @@ def kept_memory(model: ModelConfig, kind: str, link: LinkConfig) -> Memory:
         words = model.layers * ceil_div(model.hidden, CELLS_AT_ONCE)
         style = "distributed" if words <= _WORDS_IN_LUTS else "block"
         return Memory("kept state", width * CELLS_AT_ONCE, max(2, words), style if kind == "ecp5" else "auto")
-    styles = {"ice40": "huge", "ecp5": "distributed" if model.cells <= _KEPT_IN_LUTS else "block"}
+    styles = {"ice40": "huge", "ice40hx": "block"}
+    styles["ecp5"] = "distributed" if model.cells <= _KEPT_IN_LUTS else "block"
     return Memory("kept state", width, max(2, model.cells), styles.get(kind, "auto"))
 
 
 def counter_memory(kinds: int, kind: str) -> Memory:
     """The link's counters of ``kinds`` events, two words each."""
-    styles = {"ice40": "huge", "ecp5": "distributed"}
+    styles = {"ice40": "huge", "ice40hx": "block", "ecp5": "distributed"}
     return Memory("counters", 16, 2 * kinds, styles.get(kind, "auto"))
 
 
@@ -77,6 +78,6 @@ def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:
         found.append(noise_memory(engine.sampler_ways, kind))
     if geometry.state_in_memory:
         found.append(state_memory(geometry.units, geometry.groups, 2 + model.level_bits))
-        found.append(cell_memory(geometry.units, geometry.groups, model.cell_bits))
+        found.append(cell_memory(geometry.units, geometry.groups, model.cell_bits, kind))
     found += link_memories(link)
     return [*found, kept_memory(model, kind, link), counter_memory(len(COUNTERS) - _OF_CORE, kind)]

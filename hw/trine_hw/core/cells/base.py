@@ -86,9 +86,9 @@ class Cells(wiring.Component):
         Groups of cells.
     loadable : :class:`bool`
         Whether states can be put in place: one LUT4 a bit of c and, for an LSTM, one a cell.
-    memory : :class:`bool`
-        Whether the cell states are kept in a memory of one port, which takes no flip-flop and no multiplexer.
-        A group may then follow after three cycles.
+    memory : :class:`str`, optional
+        ``EngineConfig.block_ram``, if the cell states are kept in a memory of one port, which takes no
+        flip-flop and no multiplexer. A group may then follow after three cycles.
 
     Members
     -------
@@ -113,7 +113,7 @@ class Cells(wiring.Component):
         units: int,
         groups: int,
         loadable: bool = False,
-        memory: bool = False,
+        memory: str | None = None,
     ) -> None:
         if config.cell != self.kind:
             raise ValueError(f"these are cells of kind {self.kind!r}, and the model's are {config.cell!r}")
@@ -213,7 +213,7 @@ class Cells(wiring.Component):
         """Cell states in a memory that is read for a group as its decisions come, and written two cycles
         later: with three cycles between groups never both in one."""
         states = data.ArrayLayout(CellState(self.config)["c"].shape, self.units)
-        built = cell_memory(self.units, self.groups, self.config.cell_bits)
+        built = cell_memory(self.units, self.groups, self.config.cell_bits, self.memory or "")
         m.submodules.states_spram = memory = Memory(
             shape=states, depth=built.depth, init=[], attrs=built.attrs
         )

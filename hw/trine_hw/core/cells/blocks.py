@@ -108,7 +108,7 @@ class CellBlocks(wiring.Component):
                 units=len(units),
                 groups=geometry.groups,
                 loadable=self.loadable,
-                memory=geometry.state_in_memory,
+                memory=kind if geometry.state_in_memory else None,
             )
             marker = self.markers[index]
             m.d.comb += [
