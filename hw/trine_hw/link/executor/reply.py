@@ -15,12 +15,13 @@ __all__ = ["body_states", "header_states"]
 def header_states(m: Module, s: ExecutorState) -> None:
     """Waits for the reply's slot, and begins it."""
     ports = s.ports
+    quiet = s.replies.quiet if s.link.fast else 1
     code = Mux(s.refused, REFUSED | s.reason, DONE | s.code)
     header = Array([s.session[:8], s.session[8:], s.sequence[:8], s.sequence[8:], code[:8]])
     with m.State("Reply"):
         m.d.comb += [ports.read_stop.eq(1), ports.items_clear.eq(1)]
         m.d.sync += s.count.eq(0)
-        with m.If(ports.slot_free):
+        with m.If(ports.slot_free & quiet):
             m.d.comb += ports.slot_start.eq(1)
             m.next = "Reply header"
     with m.State("Reply header"):
@@ -57,8 +58,6 @@ def body_states(m: Module, s: ExecutorState) -> None:
                     m.next = "Counters"
                 with m.Case(Command.STEP):
                     s.restart(m, HEADER_BYTES + 1)
-                    if s.link.fast:
-                        m.d.comb += ports.record_start.eq(1)
                     m.next = "Item"
                 with m.Case(Command.GENERATE):
                     if s.link.fast:

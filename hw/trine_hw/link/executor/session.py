@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from trine_hw.link.executor.state import ExecutorState
 from trine_sw.link.protocol import HEADER_BYTES, Command, Reason
@@ -34,7 +34,7 @@ def frame_states(m: Module, s: ExecutorState) -> None:
                 ]
                 # If the slot still waits, so does an answer that tells the host as much.
                 m.next = "Drop"
-                with m.If(ports.slot_free):
+                with m.If(ports.slot_free | ~_at_rest(s)):
                     m.next = "Reply"
     with m.State("Header"):
         m.d.comb += ports.bytes.ready.eq(1)
@@ -59,9 +59,13 @@ def frame_states(m: Module, s: ExecutorState) -> None:
         m.d.sync += s.slot.eq(s.sequence[: (window - 1).bit_length()])
         m.next = "Sequence"
     with m.State("Sequence"):
-        with m.If(opening | foreign | ~due):
+        again = ~opening & ~foreign & ~due & repeated
+        waits = again & ~_at_rest(s)  # what is asked for again may not be complete
+        with m.If((opening | foreign | ~due) & ~waits):
             m.d.sync += s.slot.eq(window)
-        with m.If(opening):
+        with m.If(waits):
+            m.next = "Sequence"
+        with m.Elif(opening):
             m.next = "Length"
         with m.Elif(foreign):
             s.refuse(m, Reason.SESSION)
@@ -78,6 +82,11 @@ def frame_states(m: Module, s: ExecutorState) -> None:
             s.refuse(m, Reason.SEQUENCE)
 
 
+def _at_rest(s: ExecutorState) -> Value:
+    """Whether no reply to a STEP is under way beside the executor's states."""
+    return s.replies.rests if s.link.fast else Const(1)
+
+
 def closing_states(m: Module, s: ExecutorState) -> None:
     """The reply is complete: the next frame's turn."""
     ports = s.ports
@@ -86,12 +95,10 @@ def closing_states(m: Module, s: ExecutorState) -> None:
         with m.If(ports.slot_done):
             m.next = "Drop"
             with m.If(s.kept):
-                m.d.sync += s.expected.eq(s.expected + 1)
-                with m.If(s.cached != s.link.window):
-                    m.d.sync += s.cached.eq(s.cached + 1)
+                s.count_reply(m)
                 with m.If(s.refused):
                     m.d.sync += s.halted.eq(1)
     with m.State("Drop"):
-        m.d.comb += [ports.read_stop.eq(1), ports.frames.ready.eq(1)]
+        m.d.comb += [ports.read_stop.eq(1), ports.frames.ready.eq(1), ports.items_clear.eq(1)]
         m.d.sync += s.slot.eq(s.link.window)
         m.next = "Frame"
