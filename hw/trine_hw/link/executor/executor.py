@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -128,7 +128,11 @@ class Executor(wiring.Component):
         slot, busy = s.slot, self.frames.valid
         if self.link.fast:
             s.replies = StepReplies(m, s)
-            slot, busy = Mux(s.replies.rests, slot, s.replies.slot), busy | ~s.replies.quiet
+            # In a register: from the states through it to whether it is free, and back, is a long way. Each
+            # state that looks at the slot is the second one after its number was assigned, or later.
+            of_states, slot = slot, Signal.like(slot)
+            m.d.sync += slot.eq(Mux(s.replies.rests, of_states, s.replies.slot))
+            busy |= ~s.replies.quiet
         m.d.comb += [
             self.read_length.eq(s.length),
             self.slot.eq(slot),

@@ -68,7 +68,9 @@ class StepReplies:
                         *(self.pending.eq(0), self.slot.eq(s.slot)),
                         *(session.eq(s.session), sequence.eq(s.sequence)),
                     ]
-                    m.next = "Reply to STEP"
+                    m.next = "Slot of STEP"
+            with m.State("Slot of STEP"):
+                m.next = "Reply to STEP"
             with m.State("Reply to STEP"):
                 with m.If(ports.slot_free):
                     m.d.comb += ports.slot_start.eq(1)

@@ -15,15 +15,26 @@ __all__ = ["body_states", "header_states"]
 def header_states(m: Module, s: ExecutorState) -> None:
     """Waits for the reply's slot, and begins it."""
     ports = s.ports
-    quiet = s.replies.quiet if s.link.fast else 1
     code = Mux(s.refused, REFUSED | s.reason, DONE | s.code)
     header = Array([s.session[:8], s.session[8:], s.sequence[:8], s.sequence[8:], code[:8]])
+
+    def begin() -> None:
+        with m.If(ports.slot_free):
+            m.d.comb += ports.slot_start.eq(1)
+            m.next = "Reply header"
+
     with m.State("Reply"):
         m.d.comb += [ports.read_stop.eq(1), ports.items_clear.eq(1)]
         m.d.sync += s.count.eq(0)
-        with m.If(ports.slot_free & quiet):
-            m.d.comb += ports.slot_start.eq(1)
-            m.next = "Reply header"
+        if s.link.fast:
+            with m.If(s.replies.quiet):
+                m.next = "Slot"
+        else:
+            begin()
+    if s.link.fast:
+        with m.State("Slot"):
+            m.d.comb += ports.items_clear.eq(1)
+            begin()
     with m.State("Reply header"):
         with m.If(s.give(m, header[s.count])):
             m.d.sync += s.count.eq(s.count + 1)

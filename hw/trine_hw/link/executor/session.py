@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal
 
 from trine_hw.link.executor.state import ExecutorState
 from trine_sw.link.protocol import HEADER_BYTES, Command, Reason
@@ -33,9 +33,10 @@ def frame_states(m: Module, s: ExecutorState) -> None:
                     s.refused.eq(1),
                 ]
                 # If the slot still waits, so does an answer that tells the host as much.
-                m.next = "Drop"
-                with m.If(ports.slot_free | ~_at_rest(s)):
-                    m.next = "Reply"
+                m.next = "Reply"
+                if not s.link.fast:
+                    with m.If(~ports.slot_free):
+                        m.next = "Drop"
     with m.State("Header"):
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):
@@ -59,13 +60,10 @@ def frame_states(m: Module, s: ExecutorState) -> None:
         m.d.sync += s.slot.eq(s.sequence[: (window - 1).bit_length()])
         m.next = "Sequence"
     with m.State("Sequence"):
-        again = ~opening & ~foreign & ~due & repeated
-        waits = again & ~_at_rest(s)  # what is asked for again may not be complete
-        with m.If((opening | foreign | ~due) & ~waits):
+        again = ~opening & ~foreign & ~due & repeated if s.link.fast else 0
+        with m.If((opening | foreign | ~due) & ~again):
             m.d.sync += s.slot.eq(window)
-        with m.If(waits):
-            m.next = "Sequence"
-        with m.Elif(opening):
+        with m.If(opening):
             m.next = "Length"
         with m.Elif(foreign):
             s.refuse(m, Reason.SESSION)
@@ -75,16 +73,21 @@ def frame_states(m: Module, s: ExecutorState) -> None:
             with m.If(barred):
                 s.refuse(m, Reason.HALTED)
         with m.Elif(repeated):
-            m.d.comb += [s.events["repeats"].eq(1), ports.slot_send.eq(1)]
-            m.next = "Drop"
+            m.d.comb += s.events["repeats"].eq(1)
+            if s.link.fast:
+                m.next = "Send again"
+            else:
+                m.d.comb += ports.slot_send.eq(1)
+                m.next = "Drop"
         with m.Else():
             m.d.comb += s.events["gaps"].eq(1)
             s.refuse(m, Reason.SEQUENCE)
-
-
-def _at_rest(s: ExecutorState) -> Value:
-    """Whether no reply to a STEP is under way beside the executor's states."""
-    return s.replies.rests if s.link.fast else Const(1)
+    if s.link.fast:
+        at_rest = s.settled(m, s.replies.rests, "at_rest")
+        with m.State("Send again"):  # it may be under way yet; a register has its number a cycle later
+            with m.If(at_rest):
+                m.d.comb += ports.slot_send.eq(1)
+                m.next = "Drop"
 
 
 def closing_states(m: Module, s: ExecutorState) -> None:
