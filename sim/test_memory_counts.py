@@ -78,7 +78,7 @@ def sample(kind: str) -> list[tuple[Memory, Elaboratable]]:
     return found
 
 
-@pytest.mark.parametrize("name", [*sorted(ONE_OF_EACH), "ice40hx8k-evn"])
+@pytest.mark.parametrize("name", [*sorted(ONE_OF_EACH), "ice40hx8k-evn", "tang-nano-20k"])
 def test_memories_are_as_large_as_expected(tmp_path, name):
     board = BOARDS[name]
     cases = sample(board.block_ram_kind)
@@ -91,9 +91,10 @@ def test_memories_are_as_large_as_expected(tmp_path, name):
     (tmp_path / "top.il").write_text(
         rtlil.convert(top, ports=ports, name="top", emit_src=False), encoding="utf-8"
     )
-    script = FAMILIES[board.family].synthesis.format(name="top")
-    script = script[: script.index(" -run begin:map_luts")]
-    script = f"read_rtlil top.il\n{script} -noflatten -run begin:map_ffram\ntee -q -o cells.json stat -json\n"
+    family = FAMILIES[board.family]
+    for file, contents in family.library_files().items():
+        (tmp_path / file).write_bytes(contents)
+    script = f"read_rtlil top.il\n{family.memory_synthesis('top')}tee -q -o cells.json stat -json\n"
     (tmp_path / "top.ys").write_text(script, encoding="utf-8")
     run_tool(require("yosys"), ["-q", "top.ys"], tmp_path)
     counted: dict[int, Counter[str]] = {}
@@ -103,6 +104,6 @@ def test_memories_are_as_large_as_expected(tmp_path, name):
             counted[int(number[1])] = counted.get(int(number[1]), Counter()) + cells
     for number, (memory, _) in enumerate(cases):
         cells = counted[number]
-        blocks = sum(cells[cell] for cell in ("SB_RAM40_4K", "DP16KD", "PDPW16KD"))
+        blocks = sum(cells[cell] for cell in ("SB_RAM40_4K", "DP16KD", "PDPW16KD", "SDPB", "SDPX9B"))
         assert blocks == block_rams(memory, forms(board)), memory
         assert cells["SB_SPRAM256KA"] == single_port_rams(memory), memory

@@ -37,6 +37,11 @@ DESIGNS = {
         EngineConfig(29, 1, block_ram="ice40"),
         18,
     ),
+    "tang-nano-9k": (
+        ModelConfig(**SIZES, head_levels=(0, 50, 127)),
+        EngineConfig(29, 2, block_ram="gowin"),
+        27,
+    ),
 }
 
 
@@ -65,6 +70,8 @@ def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
     files = elaborate(top, board.platform())
     for file in files.keys() & {"top.il", "top.lpf"}:
         (folder / file).write_bytes(files[file])
+    for file, contents in FAMILIES[board.family].library_files().items():
+        (folder / file).write_bytes(contents)
     synthesis = FAMILIES[board.family].synthesis.format(name="top")
     if not guarded:
         synthesis = re.sub("(?m)^select -assert-none.*$", "", synthesis)
@@ -73,7 +80,13 @@ def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
     return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.nightly] if BOARDS[name].family == "gowin" else [])
+        for name in DESIGNS
+    ],
+)
 def built(request, tmp_path_factory) -> Built:
     return build(request.param, tmp_path_factory.mktemp(request.param))
 

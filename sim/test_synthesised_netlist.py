@@ -49,12 +49,36 @@ def ice40_cells():
         yield "SB_LUT4", {"LUT_INIT": f"{contents:016b}"}, pins, "O"
 
 
+def gowin_cells():
+    for kind in ("DFF", "DFFE", "DFFR", "DFFRE", "DFFS", "DFFSE", "DFFC", "DFFN"):
+        pins = {"CLK": "clk", "D": "a"}
+        pins |= {"CE": "b"} if kind.endswith("E") else {}
+        pins |= (
+            {{"R": "RESET", "S": "SET", "C": "CLEAR"}[kind[3]]: "c"} if kind[3:4] in ("R", "S", "C") else {}
+        )
+        yield kind, {"INIT": str(int("S" in kind))}, pins, "Q"
+    inputs = {"I0": "a", "I1": "b", "I2": "c", "I3": "d"}
+    for count in (1, 2, 3, 4):
+        for contents in random.Random(count).sample(range(1 << (1 << count)), (4, 10, 20, 40)[count - 1]):
+            pins = dict(list(inputs.items())[:count])
+            yield f"LUT{count}", {"INIT": f"{contents:0{1 << count}b}"}, pins, "F"
+    for size in (5, 6, 7, 8):
+        yield f"MUX2_LUT{size}", {}, {"I0": "a", "I1": "b", "S0": "c"}, "O"
+    for mode, output in itertools.product((0, 1, 2), ("SUM", "COUT")):
+        yield "ALU", {"ALU_MODE": f"{mode:032b}"}, {"I0": "a", "I1": "b", "I3": "c", "CIN": "d"}, output
+
+
+#: A table's type, parameter, inputs and output.
+TABLES = {
+    "ecp5": ("LUT4", "INIT", "ABCD", "Z"),
+    "gowin": ("LUT4", "INIT", ("I0", "I1", "I2", "I3"), "F"),
+    "ice40": ("SB_LUT4", "LUT_INIT", ("I0", "I1", "I2", "I3"), "O"),
+}
+
+
 def netlist(cells, family):
     """Yosys' JSON, and the same as instances of models; what each cell gives leaves through a table."""
-    table, contents, first, output = (
-        ("LUT4", "INIT", "A", "Z") if family == "ecp5" else ("SB_LUT4", "LUT_INIT", "I0", "O")
-    )
-    others = ("B", "C", "D") if family == "ecp5" else ("I1", "I2", "I3")
+    table, contents, (first, *others), output = TABLES[family]
     bits = {name: [bit] for name, bit in INPUTS.items()} | {"0": ["0"], "1": ["1"]}
     ports = {name: {"direction": "input", "bits": bits[name]} for name in INPUTS}
     made, lines = {}, []
@@ -71,7 +95,9 @@ def netlist(cells, family):
         }
         ports[f"q{n}"] = {"direction": "output", "bits": [1000 + n]}
         values = ", ".join(
-            f".{key}(16'b{value})" if len(value) == 16 else f'.{key}("{value.strip()}")'
+            f".{key}({len(value)}'b{value})"
+            if family == "gowin" or len(value) == 16
+            else f'.{key}("{value.strip()}")'
             for key, value in options.items()
         )
         wires = ", ".join(
@@ -82,7 +108,9 @@ def netlist(cells, family):
     return {"modules": {"top": {"ports": ports, "cells": made}}}, lines
 
 
-@pytest.mark.parametrize(("family", "cells"), [("ecp5", ecp5_cells), ("ice40", ice40_cells)])
+@pytest.mark.parametrize(
+    ("family", "cells"), [("ecp5", ecp5_cells), ("gowin", gowin_cells), ("ice40", ice40_cells)]
+)
 def test_each_cell_equals_its_model(tmp_path, family, cells):
     every = list(cells())
     contents, lines = netlist(every, family)

@@ -32,7 +32,7 @@ ORDER = {
     ),
     "trine_hw": ("primitives", "core", "link", "simulation"),
     "trine_boards": (
-        "transports netlist_file",
+        "transports netlist_file gowin_platform",
         "board_spec",
         "clock",
         "chips",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trine_boards.board_spec import BoardSpec, ClockDomainMaker
 from trine_boards.clock.ecp5 import ECP5ClockDomain
+from trine_boards.clock.gowin import GW1NClockDomain, GW2AClockDomain
 from trine_boards.clock.ice40 import ICE40ClockDomain
 
 __all__ = ["CHIPS", "Chip", "board_on_chip"]
@@ -51,6 +52,11 @@ def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:
     return Chip("ice40", lut4, lut4, block_ram, clock_mhz=clock_mhz, **common | more)
 
 
+def _gowin(lut4: int, ff: int, block_ram: int, dsp: int, clock_mhz: float, domain: ClockDomainMaker) -> Chip:
+    """Gowin DS117 (GW1NR) and DS226 (GW2AR)."""
+    return Chip("gowin", lut4, ff, block_ram, dsp, 36, 512, "gowin", clock_mhz, domain)
+
+
 _SERIES = ("LFE5U", "LFE5UM", "LFE5UM5G")
 
 #: By the platform's ``device``. A 12F is promised what its data sheet has: 12,000 LUTs, and half the block
@@ -60,6 +66,8 @@ CHIPS: dict[str, Chip] = {
     **{f"{series}-25F": _ecp5(24_288, 56, 28) for series in _SERIES},
     **{f"{series}-45F": _ecp5(43_848, 108, 72) for series in _SERIES},
     **{f"{series}-85F": _ecp5(83_640, 208, 156) for series in _SERIES},
+    "GW1NR-9C": _gowin(8_640, 6_480, 26, 20, 27, GW1NClockDomain),
+    "GW2AR-18C": _gowin(20_736, 15_552, 46, 48, 54, GW2AClockDomain),
     "iCE40UP5K": _ice40(5_280, 30, 21, spram=4, dsp=8),
     "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx"),
 }

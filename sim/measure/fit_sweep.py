@@ -38,7 +38,7 @@ __all__ = ["COUNT", "core_memories", "whole_design"]
 
 COUNT = 104
 RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
-_BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K")
+_BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K", "SDPB", "SDPX9B")
 
 
 def core_memories(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
@@ -74,19 +74,18 @@ def whole_design(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
         "lut4": found.cost.lut4,
         "lut4_packed": made["packed"],
         "ff": found.cost.ff,
-        "ff_synthesised": sum(n for cell, n in made.items() if cell == "TRELLIS_FF" or "SB_DFF" in cell),
+        "ff_synthesised": sum(n for cell, n in made.items() if cell == "TRELLIS_FF" or "DFF" in cell),
     }
 
 
 def _yosys(text: str, board: BoardSpec, *, memories_only: bool) -> Counter[str]:
     """Cells by type, and what nextpnr packs them into."""
     family = FAMILIES[board.family]
-    script = family.synthesis.format(name="top")
-    if memories_only:
-        first = script[: script.index(" -run begin:map_luts")]
-        script = f"{first} -run begin:map_ffram\n"
+    script = family.memory_synthesis("top") if memories_only else family.synthesis.format(name="top")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        for file, contents in family.library_files().items():
+            (folder / file).write_bytes(contents)
         (folder / "top.il").write_text(text, encoding="utf-8")
         script = f"read_rtlil top.il\n{script}tee -q -o cells.json stat -json\n"
         (folder / "top.ys").write_text(

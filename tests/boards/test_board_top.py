@@ -15,9 +15,10 @@ from amaranth.hdl import Fragment, Signal
 from amaranth.lib import io
 from amaranth.sim import Simulator
 
-from tests.helpers.primitives import DCCA, EHXPLLL, SBPLL40, instance
+from tests.helpers.primitives import DCCA, EHXPLLL, RPLL, SBPLL40, instance
 from trine_boards import BOARDS
 from trine_boards.clock import ecp5 as ecp5_clock
+from trine_boards.clock import gowin as gowin_clock
 from trine_boards.clock import ice40 as ice40_clock
 from trine_boards.clock.pll import START_SECONDS
 from trine_boards.top import BoardTop
@@ -66,7 +67,7 @@ class Bench:
     """A board with its PLL, and a host at its UART."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (ecp5_clock, ice40_clock):
+        for module in (ecp5_clock, gowin_clock, ice40_clock):
             monkeypatch.setattr(module, "Instance", instance)
         board = BOARDS[name]
         self.board = replace(board, transports=(UARTTransport(baud=round(board.clock_mhz * 1e6 / DIVISOR)),))
@@ -75,7 +76,7 @@ class Bench:
         self.top = BoardTop(MODEL, self.engine, self.board, self.board.clock_mhz)
         instance.made.clear()
         fragment = Fragment.get(self.top, self.pins)
-        self.pll = next(made for made in instance.made if isinstance(made, (EHXPLLL, SBPLL40)))
+        self.pll = next(made for made in instance.made if isinstance(made, (EHXPLLL, RPLL, SBPLL40)))
         self.gate = next((made for made in instance.made if isinstance(made, DCCA)), None)
         self.mhz = self.pll.output_mhz(self.pins.default_clk_frequency / 1e6)
         self.simulator = Simulator(fragment)
@@ -131,7 +132,9 @@ class Bench:
                 await ctx.delay(bit)
 
 
-@pytest.mark.parametrize(("name", "locks_at"), [("ulx3s", 7e-6), ("icebreaker", 0)])
+@pytest.mark.parametrize(
+    ("name", "locks_at"), [("ulx3s", 7e-6), ("icebreaker", 0), ("tang-nano-20k", 3e-6), ("tang-nano-9k", 0)]
+)
 def test_a_board_starts_and_answers(name: str, locks_at: float, monkeypatch) -> None:
     """Nothing happens before the start, whatever is on the line; then a frame is answered."""
     bench = Bench(name, monkeypatch)
@@ -192,9 +195,10 @@ def test_a_lock_that_is_lost_stops_an_ecp5_s_clock_and_is_told(monkeypatch) -> N
     assert bench.lock_losses == 1
 
 
-def test_a_lock_that_is_lost_resets_an_ice40(monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["icebreaker", "tang-nano-20k"])
+def test_a_lock_that_is_lost_resets_an_ice40_and_a_gowin(name, monkeypatch) -> None:
     """Of a frame that had begun nothing is left."""
-    bench = Bench("icebreaker", monkeypatch)
+    bench = Bench(name, monkeypatch)
     board, request = bench.board, encode(Frame(5, 9, Command.RESUME))
     model = BoardModel(MODEL, bench.engine, board.link, clock_hz=board.clock_mhz * 1e6, baud=board.baud)
 

@@ -90,19 +90,23 @@ WORDS = np.random.default_rng(1).integers(-1, 2, (256, 4), dtype=np.int8)
 
 
 class Echo(Elaboratable):
-    """What comes over an iCEBreaker's UART goes through a memory and back: clock, reset, pins, block RAM and
-    single-port RAM of that family in some hundred logic cells."""
+    """What comes over a board's UART goes through a memory and back: clock, reset, pins and block RAM of its
+    family, and single-port RAM where it has any, in some hundred logic cells."""
 
     identity = "echo"
 
+    def __init__(self, board):
+        self.board = board
+
     def elaborate(self, platform):
         m = Module()
-        board = BOARDS["icebreaker"]
+        board = self.board
         m.submodules.clock = board.clock_domain(board.clock_mhz)
         m.submodules.receiver = receiver = UARTReceiver(21)
         m.submodules.transmitter = transmitter = UARTTransmitter(21)
-        m.submodules.rom = rom = ColumnROM(WORDS, block_ram="ice40")
-        m.submodules.counters = counters = EventCounters(2, attrs={"ram_style": "huge"})
+        m.submodules.rom = rom = ColumnROM(WORDS, block_ram=board.block_ram_kind)
+        style = "huge" if board.spram else "block"
+        m.submodules.counters = counters = EventCounters(2, attrs={"ram_style": style})
         pins = platform.request("uart")
         m.d.comb += [
             receiver.rx.eq(pins.rx.i),
@@ -123,7 +127,7 @@ def test_bitstream_for_an_ice40(tmp_path):
     def build():
         done.clear()
         return build_bitstream(
-            Echo(),
+            Echo(board),
             board,
             board.clock_mhz,
             tmp_path,
@@ -145,6 +149,20 @@ def test_bitstream_for_an_ice40(tmp_path):
     assert len(done) == 5 and {what for _, what in done} == {"done"}
     assert build() == routed
     assert len(done) == 5 and {what for _, what in done} == {"kept"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.family == "gowin"])
+def test_bitstream_for_a_gowin(name, tmp_path):
+    board = BOARDS[name]
+    routed = build_bitstream(Echo(board), board, board.clock_mhz, tmp_path)
+    log = (tmp_path / "route-1.text").read_text(encoding="utf-8")
+    assert "Routing complete." in log and "Hold/min time violation" not in log
+    assert routed.bitstream == tmp_path / "top.fs" and routed.bitstream.stat().st_size > 1_000_000
+    assert routed.used.dsp == routed.used.spram == 0 and routed.used.block_ram == 2
+    assert 50 < routed.used.ff < routed.used.lut4 < 1000
+    assert routed.fmax_mhz >= 1.05 * board.clock_mhz
+    assert [tool.split()[0] for tool in routed.tools] == ["yosys", "nextpnr-himbaechel-gowin", "gowin_pack"]
 
 
 def test_rom_ports_are_counted_in_whole_block_rams():

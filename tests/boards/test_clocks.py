@@ -8,6 +8,7 @@ import pytest
 from trine_boards import BOARDS
 from trine_boards.clock.choice import board_clock, board_clocks, highest_clock
 from trine_boards.clock.ecp5 import ECP5ClockDomain, pll_dividers
+from trine_boards.clock.gowin import GW1N, GW2A, GW1NClockDomain, GW2AClockDomain, rpll_settings
 from trine_boards.clock.ice40 import ICE40ClockDomain, pll_settings
 from trine_hw.link.uart import uart_divisor
 from trine_sw.support.arithmetic import ceil_div
@@ -56,6 +57,26 @@ def test_an_ice40_makes_all_its_clocks_within_the_limits(input_mhz):
         vco = detector * (made.divf + 1)
         assert vco / 2**made.divq == mhz and 533 <= vco <= 1066 and 10 <= detector <= 133
         assert made.divr < 16 and made.divf < 128 and 1 <= made.divq <= 6 and 1 <= made.filter_range <= 6
+
+
+@pytest.mark.parametrize("input_mhz", [12, 27, 50])
+@pytest.mark.parametrize(
+    ("domain", "limits", "lowest", "highest"),
+    [(GW1NClockDomain, GW1N, 480, 1120), (GW2AClockDomain, GW2A, 575, 1175)],
+)
+def test_a_gowin_makes_all_its_clocks_with_the_oscillator_away_from_its_limits(
+    input_mhz, domain, limits, lowest, highest
+):
+    clocks = domain.clocks(input_mhz)
+    assert list(clocks) == sorted(set(clocks)) and len(clocks) > 100
+    made = {mhz: rpll_settings(limits, input_mhz, float(mhz)) for mhz in clocks}
+    for mhz, (reference, feedback, output) in made.items():
+        assert Fraction(input_mhz * feedback, reference) == mhz and Fraction(input_mhz, reference) >= 3
+        assert lowest <= mhz * output <= highest and 1 <= reference <= 64 and 1 <= feedback <= 64
+        assert output in (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+        assert made[mhz].vco_mhz(input_mhz) == pytest.approx(float(mhz * output))
+        # Of no other dividers is the detector's frequency higher.
+        assert all(mhz * other % input_mhz for other in range(1, reference))
 
 
 def test_a_pll_says_what_it_can_make():

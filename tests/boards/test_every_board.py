@@ -32,7 +32,11 @@ def top_of(name: str, link: str) -> BoardTop:
 
 def located(files: dict[str, bytes]) -> dict[str, str]:
     """Where the constraints put each port of the top."""
-    for name, form in (("top.lpf", r'LOCATE COMP "(\S+)" SITE "(\S+)";'), ("top.pcf", r"set_io (\S+) (\S+)")):
+    for name, form in (
+        ("top.lpf", r'LOCATE COMP "(\S+)" SITE "(\S+)";'),
+        ("top.pcf", r"set_io (\S+) (\S+)"),
+        ("top.cst", r'IO_LOC "(\S+)" (\S+);'),
+    ):
         if name in files:
             return dict(re.findall(form, files[name].decode()))
     raise AssertionError(f"no constraints among {sorted(files)}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from trine_boards.build.record import BuildRecord
 from trine_boards.verify.compared import Compared, Mismatch
+from trine_boards.verify.loaded import loaded_netlist
 from trine_boards.verify.verification import Verification, _start, drive, write_verification
 from trine_sw.driver.transports import ModelTransport
 from trine_sw.engine import EngineConfig
@@ -15,6 +19,7 @@ from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
+from trine_sw.support.errors import TrineError
 
 LEVELS = (0, 3, 9, 27)
 
@@ -130,3 +135,9 @@ def test_report(tmp_path):
         "| bytes from the board, all equal to the board model's | 54,321 |" in text
         and "| STEP | 1,234 |" in text
     )
+
+
+def test_a_gowin_s_build_is_refused_with_what_is_simulated_of_it(tmp_path):
+    record = SimpleNamespace(board="tang-nano-9k", transport="uart", baud=3_000_000)
+    with pytest.raises(TrineError, match="nothing turns what a build for Sipeed Tang Nano 9K .*--no-check"):
+        loaded_netlist(cast(BuildRecord, record), tmp_path, tmp_path)

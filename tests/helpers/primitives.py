@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Module, Signal, Value
 
-__all__ = ["DCCA", "EHXPLLL", "SBPLL40", "TrellisFF", "instance"]
+__all__ = ["DCCA", "EHXPLLL", "RPLL", "SBPLL40", "TrellisFF", "instance"]
 
 
 class TrellisFF(Elaboratable):
@@ -91,6 +91,19 @@ class SBPLL40(_PLL):
         return input_mhz * (number("p_DIVF") + 1) / (number("p_DIVR") + 1) / 2 ** number("p_DIVQ")
 
 
+class RPLL(_PLL):
+    """``rPLL`` of a Gowin chip (Gowin UG286), with its own feedback."""
+
+    output = "o_CLKOUT"
+    held = {"i_RESET": 0, "i_RESET_P": 0}
+
+    def output_mhz(self, input_mhz: float) -> float:
+        number = self.number
+        assert self.pins["p_CLKFB_SEL"] == "internal" and self.pins["p_CLKOUT_BYPASS"] == "false"
+        assert float(self.pins["p_FCLKIN"]) == input_mhz and number("p_ODIV_SEL") % 2 == 0
+        return input_mhz * (number("p_FBDIV_SEL") + 1) / (number("p_IDIV_SEL") + 1)
+
+
 class DCCA(Elaboratable):
     """A global clock buffer of an ECP5 that starts and stops between two edges. ``edges`` counts what it lets
     through."""
@@ -115,7 +128,13 @@ class DCCA(Elaboratable):
 class _Instance:
     """Stands for :class:`amaranth.hdl.Instance`: the primitive's model. ``made`` has those of late."""
 
-    _MODELS = {"TRELLIS_FF": TrellisFF, "EHXPLLL": EHXPLLL, "SB_PLL40_PAD": SBPLL40, "DCCA": DCCA}
+    _MODELS = {
+        "TRELLIS_FF": TrellisFF,
+        "EHXPLLL": EHXPLLL,
+        "SB_PLL40_PAD": SBPLL40,
+        "rPLL": RPLL,
+        "DCCA": DCCA,
+    }
 
     def __init__(self) -> None:
         self.made: list[Elaboratable] = []

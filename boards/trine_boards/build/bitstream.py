@@ -13,6 +13,7 @@ from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.build.cached_step import Step, record_step, recorded, run_step
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES, Family, Resources, explained
+from trine_boards.build.routed_delays import routed_mhz
 from trine_boards.build.seed_sweep import side_by_side
 from trine_boards.clock.choice import highest_clock
 from trine_boards.clock.pll import ENGINE_CLOCK
@@ -114,7 +115,7 @@ def build_bitstream(
     ran = _elaborate(top, platform, family, folder)
     progress("elaboration", "done" if ran else "kept", 0)
     try:
-        run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il"), ("top.json",)))
+        run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il", *family.libraries), ("top.json",)))
     except TrineError as error:
         raise explained(error) from None
     if check is not None:
@@ -125,7 +126,7 @@ def build_bitstream(
     floorplan = floorplan or family.keeps_placed
 
     def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
-        route, constraints = f"route-{seed}", f"top.{family.constraints}"
+        route, constraints = f"route-{seed}", tuple(f"top.{suffix}" for suffix in family.constraints)
         routed, report, log = (f"{route}.{suffix}" for suffix in (family.routed, "report.json", "text"))
         arguments = (
             *family.chip_options(platform),
@@ -134,14 +135,19 @@ def build_bitstream(
             *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
+            *(("--sdf", f"{route}.{family.delays}") if family.delays else ()),
             *(("--write", f"{route}.placed.json") if floorplan else ()),
         )
-        outputs = (routed, report, log, *((f"{route}.placed.json",) if floorplan else ()))
+        others = [name for name, kept in ((family.delays, family.delays), ("placed.json", floorplan)) if kept]
+        outputs = (routed, report, log, *(f"{route}.{name}" for name in others))
         try:
-            run(Step(route, router, arguments, ("top.json", constraints), outputs), cancelled)
+            run(Step(route, router, arguments, ("top.json", *constraints), outputs), cancelled)
         except TrineError as error:
             raise _too_large(folder / f"{route}.log", family) or error from None
-        return read_report(folder / report, folder / log)
+        fmax, used = read_report(folder / report, folder / log)
+        if family.delays:
+            fmax = min(fmax, routed_mhz(folder / f"{route}.{family.delays}"))
+        return fmax, used
 
     made, failed = side_by_side(seeds, place)
     if not made:
@@ -161,7 +167,7 @@ def build_bitstream(
             "--seeds, fewer --lanes or a smaller --margin"
         )
     routed, bitstream = f"route-{seed}.{family.routed}", f"top.{family.bitstream}"
-    run(Step("bitstream", packer, family.pack_options(routed, bitstream), (routed,), (bitstream,)))
+    run(Step("bitstream", packer, family.pack_options(platform, routed, bitstream), (routed,), (bitstream,)))
     tools = [str(tool) for tool in (yosys, router, packer)]
     resources = family.resources(used, folder / "top.json")
     return Routed(folder / bitstream, fmax, clock_mhz, margin, highest, resources, seed, figures, tools)
@@ -182,17 +188,18 @@ def _too_large(log: Path, family: Family) -> TooLarge | None:
 def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
     """Write ``top.il``, ``top.ys`` and the constraints, or leave them where nothing they are made from has
     changed; returns whether they were written."""
-    names = ("top.il", f"top.{family.constraints}", "top.ys")
+    names = ("top.il", *(f"top.{suffix}" for suffix in family.constraints), "top.ys", *family.libraries)
     script = f"read_rtlil top.il\n{family.synthesis.format(name='top')}write_json top.json\n"
-    digest = hashlib.sha256(f"{top.identity}\n{script}\n{_code_digest()}".encode()).hexdigest()
+    made_of = [top.identity, script, str(family.library_files()), _code_digest()]
+    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
     record = folder / "elaboration.step.json"
     if all((folder / name).exists() for name in names) and recorded(record) == digest:
         return False
     record.unlink(missing_ok=True)
-    files = elaborate(top, platform)
+    files = elaborate(top, platform) | {"top.ys": script.encode()} | family.library_files()
     for name in names:
         with atomic_write(folder / name) as file:
-            file.write(script.encode() if name == "top.ys" else files[name])
+            file.write(files[name])
     record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
     return True
 

@@ -8,7 +8,7 @@ from typing import Any
 from trine_boards.netlist_file import read_netlist
 from trine_sw.support.errors import TrineError
 
-__all__ = ["ECP5", "FAMILIES", "ICE40", "Family", "Resources", "explained"]
+__all__ = ["ECP5", "FAMILIES", "GOWIN", "ICE40", "Family", "Resources", "explained"]
 
 #: Yosys' ``wreduce`` removes the copies of the sign from the input of these cells although they shift zeros
 #: in: a synthesised selection from a signed value is then wrong where simulation is right
@@ -25,6 +25,17 @@ splitnets
 {{command}} -top {{{{name}}}} -run map_luts:
 check -assert
 """
+#: The same for Gowin chips, with the project's own list of memories, which says what is wrong with Yosys'.
+_GOWIN_BLOCK_RAM = "gowin_block_ram.txt"
+_GOWIN_SYNTHESIS = _SYNTHESIS.replace(
+    "-run begin:map_luts\n",
+    f"""\
+-run begin:map_ram
+memory_libmap -lib {_GOWIN_BLOCK_RAM}
+techmap -map +/gowin/brams_map.v
+{{command}} -top {{{{name}}}} -run map_ffram:map_luts
+""",
+)
 
 
 def explained(error: TrineError) -> TrineError:
@@ -56,11 +67,14 @@ class Family(ABC):
     Members
     -------
     synthesis : Yosys' commands for the module ``{name}``
+    libraries : files beside this one that those commands read
     router, packer : names in :data:`trine_sw.support.toolchain.TOOLS`
     logic : what nextpnr calls the cells that hold a LUT4
-    constraints, routed, bitstream : suffixes of the files of pins and clocks, of a routed design, and of its
-        bitstream
+    constraints : suffixes of the files of pins and clocks
+    routed, bitstream : suffixes of a routed design, and of its bitstream
     placer_options : nextpnr's options for how it places
+    delays : suffix of the file of all delays of the routed design, where nextpnr's own analysis of them is
+        not enough (:mod:`trine_boards.build.routed_delays`)
     keeps_placed : whether the netlist that nextpnr has placed is always kept, since ``trine verify`` needs it
     """
 
@@ -68,11 +82,26 @@ class Family(ABC):
     router: str
     packer: str
     logic: str
-    constraints: str
+    constraints: tuple[str, ...]
     routed: str
     bitstream: str
     placer_options: tuple[str, ...] = ()
+    delays: str = ""
     keeps_placed: bool = False
+    libraries: tuple[str, ...] = ()
+
+    def memory_synthesis(self, name: str) -> str:
+        """Yosys' commands for the module `name` until its memories are cells, all its modules apart."""
+        script = self.synthesis.format(name=name)
+        first = script[: script.index(" -run begin:")]
+        if not self.libraries:
+            return f"{first} -noflatten -run begin:map_ffram\n"
+        between = script[len(first) : script.index("-run map_ffram:")].splitlines()[1:-1]
+        return "\n".join([f"{first} -noflatten -run begin:map_ram", *between, ""])
+
+    def library_files(self) -> dict[str, bytes]:
+        """The contents of :attr:`libraries`, by their names."""
+        return {name: Path(__file__).with_name(name).read_bytes() for name in self.libraries}
 
     @abstractmethod
     def chip_options(self, platform: Any) -> tuple[str, ...]:
@@ -83,7 +112,7 @@ class Family(ABC):
         """nextpnr's options for the constraints ``top.*`` and its result."""
 
     @abstractmethod
-    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+    def pack_options(self, platform: Any, routed: str, bitstream: str) -> tuple[str, ...]:
         """The packer's arguments."""
 
     @abstractmethod
@@ -94,7 +123,7 @@ class Family(ABC):
 class _ECP5(Family):
     synthesis = _SYNTHESIS.format(command="synth_ecp5 -nodsp")
     router, packer, logic = "nextpnr-ecp5", "ecppack", "TRELLIS_COMB"
-    constraints, routed, bitstream = "lpf", "config", "bit"
+    constraints, routed, bitstream = ("lpf",), "config", "bit"
     # Half the wire of the default placer for lanes that fill the chip (docs/engine.md).
     placer_options = ("--placer", "static")
     keeps_placed = True
@@ -120,7 +149,7 @@ class _ECP5(Family):
     def file_options(self, routed: str) -> tuple[str, ...]:
         return ("--json", "top.json", "--lpf", "top.lpf", "--textcfg", routed)
 
-    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+    def pack_options(self, platform: Any, routed: str, bitstream: str) -> tuple[str, ...]:
         return ("--compress", "--input", routed, "--bit", bitstream)
 
     def resources(self, used: dict[str, int], netlist: Path) -> Resources:
@@ -134,7 +163,7 @@ class _ICE40(Family):
     # No -dsp: synth_ice40 uses multipliers only where it is asked to.
     synthesis = "delete t:$meminit_v2 r:MEMID=*_spram %i\n" + _SYNTHESIS.format(command="synth_ice40 -spram")
     router, packer, logic = "nextpnr-ice40", "icepack", "ICESTORM_LC"
-    constraints, routed, bitstream = "pcf", "asc", "bin"
+    constraints, routed, bitstream = ("pcf",), "asc", "bin"
 
     def chip_options(self, platform: Any) -> tuple[str, ...]:
         return (f"--{platform.device.lower().removeprefix('ice40')}", "--package", platform.package.lower())
@@ -142,7 +171,7 @@ class _ICE40(Family):
     def file_options(self, routed: str) -> tuple[str, ...]:
         return ("--json", "top.json", "--pcf", "top.pcf", "--asc", routed)
 
-    def pack_options(self, routed: str, bitstream: str) -> tuple[str, ...]:
+    def pack_options(self, platform: Any, routed: str, bitstream: str) -> tuple[str, ...]:
         return (routed, bitstream)
 
     def resources(self, used: dict[str, int], netlist: Path) -> Resources:
@@ -153,7 +182,31 @@ class _ICE40(Family):
         return Resources(used["ICESTORM_LC"], ff, *(used.get(name, 0) for name in names))
 
 
-ECP5, ICE40 = _ECP5(), _ICE40()
+class _Gowin(Family):
+    synthesis = _GOWIN_SYNTHESIS.format(command="synth_gowin")
+    libraries = (_GOWIN_BLOCK_RAM,)
+    router, packer, logic = "nextpnr-himbaechel-gowin", "gowin_pack", "LUT4"
+    # What nextpnr writes of the routed design is also what the packer reads.
+    constraints, routed, bitstream, delays = ("cst", "sdc"), "routed.json", "fs", "sdf"
+
+    #: The device of nextpnr's and the packer's data, by the platform's family.
+    _DEVICES = {"GW1NR-9C": "GW1N-9C", "GW2AR-18C": "GW2A-18C"}
+
+    def chip_options(self, platform: Any) -> tuple[str, ...]:
+        return ("--device", platform.part, "--vopt", f"family={self._DEVICES[platform.family]}")
+
+    def file_options(self, routed: str) -> tuple[str, ...]:
+        return ("--json", "top.json", "--vopt", "cst=top.cst", "--sdc", "top.sdc", "--write", routed)
+
+    def pack_options(self, platform: Any, routed: str, bitstream: str) -> tuple[str, ...]:
+        return ("-d", self._DEVICES[platform.family], "-o", bitstream, routed)
+
+    def resources(self, used: dict[str, int], netlist: Path) -> Resources:
+        # A bit of an adder takes a LUT4's place.
+        return Resources(used["LUT4"] + used["ALU"], used["DFF"], used["BSRAM"], 0)
+
+
+ECP5, ICE40, GOWIN = _ECP5(), _ICE40(), _Gowin()
 
 #: By ``Board.family``.
-FAMILIES: dict[str, Family] = {"ecp5": ECP5, "ice40": ICE40}
+FAMILIES: dict[str, Family] = {"ecp5": ECP5, "ice40": ICE40, "gowin": GOWIN}

@@ -6,12 +6,17 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, Const, Instance, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Out
 
-from trine_boards.clock.pll import ENGINE_CLOCK, NO_CLOCKS, START_SECONDS, constrained_clock, settings_for
+from trine_boards.clock.pll import (
+    ENGINE_CLOCK,
+    NO_CLOCKS,
+    constrained_clock,
+    reset_until_locked,
+    settings_for,
+)
 from trine_sw.support.errors import ClockError
 
 __all__ = ["ICE40ClockDomain", "ICE40InnerClockDomain", "PLLSettings", "pll_settings"]
@@ -76,7 +81,8 @@ def _made(input_mhz: float) -> dict[Fraction, PLLSettings]:
 
 class ICE40ClockDomain(wiring.Component):
     """Drives ``sync`` from the platform's default clock through a PLL; ``sync`` stays in reset until the PLL
-    has locked, and for :data:`START_SECONDS` after. It is reset again when the PLL loses its lock.
+    has locked, and for :data:`trine_boards.clock.pll.START_SECONDS` after. It is reset again when the PLL
+    loses its lock.
 
     The oscillator's pin must be the one beside the PLL; :class:`ICE40InnerClockDomain` is for another.
 
@@ -121,8 +127,6 @@ class ICE40ClockDomain(wiring.Component):
         locked = Signal()
         m.domains.sync = sync = ClockDomain()
         sync.clk = constrained_clock(ENGINE_CLOCK)
-        # The counter of the reset's length: from 0 by configuration, with no reset of its own.
-        m.domains.start = ClockDomain(reset_less=True, local=True)
         m.submodules.pll = Instance(
             cell,
             p_FEEDBACK_PATH="SIMPLE",
@@ -138,18 +142,7 @@ class ICE40ClockDomain(wiring.Component):
             o_LOCK=locked,
         )
         platform.add_clock_constraint(sync.clk, self.output_mhz * 1e6 * (1 + self.margin))
-        cycles = math.ceil(START_SECONDS * self.output_mhz * 1e6)
-        m.d.comb += ClockSignal("start").eq(sync.clk)
-        m.submodules.locked = FFSynchronizer(locked, steady := Signal(), o_domain="start")
-        count = Signal(range(cycles + 1))
-        ready = Signal()
-        with m.If(~steady):
-            m.d.start += [count.eq(0), ready.eq(0)]
-        with m.Elif(count != cycles):
-            m.d.start += count.eq(count + 1)
-        with m.Else():
-            m.d.start += ready.eq(1)
-        m.d.comb += ResetSignal().eq(~ready)
+        reset_until_locked(m, locked, self.output_mhz)
         return m
 
 

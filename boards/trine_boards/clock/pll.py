@@ -1,12 +1,14 @@
-"""Choice of a clock among those that a PLL can make, shared by both families."""
+"""Choice of a clock among those that a PLL can make, and a reset that waits for its lock."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeVar
 
-from amaranth.hdl import Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.lib.cdc import FFSynchronizer
 
 from trine_sw.support.errors import ClockError
 
@@ -17,6 +19,7 @@ __all__ = [
     "START_SECONDS",
     "constrained_clock",
     "nearest",
+    "reset_until_locked",
     "settings_for",
 ]
 
@@ -64,3 +67,22 @@ def settings_for(made: Mapping[Fraction, Settings], mhz: float) -> Settings:
             f"the PLL makes no {mhz:.10g} MHz; the nearest is {float(clock):.7g}, so ask for that"
         )
     return made[clock]
+
+
+def reset_until_locked(m: Module, locked: Signal, mhz: float) -> None:
+    """Keep ``sync``, of which `m` drives the clock, in reset until a PLL has been `locked` for
+    :data:`START_SECONDS`, and again when it loses its lock."""
+    cycles = math.ceil(START_SECONDS * mhz * 1e6)
+    # The counter of the reset's length: from 0 by configuration, with no reset of its own.
+    m.domains.start = ClockDomain(reset_less=True, local=True)
+    m.d.comb += ClockSignal("start").eq(ClockSignal())
+    m.submodules.locked = FFSynchronizer(locked, steady := Signal(), o_domain="start")
+    count = Signal(range(cycles + 1))
+    ready = Signal()
+    with m.If(~steady):
+        m.d.start += [count.eq(0), ready.eq(0)]
+    with m.Elif(count != cycles):
+        m.d.start += count.eq(count + 1)
+    with m.Else():
+        m.d.start += ready.eq(1)
+    m.d.comb += ResetSignal().eq(~ready)

@@ -14,6 +14,7 @@ CELLS = Path(__file__).with_name("cells")
 
 _OWN = {
     "ecp5": ("ecp5_block_ram.v",),
+    "gowin": ("gowin_block_ram.v",),
     "ice40": ("ice40_memories.v",),
 }
 _FORMS = ("", "NR", "NW", "NRNW")  # of a block RAM, by the edges of its clocks
@@ -21,6 +22,7 @@ _FORMS = ("", "NR", "NW", "NRNW")  # of a block RAM, by the edges of its clocks
 #: nextpnr makes and whose model declares a port twice.
 _LEFT_OUT = {
     "ecp5": ("DP16KD", "TRELLIS_IO", "TRELLIS_COMB"),
+    "gowin": ("IBUF", "OBUF", "TBUF", "rPLL"),
     "ice40": ("SB_IO", "SB_PLL40_PAD", "SB_SPRAM256KA", *(f"SB_RAM40_4K{form}" for form in _FORMS)),
 }
 

@@ -56,6 +56,11 @@ def loaded_netlist(record: BuildRecord, folder: Path, work: Path) -> tuple[PinNe
         If a file or a tool is missing, a tool fails, or the netlist has a part without a model.
     """
     board = recorded_board(record)
+    if board.family not in _SOURCES:
+        raise TrineError(
+            f"nothing turns what a build for {board.title} loads into a netlist; trine build has simulated "
+            "the synthesised one, unless it was told --no-check"
+        )
     convert, models = _SOURCES[board.family]
     work.mkdir(parents=True, exist_ok=True)
     text, tools = convert(board, record, folder, work)

@@ -7,13 +7,13 @@ much. All other cells remain instances of their models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trine_boards.netlist_file import read_netlist
 from trine_boards.verify.ecp5_cells import lut_expression
+from trine_boards.verify.gowin_cells import GOWIN_LOGIC
+from trine_boards.verify.synthesised_flip_flops import flip_flop_of
 from trine_sw.support.errors import TrineError
 
 __all__ = ["netlist_verilog"]
@@ -22,7 +22,10 @@ __all__ = ["netlist_verilog"]
 _TABLES = {
     "LUT4": ("INIT", ("A", "B", "C", "D"), "Z"),
     "SB_LUT4": ("LUT_INIT", ("I0", "I1", "I2", "I3"), "O"),
+    **{f"LUT{count}": ("INIT", ("I0", "I1", "I2", "I3")[:count], "F") for count in (1, 2, 3)},
 }
+#: A Gowin chip's LUT4 has the name of an ECP5's, and other pins.
+_GOWIN_LUT4 = ("INIT", ("I0", "I1", "I2", "I3"), "F")
 _NO_HARDWARE = ("$scopeinfo",)
 
 
@@ -66,14 +69,19 @@ def _verilog(netlist: Path, top: str, ports: dict[str, Any], cells: dict[str, An
         if kind in _NO_HARDWARE:
             continue
         if kind in _TABLES:
-            init, inputs, output = _TABLES[kind]
+            init, inputs, output = _GOWIN_LUT4 if kind == "LUT4" and "F" in pins else _TABLES[kind]
             if not pins[output]:
                 continue
             shown = [net(pins[pin][0]) if pins.get(pin) else "1'b0" for pin in inputs]
             contents = int(cell["parameters"][init], 2)
             body.append(f"assign {net(pins[output][0])} = {lut_expression(contents, shown)};")
             continue
-        flip_flop = _flip_flop(kind, cell["parameters"])
+        if kind in GOWIN_LOGIC:
+            at = {pin: net(bits[0]) for pin, bits in pins.items() if bits}
+            logic = GOWIN_LOGIC[kind](at, cell["parameters"])
+            body += [f"assign {at[pin]} = {value};" for pin, value in logic.items() if pin in at]
+            continue
+        flip_flop = flip_flop_of(kind, cell["parameters"])
         if flip_flop is not None and pins.get(flip_flop.output):
             clock, output = net(pins[flip_flop.clock][0]), net(pins[flip_flop.output][0])
             at = {pin: net(bits[0]) for pin, bits in pins.items() if bits}
@@ -99,58 +107,6 @@ def _verilog(netlist: Path, top: str, ports: dict[str, Any], cells: dict[str, An
 
 def _lines(statements: list[str]) -> str:
     return "\n".join(statements)
-
-
-@dataclass(frozen=True)
-class _FlipFlop:
-    """A flip-flop whose only event is the rising edge of its clock; what `following` gives is what it takes
-    there, by the nets at its pins."""
-
-    clock: str
-    output: str
-    start: int
-    following: Callable[[Mapping[str, str], str], str]
-
-
-def _flip_flop(kind: str, parameters: Mapping[str, Any]) -> _FlipFlop | None:
-    """None where the cell is no flip-flop, or one that needs its model."""
-    if kind == "TRELLIS_FF":
-        return _trellis_ff(parameters)
-    if kind in ("SB_DFF", "SB_DFFE", "SB_DFFSR", "SB_DFFSS", "SB_DFFESR", "SB_DFFESS"):
-        enabled, forced = "E" in kind[6:], kind[-2:] if kind[-2:] in ("SR", "SS") else ""
-
-        def following(at: Mapping[str, str], output: str) -> str:
-            taken = at["D"]
-            if forced:
-                taken = f"{at[forced[1]]} ? 1'b{int(forced == 'SS')} : {taken}"
-            return f"{at['E']} ? ({taken}) : {output}" if enabled else taken
-
-        return _FlipFlop("C", "Q", 0, following)
-    return None
-
-
-def _trellis_ff(parameters: Mapping[str, Any]) -> _FlipFlop | None:
-    def option(name: str, default: str) -> str:
-        return str(parameters.get(name, default)).strip()
-
-    plain = option("CLKMUX", "CLK") == "CLK" and option("LSRMODE", "LSR") == "LSR"
-    if not plain or option("SRMODE", "LSR_OVER_CE") != "LSR_OVER_CE":
-        return None
-    start = int(option("REGSET", "RESET") == "SET")
-    enable, inverted = option("CEMUX", "1"), option("LSRMUX", "LSR") == "INV"
-
-    def following(at: Mapping[str, str], output: str) -> str:
-        taken = at["DI"]
-        if enable == "0":
-            taken = output
-        elif enable != "1":
-            taken = f"{'~' * (enable == 'INV')}{at['CE']} ? {taken} : {output}"
-        reset = at.get("LSR", "1'b0")
-        if reset == "1'b0" and not inverted:
-            return taken
-        return f"{'~' * inverted}{reset} ? 1'b{start} : ({taken})"
-
-    return _FlipFlop("CLK", "Q", start, following)
 
 
 def _parameter(value: Any) -> str:

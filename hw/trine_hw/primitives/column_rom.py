@@ -87,10 +87,11 @@ class ColumnROM(wiring.Component):
     contents : int8 array (depth, trits)
         The trits.
     block_ram : :class:`str`
-        ``"inferred"``: described as a memory, for any device and the simulator. ``"ecp5"``: ``PDPW16KD`` and
-        ``DP16KD`` primitives with their output registers; at most 16,384 words. ``"ice40"``: described, with
-        the address delayed in place of the word, and the block RAM's own register as the last: a flip-flop is
-        a whole logic cell there, and the clock slow enough for the wires.
+        ``"inferred"``: described as a memory, for any device and the simulator; ``"gowin"``: so too, each
+        block RAM of a Gowin chip apart. ``"ecp5"``: ``PDPW16KD`` and ``DP16KD`` primitives with their output
+        registers; at most 16,384 words. ``"ice40"``: described, with the address delayed in place of the
+        word, and the block RAM's own register as the last: a flip-flop is a whole logic cell there, and the
+        clock slow enough for the wires.
 
     Members
     -------

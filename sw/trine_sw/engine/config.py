@@ -12,7 +12,7 @@ __all__ = ["BLOCK_RAMS", "ICE40", "EngineConfig"]
 
 _PLACES = ("board", "host")
 #: Forms of block RAM: left to synthesis, or suited to a family.
-BLOCK_RAMS = ("inferred", "ecp5", "ice40", "ice40hx")
+BLOCK_RAMS = ("inferred", "ecp5", "ice40", "ice40hx", "gowin")
 #: Those of a family, with and without the single-port RAMs of the UltraPlus chips.
 ICE40 = ("ice40", "ice40hx")
 _MOST_LANES = 2**31 - 1
@@ -34,7 +34,8 @@ class EngineConfig:
     block_ram
         ``"ecp5"`` instantiates ``PDPW16KD`` with its output register; ``"inferred"`` leaves the choice to
         synthesis; ``"ice40"`` does so too, in the forms that take the fewest logic cells on a small chip, and
-        with the single-port RAMs of an UltraPlus; ``"ice40hx"`` is the same without those.
+        with the single-port RAMs of an UltraPlus; ``"ice40hx"`` is the same without those. ``"gowin"``
+        leaves it to synthesis in the forms of a Gowin chip, one port to read and one to write.
     sampler_ways
         Logits that leave the head, and enter the sampler, in a cycle. At least 1.
     relays

@@ -33,10 +33,11 @@ __all__ = [
 #: Words of a block RAM, and the bits of each.
 Form = tuple[int, int]
 #: Words and their bits that a block RAM can hold, by ``EngineConfig.block_ram``: DP16KD and PDPW16KD
-#: (Lattice FPGA-TN-02204), SB_RAM40_4K (Lattice FPGA-TN-02002).
+#: (Lattice FPGA-TN-02204), SB_RAM40_4K (Lattice FPGA-TN-02002), SDPX9B and SDPB (Gowin UG285).
 FORMS: dict[str, tuple[Form, ...]] = {
     "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     **dict.fromkeys(ICE40, ((256, 16), (512, 8), (1024, 4), (2048, 2))),
+    "gowin": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
 }
 #: Words and bits of an iCE40UP's single-port RAM, SB_SPRAM256KA.
 _SINGLE_PORT = (16384, 16)
@@ -112,8 +113,9 @@ def embedding_memory(model: ModelConfig, engine: EngineConfig) -> Memory:
 
 
 def noise_memory(ways: int, kind: str) -> Memory:
-    """The sampler's tables. Two ways share one where a block RAM has two read ports: an iCE40's has one."""
-    count = ways if kind in ICE40 else ceil_div(ways, 2)
+    """The sampler's tables. Two ways share one where a block RAM has two read ports: an iCE40's has one, and
+    of a Gowin chip's only one is used."""
+    count = ways if kind in (*ICE40, "gowin") else ceil_div(ways, 2)
     return Memory("noise", GUMBEL_BITS, 1 << DRAW_BITS, count=count, sliced=True)
 
 

