@@ -89,8 +89,9 @@ def of_link(m: Module, executor: Any) -> None:
 
 
 def of_fast_link(m: Module, executor: Any) -> None:
-    """Likewise; and what is idle stays so until a token enters."""
+    """Likewise; what is idle stays so until a token enters, and no record ends within an offer."""
     of_link(m, executor)
+    m.d.comb += Assume(~executor.record_given | ~executor.record.valid | executor.record.ready)
     idle = was(m, executor.record_idle & ~executor.record_enter)
     m.d.comb += Assume(~idle | executor.record_idle)
 
@@ -266,7 +267,11 @@ CASES = {
     "executor of the fast codec": Case(
         Executor,
         lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), codec(ENGINE), FAST),
-        ("        s.items_from_bytes(m)\n        records()", "        records()", streaming),
+        (
+            "        s.items_from_bytes(m)\n        with m.If(~replies.pending):",
+            "        with m.If(~replies.pending):",
+            streaming,
+        ),
         3,
         contract={
             "withdrawn": {

@@ -139,6 +139,7 @@ class Link(wiring.Component):
                 records.shown.eq(executor.record_shown),
                 records.begins.eq(executor.record_begins),
                 executor.record_idle.eq(records.idle),
+                executor.record_given.eq(records.given),
             ]
             stored = [executor.stored.eq(records.stored)]
         else:

@@ -108,9 +108,10 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 m.next = "Check items"
                 if s.link.fast:  # as they were received
                     m.d.sync += Cat(s.sequences, s.last, s.summed).eq(flags[5:])
-                    m.next = "Reply"
+                    m.next = "Begin steps"
                     with m.If(ports.frames.payload.reason != 0):
                         m.d.sync += [s.reason.eq(ports.frames.payload.reason), s.refused.eq(1)]
+                        m.next = "Reply"
                 with m.If(bad_flags):
                     s.refuse(m, Reason.VALUE)
                 with m.Elif(bare):

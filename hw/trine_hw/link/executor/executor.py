@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from trine_hw.core.core import Core
 from trine_hw.link.executor.cells import load_states, read_states, seek_states, write_states
 from trine_hw.link.executor.checks import argument_states, cell_check_states, item_check_states, value_states
+from trine_hw.link.executor.replies import StepReplies
 from trine_hw.link.executor.reply import body_states, header_states
 from trine_hw.link.executor.session import closing_states, frame_states
 from trine_hw.link.executor.state import ExecutorState
@@ -30,10 +31,13 @@ class Executor(wiring.Component):
     """Takes frames one after the other and makes the replies.
 
     Contract: as :class:`trine_sw.link.board_model.BoardModel`, frame for frame. A frame is looked through
-    to its end before anything is done, and a reply is complete before the next frame is looked at, so that
-    what is applied, answered and counted never differs. One state machine, whose states stand in the order in
-    which a frame meets them: :mod:`.session_states`, :mod:`.request_checks`, :mod:`.reply_states`,
-    :mod:`.token_states`, :mod:`.cell_states`, and :mod:`.session_states` again.
+    to its end before anything is done, and a reply is complete before anything else is, so that what is
+    applied, answered and counted never differs. With the fast codec a STEP need not wait for the reply to the
+    STEP before, if the same is wanted of both: its tokens follow in the engine.
+
+    One state machine, whose states stand in the order in which a frame meets them: :mod:`.session`,
+    :mod:`.checks`, :mod:`.reply`, :mod:`.tokens` or :mod:`.streaming`, :mod:`.cells`, and :mod:`.session`
+    again; with the fast codec another one, :mod:`.replies`, for the replies to STEP.
 
     Area (synth_ecp5, of shakespeare, its memories in logic counted): about 1,670 LUT4 and 460 FF.
 
@@ -52,9 +56,10 @@ class Executor(wiring.Component):
         :class:`trine_hw.link.reply_cache.ReplyCache`
     record_start, record_head, record_keep, record_want, record_done, record : to and from
         :class:`trine_hw.link.result_packer.ResultPacker`, with store_addr, store_data, store_en, last_choice
-    record_enter, record_last, record_summed, record_shown, record_begins, record_tokens, record_idle, stored
-        With the fast codec, to and from :class:`trine_hw.link.fast.result_packer.FastResultPacker`, in place
-        of store_addr and store_data.
+    record_enter, record_last, record_summed, record_shown, record_begins, record_tokens
+        With the fast codec, to :class:`trine_hw.link.fast.result_packer.FastResultPacker`.
+    record_idle, record_given, stored
+        And from it, in place of store_addr and store_data.
     core_i, core_counts, tau, seed, generator, load : to and from the core
     lost, framing_error, lock_lost : In(1)
         For the counters: a byte was lost for want of room; a byte came without its stop bit; the clock was
@@ -75,6 +80,7 @@ class Executor(wiring.Component):
                 ),
                 "record_tokens": Out(range(link.max_payload + 1)),
                 "record_idle": In(1),
+                "record_given": In(1),
                 "stored": In(CellWord(core)),
             }
         members: dict[str, object] = {
@@ -119,11 +125,19 @@ class Executor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         s = ExecutorState(m, self, self.core, self.codec, self.link)
+        slot, busy = s.slot, self.frames.valid
+        if self.link.fast:
+            s.replies = StepReplies(m, s)
+            # In a register: from the states through it to whether it is free, and back, is a long way. Each
+            # state that looks at the slot is the second one after its number was assigned, or later.
+            of_states, slot = slot, Signal.like(slot)
+            m.d.sync += slot.eq(Mux(s.replies.rests, of_states, s.replies.slot))
+            busy |= ~s.replies.quiet
         m.d.comb += [
             self.read_length.eq(s.length),
-            self.slot.eq(s.slot),
+            self.slot.eq(slot),
             self.record_want.eq(s.want),
-            self.busy.eq(self.frames.valid),
+            self.busy.eq(busy),
             self.tau.eq(Mux(s.code == Command.GENERATE, s.tau, 0)),
             self.seed.eq(s.seed),
         ]

@@ -17,12 +17,24 @@ def header_states(m: Module, s: ExecutorState) -> None:
     ports = s.ports
     code = Mux(s.refused, REFUSED | s.reason, DONE | s.code)
     header = Array([s.session[:8], s.session[8:], s.sequence[:8], s.sequence[8:], code[:8]])
-    with m.State("Reply"):
-        m.d.comb += [ports.read_stop.eq(1), ports.items_clear.eq(1)]
-        m.d.sync += s.count.eq(0)
+
+    def begin() -> None:
         with m.If(ports.slot_free):
             m.d.comb += ports.slot_start.eq(1)
             m.next = "Reply header"
+
+    with m.State("Reply"):
+        m.d.comb += [ports.read_stop.eq(1), ports.items_clear.eq(1)]
+        m.d.sync += s.count.eq(0)
+        if s.link.fast:
+            with m.If(s.replies.quiet):
+                m.next = "Slot"
+        else:
+            begin()
+    if s.link.fast:
+        with m.State("Slot"):
+            m.d.comb += ports.items_clear.eq(1)
+            begin()
     with m.State("Reply header"):
         with m.If(s.give(m, header[s.count])):
             m.d.sync += s.count.eq(s.count + 1)
@@ -57,8 +69,6 @@ def body_states(m: Module, s: ExecutorState) -> None:
                     m.next = "Counters"
                 with m.Case(Command.STEP):
                     s.restart(m, HEADER_BYTES + 1)
-                    if s.link.fast:
-                        m.d.comb += ports.record_start.eq(1)
                     m.next = "Item"
                 with m.Case(Command.GENERATE):
                     if s.link.fast:

@@ -33,9 +33,10 @@ def frame_states(m: Module, s: ExecutorState) -> None:
                     s.refused.eq(1),
                 ]
                 # If the slot still waits, so does an answer that tells the host as much.
-                m.next = "Drop"
-                with m.If(ports.slot_free):
-                    m.next = "Reply"
+                m.next = "Reply"
+                if not s.link.fast:
+                    with m.If(~ports.slot_free):
+                        m.next = "Drop"
     with m.State("Header"):
         m.d.comb += ports.bytes.ready.eq(1)
         with m.If(ports.bytes.valid):
@@ -59,7 +60,8 @@ def frame_states(m: Module, s: ExecutorState) -> None:
         m.d.sync += s.slot.eq(s.sequence[: (window - 1).bit_length()])
         m.next = "Sequence"
     with m.State("Sequence"):
-        with m.If(opening | foreign | ~due):
+        again = ~opening & ~foreign & ~due & repeated if s.link.fast else 0
+        with m.If((opening | foreign | ~due) & ~again):
             m.d.sync += s.slot.eq(window)
         with m.If(opening):
             m.next = "Length"
@@ -71,11 +73,21 @@ def frame_states(m: Module, s: ExecutorState) -> None:
             with m.If(barred):
                 s.refuse(m, Reason.HALTED)
         with m.Elif(repeated):
-            m.d.comb += [s.events["repeats"].eq(1), ports.slot_send.eq(1)]
-            m.next = "Drop"
+            m.d.comb += s.events["repeats"].eq(1)
+            if s.link.fast:
+                m.next = "Send again"
+            else:
+                m.d.comb += ports.slot_send.eq(1)
+                m.next = "Drop"
         with m.Else():
             m.d.comb += s.events["gaps"].eq(1)
             s.refuse(m, Reason.SEQUENCE)
+    if s.link.fast:
+        at_rest = s.settled(m, s.replies.rests, "at_rest")
+        with m.State("Send again"):  # it may be under way yet; a register has its number a cycle later
+            with m.If(at_rest):
+                m.d.comb += ports.slot_send.eq(1)
+                m.next = "Drop"
 
 
 def closing_states(m: Module, s: ExecutorState) -> None:
@@ -86,12 +98,10 @@ def closing_states(m: Module, s: ExecutorState) -> None:
         with m.If(ports.slot_done):
             m.next = "Drop"
             with m.If(s.kept):
-                m.d.sync += s.expected.eq(s.expected + 1)
-                with m.If(s.cached != s.link.window):
-                    m.d.sync += s.cached.eq(s.cached + 1)
+                s.count_reply(m)
                 with m.If(s.refused):
                     m.d.sync += s.halted.eq(1)
     with m.State("Drop"):
-        m.d.comb += [ports.read_stop.eq(1), ports.frames.ready.eq(1)]
+        m.d.comb += [ports.read_stop.eq(1), ports.frames.ready.eq(1), ports.items_clear.eq(1)]
         m.d.sync += s.slot.eq(s.link.window)
         m.next = "Frame"

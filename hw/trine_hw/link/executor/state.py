@@ -40,6 +40,7 @@ class ExecutorState:
     length : bytes of its payload
     count : of bytes that are taken or given
     arguments : the last byte taken on top; ``choices, tau, flags, seed`` as GENERATE has them
+    replies : with the fast codec, :class:`trine_hw.link.executor.replies.StepReplies`
     sequences, last, summed : with the fast codec, of the :class:`trine_sw.link.protocol.Form` of a STEP
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
@@ -53,6 +54,8 @@ class ExecutorState:
     events : one cycle each for the counters of that name
     counters, counter_index, counter_word : the link's, and a half of one of all counters, lower halves first
     """
+
+    replies: Any
 
     def __init__(self, m: Module, ports: Any, core: Core, codec: Codec, link: LinkConfig) -> None:
         self.ports, self.core, self.codec, self.link = ports, core, codec, link
@@ -145,14 +148,27 @@ class ExecutorState:
         m.d.sync += [self.reason.eq(reason), self.refused.eq(1)]
         m.next = "Reply"
 
+    def count_reply(self, m: Module) -> None:
+        """The reply to the frame at hand is kept: the next one's turn."""
+        m.d.sync += self.expected.eq(self.expected + 1)
+        with m.If(self.cached != self.link.window):
+            m.d.sync += self.cached.eq(self.cached + 1)
+
     def restart(self, m: Module, at: int) -> None:
         """Read the frame from byte ``at`` on."""
         m.d.comb += [self.ports.read_start.eq(1), self.ports.read_at.eq(at)]
 
     def give(self, m: Module, value: Value) -> Value:
         """Offer a byte of the reply; 1 in the cycle in which it is taken."""
-        m.d.comb += [self.ports.reply.valid.eq(1), self.ports.reply.payload.eq(value)]
-        return self.ports.reply.ready
+        return self.give_from(m, 1, value)
+
+    def give_from(self, m: Module, valid: Value | int, value: Value) -> Value:
+        """Offer a byte of the reply where there is one, and no reply to a STEP is under way."""
+        reply = self.ports.reply
+        rests = self.replies.rests if self.link.fast else 1
+        with m.If(rests):
+            m.d.comb += [reply.valid.eq(valid), reply.payload.eq(value)]
+        return reply.ready & rests
 
     def items_from_bytes(self, m: Module) -> None:
         """The payload's bytes go to the input unpacker."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from trine_hw.link.executor.state import ExecutorState
-from trine_sw.link.protocol import Command
+from trine_sw.link.protocol import HEADER_BYTES, Command
 
 __all__ = ["stream_states"]
 
 
 def stream_states(m: Module, s: ExecutorState) -> None:
-    """Tokens enter as the engine takes them, while the records of those before are given.
+    """Tokens enter as the engine takes them, while the records of those before are given; those of a STEP
+    behind those of the one before, if the same is wanted of them.
 
     Where logits and choices are all that is wanted, those of a token come with the next token's pass, unless
     that may be of another sequence. Where cycles are wanted, a token waits until the engine is idle. Where
@@ -29,13 +30,6 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         ports.record_tokens.eq(Mux(s.code == Command.GENERATE, s.choices, 1)),
     ]
 
-    def records() -> None:
-        m.d.comb += [
-            ports.reply.valid.eq(ports.record.valid),
-            ports.reply.payload.eq(ports.record.payload),
-            ports.record.ready.eq(ports.reply.ready),
-        ]
-
     def enters(final: Value | int) -> None:
         m.d.comb += [ports.record_enter.eq(1), ports.record_keep.eq(final)]
         m.d.sync += [s.fresh.eq(0), s.written.eq(0), afresh.eq(begins & ~s.summed)]
@@ -43,8 +37,20 @@ def stream_states(m: Module, s: ExecutorState) -> None:
     on_board = s.codec.info.embedding_on_board
     if not on_board:
         m.d.comb += request.x.as_value().eq(item.value)
+    replies, flags = s.replies, Cat(s.want, s.sequences, s.last, s.summed)
+    of_records = Signal.like(flags)  # what those under way are of
+    with m.State("Begin steps"):
+        m.d.comb += ports.items_clear.eq(1)
+        follows = s.settled(m, (flags == of_records) & ~s.want.cycles, "follows")
+        settled = Signal()  # flags were assigned on the way here
+        m.d.sync += settled.eq(1)
+        with m.If(settled & (replies.quiet | follows)):
+            s.restart(m, HEADER_BYTES + 1)
+            m.d.comb += ports.record_start.eq(replies.quiet)
+            m.d.sync += [of_records.eq(flags), settled.eq(0)]
+            replies.open()
+            m.next = "Item"
     with m.State("Item"):
-        records()
         s.items_from_bytes(m)
         alone = Signal()  # nothing is ahead of the token, or it does not matter
         m.d.comb += alone.eq(~s.want.cycles | ports.record_idle)
@@ -61,8 +67,16 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         ]
         with m.If(ports.items.valid & ports.items.ready):
             enters(item.last)
+            recorded = s.want.h | s.want.u | s.want.cycles | ports.record_head
+            m.d.comb += replies.counts.eq(recorded & ports.record_shown)
             with m.If(item.last):
-                m.next = "Records"
+                m.next = "Hand over"
+    with m.State("Hand over"):
+        s.items_from_bytes(m)
+        with m.If(~replies.pending):
+            m.d.comb += replies.ends.eq(1)
+            s.count_reply(m)
+            m.next = "Drop"
     with m.State("Generate"):
         if on_board:
             m.d.comb += request.token.eq(Mux(s.flags[1], ports.last_choice, s.token))
@@ -79,7 +93,7 @@ def stream_states(m: Module, s: ExecutorState) -> None:
             enters(1)
             m.next = "Records"
     with m.State("Records"):
-        s.items_from_bytes(m)
-        records()
+        given = s.give_from(m, ports.record.valid, ports.record.payload)
+        m.d.comb += ports.record.ready.eq(given)
         with m.If(ports.record_done):
             m.next = "Finish"

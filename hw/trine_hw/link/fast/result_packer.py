@@ -41,7 +41,8 @@ class FastResultPacker(wiring.Component):
     asked for logits and choice of these alone. With ``summed`` besides, and ``head``, it is asked for those
     of all, and the record has the logits added up since a token with ``begins``.
 
-    ``idle`` is 1 when all that had entered before this cycle is taken, and ``done`` when that was the last.
+    ``idle`` is 1 when all that had entered before this cycle is taken, and ``done`` when that was the last;
+    ``given`` when a record's last byte is transferred.
     With cycles wanted, a token enters only when ``idle`` is 1.
 
     Throughput: a byte in every cycle. The state queue is free 5 cycles and a cycle for ten cells after a
@@ -65,7 +66,7 @@ class FastResultPacker(wiring.Component):
         Likewise, in the cycle of ``start``.
     enter, final, tokens, shown, begins : :py:`In(1)`; ``tokens`` a number
         Tokens that enter the core.
-    idle, done : :py:`Out(1)`
+    idle, done, given : :py:`Out(1)`
     state, logits, choice, state_shift, o, last_choice : as :class:`trine_hw.link.result_packer.ResultPacker`
     stored, store_en : :py:`Out(CellWord(core))`, :py:`Out(1)`
         A word of the state.
@@ -79,8 +80,7 @@ class FastResultPacker(wiring.Component):
             "want": In(WantFlags()),
             **dict.fromkeys(("last", "summed", "enter", "final", "shown", "begins"), In(1)),
             "tokens": In(range(link.max_payload + 1)),
-            "idle": Out(1),
-            "done": Out(1),
+            **dict.fromkeys(("idle", "done", "given"), Out(1)),
             "state": In(core.signature.members["state"].signature),
             "state_shift": Out(1),
             "o": Out(stream.Signature(8)),
@@ -137,7 +137,7 @@ class FastResultPacker(wiring.Component):
             records.eq(records + Mux(recording, entered, 0) - recorded),
             waits.eq((states != 0) | (records != 0) | self.enter | reader.busy | packer.busy | adding),
         ]
-        m.d.comb += [self.idle.eq(~waits), self.done.eq(~waits & final)]
+        m.d.comb += [self.idle.eq(~waits), self.done.eq(~waits & final), self.given.eq(recorded)]
         with m.If(self.enter):
             m.d.sync += final.eq(self.final)
         with m.If(self.start):
