@@ -1,10 +1,12 @@
 """The timing model's promises (that the gateware keeps to it is asserted in simulation)."""
 
+import random
+
 import numpy as np
 import pytest
 
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.engine.timing import TimingModel, token_cycles
+from trine_sw.engine.timing import TimingModel, token_cycles, vector_cycles
 from trine_sw.golden import Golden
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
@@ -50,3 +52,32 @@ def test_folding_replays_the_columns() -> None:
     groups = Geometry(model.config, EngineConfig(40, 2)).groups
     assert groups > 1 and folded.columns == groups * whole.columns
     assert (folded.cycles > whole.cycles).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_replays_that_are_counted_at_once_take_what_they_take_one_by_one(seed: int, monkeypatch) -> None:
+    draw = random.Random(seed)
+    config = ModelConfig(
+        cell=draw.choice(("lstm", "gru", "mgu")),
+        hidden=draw.randint(20, 48),
+        embedding=draw.randint(1, 40),
+        vocab_size=draw.choice((2, 9, 40, 150)),
+        layers=1 + seed % 3 // 2,
+    )
+    model = random_model(config, seed=seed, activity=draw.choice((0.02, 0.2, 0.9)))
+    stacked = config.layers > 1  # of which each group is of one layer: a unit at a time, no rows of the head
+    head = "host" if stacked else draw.choice(("board", "host"))
+    lanes = len(config.spec.lanes) + (0 if stacked else 8)
+    parts = {"head": head, "relays": seed % 2, "sampler_ways": draw.choice((1, 4))}
+    engine = EngineConfig(lanes, draw.randint(1, 8), **parts)
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(0, config.vocab_size, 30)
+    assert model.embedding_weight is not None
+    x, h = model.embedding_weight[tokens], Golden(model).run(tokens, logits=False).h
+    options = {"head": rng.random(30) < 0.7, "starts": rng.random(30) < 0.2}
+    assert Geometry(config, engine).layer_groups > 4
+    at_once = vector_cycles(model, engine, x, h, **options)
+    monkeypatch.setattr(TimingModel, "_groups_alike", lambda self, group: 0)
+    one_by_one = vector_cycles(model, engine, x, h, **options)
+    assert at_once.columns == one_by_one.columns
+    np.testing.assert_array_equal(at_once.cycles, one_by_one.cycles)

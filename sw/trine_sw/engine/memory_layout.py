@@ -104,29 +104,26 @@ def _lanes(model: Model, geometry: Geometry) -> tuple[Int8, Int64, Int64, Int64]
             lower[
                 :, number : gates : geometry.cell_lanes
             ] = -2  # nor does an unused one fall to its lower threshold
-        for cell in range(model.config.cells):
-            group, unit = divmod(cell, units)
-            lane = geometry.cell_lanes * unit + number
-            weight, (low, high) = weights[number, cell], thresholds[number, cell]
-            most = int(np.count_nonzero(weight))
-            # Thresholds beyond the reach of the sum decide as those just out of it do.
-            high = int(np.clip(high, -most, most + 1))
-            rows[group, lane] = weight
-            start[group, lane] = -high
-            spread[group, lane] = most
-            if kind == "blend":
-                lower[group, lane] = int(np.clip(low, -most, most + 1)) - high
-            elif kind == "trit":
-                lower[group, lane] = int(np.clip(low, -most - 1, most)) - high
+        group, unit = np.divmod(np.arange(model.config.cells), units)
+        lane = geometry.cell_lanes * unit + number
+        weight, (low, high) = weights[number], thresholds[number].T
+        most = np.count_nonzero(weight, axis=1)
+        # Thresholds beyond the reach of the sum decide as those just out of it do.
+        high = np.clip(high, -most, most + 1)
+        rows[group, lane] = weight
+        start[group, lane] = -high
+        spread[group, lane] = most
+        if kind == "blend":
+            lower[group, lane] = np.clip(low, -most, most + 1) - high
+        elif kind == "trit":
+            lower[group, lane] = np.clip(low, -most - 1, most) - high
     if geometry.head_lanes:
         assert model.head_weight is not None and model.head_bias is not None
-        top = max(model.config.head_levels)
-        for v in range(model.config.vocab_size):
-            group, lane = divmod(v, geometry.head_lanes)
-            lane += gates
-            rows[group, lane, geometry.slot_a :] = model.head_weight[v]
-            start[group, lane] = int(model.head_bias[v])
-            spread[group, lane] = top * int(np.count_nonzero(model.head_weight[v]))
+        group, lane = np.divmod(np.arange(model.config.vocab_size), geometry.head_lanes)
+        lane += gates
+        rows[group, lane, geometry.slot_a :] = model.head_weight
+        start[group, lane] = model.head_bias
+        spread[group, lane] = max(model.config.head_levels) * np.count_nonzero(model.head_weight, axis=1)
         unused = np.arange(groups * geometry.head_lanes).reshape(groups, -1) >= model.config.vocab_size
         start[:, gates:][unused] = 0
     low, high_ = (start - spread).min(0), (start + spread).max(0)

@@ -54,7 +54,7 @@ class _Scanners:
 
     def __init__(self, banks: int) -> None:
         self.idle = 0
-        self._final = [0] * banks  # slot of each bank's last entry
+        self.final = [0] * banks  # slot of each bank's last entry
 
     def scan(self, load: int, counts: Sequence[int], earliest: Sequence[int]) -> list[int]:
         """Load in cycle ``load`` vectors with ``counts`` active columns a bank; slots of the last ones."""
@@ -64,11 +64,16 @@ class _Scanners:
             entries = max(count, 1)
             end = max(start, load + SCAN_LATENCY) + entries - 1
             # The scanner is idle as its last entry moves to the output, when the one before it is taken.
-            idle = max(idle, end - 1 if entries > 1 else max(load + 3, self._final[bank]))
-            self._final[bank] = end
+            idle = max(idle, end - 1 if entries > 1 else max(load + 3, self.final[bank]))
+            self.final[bank] = end
             ends.append(end)
         self.idle = idle
         return ends
+
+    def move(self, later: int) -> None:
+        """To a later time, all else being alike."""
+        self.idle += later
+        self.final = [slot + later for slot in self.final]
 
 
 class TimingModel:
@@ -96,6 +101,8 @@ class TimingModel:
         self._layers = [-self._commit] * geometry.model.layers
         self._state_markers = [-self._state_room] * geometry.state_buffer
         self._head_free = 0  # first slot that may have a head marker
+        self._head_groups = geometry.head_groups
+        self._layer_groups = geometry.layer_groups
         self._first = True
         self._head_left = False  # the last token's logits come with the next step
         self._h_summed = False
@@ -165,8 +172,10 @@ class TimingModel:
         known = max(load + 1, self._steps[-1])  # the token is the one at hand
         early = [x, *(h[at * banks :][:banks] for at in range(layers, 2 * layers - 1))]
         late = [h[:banks], *(h_new[at * banks :][:banks] for at in range(layers - 1))]
-        for group in range(geometry.groups):
-            layer, replay = divmod(group, geometry.layer_groups)
+        group, before = 0, None
+        groups = geometry.groups
+        while group < groups:
+            layer, replay = divmod(group, self._layer_groups)
             if replay:
                 load, ready = self._x.idle, self._h.idle
             elif layer == 0:
@@ -183,8 +192,16 @@ class TimingModel:
             marker = max(max(ends) + 1, self._state_markers[0] + self._state_room)
             marker = self._mark(marker, group, head=self._head_left)
             self._state_markers = [*self._state_markers[1:], marker]
-            if replay == geometry.layer_groups - 1:
+            if replay == self._layer_groups - 1:
                 self._layers = [*self._layers[1:], marker]
+            group += 1
+            alike = self._groups_alike(group)
+            now = self._behind_the_marker() if alike else None
+            if replay and now is not None and now == before:
+                self._repeat(alike, marker + 1 - first)
+                self.columns += alike * (sum(early[layer]) + sum(late[layer]))
+                group += alike
+            before = now
         cycles = self._marker - (accepted if self._first else max(accepted, self._steps[-1]))
         self._steps = [self._steps[-1], self._marker]
         self._first = self._h_summed = False
@@ -195,15 +212,38 @@ class TimingModel:
             self._h_summed = feeds_back and geometry.groups == 1
         return cycles
 
+    def _groups_alike(self, group: int) -> int:
+        """How many groups from this one on replay the same columns, and are not the last to do so."""
+        ends = group + -group % self._layer_groups
+        if self._head_left and group <= self._head_groups:
+            ends = min(ends, self._head_groups)
+        return max(0, ends - 1 - group)
+
+    def _behind_the_marker(self) -> list[int]:
+        """All that decides when the next replay ends, from the last marker on. If a replay leaves it as it
+        was, those that follow do so too."""
+        kept = [self._x.idle, *self._x.final, self._h.idle, *self._h.final, *self._state_markers]
+        return [slot - self._marker for slot in (*kept, *([self._head_free] if self._head_left else ()))]
+
+    def _repeat(self, count: int, cycles: int) -> None:
+        """``count`` more replays of as many cycles as the last one."""
+        later = count * cycles
+        self._x.move(later)
+        self._h.move(later)
+        self._state_markers = [slot + later for slot in self._state_markers]
+        self._marker += later
+        if self._head_left:
+            self._head_free += later
+
     def _head_pass(self, h: Sequence[int]) -> None:
-        for group in range(self.geometry.head_groups):
+        for group in range(self._head_groups):
             ready = self._h.idle if group else max(self._layers[-1] + self._commit, self._h.idle)
             ends = self._h.scan(ready, h, [self._marker + 1] * len(h))
             self.columns += sum(h)
             self._mark(max(ends) + 1, group, head=True)
 
     def _mark(self, slot: int, group: int, *, head: bool) -> int:
-        if head and group < self.geometry.head_groups:
+        if head and group < self._head_groups:
             slot = max(slot, self._head_free)
             beats = self.geometry.head_beats(group)
             self._head_free = slot + head_room(self.geometry) + beats

@@ -29,6 +29,7 @@ class Figures:
         self.model, self.sample = model, sample
         self._cycles: dict[EngineConfig, float] = {}
         self._taken: dict[Hashable, Cost] = {}
+        self._links: dict[Hashable, LinkConfig] = {}
         self._layout: tuple[EngineConfig, MemoryLayout] | None = None
 
     def cycles(self, engine: EngineConfig) -> float:
@@ -52,10 +53,16 @@ class Figures:
         memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth, chip.stores_replies
         key = engine, memories, chip.link if link is None else link, link is None
         if key not in self._taken:
-            layout = self._placed(engine)
-            link = link or link_for(self.model, engine, chip.link, layout)
-            self._taken[key] = cost(self.model, engine, chip, link, layout)
+            link = link or self.link(self.model, engine, chip.link)
+            self._taken[key] = cost(self.model, engine, chip, link, self._placed(engine))
         return self._taken[key]
+
+    def link(self, model: Model, engine: EngineConfig, least: LinkConfig) -> LinkConfig:
+        """:func:`trine_sw.link.records.link_for`, which asks of an engine where embedding and head are."""
+        key = engine.embedding, engine.head, least
+        if key not in self._links:
+            self._links[key] = link_for(model, engine, least)
+        return self._links[key]
 
     def _placed(self, engine: EngineConfig) -> MemoryLayout:
         """The layout, of which only the last one is kept: it is as large as all weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.placement import Placement, Places
@@ -19,7 +19,12 @@ class DoesNotFit(TrineError):
     """A chip holds no engine for a model."""
 
 
-def linked(model: Model, chip: Chip, placement: Placement) -> Iterator[tuple[Places, LinkConfig]]:
+def linked(
+    model: Model,
+    chip: Chip,
+    placement: Placement,
+    links: Callable[[Model, EngineConfig, LinkConfig], LinkConfig] = link_for,
+) -> Iterator[tuple[Places, LinkConfig]]:
     """Each of a placement's places that the link's frames suffice for, and its buffers.
 
     Nothing else of an engine decides them: a logit is as wide however the rows are folded.
@@ -31,7 +36,7 @@ def linked(model: Model, chip: Chip, placement: Placement) -> Iterator[tuple[Pla
         lanes = len(model.config.spec.lanes) * model.config.hidden + model.config.vocab_size
         engine = EngineConfig(lanes, 1, *places, block_ram=chip.block_ram_kind)
         try:
-            link = link_for(model, engine, chip.link)
+            link = links(model, engine, chip.link)
         except TrineError as error:
             refused = error
         else:

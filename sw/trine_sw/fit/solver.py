@@ -21,6 +21,7 @@ from trine_sw.support.arithmetic import ceil_div
 from trine_sw.support.errors import TrineError
 
 __all__ = [
+    "MOST_BANKS",
     "DoesNotFit",
     "Fit",
     "balance_banks",
@@ -34,7 +35,8 @@ __all__ = [
     "shortage",
 ]
 
-_MAX_BANKS = 8
+#: Column ROMs that :func:`fit` has an engine read in each cycle.
+MOST_BANKS = 8
 _WAYS = (1, 2, 4, 8)
 #: Ways are added while they gain more than this factor in cycles; a way costs some 400 LUT4.
 _ABOUT = 1.02
@@ -145,7 +147,7 @@ def configure(
     figures = figures or Figures(model, sample_text(model, activity=activity))
     link: LinkConfig | None = None
     if chip is not None:
-        for places, link in linked(model, chip, placement):
+        for places, link in linked(model, chip, placement, figures.link):
             engine = replace(engine, embedding=places[0], head=places[1])
             if _has_memory(Geometry(model.config, engine), chip, link):
                 break
@@ -159,10 +161,14 @@ def configure(
     if chip is not None and link is not None:
 
         def held(each: EngineConfig) -> bool:
-            return shortage(figures.cost(each, chip, link), Geometry(model.config, each), chip) is None
+            geometry = Geometry(model.config, each)
+            return (
+                _has_memory(geometry, chip, link)
+                and shortage(figures.cost(each, chip, link), geometry, chip) is None
+            )
 
         engines = list(takewhile(held, engines)) or engines[:1]
-    chosen = _fewest_ways(figures, engines)[0]
+    chosen = _fewest_ways(figures, engines)[0] if engines[1:] else engines[0]
     return _relayed(figures, chosen, chip) if chip and relays is None else chosen
 
 
@@ -193,7 +199,7 @@ def balance_banks(model: Model, engine: EngineConfig) -> EngineConfig:
 def _relayed(figures: Figures, engine: EngineConfig, chip: Chip) -> EngineConfig:
     """With relays where the ROM covers much of the chip and they cost little."""
     _, columns, _ = memory_cost(Geometry(figures.model.config, engine), chip, chip.link)
-    if engine.block_ram in ICE40 or columns < _WIDE * chip.block_ram:
+    if engine.block_ram in ICE40 or not _WIDE * chip.block_ram <= columns <= chip.block_ram:
         return engine
     relayed = replace(engine, relays=1)
     faster = figures.cycles(relayed) <= _RELAYS * figures.cycles(engine)
@@ -202,9 +208,9 @@ def _relayed(figures: Figures, engine: EngineConfig, chip: Chip) -> EngineConfig
 
 def _fewest_ways(figures: Figures, engines: Sequence[EngineConfig]) -> tuple[EngineConfig, float]:
     """Of engines that differ in their ways, fewest first, the first about as fast as the last; its cycles."""
-    cycles = [figures.cycles(engine) for engine in engines]
-    first = next(n for n, mean in enumerate(cycles) if mean <= _ABOUT * cycles[-1])
-    return engines[first], cycles[first]
+    most = _ABOUT * figures.cycles(engines[-1])
+    first = next(engine for engine in engines if figures.cycles(engine) <= most)
+    return first, figures.cycles(first)
 
 
 def _candidates(
@@ -228,7 +234,7 @@ def fits(model: Model, chip: Chip, placement: Placement = ANYWHERE) -> bool:
     """Whether ``chip`` is expected to hold any engine for ``model``."""
     try:
         for places, link in linked(model, chip, placement):
-            for banks in range(1, _MAX_BANKS + 1):
+            for banks in range(1, MOST_BANKS + 1):
                 for smallest, *_ in _candidates(model, chip, banks, places, ways=_WAYS[:1]):
                     geometry = Geometry(model.config, smallest)
                     if not _has_memory(geometry, chip, link):
@@ -263,8 +269,8 @@ def fit(
     fitting: list[tuple[float, int, EngineConfig]] = []
     # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
     nearest = (math.inf, math.inf, "")
-    for places, link in linked(model, chip, placement):
-        for banks in range(1, _MAX_BANKS + 1):
+    for places, link in linked(model, chip, placement, figures.link):
+        for banks in range(1, MOST_BANKS + 1):
             for engines in _candidates(model, chip, banks, places):
                 held: list[tuple[EngineConfig, int]] = []
                 for engine in engines:
