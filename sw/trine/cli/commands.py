@@ -19,6 +19,7 @@ from trine.cli import (
     demo,
     draw,
     eval,
+    explore,
     hardware,
     model,
     program,
@@ -120,6 +121,7 @@ _MODULES = (
     client,
     bench,
     draw,
+    explore,
     demo,
 )
 for _module in _MODULES:

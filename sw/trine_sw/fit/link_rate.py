@@ -12,7 +12,17 @@ from trine_sw.link.records import Codec
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 
-__all__ = ["DRIVER_BYTE_S", "DRIVER_FRAME_S", "USB_S", "LinkRate", "link_rate", "link_rates"]
+__all__ = [
+    "DRIVER_BYTE_S",
+    "DRIVER_FRAME_S",
+    "USB_S",
+    "Line",
+    "LinkRate",
+    "asked",
+    "line_of",
+    "link_rate",
+    "link_rates",
+]
 
 #: Of a byte on the line: start, eight, stop.
 _BITS = 10
@@ -42,17 +52,48 @@ class LinkRate(NamedTuple):
     limit: str
 
 
+class Line(NamedTuple):
+    """What carries a link's bytes, at its nominal rate.
+
+    Members
+    -------
+    bytes_per_s : in each direction
+    latency_s : from a reply's last byte to the program
+    shared : whether both directions take turns
+    """
+
+    bytes_per_s: float
+    latency_s: float
+    shared: bool = False
+
+
+def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
+    """The line of a board's transport of this name; None where nothing is known of it.
+
+    USB of full speed carries 19 packets of 64 bytes in a frame of 1 ms. SPI's clock is what the driver takes
+    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess.
+
+    >>> line_of("uart", 3_000_000, 75e6)
+    Line(bytes_per_s=300000.0, latency_s=0.001, shared=False)
+    """
+    if baud:
+        return Line(baud / _BITS, USB_S)
+    known = {"spi": Line(min(4e6, clock_hz / 4) / 8, 1e-4), "usb": Line(19 * 64e3, USB_S, shared=True)}
+    return known.get(name)
+
+
 def link_rate(
     info: Info,
     want: Want,
     cycles_per_token: float,
     *,
+    line: Line | None = None,
     latency_s: float = USB_S,
     driver_frame_s: float = DRIVER_FRAME_S,
     driver_byte_s: float = DRIVER_BYTE_S,
     codec: str | None = "serial",
 ) -> LinkRate:
-    """Tokens/s of a stream that asks for ``want`` of each token, over a line of ``info.baud``.
+    """Tokens/s of a stream that asks for ``want`` of each token, over ``line``, or one of ``info.baud``.
 
     A reply reaches the program ``latency_s`` after its last byte. ``cycles_per_token`` are the engine's mean.
     ``codec`` is the link's, of :class:`trine_sw.link.protocol.LinkConfig`: the serial one and the engine wait
@@ -63,7 +104,9 @@ def link_rate(
     TrineError
         Where the board says no baud rate or clock, or a token's answer fits no frame.
     """
-    if not info.baud or not info.clock_hz:
+    if line is None and info.baud:
+        line = Line(info.baud / _BITS, latency_s)
+    if line is None or not info.clock_hz:
         raise TrineError("the rate over the link needs a baud rate and a clock")
     sizes, most = Codec(info), info.link.max_payload
     item, record = sizes.item_bytes, sizes.record_bytes(want)
@@ -71,8 +114,7 @@ def link_rate(
         raise TrineError(f"one token's answer takes {record} bytes, and the board's frames hold {most}")
     count = max(1, min((most - 1) // item, most // record if record else most))
     sent, answered = 1 + count * item, count * record
-    byte_s = _BITS / info.baud
-    up, down = encoded_size(sent) * byte_s, encoded_size(answered) * byte_s
+    up, down = (encoded_size(size) / line.bytes_per_s for size in (sent, answered))
     packing = 0.0
     if codec == "serial":
         packing = item * (_BYTE_CYCLES if info.embedding_on_board else _TRITS_CYCLES)
@@ -84,11 +126,11 @@ def link_rate(
     driver = driver_frame_s + (sent + answered) * driver_byte_s
     # The host has no more frames in flight than the board buffers.
     window = max(1, min(info.window, info.receive_bytes // encoded_size(sent)))
-    there_and_back = up + board + down + latency_s + driver
+    there_and_back = up + board + down + line.latency_s + driver
     seconds = {
         "engine" if packing <= cycles_per_token else "codec": board,
-        "wire to the board": up,
-        "wire to the host": down,
+        "wire to the board": up + (down if line.shared and up >= down else 0),
+        "wire to the host": down + (up if line.shared and up < down else 0),
         "round trip": there_and_back / window,
         "driver": driver,
     }
@@ -113,6 +155,11 @@ def link_rates(
     if not baud:
         return {}
     info = BoardDesign(model, engine, link, clock_hz=clock_hz, baud=baud).info
-    wants = {"choice": Want.CHOICE if engine.head == "board" else Want.U} if model.heads else {}
-    wants["h"] = Want.H
+    wants = asked(model, engine)
     return {name: link_rate(info, want, cycles_per_token, codec=link.codec) for name, want in wants.items()}
+
+
+def asked(model: Model, engine: EngineConfig) -> dict[str, Want]:
+    """What a program asks for, for the next token and for the state."""
+    wants = {"choice": Want.CHOICE if engine.head == "board" else Want.U} if model.heads else {}
+    return wants | {"h": Want.H}
