@@ -86,17 +86,33 @@ def _row(name: str, seconds: float | None, dense: float, effective: float, note:
     return Row(name, seconds * 1e6, 1 / seconds, *rates, None, None, note)
 
 
-def _through_the_link(report: dict[str, Any]) -> str:
-    """What a program gets of a routed engine; nothing where its report does not say."""
-    rates = report.get("host_rates", {}).items()
-    return "".join(
-        f"a program gets {rate['tokens_per_s']:,} tokens/s of {name}, limited by the {rate['limit']}; "
-        for name, rate in rates
-    )
+#: What a program asks a board for, by the names of a report's ``host_rates``.
+_ASKED = {"choice": "next token", "h": "state"}
+
+
+def _of_hosts(report: dict[str, Any], path: Path) -> list[Row]:
+    """What a program gets of a routed engine through driver and link, where its report says it."""
+    rows = []
+    for name, rate in report.get("host_rates", {}).items():
+        share = rate["tokens_per_s"] / report["tokens_per_s"]
+        rows.append(
+            Row(
+                f"Trine on {report['board']}, what a host gets, {_ASKED.get(name, name)}",
+                1e6 / rate["tokens_per_s"],
+                rate["tokens_per_s"],
+                report["dense_gops"] * share,
+                report["effective_gops"] * share,
+                None,
+                None,
+                f"limited by the {rate['limit']}; {path}",
+            )
+        )
+    return rows
 
 
 def _engines(reports: Path, model: Path) -> list[Row]:
-    """Rows of the routed engines of a model, from their reports; one that says so if there is none."""
+    """Rows of a model's routed engines and of what hosts get of them, from reports; or one that says that
+    there is none."""
     rows = []
     for path in sorted(reports.glob(f"*-{model.stem}.json")):
         try:
@@ -110,10 +126,11 @@ def _engines(reports: Path, model: Path) -> list[Row]:
                     report["effective_gops"],
                     report["dense_gops"] / report["lut4"] * 1e3,
                     report["rom_ports_used"] / report["rom_ports"],
-                    f"{report['cycles_per_token']:g} cycles a token; {_through_the_link(report)}{path}",
+                    f"{report['cycles_per_token']:g} cycles a token; {path}",
                 )
             )
-        except (ValueError, KeyError, TypeError) as error:
+            rows += _of_hosts(report, path)
+        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
             raise TrineError(f"{path} is no report of trine build: {error}") from None
     if not rows:
         note = f"no routed report in {reports}: trine build {model} --board NAME --results {reports}"

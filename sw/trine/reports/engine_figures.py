@@ -47,7 +47,7 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
 
     A bit read is half a weight, so that a weight that counts gives one operation a bit, and the roof is what
     the chip's block RAMs can read in a second. Skipping moves a point to the right: the columns that are not
-    read count as done.
+    read count as done. Below an engine is what a host gets of it over the link that was built, and its limit.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
     port_bits : bits that a block RAM of each board reads in a cycle
     """
     plt = pyplot()
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(12, 5.5), layout="constrained")
     for index, (name, report) in enumerate(reports.items()):
         colour = f"C{index}"
         bits = report["rom_ports"] * port_bits[report["board"]]
@@ -71,13 +71,26 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
             ("effective", report["effective_gops"], "o"),
             ("dense", report["dense_gops"], "s"),
         ):
-            axes.plot(gops / read, gops, mark, color=colour, label=f"{name}, {what}: {gops:,.0f} GOp/s")
+            rate = f"{gops:,.0f}" if gops >= 10 else f"{gops:.2g}"
+            axes.plot(gops / read, gops, mark, color=colour, label=f"{name}, {what}: {rate} GOp/s")
+        _draw_host(axes, name, report, read, colour)
     axes.axvline(2 / _TRIT_BITS, color="gray", lw=0.8)
     note = "right of here, more weights\ncount than are read"
     axes.text(1.05, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=7, color="gray")
     axes.set(xscale="log", yscale="log", xlabel="operations a bit read from column ROM", ylabel="GOp/s")
-    axes.legend(fontsize=8)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=7)
     save_svg(figure, path)
+
+
+def _draw_host(axes: Any, name: str, report: Mapping[str, Any], read: float, colour: str) -> None:
+    """What a program gets of an engine through driver and link, where the report says it: as far right as
+    what the engine performs, lower by the share of the tokens."""
+    for rate in list(report.get("host_rates", {}).values())[:1]:
+        reached = report["effective_gops"] * rate["tokens_per_s"] / report["tokens_per_s"]
+        what = f"{rate['tokens_per_s']:,} of {report['tokens_per_s']:,} tokens/s, {rate['limit']}"
+        at = report["effective_gops"] / read
+        axes.plot([at, at], [reached, report["effective_gops"]], ":", color=colour, lw=1)
+        axes.plot(at, reached, "v", color=colour, label=f"what a host gets: {what}")
 
 
 def draw_activity(model: Model, engine: EngineConfig, sample: Sample, path: Path, text: str) -> None:

@@ -66,7 +66,10 @@ def test_rows_and_missing_pieces(succeeds, small, tmp_path, monkeypatch) -> None
     rows = {row["name"]: row for row in found["rows"]}
     ours = rows["Trine on b, 50 MHz, routed"]
     assert (ours["us"], ours["dense_gops_per_klut"], ours["rom_share"]) == (0.5, 0.75, 0.5)
-    assert "gets 290,000 tokens/s of choice, limited by the wire to the board; " in ours["note"]
+    host = rows["Trine on b, what a host gets, next token"]
+    assert (host["tokens_per_s"], host["us"]) == (290_000, pytest.approx(1e6 / 290_000))
+    assert host["dense_gops"] == pytest.approx(3.0 * 290_000 / 2_000_000)
+    assert host["note"].startswith("limited by the wire to the board; ")
     kernel = rows["popcount on bit planes, C"]
     assert kernel["dense_gops"] == pytest.approx(2 * 96 * 44 * kernel["tokens_per_s"] / 1e9)
     for name in ("ONNX Runtime LSTM, float32", "ONNX Runtime LSTM, int8 dynamic"):

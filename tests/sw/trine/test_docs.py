@@ -218,6 +218,23 @@ def test_the_rates_of_the_driver_s_page_are_those_of_the_record():
         assert re.search(row, text, re.MULTILINE), name
 
 
+def test_the_rates_beside_a_cpu_are_those_of_the_records():
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\n  ", " ")
+    (said,) = re.findall(r"^- \*\*Beside a CPU\*\*.*$", text, re.MULTILINE)
+    rows = {row["name"]: row["tokens_per_s"] for row in record("bench")["rows"]}
+    rates = record("link-rates")["engines"]["ulx3s-shakespeare"]
+    found = [
+        rows["PyTorch nn.LSTM, float32"],
+        rows["ONNX Runtime LSTM, float32"],
+        rows["ONNX Runtime LSTM, int8 dynamic"],
+        rows["popcount on bit planes, C"],
+        rates["choice_tokens_per_s"],
+        rates["h_tokens_per_s"],
+    ]
+    assert re.findall(r"\d+,\d{3}", said) == [f"{round(rate):,}" for rate in found]
+    assert record("bench")["cpu"] in said
+
+
 def test_the_text_that_the_readme_shows_is_what_the_command_writes():
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(

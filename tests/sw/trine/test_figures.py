@@ -73,13 +73,14 @@ def test_draw(succeeds, fails, tmp_path, monkeypatch) -> None:
     netlist(build / "top.json", {name: "LUT4" for name in NAMES})
     placement(build / "route-1.placed.json")
     report = {"board": "ulx3s", "rom_ports": 208, "rom_ports_used": 201, "clock_mhz": 100.0}
-    (build / "r.json").write_text(
-        json.dumps(report | {"dense_gops": 2000.0, "effective_gops": 500.0}), encoding="utf-8"
-    )
+    report |= {"dense_gops": 2000.0, "effective_gops": 500.0, "tokens_per_s": 2_000_000}
+    report["host_rates"] = {"choice": {"tokens_per_s": 250_000, "limit": "wire to the host"}}
+    (build / "r.json").write_text(json.dumps(report), encoding="utf-8")
     for what, words in (
         (("floorplan", build), "column ROM"),
         (("resources", build), "LUT4: 8"),
         (("roofline", build), "r, effective: 500 GOp/s"),
+        (("roofline", build), "what a host gets: 250,000 of 2,000,000 tokens/s, wire to the host"),
     ):
         first, second = tmp_path / "first.svg", tmp_path / "second.svg"
         succeeds("draw", *what, "-o", first)
