@@ -81,6 +81,31 @@ def distinct(replies: bytearray) -> list[bytes]:
     return list(dict.fromkeys(bytes(replies).split(b"\0")[:-1]))
 
 
+def streamed(model, engine, line: bytes, count: int, rng: random.Random) -> bytearray:
+    """What a link sends for these bytes, up to so many distinct replies, on a wire that stalls at times."""
+    dut, replies = Link(model, engine, LINK), bytearray()
+
+    async def send(ctx):
+        for byte in line:
+            ctx.set(dut.rx.payload, byte)
+            ctx.set(dut.rx.valid, 1)
+            await ctx.tick().until(dut.rx.ready)
+        ctx.set(dut.rx.valid, 0)
+        while len(distinct(replies)) < count:
+            await ctx.tick().repeat(20)
+
+    async def receive(ctx):
+        while True:
+            ctx.set(dut.tx.ready, rng.random() < 0.9)
+            *_, moves, byte = await ctx.tick().sample(dut.tx.valid & dut.tx.ready, dut.tx.payload)
+            if moves:
+                replies.append(byte)
+
+    patience = link_patience(dut.core.geometry, Codec(dut.info))
+    run_watched(dut, send, background=[receive], progress={"rx": dut.rx, "tx": dut.tx}, patience=patience)
+    return replies
+
+
 @pytest.mark.parametrize("repeated", [False, True], ids=["once", "repeated"])
 @pytest.mark.parametrize(
     "case",
@@ -104,28 +129,22 @@ def test_replies_of_frames_that_follow_each_other(case, repeated):
         line += frame
         if repeated and at and rng.random() < 0.3:
             line += rng.choice(sent[max(1, at - 2) : at + 1])
-    dut, replies = Link(model, engine, LINK), bytearray()
-
-    async def send(ctx):
-        for byte in line:
-            ctx.set(dut.rx.payload, byte)
-            ctx.set(dut.rx.valid, 1)
-            await ctx.tick().until(dut.rx.ready)
-        ctx.set(dut.rx.valid, 0)
-        while len(distinct(replies)) < len(sent):
-            await ctx.tick().repeat(20)
-
-    async def receive(ctx):
-        while True:
-            ctx.set(dut.tx.ready, rng.random() < 0.9)
-            *_, moves, byte = await ctx.tick().sample(dut.tx.valid & dut.tx.ready, dut.tx.payload)
-            if moves:
-                replies.append(byte)
-
-    patience = link_patience(dut.core.geometry, Codec(dut.info))
-    run_watched(dut, send, background=[receive], progress={"rx": dut.rx, "tx": dut.tx}, patience=patience)
+    replies = streamed(model, engine, line, len(sent), rng)
     assert distinct(replies) == expected.split(b"\0")[:-1]
     assert repeated or replies.count(0) == len(sent)
+
+
+def test_a_step_takes_the_best_while_a_generation_arrives():
+    """Its temperature is in the registers before the step's last choice is made."""
+    config, engine = QUICK
+    model, rng, host = random_model(config, seed=6), random.Random(3), Host()
+    sent = [b"\0" + host(Command.OPEN, OPENING)]
+    for _ in range(5):
+        sent.append(host(Command.STEP, bytes([Want.CHOICE]) + items(model, engine, rng, 2)))
+        sent.append(host(Command.GENERATE, struct.pack("<HHBIB", 1, 4095, 1, rng.getrandbits(32), 0)))
+    device = BoardModel(model, engine, LINK)
+    expected = [device.exchange(frame)[:-1] for frame in sent]
+    assert distinct(streamed(model, engine, b"".join(sent), len(sent), rng)) == expected
 
 
 def test_an_ice40_has_no_fast_codec():

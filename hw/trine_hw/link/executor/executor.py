@@ -125,7 +125,7 @@ class Executor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         s = ExecutorState(m, self, self.core, self.codec, self.link)
-        slot, busy = s.slot, self.frames.valid
+        slot, busy, samples = s.slot, self.frames.valid, s.code == Command.GENERATE
         if self.link.fast:
             s.replies = StepReplies(m, s)
             # In a register: from the states through it to whether it is free, and back, is a long way. Each
@@ -133,12 +133,13 @@ class Executor(wiring.Component):
             of_states, slot = slot, Signal.like(slot)
             m.d.sync += slot.eq(Mux(s.replies.rests, of_states, s.replies.slot))
             busy |= ~s.replies.quiet
+            samples = s.samples
         m.d.comb += [
             self.read_length.eq(s.length),
             self.slot.eq(slot),
             self.record_want.eq(s.want),
             self.busy.eq(busy),
-            self.tau.eq(Mux(s.code == Command.GENERATE, s.tau, 0)),
+            self.tau.eq(Mux(samples, s.tau, 0)),
             self.seed.eq(s.seed),
         ]
         with m.FSM():

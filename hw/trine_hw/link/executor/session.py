@@ -60,7 +60,7 @@ def frame_states(m: Module, s: ExecutorState) -> None:
         m.d.sync += s.slot.eq(s.sequence[: (window - 1).bit_length()])
         m.next = "Sequence"
     with m.State("Sequence"):
-        again = ~opening & ~foreign & ~due & repeated if s.link.fast else 0
+        again = ~opening & ~foreign & ~due & repeated if s.link.fast else Const(0)
         with m.If((opening | foreign | ~due) & ~again):
             m.d.sync += s.slot.eq(window)
         with m.If(opening):

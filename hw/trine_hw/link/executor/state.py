@@ -40,6 +40,7 @@ class ExecutorState:
     length : bytes of its payload
     count : of bytes that are taken or given
     arguments : the last byte taken on top; ``choices, tau, flags, seed`` as GENERATE has them
+    samples : with the fast codec: a generation is under way, whose temperature is that of the sampler
     replies : with the fast codec, :class:`trine_hw.link.executor.replies.StepReplies`
     sequences, last, summed : with the fast codec, of the :class:`trine_sw.link.protocol.Form` of a STEP
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
@@ -83,7 +84,7 @@ class ExecutorState:
         self.cell_c, self.second = Signal(signed(8)), Signal()
         if link.fast:
             self.kept_cells = KeptCells(m, self)
-            self.sequences, self.last, self.summed = Signal(), Signal(), Signal()
+            self.sequences, self.last, self.summed, self.samples = (Signal() for _ in range(4))
             m.submodules.segments = self._segments = SegmentReader(codec)
             m.d.comb += [
                 self._segments.sequences.eq(self.sequences),

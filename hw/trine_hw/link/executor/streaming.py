@@ -78,6 +78,7 @@ def stream_states(m: Module, s: ExecutorState) -> None:
             s.count_reply(m)
             m.next = "Drop"
     with m.State("Generate"):
+        m.d.sync += s.samples.eq(1)
         if on_board:
             m.d.comb += request.token.eq(Mux(s.flags[1], ports.last_choice, s.token))
         m.d.comb += [
@@ -96,4 +97,5 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         given = s.give_from(m, ports.record.valid, ports.record.payload)
         m.d.comb += ports.record.ready.eq(given)
         with m.If(ports.record_done):
+            m.d.sync += s.samples.eq(0)
             m.next = "Finish"
