@@ -91,7 +91,7 @@
         name, x, y, customdata: mine, text: mine.map(n => hovers[n]), hovertemplate: "%{text}<extra></extra>",
         type: "scatter", mode: "markers", visible: hidden.has(name) ? "legendonly" : true,
         marker: {
-          color: mine.map(n => rows.planned[n] ? tone : "rgba(0,0,0,0)"), size: mine.map(n => n === chosen ? 15 : 8),
+          color: mine.map(n => rows.planned[n] ? tone : "rgba(0,0,0,0)"), size: mine.map(n => n === chosen ? 19 : 7 + 3 * ((names.length - 1 - index) % 4)),
           symbol: marks[Math.floor(index / palette.length) % marks.length], line: {color: tone, width: 1.5},
         },
       };
