@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from trine_sw.data.evaluation import evaluate  # noqa: E402
 from trine_sw.golden import Golden  # noqa: E402
 from trine_sw.model import Model  # noqa: E402
 from trine_sw.support.errors import TrineError  # noqa: E402
+from trine_sw.support.plain_values import from_plain  # noqa: E402
 from trine_sw.training.loop.run import Run  # noqa: E402
 from trine_sw.training.loop.validation import validate  # noqa: E402
 from trine_sw.training.models.export import export  # noqa: E402
@@ -29,7 +30,7 @@ from trine_sw.training.nn.layers import CellOptions, ternary_layer  # noqa: E402
 from trine_sw.training.nn.quantise import HEAD_FACTOR, ttq  # noqa: E402
 from trine_sw.training.nn.recurrence import Numerics  # noqa: E402
 from trine_sw.training.nn.soft_cell import Quantisers  # noqa: E402
-from trine_sw.training.recipes import RECIPES  # noqa: E402
+from trine_sw.training.recipes import RECIPES, Recipe  # noqa: E402
 from trine_sw.training.train import train  # noqa: E402
 
 CELLS = [CONFIG, replace(CONFIG, cell="gru")]
@@ -223,7 +224,7 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
     rates = {group["share"] for group in run.optimizer.param_groups if group["params"][0].dim() == 0}
     assert rates == {10.0}
     assert (
-        run.teacher is not None and run._update.objective.distil == 1.0
+        run.teachers is not None and run._update.objective.distil == 1.0
     )  # it learns from the float head alone
     assert isinstance(run.model, TernaryLanguageModel) and run.model.head is not None
     weight = run.model.head.detach()
@@ -249,7 +250,7 @@ def test_head_is_trained_on_a_frozen_cell(tiny, tmp_path):
 def test_records_are_of_the_recipes(name):
     """What is committed is what the command makes now. Fields that came later have their defaults."""
     record = json.loads((ROOT / "docs" / "results" / f"{name}-training.json").read_text(encoding="utf-8"))
-    assert record["recipe"] == json.loads(json.dumps(asdict(RECIPES[name])))
+    assert from_plain(Recipe, record["recipe"]) == RECIPES[name]
 
 
 def test_wikitext_model_fits_its_limit(tmp_path):

@@ -13,8 +13,8 @@ from trine_sw.training.loop.objective import Objective  # noqa: E402
 from trine_sw.training.loop.optimizer import new_optimizer, set_rate  # noqa: E402
 from trine_sw.training.loop.update import Carried, Update  # noqa: E402
 from trine_sw.training.models.float_model import FloatLanguageModel  # noqa: E402
-from trine_sw.training.models.language_model import Teacher  # noqa: E402
 from trine_sw.training.models.roles import AnyModel  # noqa: E402
+from trine_sw.training.models.teachers import Teachers  # noqa: E402
 from trine_sw.training.models.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.nn.layers import CellOptions  # noqa: E402
 from trine_sw.training.nn.sampled_softmax import CandidateSampler  # noqa: E402
@@ -30,7 +30,7 @@ SCHEDULE = Schedule(epochs=1, batch=4, steps=6, learning_rate=1e-2, head_rate=0.
 def updates(kind: str, device: str, captured: bool, count: int) -> tuple[list[float], AnyModel]:
     """Losses of so many updates, each at a rate of its own, and the model after them."""
     torch.manual_seed(1)
-    teacher = FloatLanguageModel(CONFIG).to(device).eval() if kind == "taught" else None
+    teacher = Teachers([FloatLanguageModel(CONFIG).to(device).eval()]) if kind == "taught" else None
     if kind == "float":
         model = FloatLanguageModel(CONFIG).to(device)
     else:
@@ -89,7 +89,7 @@ def test_a_step_stays_on_its_device(cell):
     config = replace(CONFIG, cell="gru" if cell == "gru" else "lstm", vocab_size=300)
     with FakeTensorMode(allow_non_fake_inputs=True):
         with torch.device("meta"):
-            teacher = FloatLanguageModel(config).eval()
+            teachers = Teachers([FloatLanguageModel(config).eval()])
             tokens = torch.randint(0, 300, (5, 4))
             sampler = CandidateSampler(torch.arange(300) + 1.0, 100, 20)
             if cell == "soft":
@@ -99,7 +99,7 @@ def test_a_step_stays_on_its_device(cell):
                 options = CellOptions(scale="norm", slope_first=0.5, bernoulli=cell == "bernoulli")
                 model = TernaryLanguageModel(config, options, dropout=0.2, locked=True).train()
         model.sampler = sampler if cell == "sampled" else None
-        taught = Teacher(teacher.features(tokens, teacher.initial_state(4))[0], teacher.head_in_nats)
+        taught = teachers.of(teachers.read(tokens, teachers.initial_state(4))[0])
         loss, _, state, _ = model.loss(tokens, tokens, model.initial_state(4), taught, 0.5)
         loss.backward()
         assert {loss.device.type, *(part.device.type for part in state)} == {"meta"}

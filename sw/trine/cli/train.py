@@ -48,6 +48,20 @@ _DATA = ("text", "data", "audio")
 @threads_option("CPU threads; results depend on their number.")
 @device_option
 @click.option("--no-baseline", is_flag=True, help="Do not train the float model of the same size.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["float", "teacher", "teacher-2", "teacher-3", "ternary", "head"]),
+    help="Train this model of RECIPE now, and no others; may be given several times.",
+)
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=click.Path(),
+    help="A trained teacher, teacher.safetensors of another run; several are averaged.",
+)
+@click.option("--any-teacher", is_flag=True, help="Learn from a teacher of worse validation than required.")
 def train(
     recipe: str | None,
     text: str | None,
@@ -60,6 +74,9 @@ def train(
     threads: int,
     device: str | None,
     no_baseline: bool,
+    only: tuple[str, ...],
+    teachers: tuple[str, ...],
+    any_teacher: bool,
     **short: Any,
 ) -> None:
     """Train RECIPE and its float baseline, and write the model file and the record of both.
@@ -91,6 +108,12 @@ def train(
                 file.write(recipe_text(chosen).encode())
         click.echo(f"the recipe is {kept}, of {_units(chosen)} units")
     roles = [role for role in chosen.roles if role != "float"] if no_baseline else None
+    if only:
+        if no_baseline:
+            raise TrineError("--only says which models are trained: leave out --no-baseline")
+        roles = [role for role in chosen.roles if role in only]
+        if missing := [role for role in only if role not in chosen.roles]:
+            raise TrineError(f"{chosen.name} has no {missing[0]}; there are {', '.join(chosen.roles)}")
     train_recipe(
         chosen,
         resume=resume,
@@ -100,6 +123,8 @@ def train(
         roles=roles,  # type: ignore[arg-type]
         results=results,
         runs=runs,
+        teachers=teachers,
+        any_teacher=any_teacher,
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,12 +37,14 @@ from trine_sw.training.loop.validation import predicted
 from trine_sw.training.models.export import export
 from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.roles import AnyModel
+from trine_sw.training.models.teacher_file import TeacherFile
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.recipes import AnyRecipe, Recipe, Role
+from trine_sw.training.recipes import TEACHERS, AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
 from trine_sw.training.sequences.train import train_sequences
+from trine_sw.training.teaching import check_validation, given_teachers, keep_teacher, taught_by_files
 
 __all__ = ["exported", "figures_of", "train", "train_roles"]
 
@@ -58,6 +60,8 @@ def train(
     results: str | os.PathLike[str] | None = None,
     runs: str | os.PathLike[str] = "runs",
     console: Console | None = None,
+    teachers: Sequence[str | os.PathLike[str]] = (),
+    any_teacher: bool = False,
 ) -> Model | None:
     """Train a recipe's model and its float baseline, measure both, and write model and record.
 
@@ -74,12 +78,16 @@ def train(
     results, runs : folders of the record (``RECIPE-training.json``, ``.csv``), by default beside the model,
         and of the checkpoints.
     console : where progress is shown; standard output by default.
+    teachers : files of trained teachers, ``runs/RECIPE/teacher.safetensors`` of another run, which are then
+        not trained.
+    any_teacher : learn from a teacher whose validation is worse than the recipe requires.
 
     Returns
     -------
     Model or None
-        The trained model, as it was written. Under ``torchrun`` all processes train together; the first one
-        measures and writes, and the others return None.
+        The trained model, as it was written; None where ``roles`` has not the ternary one.
+        Under ``torchrun`` all processes train together; the first one measures and writes, and the others
+        return None.
 
     Raises
     ------
@@ -112,6 +120,8 @@ def train(
     if chosen is not recipe and str(recipe).endswith(".toml"):
         check_apart([out], [Path(str(recipe))])
     if isinstance(chosen, SequenceRecipe):
+        if teachers:
+            raise TrineError(f"{chosen.name} is a recipe of sequences, and takes no --teacher")
         return train_sequences(
             chosen,
             out=out,
@@ -133,12 +143,20 @@ def train(
         check_writable(path)
     folder = Path(runs) / chosen.name
     check_folder(folder)
+    files = tuple(Path(path) for path in teachers)
+    of_files = taught_by_files(chosen, len(files)) if files else chosen
     with Ranks.joined(where) as ranks:
         wanted = tuple(roles or chosen.roles)
-        finished = train_roles(chosen, wanted, folder, resume, console, where, ranks)
+        if unknown := set(wanted) - set(chosen.roles):
+            raise TrineError(f"{chosen.name} has no {min(unknown)}; there are {', '.join(chosen.roles)}")
+        finished = train_roles(
+            of_files, wanted, folder, resume, console, where, ranks, files=files, any_teacher=any_teacher
+        )
         if not ranks.first:
             return None
     if "ternary" not in finished:
+        if "ternary" not in wanted:
+            return None
         raise TrineError("the ternary model is not trained yet, so there is no model to write")
     return _write(chosen, finished, out, results, console)
 
@@ -151,18 +169,23 @@ def train_roles(
     console: Console,
     device: torch.device,
     ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    *,
+    files: Sequence[Path] = (),
+    any_teacher: bool = False,
 ) -> dict[Role, Run]:
     """Train the wanted roles of a recipe in a folder of checkpoints; the runs that are finished there.
 
-    Checkpoints of roles that are not wanted are read. Raises :class:`TrineError` as :func:`train` does,
-    and where another process trains in the folder.
+    Checkpoints of roles that are not wanted are read. Teachers that are in files are not trained; any may
+    teach, or those whose validation is as the recipe requires. Raises :class:`TrineError` as :func:`train`
+    does, and where another process trains in the folder.
     """
     # Files that are not here yet are downloaded once, and what is wrong with one shows before hours of work.
     ranks.of_first(lambda: check_text(chosen.dataset))
     # Checkpoints are looked at and written by one run alone.
     lock = exclusive(folder / ".lock", f"the folder {folder}") if ranks.first else nullcontext()
     with lock:
-        return _train_roles(chosen, wanted, folder, resume, console, device, ranks)
+        given = given_teachers(chosen, files, ranks) if files else {}
+        return _train_roles(chosen, wanted, folder, resume, console, device, ranks, given, any_teacher)
 
 
 def _train_roles(
@@ -173,7 +196,10 @@ def _train_roles(
     console: Console,
     device: torch.device,
     ranks: Ranks,
+    given: Mapping[Role, TeacherFile],
+    any_teacher: bool,
 ) -> dict[Role, Run]:
+    wanted = [role for role in wanted if role not in given]
     for role in wanted:
         if not resume and (folder / f"{role}.pt").exists():
             raise TrineError(holds_a_run(folder / f"{role}.pt", folder))
@@ -181,12 +207,18 @@ def _train_roles(
         remove_leftovers(folder)
     numerics = Numerics.fastest(device)
     finished: dict[Role, Run] = {}
-    ready: dict[Role, AnyModel] = {}
+    ready: dict[Role, AnyModel] = {role: file.model for role, file in given.items()}
+    nats = {role: file.valid_nats for role, file in given.items()}
+    digests = [file.digest for file in given.values()]
     for role in chosen.roles:
+        if role in given:
+            continue
         path = folder / f"{role}.pt"
         if role not in wanted and not path.exists():
             continue
-        run = Run(chosen, role, path, console, ready, numerics, device, ranks)
+        if role in wanted:
+            check_validation(chosen, role, nats, any_teacher, console)
+        run = Run(chosen, role, path, console, ready, numerics, device, ranks, digests)
         if role not in wanted or (resume and path.exists()):
             run.resume()
         if role in wanted:
@@ -194,6 +226,9 @@ def _train_roles(
         if run.finished:
             finished[role] = run
             ready[role] = run.best_model()
+            nats[role] = run.best["valid_nats"]
+            if role in TEACHERS and role in wanted and ranks.first:
+                keep_teacher(run, console)
     return finished
 
 
@@ -210,9 +245,12 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
         "seed": chosen.seed,
         "code_version": code_version(),
     }
-    names = {"ternary": "ternary", "float": "float", "teacher": "teacher", "head": "ternary_head"}
+    names = {"ternary": "ternary", "float": "float"} | {role: role for role in TEACHERS}
+    names["head"] = "ternary_head"
     for role in sorted(finished, key=list(names).index):
-        record[names[role]] = figures_of(finished[role], model)
+        alone = chosen.finish_cell and role == "ternary" and "head" in finished
+        measured = exported({"ternary": finished["ternary"]}) if alone else model
+        record[names[role]] = figures_of(finished[role], measured)
     if "float" in finished:
         record["ternary_over_float"] = record["ternary"]["valid_nats"] / record["float"]["valid_nats"]
     model.training = record
@@ -244,11 +282,13 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
 
 
 def exported(finished: dict[Role, Run]) -> Model:
-    """The model file's content of finished runs, with both heads where both were trained."""
+    """The model file's content of finished runs, with both heads where both are of the same cell."""
     run = finished["ternary"]
     model = run.best_model()
     second = finished["head"].best_model() if "head" in finished else None
     assert isinstance(model, TernaryLanguageModel) and not isinstance(second, FloatLanguageModel)
+    if second is not None and run.recipe.finish_cell:  # of a cell that the float head is not of
+        return export(second, run.vocabulary, {})
     return export(model, run.vocabulary, {}, second)
 
 

@@ -76,12 +76,17 @@ class Ranks:
         """This process's columns of tokens (T, B) of all streams, B / size of them."""
         return tokens.chunk(self.size, dim=1)[self.rank]
 
-    def averaging(self, module: nn.Module) -> nn.Module:
-        """The module with the first process's weights, whose gradients become the mean of all processes'."""
+    def averaging(self, module: nn.Module, unused: bool = False) -> nn.Module:
+        """The module with the first process's weights, whose gradients become the mean of all processes'.
+
+        ``unused``: some of its weights have no gradients in some updates.
+        """
         if self.size == 1:
             return module
         # Buffers are equal by construction: nothing but the number of the epoch changes them.
-        return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(
+            module, broadcast_buffers=False, find_unused_parameters=unused
+        )
 
     def mean(self, value: float) -> float:
         """The mean of all processes' values; each must ask for it."""

@@ -2,8 +2,9 @@
 
 from torch import Tensor, nn
 
-from trine_sw.training.models.language_model import State, Teacher
+from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel
+from trine_sw.training.models.teachers import Reading, Teachers
 
 __all__ = ["Objective"]
 
@@ -12,24 +13,32 @@ class Objective(nn.Module):
     """A model's loss as a module's output, so that processes can average its gradients."""
 
     def __init__(
-        self, model: AnyModel, teacher: AnyModel | None, distil: float, activity_cost: float
+        self, model: AnyModel, teachers: Teachers | None, distil: float, activity_cost: float
     ) -> None:
         super().__init__()
         self.model, self.distil, self.activity_cost = model, distil, activity_cost
-        # The method alone: the teacher is no part of this module, and stays as it is.
-        self.taught_head = teacher and teacher.head_in_nats
+        self.teachers = teachers  # no module, and so no part of this one
 
     def forward(
-        self, inputs: Tensor, targets: Tensor, state: State, taught: Tensor | None
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        state: State,
+        reading: Reading | None,
+        replaced: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, State]:
         """What is to be minimised; the loss in nats a token without other costs; the state after.
 
-        ``taught`` is what the teacher's head sees, (T, B, F), where there is a teacher.
+        ``reading`` is what the teachers made of the inputs, where there are any; where inputs (T, B) are
+        ``replaced``, what comes next is learned from them alone.
         """
         teacher = None
-        if taught is not None and self.taught_head is not None:
-            teacher = Teacher(taught, self.taught_head)
-        objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, self.distil)
+        if reading is not None and self.teachers is not None:
+            teacher = self.teachers.of(reading)
+        share: float | Tensor = self.distil
+        if replaced is not None:
+            share = replaced.flatten().float() * (1 - self.distil) + self.distil
+        objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, share)
         if self.activity_cost:
             objective = objective + self.activity_cost * h.abs().mean()
         return objective, loss, state

@@ -18,7 +18,7 @@ def new_optimizer(model: LanguageModel, schedule: Schedule) -> torch.optim.Optim
     of_head = {id(parameter) for parameter in model.head_parameters()}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            share, decay = 1.0, 0.0
+            share, decay = 1.0, schedule.weight_decay
             if id(parameter) in of_head:
                 share, decay = schedule.head_rate, schedule.head_decay if parameter.dim() == 2 else 0.0
                 share *= schedule.scale_rate if parameter.dim() == 0 else 1.0
@@ -49,6 +49,8 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def learning_rate(schedule: Schedule, position: int, updates: int, nats: Sequence[float]) -> float:
     """The rate at update ``position`` of a run of ``updates`` an epoch, whose finished epochs validated at
     ``nats``."""
+    if position >= schedule.warmup and schedule.decay == "constant":
+        return schedule.learning_rate
     if position >= schedule.warmup and schedule.decay == "plateau":
         worse = sum(later >= min(nats[:epoch]) for epoch, later in enumerate(nats) if epoch)
         return schedule.learning_rate * 0.25**worse

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from trine_sw.data import END, load_tokens, symbols
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interruption, deferred
+from trine_sw.training.loop.averaging import WeightAverage
 from trine_sw.training.loop.checkpoint import (
     check_figures,
     check_finite,
@@ -32,15 +33,16 @@ from trine_sw.training.loop.distributed import Ranks
 from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_line
 from trine_sw.training.loop.objective import Objective
 from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
+from trine_sw.training.loop.replaced_inputs import ReplacedInputs
 from trine_sw.training.loop.update import Carried, Update
 from trine_sw.training.loop.validation import validate
 from trine_sw.training.models.head_rounding import round_head
 from trine_sw.training.models.language_model import State
-from trine_sw.training.models.roles import AnyModel, new_model, teacher_of
+from trine_sw.training.models.roles import AnyModel, has_unigram_bias, new_model, teachers_of
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.sampled_softmax import CandidateSampler
-from trine_sw.training.recipes import Recipe, Role
+from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
+from trine_sw.training.recipes import TEACHERS, Recipe, Role
 
 __all__ = ["Run"]
 
@@ -59,6 +61,7 @@ class Run:
     ready : trained models of the roles that this one needs.
     numerics, device : how and where it computes. Validation is exact on a CPU, whatever they are.
     ranks : the processes that train together. Only the first one writes and shows anything.
+    taught_by : digests of the files that its teachers are from, where they are not trained here.
 
     Members
     -------
@@ -77,8 +80,11 @@ class Run:
         numerics: Numerics = Numerics(),  # noqa: B008 (frozen)
         device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+        taught_by: Sequence[str] = (),
     ) -> None:
         self.recipe, self.path = recipe, path
+        self.ready: Mapping[Role, AnyModel] = ready or {}
+        self.taught_by = list(taught_by) if set(recipe.learns_from(role)) & set(TEACHERS) else []
         if ranks.first:  # better now than at the end of an epoch
             check_run_files(path)
         self.role: Role = role
@@ -97,28 +103,38 @@ class Run:
         if batch % ranks.size:
             raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
         self.streams = batch // ranks.size
-        self.model: AnyModel = new_model(recipe, role, ready or {}).to(device)
+        self.model: AnyModel = new_model(recipe, role, self.ready).to(device)
+        self.seed = recipe.seed_of(role)
         if ranks.rank:  # the first process draws what a single one would
-            torch.manual_seed(recipe.seed + 1_000_003 * ranks.rank)
+            torch.manual_seed(self.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
         counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
-        if recipe.unigram and role != "head":  # whose bias is that of the finished model
+        if has_unigram_bias(recipe, role):
             self.model.fix_bias(counts)
-        self.sampler: CandidateSampler | None = None
+        self.sampler: Sampler | None = None
         if self.schedule.sampled:
-            sampler = CandidateSampler(counts, self.schedule.sampled, self.streams * steps)
+            sampler = new_sampler(
+                counts, self.schedule.sampled, self.schedule.stratified, self.streams * steps
+            )
             self.sampler = sampler.to(device)
-        teacher, share = teacher_of(recipe, role, ready or {})
-        self.teacher = teacher and teacher.to(device)
-        cost = recipe.activity_cost if role == "ternary" else 0.0
+        teachers, share = teachers_of(recipe, role, self.ready, self.tokens)
+        self.teachers = teachers and teachers.to(device)
+        trains_cell = role == "ternary" or (role == "head" and recipe.finish_cell)
+        cost = recipe.activity_cost if trains_cell else 0.0
         self.optimizer = new_optimizer(self.model, self.schedule)
+        self.average = WeightAverage(self.model, self.schedule.average)
+        replacing = None
+        if self.schedule.replaced and self.teachers is not None:
+            text = torch.from_numpy(self.tokens.astype(np.int64)).to(device)
+            replacing = ReplacedInputs(text, self.schedule.replaced)
         self._update = Update(
-            Objective(self.model, self.teacher, share, cost),
+            Objective(self.model, self.teachers, share, cost),
             self.model,
-            self.teacher,
+            self.teachers,
             self.optimizer,
             self.schedule.clip,
             captured=device.type == "cuda" and ranks.size == 1,
+            replacing=replacing,
         )
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
@@ -158,6 +174,8 @@ class Run:
             "best": self.best,
             "others": others,
         }
+        content |= {"average": self.average.state()} if self.schedule.average else {}
+        content |= {"taught_by": self.taught_by} if self.taught_by else {}
         self.ranks.of_first(lambda: save_checkpoint(self.path, content))
 
     def resume(self) -> None:
@@ -183,6 +201,11 @@ class Run:
                 f"{self.path} is of {len(processes)} processes, and there are {self.ranks.size}; "
                 "go on with as many, or remove it to train anew"
             )
+        if content.get("taught_by", []) != self.taught_by:
+            raise TrineError(
+                f"{self.path} learned from other teachers; go on with the same --teacher, or remove it to "
+                "train anew"
+            )
         check_figures(content, self.schedule.epochs, self.updates)
         check_like("model", content["model"], self.model.state_dict())
         if content["epoch"]:
@@ -191,24 +214,30 @@ class Run:
         if not done:
             check_like("state", tuple(own["state"]), self.carried.model)
             check_like("teacher_state", tuple(own["teacher_state"]), self.carried.teacher)
+            check_like("history", tuple(own.get("history", ())), self.carried.history)
             check_like("random", own["random"], torch.get_rng_state())
         self.optimizer.load_state_dict(content["optimizer"])
         check_optimizer(self.optimizer)
         self.model.load_state_dict(content["model"])
+        self.average.take_up(content.get("average"))
         for name in (*_CARRIED, "best"):
             setattr(self, name, content[name])
         if not done:
             self._take_up(own)
 
     def _of_this_process(self) -> dict[str, Any]:
+        here = torch.device("cpu")
+        history = {"history": _moved(self.carried.history, here)} if self.carried.history else {}
         return {
-            "state": _moved(self.carried.model, torch.device("cpu")),
-            "teacher_state": _moved(self.carried.teacher, torch.device("cpu")),
-        } | random_states(self.device)
+            "state": _moved(self.carried.model, here),
+            "teacher_state": _moved(self.carried.teacher, here),
+            **history,
+            **random_states(self.device),
+        }
 
     def _take_up(self, kept: dict[str, Any]) -> None:
-        states = (_moved(kept[name], self.device) for name in ("state", "teacher_state"))
-        self.carried = Carried(*states)
+        states = (kept["state"], kept["teacher_state"], kept.get("history", ()))
+        self.carried = Carried(*(_moved(each, self.device) for each in states))
         set_random_states(kept, self.device)
 
     def fit(self) -> None:
@@ -216,7 +245,8 @@ class Run:
         if self.role == "head" and self.recipe.rounded_rows and not self.epoch and not self.update:
             self._round_head()
         own = self._update.objective
-        self._update.objective = self.ranks.averaging(own)
+        # While a head is mapped its weights have no gradients, and then the map has none.
+        self._update.objective = self.ranks.averaging(own, unused=self.model.head_is_mapped)
         try:
             with keeping(self.path):
                 self._fit()
@@ -226,9 +256,10 @@ class Run:
     def _round_head(self) -> None:
         """In the first process alone: where there are others, ``Ranks.averaging`` gives them its weights."""
         if self.ranks.first:
-            assert isinstance(self.model, TernaryLanguageModel) and self.teacher is not None
+            trained = self.ready["ternary"].to(self.device)
+            assert isinstance(self.model, TernaryLanguageModel)
             start = time.monotonic()
-            round_head(self.model, self.teacher, self.tokens, self.recipe.rounded_rows, self.console)
+            round_head(self.model, trained, self.tokens, self.recipe.rounded_rows, self.console)
             self.seconds += time.monotonic() - start
 
     def _fit(self) -> None:
@@ -272,7 +303,7 @@ class Run:
         With several processes, this one's share of the streams.
         """
         batch = self.schedule.batch
-        start = np.random.default_rng([self.recipe.seed, self.epoch]).integers(len(self.tokens))
+        start = np.random.default_rng([self.seed, self.epoch]).integers(len(self.tokens))
         length = len(self.tokens) // batch
         turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
         tokens = self.ranks.share(torch.from_numpy(np.ascontiguousarray(turned))).to(self.device)
@@ -287,15 +318,21 @@ class Run:
         nats, norm, self.carried = self._update(inputs, targets, self.carried)
         nats = self.ranks.mean(nats)
         check_finite(nats, norm, self.epoch, self.update, self.path)
+        self.average.update()
         return nats
 
     def _begin(self) -> Carried:
         """The states before the first token of an epoch."""
-        teacher = () if self.teacher is None else self.teacher.initial_state(self.streams)
-        return Carried(self.model.initial_state(self.streams), teacher)
+        state = self.model.initial_state(self.streams)
+        if self.teachers is None:
+            return Carried(state, ())
+        teachers, streams = self.teachers, self.streams
+        return Carried(state, teachers.initial_state(streams), teachers.no_history(streams))
 
     def _end_epoch(self) -> None:
-        nats, activity = self.ranks.of_first(lambda: validate(self.model, self.valid))
+        self.model.settle()
+        measured = self.average.measured
+        nats, activity = self.ranks.of_first(lambda: validate(measured, self.valid))
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -305,8 +342,9 @@ class Run:
         } | activity
         self.log.append(row)
         if nats < self.best["valid_nats"]:
-            weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}
+            weights = {name: tensor.cpu().clone() for name, tensor in measured.state_dict().items()}
             self.best = row | {"model": weights}
+        self.average.begin([entry["valid_nats"] for entry in self.log])
         self.update, self.loss_sum = 0, 0.0
         self.carried = self._begin()
         self.save()

@@ -17,7 +17,7 @@ from trine_sw.training.loop.optimizer import new_optimizer, set_rate
 from trine_sw.training.loop.update import WARM, Carried, Update
 from trine_sw.training.models.roles import new_model
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.sampled_softmax import CandidateSampler
+from trine_sw.training.nn.sampled_softmax import new_sampler
 from trine_sw.training.recipes import Recipe
 
 __all__ = ["StepTimes", "step_times", "step_times_path", "write_step_times"]
@@ -69,7 +69,8 @@ def step_times(chosen: Recipe, steps: int, threads: int = 1, device: str | None 
         model.compute_by(numerics)
         if schedule.sampled:  # which words are drawn does not change the time
             counts = torch.ones(chosen.config.vocab_size)
-            model.sampler = CandidateSampler(counts, schedule.sampled, tokens.numel()).to(where)
+            sampler = new_sampler(counts, schedule.sampled, schedule.stratified, tokens.numel())
+            model.sampler = sampler.to(where)
         optimizer = new_optimizer(model, schedule)
         set_rate(optimizer, schedule.learning_rate)
         objective = Objective(model, None, 0.0, 0.0)
@@ -117,4 +118,15 @@ def write_step_times(times: StepTimes, results: Path) -> Path:
 
 def _without_others(chosen: Recipe) -> Recipe:
     """The recipe without what needs another trained model: it is the step that counts."""
-    return replace(chosen, warm_start=False, distil=0.0, quantisers=None)
+    return replace(
+        chosen,
+        schedule=replace(chosen.schedule, replaced=0.0),
+        baseline=replace(chosen.baseline, replaced=0.0),
+        warm_start=False,
+        distil=0.0,
+        quantisers=None,
+        teacher=None,
+        baseline_distil=0.0,
+        mapped_head=0.0,
+        head_from_teacher=False,
+    )

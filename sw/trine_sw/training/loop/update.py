@@ -6,8 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trine_sw.training.loop.replaced_inputs import ReplacedInputs
 from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel
+from trine_sw.training.models.teachers import Teachers
 
 __all__ = ["WARM", "Carried", "Update"]
 
@@ -21,6 +23,8 @@ class Carried(NamedTuple):
     model: State
     teacher: State
     """Empty where there is no teacher."""
+    history: State = ()
+    """Of an n-gram model, which looks back some words."""
 
 
 class Update:
@@ -34,24 +38,29 @@ class Update:
     objective : gives what is to be minimised (:class:`trine_sw.training.loop.objective.Objective`), alone or
     with
         its gradients averaged over processes.
-    model, teacher : what is trained, and what it learns from, if anything.
+    model, teachers : what is trained, and what it learns from, if anything.
     optimizer, clip : its weights' optimizer; the largest norm of their gradients.
-    captured : use CUDA graphs. All is on one GPU, then, and of this process alone.
+    captured : use CUDA graphs. All is on one GPU, then, and of this process alone. N-grams are looked up
+        before the graph, as their number differs from one update to the next.
+    replacing : replaces some of the inputs.
     """
 
     def __init__(
         self,
         objective: nn.Module,
         model: AnyModel,
-        teacher: AnyModel | None,
+        teachers: Teachers | None,
         optimizer: torch.optim.Optimizer,
         clip: float,
         captured: bool,
+        replacing: ReplacedInputs | None = None,
     ) -> None:
-        self.objective, self.model, self.teacher = objective, model, teacher
+        self.objective, self.model, self.teachers = objective, model, teachers
         self.optimizer, self.clip, self.captured = optimizer, clip, captured
-        self._teacher_parts = len(teacher.initial_state(1)) if teacher is not None else 0
-        self._kind: bool | None = None  # whether the softmax is sampled, which decides what is captured
+        self.replacing = replacing
+        self._teacher_parts = len(teachers.initial_state(1)) if teachers is not None else 0
+        # Whether the softmax is sampled and the head is mapped, which decides what is captured.
+        self._kind: tuple[bool, bool] | None = None
         self._made, self._graph = 0, None
 
     def __call__(self, inputs: Tensor, targets: Tensor, carried: Carried) -> tuple[float, float, Carried]:
@@ -60,25 +69,40 @@ class Update:
         Where either figure is not finite, the weights are lost.
         """
         self.model.train()
-        kind = self.model.sampler is not None
+        kind = (self.model.sampler is not None, self.model.head_is_mapped)
         if kind != self._kind:
             self._kind, self._made, self._graph = kind, 0, None
-        given = (inputs, targets, *carried.model, *carried.teacher)
+        extra, history = self._looked_up(inputs, targets, carried.history)
+        given = (*extra, *carried.model, *carried.teacher)
         if self.captured and self._graph is None and self._made == WARM:
             self._graph = _Graph(self._update, *given)
         figures, *states = (self._graph or self._update)(*given)
         self._made += 1
         split = len(states) - self._teacher_parts
         loss, norm = figures.tolist()
-        return loss, norm, Carried(tuple(states[:split]), tuple(states[split:]))
+        return loss, norm, Carried(tuple(states[:split]), tuple(states[split:]), history)
 
-    def _update(self, inputs: Tensor, targets: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        split = len(states) - self._teacher_parts
-        taught, teacher_state = None, ()
-        if self.teacher is not None:
-            with torch.no_grad():
-                taught, teacher_state, _ = self.teacher.features(inputs, states[split:])
-        objective, loss, state = self.objective(inputs, targets, states[:split], taught)
+    def _looked_up(self, inputs: Tensor, targets: Tensor, history: State) -> tuple[tuple[Tensor, ...], State]:
+        """Inputs, some of them replaced, targets, and of each that there is: which are replaced, and the
+        n-gram model's probabilities. And the history after."""
+        made: list[Tensor] = [inputs, targets]
+        if self.replacing is not None:
+            made[0], replaced = self.replacing(inputs)
+            made.append(replaced)
+        if self.teachers is not None:
+            ngram, history = self.teachers.look_up(made[0], inputs, targets, history)
+            made += [] if ngram is None else [ngram]
+        return tuple(made), history
+
+    def _update(self, inputs: Tensor, targets: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        parts = list(rest)
+        replaced = parts.pop(0) if self.replacing is not None else None
+        ngram = parts.pop(0) if self.teachers is not None and self.teachers.ngram is not None else None
+        split = len(parts) - self._teacher_parts
+        reading, teacher_state = None, ()
+        if self.teachers is not None:
+            reading, teacher_state = self.teachers.read(inputs, tuple(parts[split:]), ngram)
+        objective, loss, state = self.objective(inputs, targets, tuple(parts[:split]), reading, replaced)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)

@@ -7,6 +7,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.training.models.language_model import LanguageModel, State
 from trine_sw.training.nn.float_cells import FLOAT_CELLS
 from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.regularised import RegularisedLayers, without_words
 from trine_sw.training.nn.soft_cell import Quantisers, SoftLSTM, quantise_weight
 
 __all__ = ["FloatLanguageModel"]
@@ -17,7 +18,13 @@ _MANY = 1000  # symbols, most of them too rare to be moved far from where they s
 class FloatLanguageModel(LanguageModel):
     """The same model in floating point, on the cell of PyTorch: the baseline. Its layers are float32.
 
-    Between its layers entries are dropped one by one, even if ``locked``.
+    Parameters
+    ----------
+    config, dropout, head_dropout, locked : see :class:`LanguageModel`.
+    between, embedding_dropout, recurrent : of what goes from one layer to the next (None: as ``dropout``), of
+        words, and of the weights of h; see :class:`RegularisedLayers`. Without any of these, entries between
+        layers are dropped one by one, even if ``locked``.
+    tied : the head's weights are the embedding's; E must be H.
 
     With ``quantisers`` its layer is :class:`trine_sw.training.nn.soft_cell.SoftLSTM`, and the embedding is
     quantised as the weights are: the paper's cell, for comparisons.
@@ -32,11 +39,32 @@ class FloatLanguageModel(LanguageModel):
         locked: bool = False,
         tied: bool = False,
         quantisers: Quantisers | None = None,
+        between: float | None = None,
+        embedding_dropout: float = 0.0,
+        recurrent: float = 0.0,
     ) -> None:
         super().__init__(config, dropout, head_dropout, locked)
-        self.quantisers = quantisers
+        self.quantisers, self.embedding_dropout = quantisers, embedding_dropout
+        if tied and config.embedding != config.hidden:
+            raise TrineError(
+                f"a tied head needs an embedding of {config.hidden} units, not {config.embedding}"
+            )
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
-        if quantisers is None:
+        if between is not None or recurrent:
+            if quantisers is not None:
+                raise TrineError(
+                    "the paper's cell with quantisers has no dropout between layers or of weights"
+                )
+            layer = RegularisedLayers(
+                config.cell,
+                config.embedding,
+                config.hidden,
+                config.layers,
+                between=dropout if between is None else between,
+                locked=locked,
+                recurrent=recurrent,
+            )
+        elif quantisers is None:
             between = dropout if config.layers > 1 else 0.0
             layer = FLOAT_CELLS[config.cell](config.embedding, config.hidden, config.layers, dropout=between)
         elif config.layers > 1:
@@ -74,7 +102,10 @@ class FloatLanguageModel(LanguageModel):
         table = self.embedding.weight
         if self.quantisers is not None:
             table = quantise_weight(table, self.quantisers.weights, self.training)
-        x = self.dropped(nn.functional.embedding(tokens, table), self.dropout)
+        x = nn.functional.embedding(tokens, table)
+        if self.embedding_dropout and self.training:
+            x = without_words(x, tokens, len(table), self.embedding_dropout)
+        x = self.dropped(x, self.dropout)
         layer: nn.Module = getattr(self, self.config.cell)
         if len(state) == 1:
             h, *last = layer(x, *state)

@@ -1,28 +1,23 @@
 """Language models of characters or words: what the ternary one and the float one have in common."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
-from trine_sw.training.nn.head_loss import Taught, head_loss
+from trine_sw.training.nn.head_loss import Mixture, Taught, head_loss
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.sampled_softmax import CandidateSampler
+from trine_sw.training.nn.regularised import locked_dropout
+from trine_sw.training.nn.sampled_softmax import Sampler
 
 __all__ = ["LanguageModel", "State", "Teacher"]
 
 State = tuple[Tensor, ...]
 
 
-class Teacher(NamedTuple):
-    """A trained model that has read the same tokens."""
-
-    u: Tensor
-    """(T, B, F), what its head sees."""
-    head_in_nats: Callable[[Tensor | None], tuple[Tensor, Tensor]]
-    """:meth:`LanguageModel.head_in_nats` of it."""
+Teacher = Callable[[Tensor | None, Tensor | float], Taught | Mixture]
+"""What teachers say of the tokens of a loss, of all words or of some, with what is added to their logits."""
 
 
 class LanguageModel(nn.Module):
@@ -41,7 +36,8 @@ class LanguageModel(nn.Module):
         self.config, self.dropout, self.locked = config, dropout, locked
         self.head_dropout = dropout if head_dropout is None else head_dropout
         self.numerics = Numerics()
-        self.sampler: CandidateSampler | None = None  # in training; evaluation is always over all words
+        self.head_is_mapped = False  # see TernaryLanguageModel.map_head
+        self.sampler: Sampler | None = None  # in training; evaluation is always over all words
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
         """Run tokens (T, B). Returns what the head sees (T, B, H), the state after them, and h (T, B, L·H) of
@@ -73,6 +69,9 @@ class LanguageModel(nn.Module):
     def harden(self, share: float) -> None:
         """Set how hard training computes when this share, 0 to 1, of the updates is done."""
 
+    def settle(self) -> None:
+        """Bring all that evaluation reads up to date with what training has changed."""
+
     def initial_state(self, streams: int) -> State:
         """The state of B streams before the first token."""
         raise NotImplementedError
@@ -83,7 +82,7 @@ class LanguageModel(nn.Module):
         targets: Tensor,
         state: State,
         teacher: Teacher | None = None,
-        share: float = 0.0,
+        share: float | Tensor = 0.0,
     ) -> tuple[Tensor, Tensor, State, Tensor]:
         """Loss to be minimised and loss in nats a token (:func:`head_loss`), the state after, and h."""
         u, state, h = self.features(tokens, state)
@@ -91,10 +90,7 @@ class LanguageModel(nn.Module):
         if self.sampler is not None and self.training:
             words, offset, flat = self.sampler.draw(flat)
         weight, bias = self.head_in_nats(words)
-        taught = None
-        if teacher is not None:
-            taught_weight, taught_bias = teacher.head_in_nats(words)
-            taught = Taught(teacher.u.flatten(0, 1), taught_weight, taught_bias + offset)
+        taught = teacher and teacher(words, offset)
         loss = head_loss(u.flatten(0, 1), weight, bias + offset, flat, self.numerics, taught, share)
         return *loss, state, h
 
@@ -106,5 +102,4 @@ class LanguageModel(nn.Module):
         """x (T, B, F), this share of it dropped in training."""
         if not (self.locked and self.training and share):
             return nn.functional.dropout(x, share, self.training)
-        kept = torch.bernoulli(torch.full_like(x[:1], 1 - share))
-        return x * (kept / (1 - share))
+        return locked_dropout(x, share)

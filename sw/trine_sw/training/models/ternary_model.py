@@ -50,6 +50,9 @@ class TernaryLanguageModel(LanguageModel):
     (torch.Size([10, 3, 65]), torch.Size([10, 3, 64]))
     """
 
+    head_table: Tensor
+    head_mapped: Tensor
+
     def __init__(
         self,
         config: ModelConfig,
@@ -77,6 +80,7 @@ class TernaryLanguageModel(LanguageModel):
         self.head = None if tied else nn.Parameter(weights)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
         self.log_head_scale = nn.Parameter(torch.tensor(0.1).log()) if head == "ternary" else None
+        self.mapped_until = 0.0
 
     @property
     def layer(self) -> TernaryLayer:
@@ -145,8 +149,32 @@ class TernaryLanguageModel(LanguageModel):
         weight, bias, scale = self.head_integers(words)
         return weight * scale, bias * scale
 
+    @torch.no_grad()
+    def map_head(self, table: Tensor, until: float) -> None:
+        """Train a map (H, H) of a table (V, H), whose product is the float head, instead of its weights.
+
+        From the share ``until`` of the updates on (:meth:`harden`) the weights are trained, beginning with
+        the product. Evaluation reads the weights, which :meth:`settle` keeps up with it before that.
+        """
+        assert self.head is not None and self.head_kind == "float"
+        self.head_is_mapped, self.mapped_until = True, until
+        self.register_buffer("head_table", table.detach().clone())
+        self.head_map = nn.Parameter(torch.eye(self.config.hidden) / self.config.head_levels[-1])
+        self.register_buffer("head_mapped", torch.tensor(True))  # a resumed run may be beyond it
+        self.settle()
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        if self.head_is_mapped and self.head_mapped:
+            assert self.head is not None
+            self.head.copy_(self.head_table @ self.head_map)
+
     def _head_of(self, words: Tensor | None) -> tuple[Tensor, Tensor]:
         """Real weight and bias of the head, or of these words."""
+        if self.head_is_mapped and self.training:
+            table, bias = self.head_table, self.head_bias
+            table, bias = (table, bias) if words is None else (table[words], bias[words])
+            return table @ self.head_map, bias
         weight = self.embedding if self.head is None else self.head
         return (weight, self.head_bias) if words is None else (weight[words], self.head_bias[words])
 
@@ -161,6 +189,10 @@ class TernaryLanguageModel(LanguageModel):
     def harden(self, share: float) -> None:
         for layer in self.stack:
             layer.harden(share)
+        if self.head_is_mapped and share >= self.mapped_until:
+            self.settle()
+            self.head_mapped.fill_(False)
+            self.head_is_mapped = False
 
     def freeze_cell(self) -> None:
         """From now on train the head alone; the cell and the embedding stay, and compute as in evaluation."""

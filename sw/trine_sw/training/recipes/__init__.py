@@ -3,6 +3,7 @@
 from trine_sw.training.recipes.recipe import (
     RECIPES,
     SEQUENCE_RECIPES,
+    TEACHERS,
     AnyRecipe,
     Recipe,
     Role,
@@ -13,14 +14,17 @@ from trine_sw.training.recipes.recipe import (
     recipe_text,
 )
 from trine_sw.training.recipes.schedule import Schedule
+from trine_sw.training.recipes.text_teacher import TextTeacher
 
 __all__ = [
     "RECIPES",
     "SEQUENCE_RECIPES",
+    "TEACHERS",
     "AnyRecipe",
     "Recipe",
     "Role",
     "Schedule",
+    "TextTeacher",
     "language_recipe",
     "parse_recipe",
     "read_recipe",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from trine_sw.data import OwnText
 from trine_sw.model import HeadKind
@@ -18,6 +18,7 @@ from trine_sw.support.plain_values import from_plain
 from trine_sw.support.reading import read_text
 from trine_sw.training.nn.layers import CellOptions
 from trine_sw.training.nn.soft_cell import Quantisers
+from trine_sw.training.recipes.combinations import check_together
 from trine_sw.training.recipes.recipe_file import (
     beside,
     file_text,
@@ -26,11 +27,13 @@ from trine_sw.training.recipes.recipe_file import (
     language_values,
 )
 from trine_sw.training.recipes.schedule import LATER, Schedule
+from trine_sw.training.recipes.text_teacher import TextTeacher
 from trine_sw.training.sequences.recipe import SequenceRecipe
 
 __all__ = [
     "RECIPES",
     "SEQUENCE_RECIPES",
+    "TEACHERS",
     "AnyRecipe",
     "Recipe",
     "Role",
@@ -41,9 +44,11 @@ __all__ = [
     "recipe_text",
 ]
 
-Role = Literal["float", "teacher", "ternary", "head"]
-"""Role of a model in a recipe: float baseline, teacher (a wider float model), student (the ternary model), or
-ternary head for the finished student."""
+Role = Literal["float", "teacher", "teacher-2", "teacher-3", "ternary", "head"]
+"""Role of a model in a recipe: float baseline, teacher (a wider float model) and its other seeds, student
+(the ternary model), or ternary head for the finished student."""
+TEACHERS: tuple[Role, ...] = ("teacher", "teacher-2", "teacher-3")
+"""The roles of the float models that a teacher is the mean of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +70,20 @@ class Recipe:
     head, tied : the ternary model's head, and whether it shares its weights with the embedding, in both.
     unigram : the head's bias is the logarithm of each word's share of the training text, and is not trained.
     warm_start : the ternary model starts from the trained baseline's weights.
-    teacher_hidden : units of a float LSTM to distil from instead, whatever the cell; 0: none.
-    teaching : how the teacher is trained; None: as the baseline is.
+    teacher : what to distil from instead, which is then trained first. None: see the two that follow.
+    teacher_hidden : units of a float LSTM of the student's layers to distil from, whatever the cell; 0: none.
+    teaching : how that one is trained; None: as the baseline is.
+    baseline_tied, baseline_distil : whether the baseline shares its head's weights with the embedding,
+        whatever the ternary model does; and the share of its loss that compares with the teacher.
+    mapped_head : share of the updates up to which the student's float head is the baseline's, which it starts
+        from, times a map (H, H) that is trained instead of it; 0: never.
     ternary_head : how a ternary head is made of the finished model's float one and learns from it, while the
         cell stays as it is; None: it is not.
     rounded_rows : of the ternary head, those of the most frequent words, whose trits, before training, are
         chosen by what their errors do to the loss (``head_rounding``), and not by size alone.
     keep_float_head : the float head stays in the file beside the ternary one.
+    head_from_teacher : the ternary head learns from the teacher, and not from the float head.
+    finish_cell : the cell is trained on together with the ternary head, and only these two go into the file.
 
     Examples
     --------
@@ -102,6 +114,12 @@ class Recipe:
     ternary_head: Schedule | None = field(default=None, metadata=LATER)
     rounded_rows: int = field(default=0, metadata=LATER)
     keep_float_head: bool = field(default=True, metadata=LATER)
+    teacher: TextTeacher | None = field(default=None, metadata=LATER)
+    baseline_tied: bool = field(default=False, metadata=LATER)
+    baseline_distil: float = field(default=0.0, metadata=LATER)
+    mapped_head: float = field(default=0.0, metadata=LATER)
+    head_from_teacher: bool = field(default=False, metadata=LATER)
+    finish_cell: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.seed, "seed", 0, 2**32 - 1)
@@ -112,6 +130,9 @@ class Recipe:
             raise TrineError(f"embedding_factor must be above 0, not {self.embedding_factor}")
         if finite_real(self.activity_cost, "activity_cost") < 0:
             raise TrineError(f"activity_cost must not be negative, not {self.activity_cost}")
+        share(self.baseline_distil, "baseline_distil")
+        share(self.mapped_head, "mapped_head")
+        check_together(self)
 
     @classmethod
     def named(cls, name: str) -> "Recipe":
@@ -121,43 +142,79 @@ class Recipe:
     @property
     def roles(self) -> tuple[Role, ...]:
         """What it trains, in an order in which each comes after what it needs."""
-        wanted = (True, bool(self.teacher_hidden), True, self.ternary_head is not None)
-        return tuple(role for role, there in zip(get_args(Role), wanted, strict=True) if there)
+        teachers = self.teachers
+        first: tuple[Role, ...] = (*teachers, "float") if self.baseline_distil else ("float", *teachers)
+        return (*first, "ternary", *(() if self.ternary_head is None else ("head",)))
+
+    @property
+    def teachers(self) -> tuple[Role, ...]:
+        """The roles of the float models that are its teacher."""
+        if self.teacher is not None:
+            return TEACHERS[: len(self.teacher.seeds)]
+        return TEACHERS[:1] if self.teacher_hidden else ()
+
+    def learns_from(self, role: Role) -> tuple[Role, ...]:
+        """Roles whose models' probabilities a role learns from, their mean where there are several."""
+        if role == "head":
+            return self.teachers if self.head_from_teacher else ("ternary",)
+        if role == "float":
+            return self.teachers if self.baseline_distil else ()
+        if role == "ternary" and self.distil:
+            return self.teachers or ("float",)
+        return ()
 
     def needs(self, role: Role) -> tuple[Role, ...]:
         """Roles whose models must be trained before this one."""
+        start: tuple[Role, ...] = ()
         if role == "head":
-            return ("ternary",)
-        if role != "ternary":
-            return ()
-        teacher: tuple[Role, ...] = ()
-        if self.distil:
-            teacher = ("teacher",) if self.teacher_hidden else ("float",)
-        return tuple(dict.fromkeys((("float",) if self.warm_start else ()) + teacher))
+            start = ("ternary",)
+        elif role == "ternary" and self.warm_start:
+            start = ("float",)
+        return tuple(dict.fromkeys((*start, *self.learns_from(role))))
 
     def schedule_of(self, role: Role) -> Schedule:
         """Optimizer and learning-rate schedule of that role."""
         if role == "head":
             assert self.ternary_head is not None
             return self.ternary_head
+        if role in TEACHERS and self.teacher is not None:
+            return self.teacher.schedule
         if role == "teacher" and self.teaching is not None:
             return self.teaching
         return self.schedule if role == "ternary" else self.baseline
 
+    def seed_of(self, role: Role) -> int:
+        """Where all randomness of that role starts."""
+        if role in TEACHERS and self.teacher is not None:
+            return self.teacher.seeds[TEACHERS.index(role)]
+        return self.seed
+
     def fingerprint(self, role: Role) -> str:
         """All that decides the run of a role, as text."""
+        return json_text(self._decisive(role), sort_keys=True)
+
+    def _decisive(self, role: Role) -> dict[str, Any]:
         content = _content(self)
-        content.pop("keep_float_head", None)  # decides what is written, not how it is trained
-        if role in ("float", "teacher"):
-            names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
-            names += ("teacher_hidden", "teaching") if role == "teacher" else ()
-            content = {name: content[name] for name in names if name in content}
-        if role == "ternary":
-            content.pop("ternary_head", None)
-            content.pop("rounded_rows", None)
         if isinstance(self.dataset, OwnText):  # wherever the file is now
             content["dataset"] = self.dataset.identity()
-        return json_text(content, sort_keys=True)
+        content.pop("keep_float_head", None)  # decides what is written, not how it is trained
+        teacher: dict[str, Any] = content.get("teacher") or {}
+        teacher.pop("require_validation", None)  # decides whether, not how
+        if role in TEACHERS and self.teacher is not None:  # of any student of this text
+            for name in ("seeds", "ngram", "ngram_order"):
+                teacher.pop(name, None)
+            size = self.config.vocab_size
+            of_text = {"dataset": content["dataset"], "vocab_size": size, "seed": self.seed_of(role)}
+            return of_text | {"teacher": teacher}
+        if role in ("float", *TEACHERS):
+            names = ("dataset", "config", "baseline", "seed", "tied", "unigram", "quantisers")
+            names += ("teacher_hidden", "teaching") if role == "teacher" else ("baseline_tied",)
+            names += ("teacher", "baseline_distil") if self.baseline_distil else ()
+            return {name: content[name] for name in names if name in content}
+        if role == "ternary":
+            for name in ("ternary_head", "rounded_rows", "head_from_teacher", "finish_cell"):
+                content.pop(name, None)
+        return content
 
 
 def _content(value: Any) -> Any:

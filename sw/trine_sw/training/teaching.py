@@ -1,0 +1,117 @@
+"""Teachers of a recipe: those that come as files, that are written as files, and whether they are good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from trine_sw.data import END, load_tokens, symbols
+from trine_sw.support.errors import TrineError
+from trine_sw.training.code_version import code_version
+from trine_sw.training.loop.distributed import Ranks
+from trine_sw.training.loop.run import Run
+from trine_sw.training.loop.validation import validate
+from trine_sw.training.models.float_model import FloatLanguageModel
+from trine_sw.training.models.teacher_file import TeacherFile, rounded, text_digest, write_teacher
+from trine_sw.training.recipes import TEACHERS, Recipe, Role
+
+__all__ = ["check_validation", "given_teachers", "keep_teacher", "taught_by_files"]
+
+_SAME = 1e-3  # nats, that another machine's sums may differ by
+
+
+def taught_by_files(recipe: Recipe, count: int) -> Recipe:
+    """The recipe with as many teachers as there are files of them.
+
+    Raises :class:`TrineError` where it has no ``[teacher]``, or fewer.
+    """
+    if recipe.teacher is None:
+        raise TrineError(f"{recipe.name} has no [teacher], so that it takes no --teacher")
+    seeds = recipe.teacher.seeds
+    if count > len(seeds):
+        raise TrineError(f"{recipe.name} has {len(seeds)} teachers, and --teacher is given {count} times")
+    return replace(recipe, teacher=replace(recipe.teacher, seeds=seeds[:count]))
+
+
+def given_teachers(recipe: Recipe, paths: Sequence[Path], ranks: Ranks) -> dict[Role, TeacherFile]:
+    """The teachers in files, by role, each measured again on the validation text.
+
+    Raises
+    ------
+    TrineError
+        That names the file: where it is no teacher, has learned another text, or does not predict the
+        validation text as well as it says.
+    """
+    vocabulary = list(symbols(recipe.dataset))
+    tokens, valid = (load_tokens(recipe.dataset, split) for split in ("train", "valid"))
+    digest = text_digest(vocabulary, tokens, valid)
+    if END in vocabulary:  # as Run.text has it
+        valid = np.concatenate([[vocabulary.index(END)], valid])
+    found: dict[Role, TeacherFile] = {}
+    for role, path in zip(TEACHERS, paths, strict=False):
+        file = TeacherFile.read(path)
+        if file.text != digest:
+            raise TrineError(f"{path} has learned another text than {recipe.dataset}, or other symbols of it")
+        nats = ranks.of_first(lambda model=file.model: validate(model, valid)[0])
+        if not abs(nats - file.valid_nats) < _SAME:
+            raise TrineError(
+                f"{path} says {file.valid_nats:.4f} nats on the validation text, and has {nats:.4f} here: it "
+                "is altered, or of another version"
+            )
+        if file.digest in (other.digest for other in found.values()):
+            raise TrineError(f"{path} is given twice: a mean of equal teachers is one of them")
+        found[role] = file
+    return found
+
+
+def check_validation(
+    recipe: Recipe, role: Role, nats: Mapping[Role, float], anyway: bool, console: Console
+) -> None:
+    """Raise :class:`TrineError` where a role would learn from a teacher that is not good enough.
+
+    Parameters
+    ----------
+    nats : of each teacher on the validation text.
+    anyway : only say so.
+    """
+    limit = None if recipe.teacher is None else recipe.teacher.require_validation
+    if limit is None:
+        return
+    for name in recipe.learns_from(role):
+        if name not in nats or name not in TEACHERS or math.exp(nats[name]) < limit:
+            continue
+        found = (
+            f"the {name} of {recipe.name} has a validation perplexity of {math.exp(nats[name]):.2f}, "
+            f"and teacher.require_validation is {limit:g}"
+        )
+        if not anyway:
+            raise TrineError(f"{found}: train it longer, or go on with --any-teacher")
+        console.print(f"{found}; it teaches nevertheless", highlight=False, soft_wrap=True)
+
+
+def keep_teacher(run: Run, console: Console) -> Path | None:
+    """Write a finished teacher beside its checkpoint, as ``ROLE.safetensors``; where it is.
+
+    None where the recipe has no ``[teacher]``.
+    """
+    model = run.best_model()
+    if run.recipe.teacher is None or not isinstance(model, FloatLanguageModel):
+        return None
+    path = run.path.with_suffix(".safetensors")
+    if path.exists():
+        return path
+    made = rounded(model)
+    nats = validate(made, run.valid)[0]
+    text = text_digest(run.vocabulary, run.tokens, load_tokens(run.recipe.dataset, "valid"))
+    training = {"recipe": run.recipe.fingerprint(run.role), "code_version": code_version()}
+    write_teacher(path, made, nats, text, training | {"epochs": run.epoch, "seed": run.seed})
+    size = path.stat().st_size / 1e6
+    console.print(
+        f"{path}: validation perplexity {math.exp(nats):.2f}, {size:.1f} MB", highlight=False, soft_wrap=True
+    )
+    return path
