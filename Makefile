@@ -43,7 +43,7 @@ $(VENV)/.docs: $(VENV)/.runtime
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --editable '.[train,tools,data,figures,explore,bench,usb,docs,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[train,tools,data,figures,explore,bench,usb,ethernet,docs,dev]'
 	@touch $@
 
 clean:

@@ -115,6 +115,11 @@ class BoardSpec:
         return self.transport.stores_replies
 
     @property
+    def stores_datagrams(self) -> bool:
+        """Whether the transport has memories of whole datagrams."""
+        return getattr(self.transport, "stores_datagrams", False)
+
+    @property
     def usb_numbers(self) -> list[tuple[int, int]]:
         """Vendor and product numbers of all that the board can be on the USB."""
         return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]
@@ -133,7 +138,8 @@ class BoardSpec:
         if not isinstance(name, str) or name not in named:
             raise TrineError(f"{self.title} has no link {shown(name)}; it has: {', '.join(named)}")
         others = (transport for transport in self.transports if transport.name != name)
-        return replace(self, transports=(named[name], *others))
+        link = getattr(named[name], "link", self.link)
+        return replace(self, transports=(named[name], *others), link=link)
 
     def at_baud(self, baud: int | None) -> "BoardSpec":
         """This board with another baud rate of the transport that is built; as it is for None.

@@ -57,8 +57,7 @@ class BoardTop(Elaboratable):
                 asdict(sizes),
                 clock_mhz,
                 margin,
-                board.transport.name,
-                board.baud,
+                repr(board.transport),
             ]
         )
         #: The link behind the transport.

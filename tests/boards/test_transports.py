@@ -2,11 +2,13 @@
 
 import json
 import re
+import sys
 from dataclasses import dataclass, replace
 
 import pytest
 from amaranth.hdl import Fragment
 
+import trine_hw.link.ethernet
 from sim.measure.fit_shapes import built_memories
 from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards import BOARDS
@@ -15,13 +17,18 @@ from trine_boards.build.elaboration import elaborate
 from trine_boards.build.record import BuildRecord
 from trine_boards.clock.choice import board_clock, board_clocks
 from trine_boards.top import BoardTop
+from trine_boards.transports.ethernet import EthernetTransport, network_address
 from trine_boards.transports.uart import UARTTransport
 from trine_boards.transports.usb import USBTransport
 from trine_boards.verify.verification import verify_build
+from trine_hw.link.ethernet.cobs import COBSEncoder
+from trine_hw.link.ethernet.datagram_store import DatagramStore
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.fit.cost import memory_cost
+from trine_sw.link.memories import datagram_words
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import ClockError, TrineError
@@ -134,6 +141,69 @@ def test_usb_has_its_pins_and_its_clocks():
     assert top.design.info.baud == 0 and board.usb_numbers == [(0x0403, 0x6015), (0x1209, 0x0001)]
 
 
+@pytest.mark.parametrize(
+    ("name", "pins", "delays"),
+    [
+        (
+            "ecpix5-85f",
+            {"rx_clk": "E11", "rx_ctrl": "A11", "tx_clk": "A12", "tx_ctrl": "C9", "rst": "C13"},
+            (80, 0),
+        ),
+        (
+            "colorlight-5a75b",
+            {"rx_clk": "M1", "rx_ctl": "N6", "tx_clk": "M2", "tx_ctl": "M3", "rst": "P5"},
+            (0, 80),
+        ),
+    ],
+)
+def test_ethernet_has_its_pins_and_its_clocks(name, pins, delays):
+    """RGMII with the delays that the PHY leaves to the chip, in steps of 25 ps; 50 MHz of a second PLL."""
+    pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
+    board = BOARDS[name].over("ethernet")
+    assert board.link == board.transport.link and board.link.fast and BOARDS[name].link != board.link
+    top = BoardTop(MODEL, ENGINE, board, board.clock_mhz)
+    files = elaborate(top, board.platform())
+    text = files["top.lpf"].decode()
+    for port, pin in pins.items():
+        assert f'LOCATE COMP "eth_rgmii_0__{port}__io" SITE "{pin}"' in text
+    for clock, mhz in (("eth_clk", 50), ("eth_wire_clk", 125)):
+        assert re.search(rf'FREQUENCY NET "[\w.]*\b{clock}" {mhz * 1e6:.1f} HZ', text), clock
+    phy, core = (files[f"trine_ethernet_{part}.v"].decode() for part in ("phy", "core"))
+    steps = [int(value) for value in re.findall(r"DEL_VALUE \(\d+'d(\d+)\)", phy)]
+    assert steps == [delays[0], *[0] * 5, *[delays[1]] * 5]
+    for number in (0xC0A80132, 0x0254C0A80132, 7700):
+        assert re.search(rf"'d{number}\b", core)
+    stores = [DatagramStore(words, counts=False) for words in datagram_words(board.link)]
+    built = [built_memories(Fragment.get(part, None), board)[0] for part in (*stores, COBSEncoder())]
+    parts = Geometry(MODEL.config, ENGINE), top.design.link
+    without = memory_cost(parts[0], replace(board, transports=BOARDS["ulx3s"].transports), parts[1])
+    assert sum(built) == memory_cost(parts[0], board, parts[1])[0] - without[0] == 6
+    elsewhere = replace(board.transport, address="10.0.0.9")
+    assert BoardTop(MODEL, ENGINE, replace(board, transports=(elsewhere,)), 75).identity != top.identity
+
+
+@pytest.mark.parametrize("address", ["", "192.168.1", "224.0.0.1", "0.0.0.0", "10.0.0.255", "fe80::1", None])
+def test_addresses_that_no_board_has(address):
+    with pytest.raises(TrineError, match="is no address of a board"):
+        network_address(address)
+
+
+def test_frames_that_fit_no_datagram():
+    with pytest.raises(TrineError, match="fits no datagram of Ethernet: take slot_bytes of 1024 at most"):
+        link = LinkConfig(2, 2048, 4096, "fast")
+        EthernetTransport().pinned(Link(MODEL, ENGINE, link), 75)
+
+
+def test_ethernet_without_liteeth(monkeypatch):
+    monkeypatch.setitem(sys.modules, "liteeth.core", None)
+    monkeypatch.delitem(sys.modules, "trine_hw.link.ethernet.core", raising=False)
+    monkeypatch.delattr(trine_hw.link.ethernet, "core", raising=False)
+    with pytest.raises(
+        TrineError, match=r"needs LiteEth, and there is no package .*pip install 'trine\[ethernet\]'"
+    ):
+        EthernetTransport().pinned(Link(MODEL, ENGINE, LinkConfig(2, 256, 512, "fast")), 75)
+
+
 def test_a_clock_beside_the_engine_s_on_a_chip_with_one_pll():
     board = replace(BOARDS["icebreaker"], transports=(USBTransport("Trine"),))
     top = BoardTop(MODEL, replace(ENGINE, block_ram="ice40"), board, board.clock_mhz)
@@ -148,6 +218,9 @@ def test_a_clock_of_the_link_that_is_not_met_fails(tmp_path):
         "engine_clk": {"achieved": 80, "constraint": 79},
         "$glbnet$usb_clk": {"achieved": 40, "constraint": 12},
     }
+    report.write_text(json.dumps({"fmax": clocks, "utilization": {}}), encoding="utf-8")
+    assert read_report(report, log)[0] == 80
+    clocks["$glbnet$eth_wire_clk"] = {"achieved": 126, "constraint": 125}
     report.write_text(json.dumps({"fmax": clocks, "utilization": {}}), encoding="utf-8")
     assert read_report(report, log)[0] == 80
     clocks["$glbnet$usb_io_clk"] = {"achieved": 47.5, "constraint": 48}

@@ -28,6 +28,7 @@ class _Chip:
     block_ram_kind: str = "inferred"
     lut_share: float = 0.75
     stores_replies: bool = False
+    stores_datagrams: bool = False
     link: LinkConfig = LinkConfig()
 
 

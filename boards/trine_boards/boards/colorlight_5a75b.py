@@ -7,6 +7,7 @@ key's, on J19 beside the LED's output: together they are a UART.
 from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 
 from trine_boards.chips import board_on_chip
+from trine_boards.transports.ethernet import EthernetTransport
 from trine_boards.transports.uart import UARTTransport
 
 __all__ = ["BOARDS"]
@@ -17,7 +18,11 @@ BOARDS = (
         name="colorlight-5a75b",
         title="Colorlight 5A-75B V7.0",
         # The key has a resistor and a capacitor beside it: no faster than this without a trial.
-        transports=(UARTTransport(baud=115_200),),
+        transports=(
+            UARTTransport(baud=115_200),
+            # The PHY of the connector beside the power's; it delays the clock that is sent.
+            EthernetTransport(tx_delay_ns=0.0, rx_delay_ns=2.0),
+        ),
         programmer="colorlight",
         led=None,  # its output is the UART's
         price="low",

@@ -25,6 +25,8 @@ from trine_sw.support.errors import TrineError
 
 __all__ = ["Routed", "TooLarge", "build_bitstream", "read_report"]
 
+#: Reads Verilog that is not ours, such as LiteEth's.
+_READ_VERILOG = "read_verilog"
 #: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since. Steps
 #: that run side by side call it from threads of their own.
 Progress = Callable[[str, str, float], None]
@@ -115,7 +117,8 @@ def build_bitstream(
     ran = _elaborate(top, platform, family, folder)
     progress("elaboration", "done" if ran else "kept", 0)
     try:
-        run(Step("synthesis", yosys, ("top.ys",), ("top.ys", "top.il", *family.libraries), ("top.json",)))
+        sources = ("top.ys", *_sources(folder), *family.libraries)
+        run(Step("synthesis", yosys, ("top.ys",), sources, ("top.json",)))
     except TrineError as error:
         raise explained(error) from None
     if check is not None:
@@ -189,26 +192,39 @@ def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
     """Write ``top.il``, ``top.ys`` and the constraints, or leave them where nothing they are made from has
     changed; returns whether they were written."""
     names = ("top.il", *(f"top.{suffix}" for suffix in family.constraints), "top.ys", *family.libraries)
-    script = f"read_rtlil top.il\n{family.synthesis.format(name='top')}write_json top.json\n"
+    script = f"{family.synthesis.format(name='top')}write_json top.json\n"
     made_of = [top.identity, script, str(family.library_files()), _code_digest()]
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
     record = folder / "elaboration.step.json"
     if all((folder / name).exists() for name in names) and recorded(record) == digest:
-        return False
+        if all((folder / name).exists() for name in _sources(folder)):
+            return False
     record.unlink(missing_ok=True)
-    files = elaborate(top, platform) | {"top.ys": script.encode()} | family.library_files()
-    for name in names:
+    files = elaborate(top, platform)
+    others = sorted(name for name in files if name.endswith(".v") and name != "top.debug.v")
+    read = "read_rtlil top.il\n" + "".join(f"{_READ_VERILOG} {name}\n" for name in others)
+    files |= {"top.ys": (read + script).encode()} | family.library_files()
+    for name in (*others, *names):
         with atomic_write(folder / name) as file:
             file.write(files[name])
     record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
     return True
 
 
+def _sources(folder: Path) -> tuple[str, ...]:
+    """The netlist of the elaboration in `folder`, and the Verilog of others that belongs to it."""
+    script = (folder / "top.ys").read_text(encoding="utf-8")
+    return ("top.il", *re.findall(rf"^{_READ_VERILOG} (\S+)$", script, re.MULTILINE))
+
+
 def _code_digest() -> str:
     """Changes with the code that elaboration runs."""
     state = hashlib.sha256()
-    for package in ("amaranth", "amaranth-boards"):
-        state.update(importlib.metadata.version(package).encode())
+    for package in ("amaranth", "amaranth-boards", "litex", "liteeth"):
+        try:
+            state.update(importlib.metadata.version(package).encode())
+        except importlib.metadata.PackageNotFoundError:
+            pass  # an extra that is not installed
     import trine_boards
     import trine_hw
     import trine_sw
@@ -240,7 +256,7 @@ def read_report(report: Path, log: Path) -> tuple[float, dict[str, int]]:
         missed = [
             f"{net}, {finite_real(clock['achieved'], 'achieved'):.2f} of {clock['constraint']:.2f} MHz"
             for net, clock in contents["fmax"].items()
-            if re.search(r"(?<!\w)usb", net) and clock["achieved"] < clock["constraint"]
+            if re.search(r"(?<!\w)(usb|eth)", net) and clock["achieved"] < clock["constraint"]
         ]
         named = shown(", ".join(contents["fmax"]) or "none").strip("'")
         used = {name: integer(entry["used"], "used", 0) for name, entry in contents["utilization"].items()}

@@ -178,7 +178,7 @@ class ECP5ClockDomain(wiring.Component):
     margin : :class:`float`
         Nextpnr is asked for a clock faster by this fraction.
     beside : mapping
-        MHz of other clocks, by their domains: one that a second PLL makes, and others that divide it. These
+        MHz of other clocks, by their domains: one that a second PLL makes, and one that divides it. These
         domains are in reset until that PLL has been locked for :data:`START_SECONDS`, and when it loses its
         lock.
 
@@ -238,32 +238,31 @@ class ECP5ClockDomain(wiring.Component):
 
     def _add_beside(self, m: Module, platform: Any, input_mhz: float, clk_in: Value) -> None:
         """The second PLL, with the domains' clocks and resets."""
-        slow, fast = sorted(self.beside, key=lambda name: self.beside[name])
-        ratio = Fraction(self.beside[fast]) / Fraction(self.beside[slow])
+        slow, *faster = sorted(self.beside, key=lambda name: self.beside[name])
+        fast = faster[-1] if faster else slow
         dividers = pll_dividers(input_mhz, self.beside[fast])
         fed_back, locked, steady = Signal(), Signal(), Signal()
         domains = {}
-        for name in (fast, slow):
+        for name in dict.fromkeys((fast, slow)):
             domains[name] = ClockDomain(name)
             domains[name].clk = constrained_clock(f"{name}_clk")
             m.domains += domains[name]
             platform.add_clock_constraint(domains[name].clk, self.beside[name] * 1e6)
-        assert ratio.denominator == 1
-        divider = dividers.output * ratio.numerator
+        more: dict[str, Any] = {}
+        if faster:
+            ratio = Fraction(self.beside[fast]) / Fraction(self.beside[slow])
+            assert ratio.denominator == 1 and len(faster) == 1
+            divider = dividers.output * ratio.numerator
+            more = {
+                "a_FREQUENCY_PIN_CLKOS2": f"{self.beside[slow]:g}",
+                "p_CLKOS2_ENABLE": "ENABLED",
+                "p_CLKOS2_DIV": divider,
+                "p_CLKOS2_CPHASE": divider - 1,
+                "p_CLKOS2_FPHASE": 0,
+                "o_CLKOS2": domains[slow].clk,
+            }
         m.submodules.pll_beside = _pll(
-            input_mhz,
-            self.beside[fast],
-            dividers,
-            clk_in,
-            fed_back,
-            domains[fast].clk,
-            locked,
-            a_FREQUENCY_PIN_CLKOS2=f"{self.beside[slow]:g}",
-            p_CLKOS2_ENABLE="ENABLED",
-            p_CLKOS2_DIV=divider,
-            p_CLKOS2_CPHASE=divider - 1,
-            p_CLKOS2_FPHASE=0,
-            o_CLKOS2=domains[slow].clk,
+            input_mhz, self.beside[fast], dividers, clk_in, fed_back, domains[fast].clk, locked, **more
         )
         # Counts without a reset of its own, to a power of two.
         m.domains.beside = start = ClockDomain(local=True, reset_less=True)

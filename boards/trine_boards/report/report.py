@@ -131,7 +131,8 @@ def _host_rates(
     model: Model, engine: EngineConfig, board: BoardSpec, clock_hz: float, cycles: float
 ) -> dict[str, dict[str, Any]]:
     """What a program gets through driver and link, and what limits it, by what it asks for."""
-    rates = link_rates(model, engine, board.link, cycles, clock_hz=clock_hz, baud=board.baud)
+    wire = {"baud": board.baud, "transport": board.transport.name}
+    rates = link_rates(model, engine, board.link, cycles, clock_hz=clock_hz, **wire)
     return {
         name: {"tokens_per_s": round(rate.tokens_per_s), "limit": rate.limit} for name, rate in rates.items()
     }

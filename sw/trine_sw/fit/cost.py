@@ -14,7 +14,7 @@ from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.config import ICE40
 from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
 from trine_sw.engine.memory_layout import MemoryLayout, place
-from trine_sw.link.memories import memories, stored_reply
+from trine_sw.link.memories import memories, stored_datagrams, stored_reply
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 
@@ -54,6 +54,11 @@ class Chip(Protocol):
     @property
     def stores_replies(self) -> bool:
         """Whether what carries the link's bytes has a memory of a reply."""
+        ...
+
+    @property
+    def stores_datagrams(self) -> bool:
+        """Whether it has memories of whole datagrams."""
         ...
 
     @property
@@ -121,6 +126,8 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
     built, there = memories(geometry, link), forms(chip)
     if chip.stores_replies:
         built.append(stored_reply(link))
+    if chip.stores_datagrams:
+        built += stored_datagrams(link)
     blocks = sum(block_rams(memory, there) for memory in built)
     columns = block_rams(column_memory(geometry), there)
     return blocks, columns, sum(single_port_rams(memory) for memory in built)

@@ -50,7 +50,8 @@ class Figures:
         TrineError
             If the link's frames cannot hold all that a token may be asked for.
         """
-        memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth, chip.stores_replies
+        memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth
+        memories += chip.stores_replies, chip.stores_datagrams
         key = engine, memories, chip.link if link is None else link, link is None
         if key not in self._taken:
             link = link or self.link(self.model, engine, chip.link)

@@ -17,7 +17,18 @@ from trine_sw.model import ModelConfig
 from trine_sw.model.trits import TRITS_PER_BYTE
 from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["CELLS_AT_ONCE", "counter_memory", "kept_memory", "link_memories", "memories", "stored_reply"]
+__all__ = [
+    "CELLS_AT_ONCE",
+    "cobs_memory",
+    "counter_memory",
+    "datagram_memory",
+    "datagram_words",
+    "kept_memory",
+    "link_memories",
+    "memories",
+    "stored_datagrams",
+    "stored_reply",
+]
 
 #: States of so many cells are kept in the LUTs of an ECP5, those of more in a block RAM.
 _KEPT_IN_LUTS = 128
@@ -66,6 +77,26 @@ def link_memories(link: LinkConfig) -> tuple[Memory, Memory, Memory]:
 def stored_reply(link: LinkConfig) -> Memory:
     """A reply that waits until it is complete, where the transport cannot pause within one."""
     return Memory("stored reply", 8, link.slot_bytes)
+
+
+def datagram_memory(words: int) -> Memory:
+    """Datagrams of a transport, by words of four bytes that say whether and where they are the last."""
+    return Memory("datagrams", 35, words)
+
+
+def cobs_memory() -> Memory:
+    """Two of COBS' longest blocks."""
+    return Memory("blocks", 8, 512)
+
+
+def datagram_words(link: LinkConfig) -> tuple[int, int]:
+    """Words that the transport ``ethernet`` keeps: of datagrams that come, and of two replies."""
+    return link.receive_bytes // 4, 2 * link.slot_bytes // 4
+
+
+def stored_datagrams(link: LinkConfig) -> list[Memory]:
+    """All memories of the transport ``ethernet``."""
+    return [*map(datagram_memory, datagram_words(link)), cobs_memory()]
 
 
 def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:

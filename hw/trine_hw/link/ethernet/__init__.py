@@ -1,0 +1,1 @@
+"""Gigabit Ethernet: frames of the protocol as UDP datagrams."""
