@@ -45,7 +45,7 @@ from trine_sw.model.trits import pack
 from trine_sw.support import toolchain
 from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["Traffic", "Wire", "link_cycles"]
+__all__ = ["Traffic", "Wire", "full_engine", "link_cycles"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What is asked of each token, by model; ``generate`` has the engine choose the tokens.
@@ -238,7 +238,7 @@ def link_cycles(wire: Wire, board: BoardModel, traffic: Traffic) -> float:
     return float(cycles[-1] - cycles[begun]) / (len(cycles) - 1 - begun) / traffic.tokens
 
 
-def _engine(model: Model) -> EngineConfig:
+def full_engine(model: Model) -> EngineConfig:
     """Three banks, a lane for every row, and four logits a cycle."""
     engine = replace(default_engine(model), sampler_ways=_WAYS)
     head = ceil_div(model.config.vocab_size, _WAYS) * _WAYS if engine.head == "board" else 0
@@ -254,7 +254,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.models:
         model = Model.load(ROOT / f"models/{name}.trine")
-        engine = _engine(model)
+        engine = full_engine(model)
         link = LinkConfig(_WINDOW, arguments.slot, 2 * arguments.slot, arguments.codec)
         wire = Wire(model, engine, link)
         for want in ROWS[name]:

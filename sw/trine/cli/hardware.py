@@ -170,7 +170,8 @@ def _over_the_link(chosen: "Fit", board: "BoardSpec", model: "Model") -> dict[st
 
     clock_hz, facts = board.clock_mhz * 1e6, {}
     parts = model, chosen.engine, board.link, chosen.cycles_per_token
-    for name, rate in link_rates(*parts, clock_hz=clock_hz, baud=board.baud).items():
+    wire = {"baud": board.baud, "transport": board.transport.name}
+    for name, rate in link_rates(*parts, clock_hz=clock_hz, **wire).items():
         facts[f"host_{name}_tokens_per_s"] = round(rate.tokens_per_s)
         facts[f"host_{name}_limit"] = rate.limit
     return facts

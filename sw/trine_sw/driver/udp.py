@@ -117,9 +117,14 @@ class UDPTransport:
                     raise TimeoutError(errno.ETIMEDOUT, "the network takes no more datagrams") from None
 
     def read(self, timeout: float) -> bytes:
-        if not readable([self._socket], timeout):
-            return b""
-        read = []
+        read = self._received()
+        if not read and timeout > 0 and readable([self._socket], timeout):
+            read = self._received()
+        return b"\0".join([*read, b""])
+
+    def _received(self) -> list[bytes]:
+        """What has come, encoded."""
+        read: list[bytes] = []
         for _ in range(_MOST_READS):
             self.calls += 1
             try:
@@ -131,7 +136,7 @@ class UDPTransport:
                 if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
                     (length,) = _GRO_LENGTH.unpack(value[: _GRO_LENGTH.size])
             read += [cobs.encode(data[at : at + length]) for at in range(0, len(data), length or 1)]
-        return b"\0".join([*read, b""])
+        return read
 
     def fileno(self) -> int | None:
         return self._socket.fileno()

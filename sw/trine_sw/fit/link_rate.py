@@ -7,7 +7,7 @@ from typing import NamedTuple
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_info import Info
-from trine_sw.link.protocol import LinkConfig, Want, encoded_size
+from trine_sw.link.protocol import CRC_BYTES, HEADER_BYTES, LinkConfig, Want, encoded_size
 from trine_sw.link.records import Codec
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
@@ -31,6 +31,11 @@ USB_S = 1e-3
 #: Seconds that the driver takes for a frame and its reply, and for each byte of their payloads, on one core
 #: of an AMD EPYC: what ``python -m sim.measure.driver_speed`` finds for blocks, to a fifth.
 DRIVER_FRAME_S, DRIVER_BYTE_S = 6e-6, 3e-9
+#: Seconds that sending and receiving a frame takes beside, of eight at once over UDP on one machine: half of
+#: them are the kernel's.
+_UDP_FRAME_S = 11e-6
+#: Of an Ethernet packet: preamble, header, sum and gap; the least behind them; headers of IP and UDP in that.
+_PACKET, _LEAST_PACKET, _UDP_HEADERS = 38, 46, 28
 #: Cycles of the serial codec: at most for a byte of five trits (``InputUnpacker.most_cycles``), for another
 #: byte, and for a cell of which h or u is packed. Of 64 trits in and 64 units out a board took 644 cycles,
 #: and these expect 701 (``python -m sim.measure.link_cycles``).
@@ -60,18 +65,37 @@ class Line(NamedTuple):
     bytes_per_s : in each direction
     latency_s : from a reply's last byte to the program
     shared : whether both directions take turns
+    packets : whether a frame is a UDP datagram on an Ethernet, without COBS
     """
 
     bytes_per_s: float
     latency_s: float
     shared: bool = False
+    packets: bool = False
+
+    def frame_s(self, payload_bytes: int) -> float:
+        """Seconds that the line is taken by a frame with so long a payload, at most.
+
+        >>> round(Line(125e6, 0, packets=True).frame_s(1000) * 1e9)
+        8600
+        """
+        if not self.packets:
+            return encoded_size(payload_bytes) / self.bytes_per_s
+        packet = _UDP_HEADERS + HEADER_BYTES + payload_bytes + CRC_BYTES
+        return (_PACKET + max(_LEAST_PACKET, packet)) / self.bytes_per_s
+
+    @property
+    def driver_frame_s(self) -> float:
+        """Seconds that the driver takes for a frame beside :data:`DRIVER_FRAME_S`."""
+        return _UDP_FRAME_S if self.packets else 0.0
 
 
 def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
     """The line of a board's transport of this name; None where nothing is known of it.
 
     USB of full speed carries 19 packets of 64 bytes in a frame of 1 ms. SPI's clock is what the driver takes
-    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess.
+    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess, and so is Ethernet's, which
+    is the host's and the network's.
 
     >>> line_of("uart", 3_000_000, 75e6)
     Line(bytes_per_s=300000.0, latency_s=0.001, shared=False)
@@ -79,6 +103,7 @@ def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
     if baud:
         return Line(baud / _BITS, USB_S)
     known = {"spi": Line(min(4e6, clock_hz / 4) / 8, 1e-4), "usb": Line(19 * 64e3, USB_S, shared=True)}
+    known["ethernet"] = Line(125e6, 1e-4, packets=True)
     return known.get(name)
 
 
@@ -114,7 +139,8 @@ def link_rate(
         raise TrineError(f"one token's answer takes {record} bytes, and the board's frames hold {most}")
     count = max(1, min((most - 1) // item, most // record if record else most))
     sent, answered = 1 + count * item, count * record
-    up, down = (encoded_size(size) / line.bytes_per_s for size in (sent, answered))
+    up, down = line.frame_s(sent), line.frame_s(answered)
+    driver_frame_s += line.driver_frame_s
     packing = 0.0
     if codec == "serial":
         packing = item * (_BYTE_CYCLES if info.embedding_on_board else _TRITS_CYCLES)
@@ -146,17 +172,22 @@ def link_rates(
     *,
     clock_hz: float,
     baud: int,
+    transport: str = "uart",
 ) -> dict[str, LinkRate]:
     """:func:`link_rate` of a board's engine for the next token (``"choice"``) and the state (``"h"``).
 
     Where the host computes the head it gets what the head sees. A model without a head has no ``"choice"``,
-    and a board without a baud rate has neither.
+    and a board without a baud rate has neither, unless its transport is ``"ethernet"``.
     """
-    if not baud:
+    line = line_of(transport, baud, clock_hz) if baud or transport == "ethernet" else None
+    if line is None:
         return {}
     info = BoardDesign(model, engine, link, clock_hz=clock_hz, baud=baud).info
     wants = asked(model, engine)
-    return {name: link_rate(info, want, cycles_per_token, codec=link.codec) for name, want in wants.items()}
+    return {
+        name: link_rate(info, want, cycles_per_token, codec=link.codec, line=line)
+        for name, want in wants.items()
+    }
 
 
 def asked(model: Model, engine: EngineConfig) -> dict[str, Want]:

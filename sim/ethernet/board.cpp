@@ -1,0 +1,241 @@
+// A Verilated board (trine_hw.link.ethernet.streams.EthernetLink) with a wire at its GMII pins.
+//
+//   board tap FD ENGINE_MHZ LOST DOUBLED LATE SEED
+//     The wire is the TAP interface at the file descriptor. So many per mille of the UDP datagrams of each
+//     direction are lost, doubled, or come behind the next three. While the board has nothing to do, it stands
+//     still. Ends with its standard input, and then writes: the engine's cycles, datagrams to the board and from
+//     it, and those lost, doubled and late.
+//   board frames ENGINE_MHZ WINDOW
+//     Standard input: frames, each behind its length in 4 bytes; as many are in flight as the window says.
+//     Standard output: for each datagram that comes back its length and the engine's cycle, 4 bytes each, and it.
+#include "Vtop.h"
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <poll.h>
+#include <random>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+using Bytes = std::vector<uint8_t>;
+
+static uint32_t check_sum(const uint8_t *data, size_t count) {
+    uint32_t crc = ~0u;
+    while (count--) {
+        crc ^= *data++;
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}
+
+static bool is_udp(const Bytes &frame) {
+    return frame.size() > 42 && frame[12] == 8 && frame[13] == 0 && frame[23] == 17;
+}
+
+// Loses, doubles and holds back datagrams of one direction.
+struct Faults {
+    unsigned lost = 0, doubled = 0, late = 0;
+    std::mt19937 random;
+    std::deque<std::pair<int, Bytes>> held;
+    static unsigned long counts[3];
+
+    template <class Send> void carry(const Bytes &frame, Send send) {
+        if (!is_udp(frame)) return send(frame);
+        const unsigned chance = random() % 1000;
+        if (chance < lost) ++counts[0];
+        else if (chance < lost + doubled) ++counts[1], send(frame), send(frame);
+        else if (chance < lost + doubled + late) ++counts[2], held.push_back({4, frame});
+        else send(frame);
+        for (auto &each : held) --each.first;
+        while (!held.empty() && held.front().first <= 0) send(held.front().second), held.pop_front();
+    }
+};
+unsigned long Faults::counts[3];
+
+// The board, its clocks, and the bytes at its pins.
+struct Board {
+    VerilatedContext context;
+    Vtop top{&context};
+    uint64_t cycles = 0;                          // of the engine
+    std::deque<int> line;                         // bytes to the board, or -1 where there is none
+    Bytes going;
+    std::deque<Bytes> sent;                       // whole frames from the board
+    uint64_t quiet = 0;                           // bytes' times since anything has moved
+    uint64_t wire_at = 0, eth_at = 0, engine_at = 0, half;
+
+    explicit Board(double mhz) : half(uint64_t(5e5 / mhz)) {
+        top.rx_dv = 0;
+        top.lock_lost = 0;
+        resets(1);
+        for (int n = 0; n < 100; ++n) wire_cycle();
+        resets(0);
+        for (int n = 0; n < 1000; ++n) wire_cycle();
+        cycles = 0;
+    }
+
+    void resets(int level) { top.rst = top.eth_rst = top.eth_rx_rst = top.eth_tx_rst = level; }
+
+    void put(const Bytes &frame) {
+        Bytes whole = frame;
+        if (whole.size() < 60) whole.resize(60);
+        const uint32_t sum = check_sum(whole.data(), whole.size());
+        for (int n = 0; n < 4; ++n) whole.push_back(sum >> 8 * n);
+        for (int n = 0; n < 7; ++n) line.push_back(0x55);
+        line.push_back(0xD5);
+        line.insert(line.end(), whole.begin(), whole.end());
+        line.insert(line.end(), 12, -1);
+    }
+
+    // The time of a byte on the wire, and what the other clocks do meanwhile.
+    void wire_cycle() {
+        const uint64_t end = wire_at + 8000;
+        int byte = -1;
+        if (!line.empty()) byte = line.front(), line.pop_front();
+        top.eth_rx_clk = top.eth_tx_clk = 0;
+        top.rx_dv = byte >= 0;
+        top.rx_data = byte < 0 ? 0 : byte;
+        others(wire_at + 4000);
+        take();
+        top.eth_rx_clk = top.eth_tx_clk = 1;
+        top.eval();
+        others(end);
+        wire_at = end;
+        quiet = byte >= 0 || top.tx_en || top.busy ? 0 : quiet + 1;
+    }
+
+    void others(uint64_t until) {
+        while (eth_at <= until || engine_at <= until) {
+            if (eth_at <= engine_at) top.eth_clk = !top.eth_clk, eth_at += 10000;
+            else top.clk = !top.clk, engine_at += half, cycles += top.clk;
+            top.eval();
+        }
+        top.eval();
+    }
+
+    void take() {
+        if (top.tx_en) return going.push_back(top.tx_data);
+        if (going.empty()) return;
+        size_t at = 0;
+        while (at < going.size() && going[at] == 0x55) ++at;
+        if (at >= going.size() || going[at] != 0xD5 || going.size() - at < 65)
+            fprintf(stderr, "the board has sent no frame\n"), exit(3);
+        Bytes frame(going.begin() + at + 1, going.end() - 4);
+        uint32_t sum = 0;
+        for (int n = 0; n < 4; ++n) sum |= uint32_t(going[going.size() - 4 + n]) << 8 * n;
+        if (sum != check_sum(frame.data(), frame.size())) fprintf(stderr, "a frame's sum is wrong\n"), exit(3);
+        sent.push_back(frame);
+        going.clear();
+    }
+};
+
+static int on_tap(int argc, char **argv) {
+    if (argc != 8) return 2;
+    const int tap = atoi(argv[2]);
+    Board board(atof(argv[3]));
+    Faults up, down;
+    for (Faults *way : {&up, &down}) {
+        way->lost = atoi(argv[4]), way->doubled = atoi(argv[5]), way->late = atoi(argv[6]);
+        way->random.seed(atoi(argv[7]) + (way == &down));
+    }
+    unsigned long to_board = 0, from_board = 0;
+    uint8_t buffer[2048];
+    bool ended = false;
+    while (!ended) {
+        const bool idle = board.quiet > 5000 && board.line.empty();
+        pollfd waits[] = {{tap, POLLIN, 0}, {0, POLLIN, 0}};
+        poll(waits, 2, idle ? 1000 : 0);
+        ended = waits[1].revents;
+        while (board.line.size() < 40000) {
+            const ssize_t size = read(tap, buffer, sizeof buffer);
+            if (size <= 0) break;
+            board.quiet = 0;
+            up.carry(Bytes(buffer, buffer + size), [&](const Bytes &frame) {
+                to_board += is_udp(frame);
+                board.put(frame);
+            });
+        }
+        if (idle && board.line.empty()) continue;
+        for (int n = 0; n < 200; ++n) board.wire_cycle();
+        while (!board.sent.empty()) {
+            down.carry(board.sent.front(), [&](const Bytes &frame) {
+                from_board += is_udp(frame);
+                if (write(tap, frame.data(), frame.size()) < 0) perror("TAP");
+            });
+            board.sent.pop_front();
+        }
+    }
+    printf("%lu %lu %lu %lu %lu %lu\n", (unsigned long)board.cycles, to_board, from_board, Faults::counts[0],
+           Faults::counts[1], Faults::counts[2]);
+    board.top.final();
+    return 0;
+}
+
+static const uint8_t HOST_MAC[] = {2, 0, 0, 0, 0, 1}, BOARD_MAC[] = {MAC}, HOST[] = {10, 77, 0, 1}, BOARD_IP[] = {ADDRESS};
+
+static void append(Bytes &to, std::initializer_list<std::pair<const void *, size_t>> parts) {
+    for (auto &part : parts) {
+        const uint8_t *data = static_cast<const uint8_t *>(part.first);
+        to.insert(to.end(), data, data + part.second);
+    }
+}
+
+static Bytes datagram(const Bytes &payload) {
+    Bytes frame;
+    append(frame, {{BOARD_MAC, 6}, {HOST_MAC, 6}, {"\x08\x00", 2}});
+    const unsigned length = payload.size() + 28, udp = payload.size() + 8;
+    uint8_t ip[20] = {0x45, 0, uint8_t(length >> 8), uint8_t(length), 0, 0, 0, 0, 64, 17, 0, 0};
+    memcpy(ip + 12, HOST, 4), memcpy(ip + 16, BOARD_IP, 4);
+    uint32_t sum = 0;
+    for (int n = 0; n < 20; n += 2) sum += ip[n] << 8 | ip[n + 1];
+    while (sum >> 16) sum = (sum & 0xFFFF) + (sum >> 16);
+    ip[10] = ~sum >> 8, ip[11] = ~sum;
+    const uint8_t ports[8] = {0x30, 0x39, PORT >> 8, PORT & 255, uint8_t(udp >> 8), uint8_t(udp)};
+    append(frame, {{ip, 20}, {ports, 8}, {payload.data(), payload.size()}});
+    return frame;
+}
+
+static Bytes arp_reply() {
+    Bytes frame;
+    append(frame, {{BOARD_MAC, 6}, {HOST_MAC, 6}, {"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02", 10}});
+    append(frame, {{HOST_MAC, 6}, {HOST, 4}, {BOARD_MAC, 6}, {BOARD_IP, 4}});
+    return frame;
+}
+
+static int of_frames(int argc, char **argv) {
+    if (argc != 4) return 2;
+    Board board(atof(argv[2]));
+    const unsigned window = atoi(argv[3]);
+    std::vector<Bytes> frames;
+    uint32_t size;
+    while (fread(&size, 4, 1, stdin) == 1) {
+        frames.emplace_back(size);
+        if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
+    }
+    unsigned sent = 0, replies = 0;
+    while (replies < frames.size()) {
+        if (board.quiet > 1000000) return 4;
+        while (sent < frames.size() && sent < replies + (replies ? window : 1)) board.put(datagram(frames[sent++]));
+        board.wire_cycle();
+        for (; !board.sent.empty(); board.sent.pop_front()) {
+            const Bytes &frame = board.sent.front();
+            if (frame[12] == 8 && frame[13] == 6) {
+                if (frame[21] == 1) board.put(arp_reply());
+                continue;
+            }
+            if (!is_udp(frame)) continue;
+            const uint32_t length = (frame[38] << 8 | frame[39]) - 8, cycle = board.cycles;
+            fwrite(&length, 4, 1, stdout), fwrite(&cycle, 4, 1, stdout), fwrite(&frame[42], 1, length, stdout);
+            ++replies;
+        }
+    }
+    board.top.final();
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const std::string mode = argc > 1 ? argv[1] : "";
+    return mode == "tap" ? on_tap(argc, argv) : mode == "frames" ? of_frames(argc, argv) : 2;
+}

