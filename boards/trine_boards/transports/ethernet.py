@@ -92,7 +92,7 @@ class EthernetTransport:
         platform.add_clock_constraint(clock, _WIRE_MHZ * 1e6)
         for name in ("eth_rx", "eth_tx"):
             m.domains += (domain := ClockDomain(name))
-            m.d.comb += [domain.clk.eq(clock), domain.rst.eq(reset)]
+            m.d.comb += [domain.clk.eq(clock), ResetSignal(name).eq(reset)]
         m.submodules.ethernet_phy = Instance(
             PHY,
             i_rst=ResetSignal("eth"),
