@@ -213,7 +213,7 @@ def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
 
 def _sources(folder: Path) -> tuple[str, ...]:
     """The netlist of the elaboration in `folder`, and the Verilog of others that belongs to it."""
-    script = (folder / "top.ys").read_text(encoding="utf-8")
+    script = (folder / "top.ys").read_text(encoding="utf-8") if (folder / "top.ys").exists() else ""
     return ("top.il", *re.findall(rf"^{_READ_VERILOG} (\S+)$", script, re.MULTILINE))
 
 
