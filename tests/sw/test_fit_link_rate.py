@@ -10,7 +10,7 @@ from trine_hw.link.input_unpacker import InputUnpacker
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.fit import link_rate as module
-from trine_sw.fit.link_rate import ETHERNET, Ethernet, link_rate, link_rates
+from trine_sw.fit.link_rate import Line, line_of, link_rate, link_rates
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import CODECS, LinkConfig, Want
 from trine_sw.model import ModelConfig
@@ -107,26 +107,24 @@ def test_the_rate_over_ethernet():
     engine = EngineConfig(1200, 2, embedding="host")
     link = LinkConfig(8, 1024, 8192, "fast")
     info = BoardModel(model, engine, link, clock_hz=100e6).info
-    free = {
-        "codec": "fast",
-        "driver_frame_s": -11e-6,
-        "driver_byte_s": 0.0,
-        "ethernet": Ethernet(latency_s=0),
-    }
+    line = line_of("ethernet", 0, 100e6)
+    assert line is not None
+    ideal = Line(125e6, 0, packets=True)
+    free = {"codec": "fast", "driver_frame_s": -11e-6, "driver_byte_s": 0.0, "line": ideal}
     tokens, sent = 16, 1 + 16 * 60  # of 1,009 bytes of payload
-    assert ETHERNET.frame_s(sent) == pytest.approx((8 + 14 + 20 + 8 + 5 + sent + 4 + 4 + 12) * 8e-9)
-    assert ETHERNET.frame_s(0) == pytest.approx(84 * 8e-9)
+    assert line.frame_s(sent) == pytest.approx((8 + 14 + 20 + 8 + 5 + sent + 4 + 4 + 12) * 8e-9)
+    assert line.frame_s(0) == pytest.approx(84 * 8e-9)
     assert link_rate(info, Want.H, 10, **free | {"codec": None}) == (
-        pytest.approx(tokens / ETHERNET.frame_s(sent)),
+        pytest.approx(tokens / line.frame_s(sent)),
         "wire to the board",
     )
     assert link_rate(info, Want.H, 67, **free) == (pytest.approx(100e6 / 67), "engine")
     assert link_rate(info, Want.H, 10, **free).limit == "codec"
-    assert link_rate(info, Want.H, 67, codec="fast", ethernet=ETHERNET).limit == "driver"
-    slow = ETHERNET._replace(latency_s=1e-3)
-    assert link_rate(info, Want.H, 67, codec="fast", ethernet=slow).limit == "round trip"
+    assert link_rate(info, Want.H, 67, codec="fast", line=line).limit == "driver"
+    slow = line._replace(latency_s=1e-3)
+    assert link_rate(info, Want.H, 67, codec="fast", line=slow).limit == "round trip"
     rates = link_rates(model, engine, link, 67, clock_hz=100e6, baud=0, transport="ethernet")
-    assert rates["h"] == link_rate(info, Want.H, 67, codec="fast", ethernet=ETHERNET)
+    assert rates["h"] == link_rate(info, Want.H, 67, codec="fast", line=line)
     assert link_rates(model, engine, link, 67, clock_hz=100e6, baud=0) == {}
 
 

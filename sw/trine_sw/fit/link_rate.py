@@ -94,11 +94,10 @@ def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
     """The line of a board's transport of this name; None where nothing is known of it.
 
     USB of full speed carries 19 packets of 64 bytes in a frame of 1 ms. SPI's clock is what the driver takes
-    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess, and so is Ethernet's, which
-    is the host's and the network's.
+    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess, and so is Ethernet's.
 
     >>> line_of("uart", 3_000_000, 75e6)
-    Line(bytes_per_s=300000.0, latency_s=0.001, shared=False)
+    Line(bytes_per_s=300000.0, latency_s=0.001, shared=False, packets=False)
     """
     if baud:
         return Line(baud / _BITS, USB_S)
