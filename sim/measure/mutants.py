@@ -14,6 +14,7 @@ _TOKENS = "tests/hw/test_core.py::test_tokens_equal_golden"
 _CASES = "tests/hw/test_executor_cases.py::test_"
 _STATES = "tests/hw/test_executor_states.py::test_every_reply_and_counter_is_the_board_model_s"
 _FRAMES = "tests/hw/test_link_frames.py"
+_FOLLOWING = "tests/hw/test_fast_link.py::test_replies_of_frames_that_follow_each_other"
 _ROM = "tests/hw/test_column_rom.py"
 _CELLS = "tests/hw/test_cells.py::test_cells_equal_model"
 _SUMS = "tests/hw/test_lanes.py::test_sums_equal_model"
@@ -121,6 +122,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/link/executor/streaming.py": (
         f"{_GATEWARE}test_generations_go_on_from_the_last_choice[gru, fast]",
     ),
+    f"{_HW}/link/executor/replies.py": (f"{_FOLLOWING}[sums-once]",),
+    f"{_FAST}/segment_reader.py": (f"{_FOLLOWING}[sums-once]",),
+    f"{_FAST}/logit_sums.py": (f"{_FOLLOWING}[sums-once]",),
+    f"{_FAST}/tag_queue.py": (f"{_FOLLOWING}[sums-once]",),
     f"{_FAST}/byte_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
     f"{_FAST}/payload_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
     f"{_FAST}/frame_receiver.py": (
@@ -501,7 +506,7 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_HW}/link/executor/executor.py",
         (
-            "Mux(s.code == Command.GENERATE, s.tau, 0)",
+            "Mux(samples, s.tau, 0)",
             "s.tau",
             "a step's choice is sampled",
             (f"{_CASES}a_step_takes_the_best_after_a_generation_that_was_sampled",),
@@ -584,10 +589,38 @@ MUTANTS: list[Mutant] = [
             "generation does not go on from the last choice with the fast codec",
         ),
         (
-            "(item.last | s.want.h | s.want.u | s.want.cycles)",
+            "(item.last | item.closes | s.want.h | s.want.u | s.want.cycles)",
             "1",
             "each token has a pass for its logits",
             (f"{_GATEWARE}test_every_command[levels, fast]",),
+        ),
+    ),
+    *_of(
+        f"{_HW}/link/executor/replies.py",
+        (
+            "ended.eq((ended | self.ends) & ~taking)",
+            "ended.eq(ended | self.ends)",
+            "a reply ends with the records that are there",
+        ),
+    ),
+    *_of(
+        f"{_FAST}/segment_reader.py",
+        (
+            "first.eq(self.i.payload.byte[7])",
+            "first.eq(0)",
+            "a sequence goes on from the state that the one before left",
+        ),
+    ),
+    *_of(
+        f"{_FAST}/logit_sums.py",
+        ("Mux(begins, 0, read.data[n])", "read.data[n]", "the sums of a sequence go on in the next"),
+    ),
+    *_of(
+        f"{_FAST}/tag_queue.py",
+        (
+            "read.addr.eq(read.addr + self.take)",
+            "read.addr.eq(read.addr)",
+            "each token is told of as the first was",
         ),
     ),
     *_of(

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from trine_hw.link.executor.state import ExecutorState
 from trine_sw.link.protocol import HEADER_BYTES, Command, Reason
 
-__all__ = ["closing_states", "frame_states"]
+__all__ = ["closing_states", "count_reply", "frame_states"]
 
 
 def frame_states(m: Module, s: ExecutorState) -> None:
@@ -90,6 +90,13 @@ def frame_states(m: Module, s: ExecutorState) -> None:
                 m.next = "Drop"
 
 
+def count_reply(m: Module, s: ExecutorState) -> None:
+    """The reply to the frame at hand is kept: the next one's turn."""
+    m.d.sync += s.expected.eq(s.expected + 1)
+    with m.If(s.cached != s.link.window):
+        m.d.sync += s.cached.eq(s.cached + 1)
+
+
 def closing_states(m: Module, s: ExecutorState) -> None:
     """The reply is complete: the next frame's turn."""
     ports = s.ports
@@ -98,7 +105,7 @@ def closing_states(m: Module, s: ExecutorState) -> None:
         with m.If(ports.slot_done):
             m.next = "Drop"
             with m.If(s.kept):
-                s.count_reply(m)
+                count_reply(m, s)
                 with m.If(s.refused):
                     m.d.sync += s.halted.eq(1)
     with m.State("Drop"):

@@ -149,12 +149,6 @@ class ExecutorState:
         m.d.sync += [self.reason.eq(reason), self.refused.eq(1)]
         m.next = "Reply"
 
-    def count_reply(self, m: Module) -> None:
-        """The reply to the frame at hand is kept: the next one's turn."""
-        m.d.sync += self.expected.eq(self.expected + 1)
-        with m.If(self.cached != self.link.window):
-            m.d.sync += self.cached.eq(self.cached + 1)
-
     def restart(self, m: Module, at: int) -> None:
         """Read the frame from byte ``at`` on."""
         m.d.comb += [self.ports.read_start.eq(1), self.ports.read_at.eq(at)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
+from trine_hw.link.executor.session import count_reply
 from trine_hw.link.executor.state import ExecutorState
 from trine_sw.link.protocol import HEADER_BYTES, Command
 
@@ -75,7 +76,7 @@ def stream_states(m: Module, s: ExecutorState) -> None:
         s.items_from_bytes(m)
         with m.If(~replies.pending):
             m.d.comb += replies.ends.eq(1)
-            s.count_reply(m)
+            count_reply(m, s)
             m.next = "Drop"
     with m.State("Generate"):
         m.d.sync += s.samples.eq(1)
