@@ -124,6 +124,11 @@ class BoardSpec:
         """Vendor and product numbers of all that the board can be on the USB."""
         return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]
 
+    @property
+    def memory_bytes(self) -> int:
+        """Of the chip's block RAMs, and of its single-port RAMs of 32 KiB."""
+        return self.block_ram * self.block_ram_bits * self.block_ram_depth // 8 + self.spram * 32_768
+
     def over(self, name: str | None) -> "BoardSpec":
         """This board with the transport `name` as the one that is built; as it is for None.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from trine_boards.board_spec import BoardSpec, ClockDomainMaker
 from trine_boards.clock.ecp5 import ECP5ClockDomain
 from trine_boards.clock.gowin import GW1NClockDomain, GW2AClockDomain
 from trine_boards.clock.ice40 import ICE40ClockDomain
+from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["CHIPS", "Chip", "board_on_chip"]
 
@@ -32,6 +35,7 @@ class Chip:
     clock_domain: ClockDomainMaker
     spram: int = 0
     lut_share: float = 0.75
+    link: LinkConfig = field(default_factory=LinkConfig)
 
 
 def _ecp5(lut4: int, block_ram: int, dsp: int) -> Chip:
@@ -48,6 +52,7 @@ def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:
         "block_ram_kind": "ice40",
         "clock_domain": ICE40ClockDomain,
         "lut_share": 0.97,  # on chips this small nearly all
+        "link": LinkConfig(window=1, receive_bytes=512),
     }
     return Chip("ice40", lut4, lut4, block_ram, clock_mhz=clock_mhz, **common | more)
 
@@ -73,8 +78,8 @@ CHIPS: dict[str, Chip] = {
 }
 
 
-def board_on_chip(platform: type, **fields) -> BoardSpec:
-    """A board with the resources of the chip that `platform`, an Amaranth platform's class, names.
+def board_on_chip(platform: Callable[[], Any], **fields) -> BoardSpec:
+    """A board with the resources of the chip that the Amaranth platform names which `platform` makes.
 
     `fields` are those of :class:`BoardSpec` that the chip does not say, or that differ from what it says.
 
@@ -92,7 +97,7 @@ def board_on_chip(platform: type, **fields) -> BoardSpec:
     >>> board.chip, board.block_ram
     ('LFE5UM5G-85F-8BG554', 208)
     """
-    chip = CHIPS[platform.device]
-    speed = getattr(platform, "speed", "")
-    named = "-".join([platform.device, f"{speed}{platform.package}"])
+    made = platform()
+    chip = CHIPS[made.device]
+    named = f"{made.device}-{getattr(made, 'speed', '')}{made.package}"
     return BoardSpec(**{"platform": platform, "chip": named} | vars(chip) | fields)

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 from amaranth.hdl import Module
 
+from tests.helpers.paths import ROOT
 from trine_boards import BOARDS
+from trine_boards import boards as boards_package
 from trine_boards.board_spec import PRICES
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES
@@ -21,7 +23,14 @@ from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 
 MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
-LINKS = [(name, transport.name) for name, board in BOARDS.items() for transport in board.transports]
+VARIANTS = ("ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ecpix5-85f", "colorlight-i9", "orangecrab-85f")
+#: All links of a board, and of its variants, which have the same, the first.
+LINKS = [
+    (name, transport.name)
+    for name, board in BOARDS.items()
+    for transport in board.transports
+    if transport is board.transport or name not in VARIANTS
+]
 
 
 def top_of(name: str, link: str) -> BoardTop:
@@ -58,7 +67,7 @@ def test_every_pin_of_the_top_has_a_place_of_its_own(name, link, monkeypatch):
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
 def test_what_a_board_says(board):
-    """Of chip and package the tools know the names; the clock can be made; a tiny engine fits."""
+    """Of chip and package the tools know the names; the clock can be made."""
     platform = board.platform()
     options = FAMILIES[board.family].chip_options(platform)
     assert all(isinstance(option, str) and option for option in options)
@@ -67,6 +76,14 @@ def test_what_a_board_says(board):
     for transport in board.transports:
         over = board.over(transport.name)
         assert board_clock(over, board.clock_mhz) == board.clock_mhz
+
+
+#: A board of each chip: for the solver, boards of one chip are alike.
+EACH_CHIP = {board.lut4: board for board in BOARDS.values()}.values()
+
+
+@pytest.mark.parametrize("board", EACH_CHIP, ids=lambda board: board.name)
+def test_a_tiny_engine_fits_every_chip(board):
     found = fit(MODEL, board)
     assert found.lut4 < board.lut4 and found.block_ram <= board.block_ram
 
@@ -77,3 +94,29 @@ def test_the_boards_of_a_family_differ_in_no_more_than_their_chip_and_name():
     chip = ("name", "title", "chip", "platform", "price", "lut4", "ff", "block_ram", "dsp")
     assert replace(small, **{field: getattr(large, field) for field in chip}) == large
     assert (small.block_ram, small.lut4) == (32, 12_000)  # as its data sheet says
+
+
+def test_the_board_of_the_page_is_known_by_its_file_alone(tmp_path, monkeypatch):
+    """docs/adding-a-board.md: its file in the folder of boards, and nothing else."""
+    page = (ROOT / "docs/adding-a-board.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "ecp5_evn.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(boards_package, "__path__", [*boards_package.__path__, str(tmp_path)])
+    found = boards_package.found()
+    assert set(found) == {*BOARDS, "ecp5-evn"}
+    monkeypatch.setitem(BOARDS, "ecp5-evn", found["ecp5-evn"])
+    test_what_a_board_says(found["ecp5-evn"])
+    test_a_tiny_engine_fits_every_chip(found["ecp5-evn"])
+    test_every_pin_of_the_top_has_a_place_of_its_own("ecp5-evn", "uart", monkeypatch)
+
+
+def test_the_boards_that_the_readme_lists_are_as_it_says():
+    rows = re.findall(
+        r"^\| `(\S+)` \| (.*?) \| (\S+) \| (\d+) \| (\w+) \|$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(rows) >= 17
+    for name, *facts in rows:
+        board = BOARDS[name]
+        assert facts == [board.title, board.chip, str(board.block_ram), board.price]

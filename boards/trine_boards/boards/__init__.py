@@ -5,17 +5,18 @@ from pkgutil import iter_modules
 
 from trine_boards.board_spec import BoardSpec
 
-__all__ = ["BOARDS"]
+__all__ = ["BOARDS", "found"]
 
 
-def _found() -> dict[str, BoardSpec]:
-    found: dict[str, BoardSpec] = {}
+def found() -> dict[str, BoardSpec]:
+    """The boards of all modules of this folder, by their names."""
+    boards: dict[str, BoardSpec] = {}
     for module in sorted(entry.name for entry in iter_modules(__path__)):
         for board in import_module(f"{__name__}.{module}").BOARDS:
-            assert board.name not in found, f"two boards are named {board.name}"
-            found[board.name] = board
-    return found
+            assert board.name not in boards, f"two boards are named {board.name}"
+            boards[board.name] = board
+    return boards
 
 
 #: The boards by their names on the command line.
-BOARDS = _found()
+BOARDS = found()

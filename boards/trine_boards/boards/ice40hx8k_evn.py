@@ -7,7 +7,6 @@ from trine_boards.clock.ice40 import ICE40InnerClockDomain
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
 from trine_sw.link.board_design import DEFAULT_BAUD
-from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["BOARDS"]
 
@@ -38,7 +37,6 @@ BOARDS = (
             "The breakout board is wired for the flash: loading the chip itself needs the jumpers set for "
             "CRAM programming, as the board's own documentation shows."
         ),
-        link=LinkConfig(window=1, receive_bytes=512),
         price="middle",
     ),
 )

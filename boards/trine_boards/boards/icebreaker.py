@@ -6,7 +6,6 @@ from trine_boards.chips import board_on_chip
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
 from trine_sw.link.board_design import DEFAULT_BAUD
-from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["BOARDS"]
 
@@ -35,7 +34,6 @@ ICEBREAKER = board_on_chip(
         "beside the flash turned, as the board's own documentation shows."
     ),
     usb_interface=1,  # its channel B; A is the programmer's
-    link=LinkConfig(window=1, receive_bytes=512),
     price="middle",
 )
 

@@ -5,7 +5,6 @@ from amaranth_boards.icesugar import ICESugarPlatform
 from trine_boards.chips import board_on_chip
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
-from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["BOARDS"]
 
@@ -32,7 +31,6 @@ BOARDS = (
         program_note="copy the .bin file to the drive iCELink that appears when it is plugged in.",
         usb=(0x1D50, 0x602B),  # iCELink
         led=None,  # at the open-drain pins of the LED driver
-        link=LinkConfig(window=1, receive_bytes=512),
         price="low",
     ),
 )

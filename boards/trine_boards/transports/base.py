@@ -8,7 +8,7 @@ from amaranth.hdl import Module
 
 from trine_hw.link.link import Link
 
-__all__ = ["BoardTransport", "PinnedLink"]
+__all__ = ["BoardTransport", "PinnedLink", "line_bytes_per_s"]
 
 
 class PinnedLink(Protocol):
@@ -74,3 +74,18 @@ class BoardTransport(Protocol):
     def join(self, m: Module, pinned: Any, platform: Any) -> None:
         """Join what :meth:`pinned` made to the board's pins."""
         ...
+
+
+def line_bytes_per_s(transport: BoardTransport, clock_mhz: float) -> int | None:
+    """Most bytes a second that a transport's line carries each way; None where nothing is known of it.
+
+    A UART takes ten bits for a byte. Another has a method ``bytes_per_s`` of the engine's clock in MHz.
+
+    >>> from trine_boards.transports.uart import UARTTransport
+    >>> line_bytes_per_s(UARTTransport(baud=3_000_000), 75)
+    300000
+    """
+    if transport.baud:
+        return transport.baud // 10
+    rate = getattr(transport, "bytes_per_s", None)
+    return None if rate is None else rate(clock_mhz)

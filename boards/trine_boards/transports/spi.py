@@ -61,6 +61,10 @@ class SPITransport:
     def check_clock(self, clock_mhz: float) -> None:
         """Any clock serves it; SPI's is a quarter of it at most."""
 
+    def bytes_per_s(self, clock_mhz: float) -> int:
+        """At SPI's fastest clock."""
+        return int(clock_mhz * 1e6 / 4 / 8)
+
     def pinned(self, link: Link, clock_mhz: float) -> SPILink:
         """`link` behind SPI."""
         return SPILink(link)

@@ -53,6 +53,10 @@ class USBTransport:
     def check_clock(self, clock_mhz: float) -> None:
         """Any clock serves it: USB has clocks of its own."""
 
+    def bytes_per_s(self, clock_mhz: float) -> int:
+        """Of full speed: 19 packets of 64 bytes in each frame of a millisecond (USB 2.0, 5.8.4)."""
+        return 19 * 64 * 1000
+
     def pinned(self, link: Link, clock_mhz: float) -> USBLink:
         """`link` on USB. Raises :exc:`TrineError` where LUNA is missing."""
         return USBLink(link, *self.usb, self.product)

@@ -14,6 +14,7 @@ import trine_sw
 from trine.cli import (
     bench,
     board,
+    boards,
     build,
     client,
     demo,
@@ -112,6 +113,7 @@ _MODULES = (
     eval,
     random,
     study,
+    boards,
     hardware,
     build,
     reports,

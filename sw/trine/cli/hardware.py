@@ -1,4 +1,4 @@
-"""Commands that choose hardware: tools, boards, fit, verilog."""
+"""Commands that choose hardware: tools, fit, verilog."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
+from trine.cli.boards import compare
 from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine.cli.placement import embedding_option, head_option, placement_options
@@ -88,45 +89,27 @@ def tools(as_json: bool) -> None:
 
 
 @click.command()
-@json_option
-def boards(as_json: bool) -> None:
-    """Show the boards that Trine knows."""
-    from trine_boards import BOARDS
-
-    columns = ("chip", "lut4", "block_ram", "dsp", "clock_mhz", "baud")
-    links = {name: [transport.name for transport in board.transports] for name, board in BOARDS.items()}
-    if as_json:
-        print_json(
-            {
-                name: {c: getattr(board, c) for c in columns} | {"links": links[name]}
-                for name, board in BOARDS.items()
-            }
-        )
-        return
-    table = Table(Column("board", no_wrap=True), *columns, "links")
-    for name, board in BOARDS.items():
-        values = (getattr(board, column) for column in columns)
-        shown = (f"{value:,}" if isinstance(value, int) else str(value) for value in values)
-        table.add_row(name, *shown, ", ".join(links[name]))
-    Console().print(table)
-
-
-@click.command()
 @model_argument
-@board_option
+@click.option("--board", "board_name", metavar="NAME", help="See trine boards.  [default: all, compared]")
 @baud_option
 @link_option
 @engine_options
 @json_option
 def fit(
     model_path: Path,
-    board_name: str,
+    board_name: str | None,
     baud: int | None,
     link: str | None,
     as_json: bool,
     **engine: Any,
 ) -> None:
-    """Pick an engine for a model on a board, or take yours, and say what it should cost and reach."""
+    """Pick an engine for a model on a board, or take yours, and say what it should cost and reach.
+
+    Without --board, say which boards hold the model and what each would do.
+    """
+    if board_name is None:
+        compare(model_path, as_json, {"baud": baud, "link": link} | engine)
+        return
     from trine.fitting import as_board
     from trine.fitting import fit as choose
     from trine.models import as_model
@@ -220,4 +203,4 @@ def verilog(
     print_pairs(wrote | _engine_facts(engine))
 
 
-COMMANDS = (tools, boards, fit, verilog)
+COMMANDS = (tools, fit, verilog)

@@ -39,7 +39,11 @@ _DATA = ("text", "data", "audio")
 )
 @click.option("--hidden", type=int, help="Units.  [default: 128, or the most that --board holds]")
 @click.option("--cell", type=click.Choice(["lstm", "gru", "mgu"]), help="[default: lstm for text, else gru]")
-@click.option("--board", "board_name", metavar="BOARD", help="Board that is to hold the model.")
+@click.option(
+    *("--board", "--for", "board_name"),
+    metavar="BOARD",
+    help="Board that is to hold the model: see trine boards.",
+)
 @click.option("--epochs", type=int, help="Passes over the data.  [default: 40 for text, else 30]")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints of an interrupted run.")
 @click.option("--out", type=OutputFile(), help="Model file.  [default: NAME.trine]")

@@ -1,0 +1,79 @@
+"""Which boards hold a model, and what is said of the boards."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from trine.board_choice import compare_boards
+from trine.cli import boards as boards_command
+from trine_boards import BOARDS
+from trine_boards.board_spec import PRICES
+from trine_boards.transports.base import line_bytes_per_s
+from trine_sw.fit import fit
+from trine_sw.fit.link_rate import link_rates
+from trine_sw.model import ModelConfig
+from trine_sw.model.random_model import random_model
+
+MODEL = random_model(ModelConfig(hidden=16, embedding=8, vocab_size=12), seed=1)
+SOME = [BOARDS[name] for name in ("ulx3s-12f", "cynthion", "icesugar")]
+
+
+def test_choices_are_what_fit_finds_for_each_board_alone():
+    boards = [replace(SOME[0], name="poor", lut4=3000), *SOME]
+    choices = compare_boards(MODEL, boards)
+    assert {choice.board for choice in choices} == {board.name for board in boards}
+    held = [choice for choice in choices if choice.short is None]
+    assert choices[: len(held)] == held and [choice.board for choice in choices[len(held) :]] == ["poor"]
+    by_price = [(PRICES.index(each.price), -(each.host_tokens_per_s or 0)) for each in held]
+    assert by_price == sorted(by_price)
+    for choice in held:
+        board = BOARDS[choice.board]
+        found = fit(MODEL, board)
+        assert (choice.lanes, choice.banks) == (found.geometry.lanes, found.engine.banks)
+        assert (choice.lut4, choice.block_ram) == (found.lut4, found.block_ram)
+        assert choice.tokens_per_s == round(board.clock_mhz * 1e6 / found.cycles_per_token)
+        rate = link_rates(
+            *(MODEL, found.engine, board.link, found.cycles_per_token),
+            clock_hz=board.clock_mhz * 1e6,
+            baud=board.baud,
+        )["choice"]
+        assert (choice.host_tokens_per_s, choice.host_limit) == (round(rate.tokens_per_s), rate.limit)
+    for choice in choices[len(held) :]:
+        assert choice.short is not None and "short" in choice.short and not choice.tokens_per_s
+
+
+def test_a_faster_line_serves_a_program_better():
+    board = BOARDS["ulx3s-12f"]
+    slow, fast = (compare_boards(MODEL, [board.at_baud(baud)])[0] for baud in (115_200, 3_000_000))
+    assert slow.tokens_per_s == fast.tokens_per_s
+    assert 5 * (slow.host_tokens_per_s or 0) < (fast.host_tokens_per_s or 0)
+
+
+def test_fit_without_a_board_compares_them(succeeds, fails, model_path, monkeypatch):
+    monkeypatch.setattr("trine.board_choice.BOARDS", {board.name: board for board in SOME})
+    rows = json.loads(succeeds("fit", model_path, "--json"))
+    assert {row["board"] for row in rows} == {board.name for board in SOME}
+    assert all(row["short"] is None and row["tokens_per_s"] > 0 for row in rows)
+    shown = succeeds("fit", model_path)
+    assert all(board.name in shown for board in SOME)
+    for option in (("--lanes", 20, "--banks", 1), ("--balance",), ("--baud", 9600), ("--link", "spi")):
+        fails("fit", model_path, *option, saying=(option[0], "give --board too"))
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_boards_are_shown_with_and_without_records(succeeds, tmp_path, monkeypatch, recorded):
+    if not recorded:
+        monkeypatch.setattr(boards_command, "_RECORDS", tmp_path)
+    facts = json.loads(succeeds("boards", "--json"))
+    assert list(facts) == list(BOARDS)
+    for name, board in BOARDS.items():
+        links = facts[name]["links"]
+        assert list(links) == [each.name for each in board.transports]
+        for each in board.transports:
+            rate = line_bytes_per_s(each, board.clock_mhz)
+            assert links[each.name] == rate and (rate is None or rate > 10_000)
+        assert facts[name]["memory_bytes"] == board.memory_bytes > 10_000
+        if not recorded:
+            assert facts[name]["routed_fmax_mhz"] is None and facts[name]["tokens_per_s"] == {}
+    assert all(name in succeeds("boards") for name in BOARDS)
