@@ -90,7 +90,8 @@ def compare_boards(
 
 def _needed(board: BoardSpec) -> Hashable:
     """All that the solver sees of a board."""
-    memory = board.block_ram_kind, board.block_ram_bits, board.block_ram_depth, board.stores_replies
+    memory = board.block_ram_kind, board.block_ram_bits, board.block_ram_depth
+    memory += board.stores_replies, board.stores_datagrams
     return board.lut4, board.ff, board.block_ram, board.spram, board.lut_share, board.link, *memory
 
 
@@ -99,7 +100,8 @@ def _choice(model: Model, board: BoardSpec, fitted: Fit | str) -> BoardChoice:
     if isinstance(fitted, str):
         return BoardChoice(*named, short=fitted)
     clock_hz, cycles = board.clock_mhz * 1e6, fitted.cycles_per_token
-    rates = link_rates(model, fitted.engine, board.link, cycles, clock_hz=clock_hz, baud=board.baud)
+    wire = {"baud": board.baud, "transport": board.transport.name}
+    rates = link_rates(model, fitted.engine, board.link, cycles, clock_hz=clock_hz, **wire)
     rate = rates.get("choice", rates.get("h"))
     return BoardChoice(
         *named,

@@ -77,6 +77,10 @@ class EthernetTransport:
     def check_clock(self, clock_mhz: float) -> None:
         """Any clock serves it: Ethernet has clocks of its own."""
 
+    def bytes_per_s(self, clock_mhz: float) -> int:
+        """Of the wire, frames' own bytes included."""
+        return 125_000_000
+
     def pinned(self, link: Link, clock_mhz: float) -> EthernetLink:
         """`link` on Ethernet. Raises :exc:`TrineError` where LiteEth is missing."""
         address = network_address(self.address)
