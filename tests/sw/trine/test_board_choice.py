@@ -77,3 +77,13 @@ def test_boards_are_shown_with_and_without_records(succeeds, tmp_path, monkeypat
         if not recorded:
             assert facts[name]["routed_fmax_mhz"] is None and facts[name]["tokens_per_s"] == {}
     assert all(name in succeeds("boards") for name in BOARDS)
+
+
+def test_a_chip_with_more_memory_holds_no_less():
+    """Records of larger boards of a kind are not below those of smaller ones."""
+    rates = boards_command._record("board-rates.json")
+    sizes = [rates[name]["largest"] for name in ("ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s")]
+    for cell in ("lstm", "gru"):
+        units = [size[cell] for size in sizes]
+        assert units == sorted(set(units))
+        assert rates["icesugar"]["largest"][cell] < units[0]
