@@ -9,7 +9,6 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
-from trine_boards.clock.pll import constrained_clock
 from trine_hw.link.ethernet.streams import PHY, EthernetLink, liteeth
 from trine_hw.link.link import Link
 from trine_sw.link.protocol import LinkConfig
@@ -92,7 +91,8 @@ class EthernetTransport:
         parts = [part.name for part in platform.lookup(self.resource, self.number).ios]
         pins = platform.request(self.resource, self.number, dir=dict.fromkeys(parts, "-"))
         # The clock that the PHY sends with what it receives serves what is sent too.
-        clock, reset = constrained_clock("eth_wire_clk"), Signal()
+        # Its name outlives synthesis, so that nextpnr finds its constraint.
+        clock, reset = Signal(name="eth_wire_clk", attrs={"keep": 1}), Signal()
         platform.add_clock_constraint(clock, _WIRE_MHZ * 1e6)
         for name in ("eth_rx", "eth_tx"):
             m.domains += (domain := ClockDomain(name))
