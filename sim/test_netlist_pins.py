@@ -1,9 +1,11 @@
-"""The synthesised netlist of each board, simulated at its pins: clock, reset, pads, UART and engine."""
+"""The synthesised netlist of each board, simulated at its pins: clock, reset, pads, link and engine."""
 
 import json
 import re
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ from sim.netlist.synthesis import run_tool
 from trine_boards import BOARDS
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES
+from trine_boards.pins.host import START_SECONDS, PinTransport
+from trine_boards.pins.simulation import PinNetlist, started
 from trine_boards.top import BoardTop
 from trine_boards.verify import check_step as step_module
 from trine_boards.verify.check_step import check_step, frame_count
 from trine_boards.verify.frames import Requests, check_frames
-from trine_boards.verify.netlist_pins import PinNetlist, synthesised
-from trine_boards.verify.pin_simulation import PinBoard
+from trine_boards.verify.netlist_pins import synthesised
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
@@ -54,8 +57,12 @@ class Built:
     folder: Path
     pins: PinNetlist
 
-    def board(self, **options) -> PinBoard:
-        return PinBoard(self.pins, self.top.board.baud, optimise=False, **options)
+    def board(self, *, inverted: bool = False, **options) -> PinTransport:
+        given: Any = self.top.board.transport.pin_host(self.top.clock_mhz)
+        host = replace(given, inverted=inverted)
+        board = host.attach(started(self.pins, host, optimise=False, **options))
+        board.begin(START_SECONDS)
+        return board
 
     def board_model(self) -> BoardModel:
         return BoardModel(**self.top.design.parts)
@@ -97,9 +104,9 @@ def test_every_kind_of_request(built):
     assert 9 <= model.info.logit_bits <= 15 and model.info.u_bits > 1
     logits = Golden(built.model).run(np.arange(5)).logits
     assert logits is not None and logits.min() < -1
-    with built.board() as board:
+    with closing(built.board()) as board:
         counts = check_frames(board, model, count=len(Requests.SCRIPT) + 16, bit_seconds=board.bit_seconds)
-        assert board.framing_errors == 0
+        assert board.line_errors == 0
     assert set(Requests.SCRIPT) <= set(counts) and counts["tokens"] > 20
     assert model.counts["damaged"] and model.counts["repeats"] and model.counts["gaps"]
 
@@ -156,7 +163,10 @@ def test_the_driver(built):
 @pytest.mark.parametrize("fault", [{"inverted": True}, {"lock_ns": 1e12}], ids=["rx inverted", "no lock"])
 def test_a_board_that_does_not_answer_is_given_up_at_once(built, fault):
     """An inverted wire, and a PLL that never locks, so that clock or reset keeps the engine still."""
-    with built.board(**fault) as board, pytest.raises(TrineError, match=r"frame 0 \(info\): no answer to"):
+    with (
+        closing(built.board(**fault)) as board,
+        pytest.raises(TrineError, match=r"frame 0 \(info\): no answer to"),
+    ):
         check_frames(board, built.board_model(), count=4, bit_seconds=board.bit_seconds)
 
 
@@ -165,7 +175,7 @@ def test_a_wrong_answer_is_told(built):
     other = random_model(built.model.config, seed=4)
     model = BoardModel(**built.top.design.parts | {"model": other})
     said = r"frame 0 \(info\): byte \d+ of the answer is 0x\w\w and not 0x\w\w; sent \w+, got \w+"
-    with built.board() as board, pytest.raises(TrineError, match=said):
+    with closing(built.board()) as board, pytest.raises(TrineError, match=said):
         check_frames(board, model, count=4, bit_seconds=board.bit_seconds)
 
 
@@ -181,15 +191,18 @@ def test_signed_selections_are_seen(name, tmp_path, monkeypatch):
     with pytest.raises(TrineError, match="yosys failed"):  # the guard
         build(name, tmp_path)
     built = build(name, tmp_path, guarded=False)
-    with built.board() as board, pytest.raises(TrineError, match=r"frame \d+ \(step (u|logits)\): byte"):
+    with (
+        closing(built.board()) as board,
+        pytest.raises(TrineError, match=r"frame \d+ \(step (u|logits)\): byte"),
+    ):
         check_frames(board, built.board_model(), count=40, bit_seconds=board.bit_seconds)
 
 
 def test_a_build_checks_a_netlist_once(built, monkeypatch):
-    def pins(netlist, baud, cache):
-        return built.board()
+    def simulated(netlist, host, cache):
+        return started(netlist, host, optimise=False)  # of the tests' own cache
 
-    monkeypatch.setattr(step_module, "PinBoard", pins)
+    monkeypatch.setattr(step_module, "started", simulated)
     monkeypatch.setattr(step_module, "frame_count", lambda cells, cycles_a_bit: 3)
     ticks = []
     assert check_step(built.top, built.folder, ticks.append) and len(ticks) == 4

@@ -299,12 +299,13 @@ PCF = "set_io rx 6\nset_io -nowarn tx 9\nset_io clk 35\n"
 def test_a_pll_is_joined_to_its_pin_and_outputs_lose_their_enable():
     text = complete(TEXT, CHIP, PCF)
     assert "assign n9 = clk;" in text and "assign tx = n3;" in text and "//" not in text
+    at_times = complete(TEXT.replace("n2 = /* LUT */ 1'b1", "n2 = rx"), CHIP, PCF)
+    assert "assign tx = n2 ? n3 : 1'bz;" in at_times
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: text.replace("n2 = /* LUT */ 1'b1", "n2 = rx"), "pin tx only at times"),
         (lambda text: text.replace(": rx;", ": n77;"), "nothing drives \\(n77\\)"),
         (lambda text: text.replace("io_1/PAD", "io_1/D_IN_0"), "pad is not found"),
         (lambda text: text.replace("(12, 31", "(13, 31"), "which the constraints do not name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +137,7 @@ def change(
         (lambda m: change(m, "TRELLIS_FF", "CLK", [99999]), "nothing drives: n99999"),
         (lambda m: change(m, "TRELLIS_FF", "Q", [m["ports"]["i"]["bits"][0]]), "is driven by"),
         (lambda m: change(m, "TRELLIS_IO", DATAMUX_ODDR="IOLDO"), "DATAMUX_ODDR = 'IOLDO'"),
-        (lambda m: change(m, "TRELLIS_IO", DIR="BIDIR"), "two directions"),
-        (
-            lambda m: change(m, "TRELLIS_IO", "T", m["ports"]["i"]["bits"][:1], DIR="OUTPUT"),
-            "driven at times|driven by",
-        ),
+        (lambda m: change(m, "TRELLIS_IO", DIR="OPEN"), "DIR = 'OPEN'"),
         (lambda m: m | {"cells": m["cells"] | {"x": {"type": "MULT18X18D", "connections": {}}}}, "no model"),
         (lambda m: {"ports": {}}, "is no netlist of top"),
         (lambda m: m | {"cells": {}}, "has not been placed"),
@@ -149,6 +146,19 @@ def change(
 def test_what_is_not_understood_is_one_error(routed, tmp_path, altered, said):
     with pytest.raises(TrineError, match=said):
         verilog_of(altered(routed[1]), tmp_path)
+
+
+@pytest.mark.parametrize("direction", ["OUTPUT", "BIDIR"])
+def test_a_pin_that_is_driven_at_times(routed, tmp_path, direction):
+    """One pad that an input switches off; all others stay as they are."""
+    module = copy.deepcopy(routed[1])
+    pads = [cell for cell in module["cells"].values() if cell["type"] == "TRELLIS_IO"]
+    (off,) = next(pad["connections"]["O"] for pad in pads if pad["connections"].get("O"))
+    output = next(pad for pad in pads if pad["parameters"]["DIR"] == "OUTPUT")
+    output["parameters"]["DIR"], output["connections"]["T"] = direction, [off]
+    text = verilog_of(module, tmp_path)
+    assert text.count("1'bz") == 1
+    assert re.search(r"^assign o.* = \S+ \? 1'bz : \S+;$", text, re.MULTILINE)
 
 
 def test_a_file_that_is_no_netlist(tmp_path):

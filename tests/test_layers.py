@@ -32,7 +32,8 @@ ORDER = {
     ),
     "trine_hw": ("primitives", "core", "link", "simulation"),
     "trine_boards": (
-        "transports netlist_file gowin_platform",
+        "pins netlist_file gowin_platform",
+        "transports",
         "board_spec",
         "clock",
         "chips",

@@ -88,8 +88,8 @@ def build(
     seeds : int
         Seeds of place and route, 1 to 1000, of which the fastest result is taken.
     check : bool
-        Simulate the synthesised netlist against the golden model before it is placed, through the pins of a
-        UART; a build over another transport is not simulated.
+        Simulate the synthesised netlist against the golden model before it is placed, through the pins of its
+        link; a build over Ethernet is not simulated.
     floorplan : bool
         Keep where every cell lies, for ``trine draw floorplan``.
     results : path, optional
@@ -138,6 +138,7 @@ def build(
         # Until the build is complete the folder's bitstream is not of the netlists beside it.
         (where / RECORD_NAME).unlink(missing_ok=True)
         top = BoardTop(model, engine, board, clock, margin)
+        simulated = board.transport.pin_host(clock) is not None
         routed = bitstream.build_bitstream(
             top,
             board,
@@ -146,7 +147,7 @@ def build(
             margin=margin,
             seeds=range(1, seeds + 1),
             floorplan=floorplan,
-            check=(lambda tick: check_step(top, where, tick)) if check and board.baud else None,
+            check=(lambda tick: check_step(top, where, tick)) if check and simulated else None,
             progress=progress or (lambda step, what, seconds: None),
         )
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)

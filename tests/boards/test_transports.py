@@ -16,6 +16,7 @@ from trine_boards.build.bitstream import read_report
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.record import BuildRecord
 from trine_boards.clock.choice import board_clock, board_clocks
+from trine_boards.pins.uart import UARTHost
 from trine_boards.top import BoardTop
 from trine_boards.transports.ethernet import EthernetTransport, network_address
 from trine_boards.transports.uart import UARTTransport
@@ -59,6 +60,9 @@ class Slow:
 
     def pinned(self, link: Link, clock_mhz: float) -> UARTLink:
         return UARTLink(link, 8)
+
+    def pin_host(self, clock_mhz: float) -> UARTHost:
+        return UARTHost("rx", "tx", 1e6)
 
     def join(self, m, pinned, platform) -> None:
         pass

@@ -92,7 +92,7 @@ def test_a_model_of_one_trit_more_is_noticed():
 def test_a_board_that_speaks_first_is_refused():
     model = small()
     transport = ModelTransport(board(model))
-    transport.clock = lambda: 0.0
+    transport.begin = lambda seconds: None
     transport.read = lambda timeout: b"\0"
     with pytest.raises(Mismatch, match="before it was asked"):
         _start(transport)

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.helpers.usb_host import ACK, NAK, STALL, Host, ModelDevice, USBSerial, crc5, crc16
+from tests.helpers.usb_host import ModelDevice, utmi_host
+from trine_boards.pins.usb_host import ACK, NAK, STALL, USBPort, crc5, crc16
 from trine_hw.link.link import Link
 from trine_hw.link.usb import USBLink
 from trine_sw.driver import Board, BoardGone
@@ -25,7 +26,7 @@ WANT = ("h", "choice")
 
 def plugged(answer=lambda data: data, **options):
     device = ModelDevice(answer)
-    host = Host(device, device.board, **options)
+    host = utmi_host(device, device.board, **options)
     return device, host
 
 
@@ -132,7 +133,7 @@ def test_the_driver_s_session_over_usb(faults, seed):
     tokens = np.random.default_rng(seed).integers(0, 9, 16)
     trace = Golden(MODEL).run(tokens)
     assert trace.logits is not None
-    with Board.connected(lambda: USBSerial(host), MODEL, "the board") as driver:
+    with Board.connected(lambda: USBPort(host), MODEL, "the board") as driver:
         steps = list(driver.stream(tokens[:12], WANT)) + [driver.step(token, WANT) for token in tokens[12:]]
         counters, host_counters = driver.counters, driver.host_counters
     for t, step in enumerate(steps):
@@ -149,7 +150,7 @@ def test_a_board_that_was_plugged_in_again_goes_on_after_reset():
     host.enumerate()
 
     def reached():
-        return USBSerial(host)
+        return USBPort(host)
 
     with Board.connected(reached, MODEL, "the board") as driver:
         for count in (1, 2):  # an odd and an even number of packets
@@ -169,10 +170,10 @@ def test_a_board_that_was_plugged_in_again_goes_on_after_reset():
 def test_a_whole_link_answers_over_usb():
     model = random_model(ModelConfig(hidden=1, embedding=1, vocab_size=2, cell_max=1), seed=1)
     link = USBLink(Link(model, EngineConfig(8, 1), LinkConfig(window=1)), 0x1209, 1, "Trine")
-    host = Host(link)
+    host = utmi_host(link)
     host.enumerate()
     trace = Golden(model).run(np.array([1, 0, 1]))
-    with Board.connected(lambda: USBSerial(host), model, "the board") as driver:
+    with Board.connected(lambda: USBPort(host), model, "the board") as driver:
         steps = [driver.step(token, ("h",)) for token in (1, 0, 1)]
     assert all(np.array_equal(step.h, h) for step, h in zip(steps, trace.h, strict=True))
 

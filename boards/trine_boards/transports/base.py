@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from amaranth.hdl import Module
 
+from trine_boards.pins.host import PinHost
 from trine_hw.link.link import Link
 
 __all__ = ["BoardTransport", "PinnedLink", "line_bytes_per_s"]
@@ -69,6 +70,11 @@ class BoardTransport(Protocol):
         TrineError
             Where a package is missing that its gateware is made of.
         """
+        ...
+
+    def pin_host(self, clock_mhz: float) -> PinHost | None:
+        """What is at the other end of its pins in a simulation, at a clock of the engine; None where there is
+        no model of that."""
         ...
 
     def join(self, m: Module, pinned: Any, platform: Any) -> None:

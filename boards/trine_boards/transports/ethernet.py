@@ -85,6 +85,10 @@ class EthernetTransport:
         address = network_address(self.address)
         return EthernetLink(link, _LOCAL_MAC | address, address, self.port, _ETH_MHZ * 1e6)
 
+    def pin_host(self, clock_mhz: float) -> None:
+        """None: LiteEth's PHY has no model at its pins."""
+        return None
+
     def join(self, m: Module, pinned: EthernetLink, platform: Any) -> None:
         """Join `pinned` to the pins, by LiteEth's PHY for an ECP5."""
         platform.add_file(f"{PHY}.v", liteeth().phy_verilog(self.tx_delay_ns, self.rx_delay_ns))

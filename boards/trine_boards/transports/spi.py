@@ -8,10 +8,14 @@ from typing import Any
 from amaranth.build import Attrs, Pins, PinsN, Resource, Subsignal
 from amaranth.hdl import Module
 
+from trine_boards.pins.spi import SPIHost
 from trine_hw.link.link import Link
 from trine_hw.link.spi import SPILink
 
 __all__ = ["SPITransport"]
+
+#: Of the engine's clock in a bit of SPI, at least; by which the simulation's controller is slower than that.
+_CYCLES_A_BIT, _SLOWER = 4, 1.003
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,11 @@ class SPITransport:
             pin("ready", self.ready, Pins, "o"),
             Attrs(**dict(self.attrs)),
         )
+
+    def pin_host(self, clock_mhz: float) -> SPIHost:
+        """A controller at the highest clock, a little slower, so that its edges move over the engine's."""
+        ports = {name: f"trine_{self.name}_0__{name}__io" for name in ("cs", "clk", "copi", "cipo", "ready")}
+        return SPIHost(**ports, hz=clock_mhz * 1e6 / _CYCLES_A_BIT / _SLOWER)
 
     def join(self, m: Module, pinned: SPILink, platform: Any) -> None:
         """Join `pinned` to the pins."""

@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import Module
 
+from trine_boards.pins.uart import UARTHost
 from trine_hw.link.link import Link
 from trine_hw.link.uart import UARTLink, uart_divisor
 
@@ -71,6 +72,12 @@ class UARTTransport:
 
         attrs = Attrs(**dict(self.attrs))
         return Resource(self.resource, self.number, pin("rx", self.rx, "i"), pin("tx", self.tx, "o"), attrs)
+
+    def pin_host(self, clock_mhz: float) -> UARTHost:
+        """A serial port at its baud rate."""
+        pin = f"{self.resource}_{self.number}"
+        rx, tx = f"{pin}__rx__io", f"{pin}__tx__io"
+        return UARTHost(rx, tx, self.baud, open_drain=self.open_drain)
 
     def join(self, m: Module, pinned: UARTLink, platform: Any) -> None:
         """Join `pinned` to the pins."""

@@ -7,13 +7,14 @@ from typing import Any
 
 from amaranth.hdl import Module
 
+from trine_boards.pins.usb_lines import USBLinesHost
 from trine_hw.link.link import Link
 from trine_hw.link.usb import USBLink
 
-__all__ = ["USBTransport"]
+__all__ = ["TEST_NUMBERS", "USBTransport"]
 
 #: Of pid.codes, for tests in private: a product that is sold needs a number of its own.
-_TEST_NUMBERS = (0x1209, 0x0001)
+TEST_NUMBERS = (0x1209, 0x0001)
 #: A quarter of what USB's PHY samples at, and it.
 _USB_MHZ, _USB_IO_MHZ = 12.0, 48.0
 
@@ -30,7 +31,7 @@ class USBTransport:
     """
 
     product: str
-    usb: tuple[int, int] = _TEST_NUMBERS
+    usb: tuple[int, int] = TEST_NUMBERS
     name: str = "usb"
     resource: str = "usb"
     number: int = 0
@@ -60,6 +61,13 @@ class USBTransport:
     def pinned(self, link: Link, clock_mhz: float) -> USBLink:
         """`link` on USB. Raises :exc:`TrineError` where LUNA is missing."""
         return USBLink(link, *self.usb, self.product)
+
+    def pin_host(self, clock_mhz: float) -> USBLinesHost:
+        """A host at D+ and D-."""
+        d_p, d_n, pull_up = (
+            f"{self.resource}_{self.number}__{name}__io" for name in ("d_p", "d_n", "pullup")
+        )
+        return USBLinesHost(d_p, d_n, pull_up, bit_seconds=1e-6 * max(1 / _USB_MHZ, 4 / clock_mhz))
 
     def join(self, m: Module, pinned: USBLink, platform: Any) -> None:
         """Join `pinned` to the pins, by a PHY in gateware."""

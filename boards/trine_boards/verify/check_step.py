@@ -6,15 +6,18 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import trine_boards.pins
 import trine_sw.link
 from trine_boards.build.cached_step import record_step, recorded
 from trine_boards.netlist_file import read_netlist
+from trine_boards.pins.host import START_SECONDS
+from trine_boards.pins.simulation import started
 from trine_boards.top import BoardTop
 from trine_boards.verify.frames import Requests, check_frames
 from trine_boards.verify.netlist_pins import synthesised
-from trine_boards.verify.pin_simulation import PinBoard
 from trine_sw.link.board_model import BoardModel
 from trine_sw.support import toolchain
 from trine_sw.support.errors import TrineError
@@ -43,7 +46,8 @@ def frame_count(cells: int, cycles_a_bit: float) -> int:
 def _sources() -> bytes:
     """Changes with what the netlist is compared with, and by what."""
     state = hashlib.sha256()
-    for folder in (Path(__file__).parent, Path(trine_sw.link.__file__).parent):
+    compared = (Path(__file__), Path(trine_boards.pins.__file__), Path(trine_sw.link.__file__))
+    for folder in (path.parent for path in compared):
         for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".v")):
             state.update(path.read_bytes())
     return state.digest()
@@ -75,15 +79,18 @@ def check_step(
     record.unlink(missing_ok=True)
     shutil.rmtree(work, ignore_errors=True)
     cells = len(read_netlist(netlist).cells)
-    count = frame_count(cells, top.clock_mhz * 1e6 / top.board.baud)
+    host = top.board.transport.pin_host(top.clock_mhz)
+    if host is None:
+        raise TrineError(f"there is no model of the link {top.board.transport.name} at its pins: --no-check")
     try:
         pins = synthesised(top.board, netlist, work / "models")
-        with PinBoard(pins, top.board.baud, cache=work) as board:
+        with closing(host.attach(started(pins, host, cache=work))) as board:
             tick(time.monotonic() - start)
+            board.begin(START_SECONDS)
             check_frames(
                 board,
                 BoardModel(**top.design.parts),
-                count=count,
+                count=frame_count(cells, board.bit_seconds * top.clock_mhz * 1e6),
                 seed=seed,
                 bit_seconds=board.bit_seconds,
                 tick=lambda: tick(time.monotonic() - start),

@@ -8,8 +8,8 @@ from pathlib import Path
 from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
 from trine_boards.build.record import BuildRecord
+from trine_boards.pins.simulation import PinNetlist
 from trine_boards.verify.cell_models import CELLS
-from trine_boards.verify.netlist_pins import PinNetlist
 from trine_boards.verify.packed_ice40 import packed_verilog
 from trine_boards.verify.routed_ecp5 import routed_verilog
 from trine_sw.support import toolchain
@@ -71,8 +71,6 @@ def loaded_netlist(record: BuildRecord, folder: Path, work: Path) -> tuple[PinNe
         sources=(verilog, *(CELLS / name for name in models)),
         top="top",
         clock=f"{platform.default_clk}_0__io",
-        rx="uart_0__rx__io",
-        tx="uart_0__tx__io",
         input_mhz=platform.default_clk_frequency / 1e6,
     )
     return netlist, tools

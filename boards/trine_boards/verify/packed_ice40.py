@@ -172,7 +172,7 @@ def _spram(number: int, pins: dict[str, list[Any]], nets: dict[tuple[int, int, s
 
 
 def _output(line: str, body: list[str]) -> str:
-    """An output that is always driven, without its enable; others stay, and no simulation takes them."""
+    """An output that is always driven, without its enable; others stay as they are."""
     match = re.fullmatch(r"assign (\S+) = (\w+) \? (\w+) : 1'bz;", line)
     if not match:
         return line
@@ -181,9 +181,7 @@ def _output(line: str, body: list[str]) -> str:
         filter(None, (re.match(rf"assign {enable} += +(\S+);", each) for each in body)), None
     ):
         enable = source[1]
-    if enable != "1'b1":
-        raise TrineError(f"the bitstream drives the pin {match[1]} only at times, which has no model")
-    return f"assign {match[1]} = {match[3]};"
+    return f"assign {match[1]} = {match[3]};" if enable == "1'b1" else line
 
 
 def _check_drivers(body: list[str]) -> None:

@@ -57,7 +57,10 @@ class _Writer:
         self.wires: list[str] = []
         self.body: list[str] = []
         self.driven: dict[str, str] = {}
-        self.off: dict[str, str] = {}
+        #: Of the nets of outputs, and of pins of both directions: their ports.
+        self.pins: dict[str, str] = {}
+        #: Of the pads that drive a pin: its port, what it is driven to, and what switches that off.
+        self.pads: dict[str, tuple[str, str, str | None]] = {}
         self.registers: dict[tuple[str, str, str], list[tuple[str, FlipFlop]]] = defaultdict(list)
 
     def text(self, name: str) -> str:
@@ -72,7 +75,7 @@ class _Writer:
                     self.drive(f"n{bit}", part, port)
                 else:
                     nets.add(f"n{bit}")
-                    self.body.append(f"assign {part} = n{bit};")
+                    self.pins[f"n{bit}"] = part
         for cell_name, cell in self.cells.items():
             connections = cell["connections"]
 
@@ -87,7 +90,7 @@ class _Writer:
         undriven = sorted(nets - self.driven.keys())
         if undriven:
             raise TrineError(f"the routed netlist has nets that nothing drives: {', '.join(undriven[:8])}")
-        self.check_pads()
+        self.add_pads()
         for control, members in self.registers.items():
             self.body += FlipFlop.block(control, members)
         lines = [f"module {name} ({', '.join(head)});", *self.wires, *self.body, "endmodule", ""]
@@ -145,31 +148,25 @@ class _Writer:
             if cell.net(pin) is not None:
                 raise TrineError(f"pad {cell.name} of the routed netlist has a register, which has no model")
         pad = cell.needed("B")
-        if cell.choice("DIR", "INPUT", "OUTPUT", "BIDIR") == "INPUT":
-            if (net := cell.net("O")) is not None:
-                self.drive(net, pad, cell.name)
-        else:
-            if text_of(cell.parameters["DIR"]) == "BIDIR":
-                raise TrineError(
-                    f"pad {cell.name} of the routed netlist has two directions, which has no model"
-                )
-            self.drive(pad, cell.needed("I"), cell.name)
-            if (net := cell.net("T")) is not None:
-                self.off[net] = cell.name
+        direction = cell.choice("DIR", "INPUT", "OUTPUT", "BIDIR")
+        if direction != "INPUT":
+            if pad not in self.pins:
+                raise TrineError(f"pad {cell.name} of the routed netlist drives a net that is no pin")
+            self.drive(pad, None, cell.name)
+            self.pads[cell.name] = (self.pins[pad], cell.needed("I"), cell.net("T"))
+        if direction != "OUTPUT" and (net := cell.net("O")) is not None:
+            self.drive(net, self.pins.get(pad, pad), cell.name)
 
-    def check_pads(self) -> None:
-        """Every output pin is driven at all times: what switches it off is a constant 0."""
+    def add_pads(self) -> None:
+        """What drives each pin. Where nothing switches it off that is no high impedance, which is slow."""
         values = dict(re.findall(r"^assign (\S+) = (\S+);$", "\n".join(self.body), re.MULTILINE))
-        for net, name in self.off.items():
-            value: str | None = net
-            for _ in range(len(values) + 1):  # no further, should nets drive each other in a circle
-                if value in (None, "1'b0"):
+        for port, value, off in self.pads.values():
+            for _ in range(len(values)):  # no further, should nets drive each other in a circle
+                if off not in values:
                     break
-                value = values.get(value)
-            else:
-                value = None
-            if value is None:
-                raise TrineError(f"pad {name} of the routed netlist is driven at times, which has no model")
+                off = values[off]
+            driven = value if off in (None, "1'b0") else f"{off} ? 1'bz : {value}"
+            self.body.append(f"assign {port} = {driven};")
 
     def clock_buffer(self, cell: PlacedCell) -> None:
         """A global buffer: it passes its clock where it has no enable; a gate has a model."""

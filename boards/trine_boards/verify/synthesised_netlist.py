@@ -49,9 +49,9 @@ def netlist_verilog(netlist: Path, *, top: str = "top") -> str:
 def _verilog(netlist: Path, top: str, ports: dict[str, Any], cells: dict[str, Any]) -> str:
     names: dict[int, str] = {}
     for port, entry in ports.items():
-        if len(entry["bits"]) != 1:
-            raise TrineError(f"the port {port} of {netlist} has more than one bit")
-        names[entry["bits"][0]] = f"\\{port} "
+        bits = entry["bits"]
+        for index, bit in enumerate(bits):
+            names[bit] = f"\\{port} [{index}]" if len(bits) > 1 else f"\\{port} "
     used: set[int] = set()
     registers: set[int] = set()
 
@@ -101,7 +101,9 @@ def _verilog(netlist: Path, top: str, ports: dict[str, Any], cells: dict[str, An
     wires = [f"{'reg' if bit in registers else 'wire'} n{bit};" for bit in sorted(used - names.keys())]
     body += [f"always @(posedge {clock}) begin\n{_lines(each)}\nend" for clock, each in clocked.items()]
     body.append(f"initial begin\n{_lines(starts)}\nend")
-    header = f"module {top} ({', '.join(f'inout {name}' for name in names.values())});"
+    widths = {port: len(entry["bits"]) for port, entry in ports.items()}
+    pins = (f"inout {f'[{width - 1}:0] ' if width > 1 else ''}\\{port} " for port, width in widths.items())
+    header = f"module {top} ({', '.join(pins)});"
     return "\n".join([header, *wires, *body, "endmodule", ""])
 
 

@@ -11,10 +11,11 @@ import jinja2
 from numpy.typing import ArrayLike
 
 from trine_boards.build.record import BuildRecord
+from trine_boards.pins.host import START_SECONDS, PinTransport
+from trine_boards.pins.simulation import started
 from trine_boards.verify.compared import Compared, Mismatch
 from trine_boards.verify.frames import check_frames
 from trine_boards.verify.loaded import LEVELS, loaded_netlist, recorded_board
-from trine_boards.verify.pin_simulation import PinBoard
 from trine_sw.driver.board import Board
 from trine_sw.driver.steps import Step
 from trine_sw.driver.transports import Transport
@@ -32,8 +33,8 @@ from trine_sw.support.json_text import json_text
 
 __all__ = ["Verification", "drive", "verify_build", "write_verification"]
 
-#: Seconds of simulated time from configuration to the first byte: longer than any board's reset.
-_START_SECONDS = 50e-6
+#: Seconds of simulated time for which a board that has started must be silent.
+_SILENT_SECONDS = 10e-6
 #: Of the tokens, the part that is looked at whole, and the part that the board generates itself.
 _WHOLE, _GENERATED = 0.05, 0.25
 _LEAST_TOKENS, _MOST_TOKENS = 20, 10_000_000
@@ -88,10 +89,11 @@ def verify_build(
     record = BuildRecord.load(folder)
     model = BuildRecord.model(folder)
     board = recorded_board(record)
-    if not record.baud:
+    host = board.transport.pin_host(record.clock_mhz)
+    if host is None:
         raise TrineError(
-            f"the build in {folder} has the link {record.transport}, and only builds over a UART are "
-            "verified at their pins: build it with --link uart"
+            f"the build in {folder} has the link {record.transport}, which has no model at its pins: verify "
+            "one with the link uart, spi or usb"
         )
     info = _checked_info(record, model, folder)
     with tempfile.TemporaryDirectory(prefix="trine-verify-") as work:
@@ -99,18 +101,18 @@ def verify_build(
         netlist, tools = loaded_netlist(record, folder, Path(work))
         progress("compilation")
         # A PLL that locks at once is the harder start.
-        pins = PinBoard(netlist, record.baud, lock_ns=0.0, noise_seed=seed % 2**31 + 1)
+        pins = host.attach(started(netlist, host, lock_ns=0.0, noise_seed=seed % 2**31 + 1))
     try:
         expected = BoardModel(
             model, record.engine, record.link, clock_hz=record.clock_mhz * 1e6, baud=record.baud
         )
         _start(pins)
         progress("frames of every kind")
-        kinds = check_frames(pins, expected, count=_FRAMES, seed=seed + 1, bit_seconds=1 / record.baud)
+        kinds = check_frames(pins, expected, count=_FRAMES, seed=seed + 1, bit_seconds=pins.bit_seconds)
         applied = kinds.pop("tokens")
         compared, done = drive(pins, expected, model, tokens=tokens, seed=seed, progress=progress)
-        if pins.framing_errors:
-            raise Mismatch(f"the board sent {pins.framing_errors} bytes without a stop bit")
+        if pins.line_errors:
+            raise Mismatch(f"the board broke the rules of its link {pins.line_errors} times")
         seconds = pins.clock()
     finally:
         pins.close()
@@ -146,11 +148,11 @@ def _checked_info(record: BuildRecord, model: Model, folder: Path) -> Info:
     return info
 
 
-def _start(transport: Transport) -> None:
+def _start(transport: PinTransport) -> None:
     """Let a board come out of its reset; it has nothing to say meanwhile."""
-    while transport.clock() < _START_SECONDS:
-        if transport.read(_START_SECONDS):
-            raise Mismatch("the board sends bytes before it was asked anything")
+    transport.begin(START_SECONDS)
+    if transport.read(_SILENT_SECONDS):
+        raise Mismatch("the board sends bytes before it was asked anything")
 
 
 def drive(

@@ -152,10 +152,8 @@ def build(
     words += ["--activity", f"{activity:g}"] if activity != ACTIVITY else []
     words += ["--seeds", str(seeds)]
     console = Console(stderr=True)
-    if check and not board.baud:
-        console.print(
-            f"check: not made, the netlist is run through the pins of a UART, not of {board.transport.name}"
-        )
+    if check and board.transport.pin_host(board.clock_mhz) is None:
+        console.print(f"check: not made, there is no model of the pins of the link {board.transport.name}")
     running: dict[str, float] = {}
     own = [] if lanes is None else ["--lanes", str(lanes), "--banks", str(banks)]
     try:

@@ -32,7 +32,7 @@ def verify(folder: Path, tokens: int, seed: int, results: Path | None, as_json: 
     """Simulate what trine build made, driven at the board's pins, against the board's model.
 
     The netlist is that of the packed bitstream (iCE40) or of the routed design (ECP5). Every byte that comes
-    from the board's UART must be the one that the model of the board gives.
+    from the board must be the one that the model of the board gives.
     """
     from trine_boards import BOARDS
     from trine_boards.build.record import BuildRecord

@@ -12,10 +12,11 @@ module TRELLIS_IO #(
 );
     generate
         if (DIR == "INPUT") assign O = B;
-        else if (DIR == "OUTPUT") assign B = T ? 1'bz : I;
+        else if (DIR == "OUTPUT" || DIR == "BIDIR") assign B = T ? 1'bz : I;
         else begin
-            initial $fatal(1, "TRELLIS_IO: only DIR INPUT and OUTPUT are modelled");
+            initial $fatal(1, "TRELLIS_IO: only DIR INPUT, OUTPUT and BIDIR are modelled");
         end
+        if (DIR == "BIDIR") assign O = B;
     endgenerate
 endmodule
 
@@ -86,7 +87,7 @@ module EHXPLLL #(
     input ENCLKOS3,
     output CLKOP,
     output reg CLKOS,
-    output CLKOS2,
+    output reg CLKOS2,
     output CLKOS3,
     output reg LOCK,
     output INTLOCK,
@@ -99,6 +100,7 @@ module EHXPLLL #(
         edge_ns = -1;
         vco_ns = 0;
         CLKOS = 0;
+        CLKOS2 = 0;
         LOCK = 0;
         if (!$value$plusargs("lock_ns=%f", lock_ns)) lock_ns = 1000;
     end
@@ -111,7 +113,15 @@ module EHXPLLL #(
         if (vco_ns > 0) #(vco_ns * CLKOS_DIV / 2) CLKOS = !CLKOS;
         else @(posedge CLKI);
     end
+    generate
+        if (CLKOS2_ENABLE == "ENABLED") begin
+            always begin
+                if (vco_ns > 0) #(vco_ns * CLKOS2_DIV / 2) CLKOS2 = !CLKOS2;
+                else @(posedge CLKI);
+            end
+        end
+    endgenerate
     assign CLKOP = CLKI;  // at the input's frequency, since nothing but the feedback is driven by it
-    assign {CLKOS2, CLKOS3, REFCLK, CLKINTFB} = 0;
+    assign {CLKOS3, REFCLK, CLKINTFB} = 0;
     assign INTLOCK = LOCK;
 endmodule
