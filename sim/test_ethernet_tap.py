@@ -5,11 +5,13 @@ import pytest
 
 from sim.ethernet.board import ADDRESS, HOST, PORT, EthernetBoard
 from sim.ethernet.network import missing, tap_in_own_network
+from sim.measure.ethernet_rate import routed_mhz
+from sim.measure.link_cycles import ROOT, full_engine
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.model import ModelConfig
+from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 
 pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
@@ -41,3 +43,19 @@ def test_each_token_once_over_a_network_interface(board, faults):
     assert (did.lost > 0 and did.doubled > 0 and did.late > 0) == any(faults)
     if not any(faults):
         assert host.resent == 0 and did.received == did.sent == host.sent + 1
+
+
+@pytest.mark.nightly
+def test_shakespeare_over_a_network_interface():
+    """20,000 tokens to the next one, with one in a hundred datagrams lost, doubled and late each."""
+    model = Model.load(ROOT / "models/shakespeare.trine")
+    link = LinkConfig(8, 1024, 8192, "fast")
+    board = EthernetBoard(model, full_engine(model), link, mhz=routed_mhz("shakespeare"))
+    tokens = np.random.default_rng(4).integers(0, model.config.vocab_size, 20_000)
+    with tap_in_own_network(HOST) as tap, board.on(tap, (10, 10, 10), seed=6) as ran:
+        with Board.open(URL, model, patience=300) as driver:
+            got = [block.choice for block in driver.stream_blocks(tokens, want=("choice",))]
+            counters = driver.counters
+    assert np.array_equal(np.concatenate(got), Golden(model).run(tokens).logits.argmax(axis=1))
+    assert counters.tokens == len(tokens) and counters.damaged == 0
+    assert ran[0].lost + ran[0].doubled + ran[0].late > 0
