@@ -16,6 +16,7 @@ from trine.engine_steps import EngineSteps
 from trine.reports.simulated_text_report import measure_gateware, write_gateware_report
 from trine.simulated_steps import simulate_text
 from trine_hw.simulation import comparison
+from trine_sw.cluster.job import Cluster
 from trine_sw.data import load_text
 from trine_sw.data import text as data
 from trine_sw.data.evaluation import evaluate
@@ -56,7 +57,7 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
         assert sorted(finished) == [10, 30, 30, 30]
         return text
 
-    check(model, engine, run(processes=2))
+    check(model, engine, run())
     assert not list(tmp_path.iterdir())
 
     # A state that is not the one before is noticed; what was finished is kept, and nothing of it is redone.
@@ -73,9 +74,9 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
     assert sorted(path.name for path in kept.iterdir()) == ["000000000.npz", "000000030.npz"]
     begun = []
 
-    def noted(core, steps, part, *more):
+    def noted(common, part, tick):
         begun.append(part.start)
-        return simulated(core, steps, part, *more)
+        return simulated(common, part, tick)
 
     monkeypatch.setattr(EngineSteps, "state_before", right)
     monkeypatch.setattr(simulated_steps, "_simulate", noted)
@@ -89,29 +90,29 @@ def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
 
 
 def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
-    """Before the first segment is finished nothing is; any number of simulators may be asked for."""
+    """Before the first segment is finished nothing is; what is left is done by as many processes."""
     model, engine = random_model(CONFIG, seed=1), EngineConfig(20, 2)
     simulated = simulated_steps._simulate
 
     def run(stops, **options):
-        def simulate(core, steps, part, simulator, cancelled):
+        def simulate(common, part, tick):
             if part.start == stops:
                 os.kill(os.getpid(), signal.SIGINT)
-                assert cancelled.wait(300)
-            return simulated(core, steps, part, simulator, cancelled)
+            return simulated(common, part, tick)
 
-        monkeypatch.setattr(simulated_steps, "_simulate", simulate)
-        return simulate_text(model, TOKENS, engine, SIMULATOR, segment=30, runs=tmp_path, **options)
+        with monkeypatch.context() as patch:
+            if stops is not None:
+                patch.setattr(simulated_steps, "_simulate", simulate)
+            return simulate_text(model, TOKENS, engine, SIMULATOR, segment=30, runs=tmp_path, **options)
 
-    for processes in (1, 10**20):
-        with pytest.raises(Interrupted, match="before the first segment was finished: nothing is kept"):
-            run(0, processes=processes)
-        assert not list(tmp_path.iterdir())
+    with pytest.raises(Interrupted, match="before the first segment was finished: nothing is kept"):
+        run(0)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(Interrupted, match="; 2 of 4 segments are finished and kept in .*, and the same comm"):
         run(60)
     (kept,) = tmp_path.iterdir()
     assert sorted(path.name for path in kept.iterdir()) == ["000000000.npz", "000000030.npz"]
-    check(model, engine, run(None, processes=10**20))
+    check(model, engine, run(None, cluster=Cluster(10**20)))
 
 
 def test_segments_of_a_gru_between_host_and_host(tmp_path):

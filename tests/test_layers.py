@@ -21,6 +21,7 @@ PACKAGES = {"trine_sw": "sw", "trine_hw": "hw", "trine_boards": "boards", "trine
 ORDER = {
     "trine_sw": (
         "support",
+        "cluster",
         "model",
         "golden",
         "engine",

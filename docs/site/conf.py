@@ -22,6 +22,7 @@ NAVIGATION = {
     "Tutorials": [],
     "Use": [
         "docs/commands",
+        "docs/cluster",
         "docs/driver",
         "docs/training",
         "docs/hardware-checklist",

@@ -17,6 +17,7 @@ from trine_boards.clock.choice import board_clock
 from trine_boards.report.report import Report, make_report, report_paths, write_report
 from trine_boards.top import BoardTop
 from trine_boards.verify.check_step import check_step
+from trine_sw.cluster.job import Cluster
 from trine_sw.fit import Fit
 from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.model import Model
@@ -61,6 +62,9 @@ def build(
     floorplan: bool = False,
     results: str | os.PathLike[str] | None = None,
     command: str | None = None,
+    processes: int = 1,
+    cluster: str | None = None,
+    steps: str | os.PathLike[str] | None = None,
     progress: Callable[[str, str, float], None] | None = None,
 ) -> Build:
     """Build a board's bitstream: elaboration, synthesis, placement and routing, packing.
@@ -96,9 +100,17 @@ def build(
         Folder for a copy of the report.
     command : str, optional
         The command that the report gives to repeat the build.
+    processes : int
+        Seeds that are placed side by side, each in a worker process. With more than 1, a script must do its
+        work under ``if __name__ == "__main__":``, since worker processes import it.
+    cluster : str, optional
+        Dask scheduler whose workers place the seeds instead: ``tcp://HOST:PORT``, or its scheduler file.
+    steps : path, optional
+        Folder of finished steps by their content, which builds and machines may share.
     progress : callable, optional
-        Called with a step's name, what it does (``"started"``, ``"running"``, ``"done"`` or ``"kept"``) and
-        the seconds since its start, from several threads.
+        Called with a step's name, what it does (``"started"``, ``"running"``, ``"done"``, ``"kept"``,
+        ``"failed"``, or ``"restarted"`` where its worker was lost) and the seconds since its start, from
+        several threads.
 
     Returns
     -------
@@ -109,7 +121,8 @@ def build(
     ------
     TrineError
         If a value is out of range, a tool is missing or fails, the netlist differs from the model, another
-        process builds in the folder, or no placement meets clock and margin.
+        process builds in the folder, no placement meets clock and margin, or a scheduler cannot be reached or
+        has workers of another version of Trine or of a tool.
 
     Examples
     --------
@@ -129,6 +142,7 @@ def build(
     margin = finite_real(margin, "margin")
     if not 0 <= margin < 1:
         raise TrineError(f"margin must be 0 or more, and less than 1, not {margin:g}")
+    workers = Cluster(processes, cluster, None if steps is None else Path(os.path.abspath(steps)))
     where = Path("build") / f"{board.name}-{name}" if folder is None else Path(folder)
     copies = [where] if results is None else [where, Path(results)]
     for copy in copies:
@@ -148,6 +162,7 @@ def build(
             seeds=range(1, seeds + 1),
             floorplan=floorplan,
             check=(lambda tick: check_step(top, where, tick)) if check and simulated else None,
+            cluster=workers,
             progress=progress or (lambda step, what, seconds: None),
         )
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)

@@ -153,7 +153,7 @@ def fit(
         try:
             chosen = solve(model, board, placement, activity=activity)
         except DoesNotFit as error:
-            raise TrineError(f"{error}; {advice(model, board, BOARDS.values())}") from None
+            raise DoesNotFit(f"{error}; {advice(model, board, BOARDS.values())}") from None
         return estimate(model, balance_banks(model, chosen.engine), board) if balance else chosen
     engine = configure(model, lanes, banks, chip=board, placement=placement, activity=activity)
     text = sample_text(model, activity=activity)
@@ -161,7 +161,7 @@ def fit(
     short = shortage(chosen.cost, chosen.geometry, board)
     if short is not None:
         remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
-        raise TrineError(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
+        raise DoesNotFit(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
     return chosen
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trine.engine_steps import EngineSteps
+from trine_sw.cluster.job import Cluster, Job, Outcome, Tick
+from trine_sw.cluster.jobs import run_jobs
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.golden import Golden, Trace
@@ -39,6 +39,8 @@ __all__ = ["SEGMENT", "SimulatedSteps", "simulate_sequences", "simulate_text"]
 
 #: Tokens of a segment: enough that its simulator's start does not count, few enough to lose little by Ctrl-C.
 SEGMENT = 2048
+
+_IN_PROCESS = Cluster()
 
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
@@ -74,13 +76,33 @@ class _Segment:
     stop: int
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """What all segments have in common."""
+
+    model: Model
+    engine: EngineConfig
+    steps: EngineSteps
+    simulator: str
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "core"}
+
+    @cached_property
+    def core(self) -> Core:
+        """The gateware, made once in each process."""
+        from trine_hw.core.core import Core
+
+        return Core(self.model, self.engine, loadable=True)
+
+
 def simulate_text(
     model: Model,
     tokens: Int64,
     engine: EngineConfig,
     simulator: str,
     *,
-    processes: int = 1,
+    cluster: Cluster = _IN_PROCESS,
     segment: int = SEGMENT,
     runs: Path = Path("runs"),
     progress: Callable[[int], object] = lambda tokens: None,
@@ -89,7 +111,7 @@ def simulate_text(
 
     Parameters
     ----------
-    processes : simulators that run at a time.
+    cluster : where segments are simulated.
     segment : tokens of a segment.
     runs : the folder in which finished segments are kept until all are: the same call goes on from there.
     progress : called with the number of tokens of each finished segment.
@@ -99,13 +121,13 @@ def simulate_text(
     TrineError
         Where anything differs: names the first token. Where a tool is missing or fails.
     """
-    processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
+    segment = integer(segment, "the segment", 1)
     tokens = token_array(tokens, model.config.vocab_size)
     if not tokens.size:
         raise TrineError("there are no tokens to simulate; give at least one")
     check_folder(runs)  # better now than after the compilation
     steps = EngineSteps.of_tokens(model, engine, tokens)
-    return _simulated(model, steps, engine, simulator, processes, segment, runs, progress)
+    return _simulated(model, steps, engine, simulator, cluster, segment, runs, progress)
 
 
 def simulate_sequences(
@@ -114,18 +136,18 @@ def simulate_sequences(
     engine: EngineConfig,
     simulator: str,
     *,
-    processes: int = 1,
+    cluster: Cluster = _IN_PROCESS,
     segment: int = SEGMENT,
     runs: Path = Path("runs"),
     progress: Callable[[int], object] = lambda steps: None,
 ) -> SimulatedSteps:
     """The same of sequences of trits (T, E), each from the zero state."""
-    processes, segment = integer(processes, "the processes", 1), integer(segment, "the segment", 1)
+    segment = integer(segment, "the segment", 1)
     if not sequences:
         raise TrineError("there are no sequences to simulate; give at least one")
     check_folder(runs)
     steps = EngineSteps.of_sequences(model, sequences)
-    return _simulated(model, steps, engine, simulator, processes, segment, runs, progress)
+    return _simulated(model, steps, engine, simulator, cluster, segment, runs, progress)
 
 
 def _simulated(
@@ -133,16 +155,15 @@ def _simulated(
     steps: EngineSteps,
     engine: EngineConfig,
     simulator: str,
-    processes: int,
+    cluster: Cluster,
     segment: int,
     runs: Path,
     progress: Callable[[int], object],
 ) -> SimulatedSteps:
-    from trine_hw.core.core import Core
     from trine_hw.simulation.build import build
 
-    core = Core(model, replace(engine, block_ram="inferred"), loadable=True)
-    compiled = build([core], simulator)  # once, before there are several processes
+    common = _Steps(model, replace(engine, block_ram="inferred"), steps, simulator)
+    compiled = build([common.core], simulator)  # once, before there are several processes
     of_steps = (np.ascontiguousarray(array).tobytes() for array in (steps.given, steps.starts, steps.heads))
     key = hashlib.sha256(f"{compiled.name} {segment} ".encode() + b"".join(of_steps))
     folder = runs / f"simulated-{key.hexdigest()[:24]}"
@@ -150,11 +171,10 @@ def _simulated(
     parts: dict[int, Path] = {}
     todo: list[_Segment] = []
 
-    cancelled = threading.Event()
-
-    def run(part: _Segment) -> int:
-        _save(parts[part.start], _simulate(core, steps, part, simulator, cancelled))
-        return part.stop - part.start
+    def done(number: int, outcome: Outcome) -> None:
+        part = todo[number]
+        _save(parts[part.start], outcome.result())
+        progress(part.stop - part.start)
 
     with exclusive(folder.with_name(f".{folder.name}.lock"), f"the folder {folder}"):
         make_folder(folder)
@@ -164,16 +184,12 @@ def _simulated(
                 progress(stop - start)
             else:
                 todo.append(_Segment(start, stop))
-        # No more threads than segments: a count may be of any size.
-        side_by_side = max(1, min(processes, len(todo)))
-        with ThreadPoolExecutor(side_by_side) as pool:
-            try:
-                for count in _each_as_it_comes(pool, run, iter(todo), side_by_side):
-                    progress(count)
-            except KeyboardInterrupt:
-                cancelled.set()
-                pool.shutdown()  # what is just being written is kept
-                raise Interrupted(_left(folder, list(parts.values()))) from None
+        jobs = [Job(f"steps {part.start} to {part.stop}", _simulate, part) for part in todo]
+        tools = ["verilator"] if simulator == "verilator" else ["iverilog", "vvp"]
+        try:
+            run_jobs(jobs, cluster, common=common, tools=tools, done=done)
+        except (Interrupted, KeyboardInterrupt):
+            raise Interrupted(_left(folder, list(parts.values()))) from None
         heads = steps.heads if engine.head == "board" else False
         uncut = vector_cycles(model, engine, steps.x, steps.trace.h, head=heads, starts=steps.starts).cycles
         found = _joined([parts[start] for start, _ in bounds], uncut)
@@ -193,32 +209,19 @@ def _left(folder: Path, parts: list[Path]) -> str:
     )
 
 
-def _each_as_it_comes(
-    pool: ThreadPoolExecutor, run: Callable[[_Segment], int], todo: Iterator[_Segment], processes: int
-) -> Iterator[int]:
-    """Results as they are completed; after a failure, what is under way ends and nothing else begins."""
-    running: set[Future[int]] = {pool.submit(run, part) for part in islice(todo, processes)}
-    while running:
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
-            running |= {pool.submit(run, part) for part in islice(todo, 1)}
-
-
-def _simulate(
-    core: Core, steps: EngineSteps, part: _Segment, simulator: str, cancelled: threading.Event
-) -> Run:
+def _simulate(common: _Steps, part: _Segment, tick: Tick) -> Run:
     """Run one segment and check it."""
     from trine_hw.simulation.comparison import run_difference
-    from trine_hw.simulation.job import Job
+    from trine_hw.simulation.job import Job as CoreJob
     from trine_hw.simulation.run import simulate
 
+    core, steps = common.core, common.steps
     model, engine = core.model, core.engine
     head, expected = engine.head == "board", slice(part.start, part.stop)
     requests = steps.requests(part.start, part.stop, head=head)
     before = steps.state_before(part.start)
     state = None if steps.starts[part.start] else before
-    (run,) = simulate([Job(core, requests, state=state)], simulator, cancelled=cancelled)
+    (run,) = simulate([CoreJob(core, requests, state=state)], common.simulator)
     trace = steps.trace
     u = trace.u[expected]
     logits = Golden(model).logits(u) if head else None

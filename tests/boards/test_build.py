@@ -218,7 +218,13 @@ def test_a_routed_clock_without_the_margin_is_an_error_that_says_what_to_ask_for
             )
             (folder / log).write_text("Routing complete.", encoding="utf-8")
 
+    def routes(steps, folder, *rest):
+        for step in steps:
+            run(step, folder)
+        return {step.name: None for step in steps}
+
     monkeypatch.setattr(build_module, "run_step", run)
+    monkeypatch.setattr(build_module, "run_steps", routes)
     monkeypatch.setattr(build_module, "_elaborate", lambda *rest: True)
     for clock, margin, met in ((100, 0, True), (100, 0.05, False), (95, 0.05, True), (100.5, 0, False)):
         if met:

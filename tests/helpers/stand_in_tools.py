@@ -7,7 +7,8 @@ from pathlib import Path
 __all__ = ["write_tools"]
 
 #: Stands for every tool of a build. It ends badly where ``trouble`` lies beside it, and waits where ``wait``
-#: does. Each line of ``cells`` is what one design takes of a chip, and too much.
+#: does, or for one seed ``wait-SEED``. Each line of ``cells`` is what one design takes of a chip, and too
+#: much.
 _TOOL = """\
 #!/bin/sh
 '''exec' {python} "$0" "$@"
@@ -27,7 +28,7 @@ elif __file__.endswith("nextpnr-ecp5"):
         (here / "cells").write_text(" ".join(cells[1:]))
         print(f"Info: \t        TRELLIS_COMB: {{cells[0]:>7}}/  83640   107%")
         raise SystemExit("ERROR: Failed to expand region (0, 0) |_> (25, 31)")
-    if (here / "wait").exists():
+    if (here / "wait").exists() or (here / f"wait-{{value('--seed')}}").exists():
         pathlib.Path(value("--textcfg")).write_text("half")
         (here / "waiting").touch()
         time.sleep(600)

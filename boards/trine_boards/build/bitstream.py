@@ -3,21 +3,22 @@
 import hashlib
 import importlib.metadata
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trine_boards.board_spec import MARGIN, BoardSpec
-from trine_boards.build.cached_step import Step, record_step, recorded, run_step
+from trine_boards.build.cached_step import Step, record_step, recorded, remove_partial, run_step
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES, Family, Resources, explained
 from trine_boards.build.routed_delays import routed_mhz
-from trine_boards.build.seed_sweep import side_by_side
+from trine_boards.build.seed_sweep import run_steps
+from trine_boards.build.step_store import StepStore
 from trine_boards.clock.choice import highest_clock
 from trine_boards.clock.pll import ENGINE_CLOCK
 from trine_boards.netlist_file import read_json
+from trine_sw.cluster.job import Cluster, Tick
 from trine_sw.support import toolchain
 from trine_sw.support.atomic_file import atomic_write, make_folder
 from trine_sw.support.checks import finite_real, integer, shown
@@ -25,11 +26,9 @@ from trine_sw.support.errors import TrineError
 
 __all__ = ["Routed", "TooLarge", "build_bitstream", "read_report"]
 
+_IN_PROCESS = Cluster()
 #: Reads Verilog that is not ours, such as LiteEth's.
 _READ_VERILOG = "read_verilog"
-#: Told what is being done: a step's name, "started", "running", "done" or "kept", and seconds since. Steps
-#: that run side by side call it from threads of their own.
-Progress = Callable[[str, str, float], None]
 
 
 class TooLarge(TrineError):
@@ -45,7 +44,10 @@ class TooLarge(TrineError):
             f"the design takes {used:,} logic cells, and the chip has {available:,}: take fewer --lanes, or "
             f"a model of fewer units; the log is {log}"
         )
-        self.used, self.available = used, available
+        self.used, self.available, self._log = used, available, log
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TooLarge, (self.used, self.available, self._log)
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,15 @@ def build_bitstream(
     seeds: Sequence[int] = (1,),
     floorplan: bool = False,
     check: Callable[[Callable[[float], None]], bool] | None = None,
-    progress: Progress = lambda step, what, seconds: None,
+    cluster: Cluster = _IN_PROCESS,
+    progress: Tick = lambda step, what, seconds: None,
 ) -> Routed:
     """Make the bitstream of `top` in `folder`, from the best of a sweep of seeds.
 
-    The seeds run in parallel on the processors there are. Steps whose inputs have not changed are taken
-    over from an earlier build in the same folder, and so is a seed that an earlier build finished. The
-    bitstream of an earlier build stays until the new one is complete. The routed clock must exceed
-    `clock_mhz` by the fraction `margin`.
+    The seeds run on `cluster`, all else in this process; `progress` is told what is done. Steps whose inputs
+    have not changed are taken over from an earlier build in the same folder, and so is a seed that an earlier
+    build finished. The bitstream of an earlier build stays until the new one is complete. The routed clock
+    must exceed `clock_mhz` by the fraction `margin`.
 
     `check` looks at the netlist ``top.json`` before it is placed; it calls what it is given with the seconds
     since its start, returns whether there was anything to do, and raises :exc:`TrineError` where the netlist
@@ -108,9 +111,12 @@ def build_bitstream(
     make_folder(folder)
     platform = board.platform()
 
-    def run(step: Step, cancelled: threading.Event | None = None) -> None:
+    store = None if cluster.steps is None else StepStore(cluster.steps)
+    remove_partial(folder)
+
+    def run(step: Step) -> None:
         progress(step.name, "started", 0)
-        ran = run_step(step, folder, lambda seconds: progress(step.name, "running", seconds), cancelled)
+        ran = run_step(step, folder, lambda seconds: progress(step.name, "running", seconds), store)
         progress(step.name, "done" if ran else "kept", 0)
 
     progress("elaboration", "started", 0)
@@ -128,9 +134,9 @@ def build_bitstream(
 
     floorplan = floorplan or family.keeps_placed
 
-    def place(seed: int, cancelled: threading.Event) -> tuple[float, dict[str, int]]:
-        route, constraints = f"route-{seed}", tuple(f"top.{suffix}" for suffix in family.constraints)
-        routed, report, log = (f"{route}.{suffix}" for suffix in (family.routed, "report.json", "text"))
+    def route(seed: int) -> Step:
+        name = f"route-{seed}"
+        routed, report, log = (f"{name}.{suffix}" for suffix in (family.routed, "report.json", "text"))
         arguments = (
             *family.chip_options(platform),
             *family.file_options(routed),
@@ -138,21 +144,28 @@ def build_bitstream(
             *("--report", report, "--log", log, "--seed", str(seed)),
             # The report says whether the clock is met, and by how much it is not.
             "--timing-allow-fail",
-            *(("--sdf", f"{route}.{family.delays}") if family.delays else ()),
-            *(("--write", f"{route}.placed.json") if floorplan else ()),
+            *(("--sdf", f"{name}.{family.delays}") if family.delays else ()),
+            *(("--write", f"{name}.placed.json") if floorplan else ()),
         )
-        others = [name for name, kept in ((family.delays, family.delays), ("placed.json", floorplan)) if kept]
-        outputs = (routed, report, log, *(f"{route}.{name}" for name in others))
-        try:
-            run(Step(route, router, arguments, ("top.json", *constraints), outputs), cancelled)
-        except TrineError as error:
-            raise _too_large(folder / f"{route}.log", family) or error from None
-        fmax, used = read_report(folder / report, folder / log)
-        if family.delays:
-            fmax = min(fmax, routed_mhz(folder / f"{route}.{family.delays}"))
-        return fmax, used
+        others = [each for each, kept in ((family.delays, family.delays), ("placed.json", floorplan)) if kept]
+        outputs = (routed, report, log, *(f"{name}.{each}" for each in others))
+        constraints = tuple(f"top.{suffix}" for suffix in family.constraints)
+        return Step(name, router, arguments, ("top.json", *constraints), outputs)
 
-    made, failed = side_by_side(seeds, place)
+    made: dict[int, tuple[float, dict[str, int]]] = {}
+    failed: dict[int, TrineError] = {}
+    errors = run_steps([route(seed) for seed in seeds], folder, cluster, progress)
+    for seed in seeds:
+        name = f"route-{seed}"
+        try:
+            if (error := errors[name]) is not None:
+                raise _too_large(folder / f"{name}.log", family) or error
+            fmax, used = read_report(folder / f"{name}.report.json", folder / f"{name}.text")
+            if family.delays:
+                fmax = min(fmax, routed_mhz(folder / f"{name}.{family.delays}"))
+            made[seed] = fmax, used
+        except TrineError as error:
+            failed[seed] = error
     if not made:
         raise failed[min(failed)]
     figures: dict[int, float | None] = {

@@ -1,47 +1,99 @@
-"""Seed sweep: place and route of one netlist with several seeds, in parallel on the processors there are."""
+"""Seed sweep: place and route of one netlist with several seeds, side by side on a cluster's workers."""
 
 import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from trine_boards.build.cached_step import Step, is_kept, run_step
+from trine_boards.build.step_store import StepStore
+from trine_sw.cluster.job import Cluster, ClusterError, Job, Outcome, Tick
+from trine_sw.cluster.jobs import run_jobs
+from trine_sw.cluster.shared_folder import SharedFolder, shared, unpack
+from trine_sw.support.cache import cache_folder
 from trine_sw.support.errors import TrineError
+from trine_sw.support.interruption import Interrupted
 
-__all__ = ["side_by_side"]
-
-Result = TypeVar("Result")
-
-#: How long an interruption from the keyboard may wait for a thread to notice it.
-_POLL_SECONDS = 0.2
+__all__ = ["run_steps"]
 
 
-def side_by_side(
-    seeds: Sequence[int], place: Callable[[int, threading.Event], Result]
-) -> tuple[dict[int, Result], dict[int, TrineError]]:
-    """``place(seed, cancelled)`` for each seed, as many at once as this process may use processors.
+@dataclass(frozen=True)
+class _Sweep:
+    """What the steps have in common: their folder, and where finished ones are kept beside it."""
 
-    `place` runs in a thread, and must end soon once `cancelled` is set, which is when this process is
-    interrupted. Returns what was made, and the :exc:`TrineError` of each seed that failed: a seed that
-    cannot be placed says nothing of the next.
+    folder: SharedFolder
+    steps: Path | None
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What came of a step: files for a client that does not see the worker's folder, and what went wrong."""
+
+    files: bytes | None
+    error: str | None = None
+
+
+def run_steps(
+    steps: Sequence[Step], folder: Path, cluster: Cluster, tick: Tick
+) -> dict[str, TrineError | None]:
+    """Run steps of `folder`, which do not need each other, on `cluster`; the error of each that failed, or
+    None, by its name.
+
+    Those that an earlier run has finished are kept. A seed that cannot be placed says nothing of the next:
+    the others go on.
+
+    Raises
+    ------
+    ClusterError
+        Where the cluster cannot do any.
     """
-    cancelled = threading.Event()
-    made: dict[int, Result] = {}
-    failed: dict[int, TrineError] = {}
-    workers = max(1, min(len(seeds), len(os.sched_getaffinity(0))))
-    with ThreadPoolExecutor(workers) as pool:
-        running: dict[Future[Result], int] = {pool.submit(place, seed, cancelled): seed for seed in seeds}
+    errors: dict[str, TrineError | None] = {}
+    todo = []
+    for step in steps:
+        if is_kept(step, folder):
+            errors[step.name] = None
+            tick(step.name, "kept", 0)
+        else:
+            todo.append(step)
+    if not todo:
+        return errors
+
+    def done(number: int, outcome: Outcome) -> None:
+        ran = outcome.result()
+        unpack(ran.files, folder)
+        said = None if ran.error is None else ran.error.replace(os.path.abspath(folder), str(folder))
+        errors[todo[number].name] = None if said is None else TrineError(said)
+
+    inputs = dict.fromkeys(name for step in todo for name in step.inputs)
+    tools = list(dict.fromkeys(step.tool.name for step in todo))
+    with shared(folder, cluster, inputs) as offered:
+        run_jobs(
+            [Job(step.name, _run, step) for step in todo],
+            cluster,
+            common=_Sweep(offered, cluster.steps),
+            tools=tools,
+            tick=tick,
+            done=done,
+        )
+    return {step.name: errors[step.name] for step in steps}
+
+
+def _run(sweep: _Sweep, step: Step, tick: Tick) -> _Ran:
+    """Run a step in the folder, or in a copy of it."""
+    with sweep.folder.here() as copy:
+        if sweep.folder.token:  # on a worker that was not started by the client
+            step = step.here()
+        store = None if sweep.steps is None else StepStore(sweep.steps)
+        if store is None and copy.own:
+            store = StepStore(cache_folder("steps"))
+        tick(step.name, "started", 0)
         try:
-            while running:
-                done, _ = wait(running, _POLL_SECONDS, FIRST_COMPLETED)
-                for future in done:
-                    seed = running.pop(future)
-                    try:
-                        made[seed] = future.result()
-                    except TrineError as error:
-                        failed[seed] = error
-        except BaseException:
-            cancelled.set()
-            pool.shutdown(cancel_futures=True)
+            ran = run_step(step, copy.path, lambda seconds: tick(step.name, "running", seconds), store)
+        except (ClusterError, Interrupted):
             raise
-    return {seed: made[seed] for seed in seeds if seed in made}, failed
+        except TrineError as error:
+            said = str(error).replace(str(copy.path), sweep.folder.path)
+            tick(step.name, "failed", 0)
+            return _Ran(copy.changes(), said)
+        tick(step.name, "done" if ran else "kept", 0)
+        return _Ran(copy.changes())

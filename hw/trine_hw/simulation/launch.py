@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def run_cocotb(
     waves: bool = False,
     plusargs: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
-    cancelled: threading.Event | None = None,
 ) -> tuple[int, int]:
     """Run all tests of ``module`` with the simulator in ``folder``; how many there were, how many failed.
 
@@ -58,7 +56,6 @@ def run_cocotb(
             cwd=work,
             env=_environment(simulator, module, results) | dict(variables or {}),
             log=output,
-            cancelled=cancelled,
         )
     try:
         return get_results(results)

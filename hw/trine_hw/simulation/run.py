@@ -75,7 +75,6 @@ def simulate(
     cache: Path | None = None,
     on_choice: Callable[[int], None] | None = None,
     waves: Path | None = None,
-    cancelled: threading.Event | None = None,
 ) -> list[Run]:
     """Run jobs side by side, each on its own core, in one simulation.
 
@@ -86,7 +85,6 @@ def simulate(
     cache : where compiled simulators are kept, if not in the usual place.
     on_choice : called with each choice of the first job, in another thread, soon after it is made.
     waves : file for waveforms (VCD from Verilator, FST from Icarus); a ``.gtkw`` is put beside it.
-    cancelled : ends the simulation once it is set, from another thread.
 
     Raises
     ------
@@ -109,7 +107,7 @@ def simulate(
         }
         (work / "job.json").write_text(json_text(description), encoding="utf-8")
         with _Tail(work / "choices", on_choice):
-            _run(folder, simulator, work, waves=waves is not None, cancelled=cancelled)
+            _run(folder, simulator, work, waves=waves is not None)
         if waves is not None:
             with atomic_write(waves) as file, (work / WAVE_FILES[simulator]).open("rb") as made:
                 shutil.copyfileobj(made, file)
@@ -123,7 +121,7 @@ def simulate(
             ]
 
 
-def _run(folder: Path, simulator: str, work: Path, *, waves: bool, cancelled: threading.Event | None) -> None:
+def _run(folder: Path, simulator: str, work: Path, *, waves: bool) -> None:
     try:
         ran, failed = run_cocotb(
             folder,
@@ -133,7 +131,6 @@ def _run(folder: Path, simulator: str, work: Path, *, waves: bool, cancelled: th
             waves=waves,
             plusargs=[f"+waves={WAVE_FILES[simulator]}"] if waves and simulator == "icarus" else [],
             variables={"TRINE_JOB": str(work / "job.json")},
-            cancelled=cancelled,
         )
     except KeyboardInterrupt:
         raise Interrupted("the simulation was interrupted; nothing of it was kept") from None

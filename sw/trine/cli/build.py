@@ -1,84 +1,44 @@
-"""The command that makes a bitstream: build."""
+"""The command that makes bitstreams: build."""
 
-import shlex
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from trine.cli.hardware import baud_option, board_option, engine_options, link_option
-from trine.cli.model import json_option, model_argument, print_json, print_pairs
+from trine.cli.hardware import baud_option, engine_options, link_option
+from trine.cli.model import json_option, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
-from trine_sw.fit.sample import ACTIVITY
+from trine.cli.side_by_side import as_cluster, cluster_option, processes_option, steps_option
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
-    from trine_boards.board_spec import BoardSpec
-    from trine_boards.build.bitstream import TooLarge
-    from trine_boards.top import BoardTop
-    from trine_sw.engine.placement import Place
-    from trine_sw.fit import Fit
-    from trine_sw.model import Model
+    from trine.designs import BuildRequest
+    from trine.matrix import Cell
+    from trine_sw.cluster.job import Cluster
 
-__all__ = ["COMMANDS", "Design", "build", "prepared"]
-
-
-@dataclass(frozen=True)
-class Design:
-    """What the options of ``trine build`` ask for. `margin` is a fraction of the clock."""
-
-    model: "Model"
-    fit: "Fit"
-    board: "BoardSpec"
-    clock_mhz: float
-    margin: float
-
-    @cached_property
-    def top(self) -> "BoardTop":
-        """The board's gateware."""
-        from trine_boards.top import BoardTop
-
-        return BoardTop(self.model, self.fit.engine, self.board, self.clock_mhz, self.margin)
-
-
-def prepared(
-    model_path: Path,
-    board_name: str,
-    clock: float | None,
-    margin: float,
-    link: str | None,
-    baud: int | None,
-    **engine: Any,
-) -> Design:
-    """The design that the options ask for; `margin` is in %, and `engine` as :func:`trine.fit` takes it.
-
-    Raises
-    ------
-    TrineError
-        If the model cannot be read, or the board does not hold it at that clock.
-    """
-    from trine.fitting import as_board
-    from trine.fitting import fit as choose
-    from trine_boards.clock.choice import board_clock
-    from trine_sw.model import Model
-
-    board = as_board(board_name, baud, link)
-    clock = board_clock(board, board.clock_mhz if clock is None else clock)
-    if not 0 <= margin < 100:
-        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
-    model = Model.load(model_path)
-    fit = choose(model, board, **engine)
-    return Design(model, fit, board, clock, margin / 100)
+__all__ = ["COMMANDS", "build", "requests_of"]
 
 
 @click.command()
-@model_argument
-@board_option
+@click.argument("model_paths", metavar="[MODEL]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    "more_models",
+    metavar="MODEL",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The same as an argument; may be repeated.",
+)
+@click.option(
+    "--board", "board_names", metavar="NAME", multiple=True, help="See trine boards; may be repeated."
+)
+@click.option("--all-boards", is_flag=True, help="Every board that there is.")
 @click.option("--clock", type=float, help="Clock of the engine, MHz.  [default: the board's]")
 @baud_option
 @click.option(
@@ -95,108 +55,101 @@ def prepared(
 @click.option(
     "--check/--no-check", default=True, help="Run the netlist against the model before it is placed."
 )
-@click.option("-o", "--output", type=OutputFolder(), help="Folder.  [default: build/BOARD-MODEL]")
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFolder(),
+    help="Folder; of several builds, the folder of theirs.  [default: build/BOARD-MODEL, or build]",
+)
 @click.option("--results", type=OutputFolder(), help="Folder for a copy of the report.")
+@processes_option("Seeds, or builds, that run side by side.", all_of_them=True)
+@cluster_option
+@steps_option
 @json_option
 def build(
-    model_path: Path,
-    board_name: str,
-    clock: float | None,
-    margin: float,
-    link: str | None,
-    baud: int | None,
-    lanes: int | None,
-    banks: int | None,
-    balance: bool,
-    embedding: "Place | None",
-    head: "Place | None",
-    activity: float,
     floorplan: bool,
-    seeds: int,
     check: bool,
     output: Path | None,
     results: Path | None,
+    processes: int | None,
+    address: str | None,
+    steps: Path | None,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Make a board's bitstream and the report of what it reaches. Finished steps are kept and reused.
 
     Without --lanes and --banks, an engine that turns out too large for the chip is replaced by a smaller one.
+
+    Of several models or boards, or with --all-boards, each model is built for each board, and the page
+    matrix.md says what came of it; one that does not fit does not stop the others.
     """
     from trine.building import MOST_SEEDS
-    from trine.building import build as make
-    from trine_boards.board_spec import MARGIN
-    from trine_boards.build.bitstream import TooLarge
 
-    integer(seeds, "--seeds", 1, MOST_SEEDS)
-    chosen: dict[str, Any] = {
-        "balance": balance,
-        "embedding": embedding,
-        "head": head,
-        "activity": activity,
-    }
-    design = prepared(
-        *(model_path, board_name, clock, margin, link, baud), lanes=lanes, banks=banks, **chosen
-    )
-    board, clock, margin = design.board, design.clock_mhz, design.margin
-    name = model_path.stem
-    folder = output or Path("build") / f"{board.name}-{name}"
-    words = ["trine", "build", str(model_path), "--board", board.name, "--clock", f"{clock:.7g}"]
-    if margin != MARGIN:
-        words += ["--margin", f"{100 * margin:g}"]
-    words += [] if link is None else ["--link", link]
-    words += [] if baud is None else ["--baud", str(baud)]
-    words += ["--balance"] if balance else []
-    words += [
-        part for name, at in (("embedding", embedding), ("head", head)) if at for part in (f"--{name}", at)
-    ]
-    words += ["--activity", f"{activity:g}"] if activity != ACTIVITY else []
-    words += ["--seeds", str(seeds)]
+    integer(asked["seeds"], "--seeds", 1, MOST_SEEDS)
+    cluster = as_cluster(processes, address, steps, all_of_them=True)
+    requests = requests_of(**asked)
+    options: dict[str, Any] = {"check": check, "floorplan": floorplan, "results": results}
+    if len(requests) == 1 and not asked["all_boards"]:
+        _build_one(requests[0], output, cluster, options, as_json)
+    else:
+        _build_all(requests, output or Path("build"), cluster, options, as_json)
+
+
+def requests_of(
+    model_paths: Sequence[Path],
+    more_models: Sequence[Path],
+    board_names: Sequence[str],
+    all_boards: bool,
+    **asked: Any,
+) -> "list[BuildRequest]":
+    """What the options of ``trine build`` ask for, by model and then by board.
+
+    Raises
+    ------
+    TrineError
+        Where there is no such board.
+    """
+    from trine.designs import BuildRequest
+    from trine.fitting import as_board
+    from trine_boards import BOARDS
+
+    paths = list(dict.fromkeys([*model_paths, *more_models]))
+    if not paths:
+        raise click.UsageError("Missing argument 'MODEL'.")
+    if all_boards and board_names:
+        raise TrineError("give --board or --all-boards, not both")
+    if not all_boards and not board_names:
+        raise click.UsageError("Missing option '--board', or --all-boards.")
+    boards = list(BOARDS) if all_boards else list(dict.fromkeys(board_names))
+    for name in boards:
+        as_board(name)
+    return [BuildRequest(path, board, **asked) for path in paths for board in boards]
+
+
+def _build_one(
+    request: "BuildRequest", output: Path | None, cluster: "Cluster", options: dict[str, Any], as_json: bool
+) -> None:
+    from trine.designs import build_design
+
+    design = request.design()
+    folder = output or Path("build") / request.folder
     console = Console(stderr=True)
-    if check and board.transport.pin_host(board.clock_mhz) is None:
-        console.print(f"check: not made, there is no model of the pins of the link {board.transport.name}")
-    running: dict[str, float] = {}
-    own = [] if lanes is None else ["--lanes", str(lanes), "--banks", str(banks)]
-    try:
-        with console.status("elaboration") as status:
-
-            def progress(step: str, what: str, seconds: float) -> None:
-                if what in ("done", "kept"):
-                    running.pop(step, None)
-                    console.print(f"{step}: {what}")
-                else:
-                    running[step] = seconds
-                shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
-                status.update(f"{shown}; logs in {folder}")
-
-            while True:
-                try:
-                    built = make(
-                        design.model,
-                        design.fit,
-                        folder,
-                        name=name,
-                        clock=clock,
-                        margin=margin,
-                        seeds=seeds,
-                        check=check,
-                        floorplan=floorplan,
-                        results=results,
-                        command=shlex.join([*words, *own]),
-                        progress=progress,
-                    )
-                    break
-                except TooLarge as error:
-                    if lanes is not None:
-                        raise
-                    design = _smaller(design, error, console, **chosen)
-                    engine = design.fit.engine
-                    own = ["--lanes", str(engine.lanes), "--banks", str(engine.banks)]
-                    own += [] if embedding else ["--embedding", engine.embedding]
-                    own += [] if head else ["--head", engine.head]
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
-        ) from None
+    transport = design.board.transport
+    if options["check"] and transport.pin_host(design.board.clock_mhz) is None:
+        console.print(f"check: not made, there is no model of the pins of the link {transport.name}")
+    with _progress(console, f"logs in {folder}", folder) as progress:
+        built = build_design(
+            request,
+            design,
+            folder,
+            lambda line: console.print(line, soft_wrap=True, highlight=False),
+            processes=cluster.processes,
+            cluster=cluster.address,
+            steps=cluster.steps,
+            progress=progress,
+            **options,
+        )
     facts = {"bitstream": str(built.bitstream)} | asdict(built.report)
     if as_json:
         print_json(facts)
@@ -204,19 +157,60 @@ def build(
         print_pairs(facts)
 
 
-def _smaller(design: Design, error: "TooLarge", console: Console, **options: Any) -> Design:
-    """The design with an engine that takes so much less as the first one took too much."""
-    from trine.fitting import fit_again
+def _build_all(
+    requests: "list[BuildRequest]",
+    folder: Path,
+    cluster: "Cluster",
+    options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    from trine.matrix import build_matrix, matrix_paths
 
-    taken = design.fit.cost.lut4
-    fit = fit_again(design.model, design.fit, error.used, **options)
-    console.print(
-        f"the engine of {design.fit.engine.lanes} lanes takes {error.used:,} logic cells, where {taken:,} "
-        f"were expected and the chip has {error.available:,}: going on with {fit.engine.lanes} lanes",
-        soft_wrap=True,
-        highlight=False,
-    )
-    return replace(design, fit=fit)
+    console = Console(stderr=True)
+
+    def done(cell: "Cell") -> None:
+        said = cell.why.split("\n")[0]
+        if cell.report is not None:
+            said = f"{cell.report['fmax_mhz']} MHz, {cell.report['tokens_per_s']:,} tokens/s"
+        line = f"{cell.board}-{cell.model}: {cell.state}{': ' if said else ''}{said}"
+        console.print(line, soft_wrap=True, highlight=False)
+
+    with _progress(console, f"logs in folders of {folder}", folder) as progress:
+        cells = build_matrix(requests, folder, cluster=cluster, progress=progress, done=done, **options)
+    if as_json:
+        print_json([asdict(cell) for cell in cells])
+    else:
+        click.echo(f"{matrix_paths(folder)[1]}")
+    failed = sum(cell.state == "failed" for cell in cells)
+    if failed:
+        raise TrineError(f"{failed} of {len(cells)} builds failed; {matrix_paths(folder)[1]} says why")
+
+
+@contextmanager
+def _progress(console: Console, where: str, folder: Path) -> Iterator[Callable[[str, str, float], None]]:
+    """Shows which steps run, and since when; an interruption says what is kept in `folder`."""
+    running: dict[str, float] = {}
+    try:
+        with console.status("elaboration") as status:
+
+            def progress(step: str, what: str, seconds: float) -> None:
+                if what == "said":
+                    console.print(step, soft_wrap=True, highlight=False)
+                elif what == "restarted":
+                    console.print(f"{step}: its worker was lost, and it starts again")
+                elif what in ("done", "kept", "failed"):
+                    running.pop(step, None)
+                    console.print(f"{step}: {what}", highlight=False)
+                else:
+                    running[step] = seconds
+                shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
+                status.update(f"{shown}; {where}")
+
+            yield progress
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; finished steps are kept in {folder}, and the same command goes on from them"
+        ) from None
 
 
 COMMANDS = (build,)

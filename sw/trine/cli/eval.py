@@ -8,6 +8,7 @@ import click
 from trine.cli.model import backend_option, json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine.cli.placement import head_kind_option, placement_options
+from trine.cli.side_by_side import as_cluster, cluster_option, processes_option
 from trine_hw.simulation.simulators import SIMULATORS
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.errors import TrineError
@@ -38,7 +39,8 @@ __all__ = ["COMMANDS"]
 @backend_option
 @placement_options
 @click.option("--limit", type=int, help="Predict only this many symbols, or take only this many sequences.")
-@click.option("--processes", default=1, show_default=True, help="Simulators that run side by side.")
+@processes_option("Simulators that run side by side.")
+@cluster_option
 @click.option("--lanes", type=int, help="Accumulators of the simulated engine at most.  [default: one a row]")
 @click.option("--banks", type=int, help="Its column ROMs read at once.  [default: 3]")
 @click.option("--results", type=OutputFolder(), help="Folder for a report of the simulation.")
@@ -53,7 +55,8 @@ def evaluate(
     embedding: "Place | None",
     head: "Place | None",
     limit: int | None,
-    processes: int,
+    processes: int | None,
+    address: str | None,
     lanes: int | None,
     banks: int | None,
     results: Path | None,
@@ -66,14 +69,13 @@ def evaluate(
     model = Model.load(model_path)
     name = model_path.stem
     places: dict[str, Any] = {"embedding": embedding, "head": head}
-    engine = {"processes": processes, "lanes": lanes, "banks": banks}
-    if backend not in SIMULATORS and (
-        results is not None or engine != {"processes": 1, "lanes": None, "banks": None}
-    ):
+    for_simulators = (processes, address, lanes, banks, results)
+    if backend not in SIMULATORS and any(given is not None for given in for_simulators):
         raise TrineError(
-            "--processes, --lanes, --banks and --results are for an engine in a simulator: "
+            "--processes, --cluster, --lanes, --banks and --results are for an engine in a simulator: "
             "add --backend verilator"
         )
+    engine = {"cluster": as_cluster(processes, address), "lanes": lanes, "banks": banks}
     if model.task == "language":
         from trine_sw.data.evaluation import text_of
 

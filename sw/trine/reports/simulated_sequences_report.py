@@ -15,6 +15,7 @@ from trine.evaluation import limited, measured_windows, quality_of_outputs
 from trine.reports.simulation_report import progress_bar, simulator_version, write_report_files
 from trine.sequence_backends import outputs_of_u
 from trine.simulated_steps import simulate_sequences
+from trine_sw.cluster.job import Cluster
 from trine_sw.engine import Geometry
 from trine_sw.engine.default import default_engine
 from trine_sw.engine.placement import Place, Placement
@@ -24,6 +25,8 @@ from trine_sw.model import HeadKind, Model
 from trine_sw.support.errors import TrineError
 
 __all__ = ["SequencesReport", "measure_sequences", "write_sequences_report"]
+
+_IN_PROCESS = Cluster()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def measure_sequences(
     simulator: str,
     *,
     head_kind: HeadKind | None = None,
-    processes: int = 1,
+    cluster: Cluster = _IN_PROCESS,
     lanes: int | None = None,
     banks: int | None = None,
     embedding: Place | None = None,
@@ -78,7 +81,7 @@ def measure_sequences(
     ----------
     name : the model's
     data, split, limit, head_kind : as :func:`trine.evaluation.evaluate` takes them
-    processes : simulators side by side
+    cluster : where segments are simulated
     lanes, banks, embedding, head : of the engine; where they are not given,
         :func:`trine_sw.engine.default.default_engine` chooses
 
@@ -95,7 +98,7 @@ def measure_sequences(
     lengths = np.array([len(each) for each in trits], np.int64)
     steps = int(lengths.sum())
     with progress_bar(steps, "steps") as advance:
-        run = simulate_sequences(model, trits, engine, simulator, processes=processes, progress=advance)
+        run = simulate_sequences(model, trits, engine, simulator, cluster=cluster, progress=advance)
     quality = quality_of_outputs(model, windows, outputs_of_u(readout, run.u, lengths))
     golden = quality_of_outputs(model, windows, run_sequences(model, trits, head_kind=readout.kind))
     if quality != golden:

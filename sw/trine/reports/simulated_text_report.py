@@ -13,6 +13,7 @@ import numpy as np
 from trine.models import check_embedding
 from trine.reports.simulation_report import progress_bar, simulator_version, write_report_files
 from trine.simulated_steps import simulate_text
+from trine_sw.cluster.job import Cluster
 from trine_sw.data import Text
 from trine_sw.data.evaluation import golden_logits, logits_of, quality_of, score, split_tokens
 from trine_sw.engine import Geometry
@@ -24,6 +25,8 @@ from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 
 __all__ = ["GatewareReport", "measure_gateware", "write_gateware_report"]
+
+_IN_PROCESS = Cluster()
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def measure_gateware(
     simulator: str,
     *,
     head_kind: HeadKind | None = None,
-    processes: int = 1,
+    cluster: Cluster = _IN_PROCESS,
     lanes: int | None = None,
     banks: int | None = None,
     embedding: Place | None = None,
@@ -83,7 +86,7 @@ def measure_gateware(
     name : the model's.
     head_kind : which one is measured, as in :func:`trine_sw.data.evaluation.evaluate`.
     limit : predict only this many symbols.
-    processes : simulators side by side.
+    cluster : where segments are simulated.
     lanes, banks, embedding, head : of the engine; where they are not given,
         :func:`trine_sw.engine.default.default_engine` chooses.
 
@@ -102,7 +105,7 @@ def measure_gateware(
     engine = default_engine(model, lanes, banks, Placement(embedding, head))
     geometry = Geometry(model.config, engine)
     with progress_bar(len(given)) as advance:
-        text = simulate_text(model, given, engine, simulator, processes=processes, progress=advance)
+        text = simulate_text(model, given, engine, simulator, cluster=cluster, progress=advance)
     quality = score(tokens, logits_of(model, text.u, head_kind), scale)
     golden = score(tokens, golden_logits(model, head_kind)(given), scale)
     if quality != golden:

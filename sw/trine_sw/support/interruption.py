@@ -15,7 +15,17 @@ from typing import Any
 from trine_sw.support.errors import TrineError
 from trine_sw.support.signals import SIGNALS
 
-__all__ = ["SIGNALS", "Interrupted", "Interruption", "deferred", "held", "interruptible", "received"]
+__all__ = [
+    "SIGNALS",
+    "Interrupted",
+    "Interruption",
+    "cancellable",
+    "cancelled",
+    "deferred",
+    "held",
+    "interruptible",
+    "received",
+]
 
 #: Seconds in which a second signal is the first one once more: timeout(1) sends each to the process and to
 #: its group.
@@ -39,6 +49,33 @@ class _State:
     noted = False
     held = False
     pending = False
+
+
+class _Thread(threading.local):
+    """Of each thread: what says that its work is to end."""
+
+    cancelled: Callable[[], bool] | None = None
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def cancellable(told: Callable[[], bool]) -> Iterator[None]:
+    """While this lasts, the work of this thread is to end once `told` is true: :func:`cancelled` asks it.
+
+    For threads that signals do not come to, such as those of workers.
+    """
+    before, _thread.cancelled = _thread.cancelled, told
+    try:
+        yield
+    finally:
+        _thread.cancelled = before
+
+
+def cancelled() -> bool:
+    """Whether the work of this thread is to end; False outside of :func:`cancellable`."""
+    return _thread.cancelled is not None and _thread.cancelled()
 
 
 def received() -> signal.Signals | None:
@@ -108,8 +145,14 @@ def deferred() -> Iterator[Callable[[], bool]]:
     """While this lasts, the first signal sets a flag, which the value gives; a later one interrupts.
 
     Where the block ends well although the flag is set, it interrupts then. Without :func:`interruptible`
-    around it, it takes the signals itself.
+    around it, it takes the signals itself. In a thread that is :func:`cancellable` the flag is
+    :func:`cancelled`.
     """
+    if _thread.cancelled is not None:
+        yield cancelled
+        if cancelled():
+            raise Interruption("a cancelled job")
+        return
     with ExitStack() as stack:
         if not any(signal.getsignal(each) is _handle for each in SIGNALS):
             stack.enter_context(interruptible())

@@ -14,8 +14,8 @@ from serial.tools.list_ports_common import ListPortInfo
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
 from trine.cli import program
-from trine.cli.build import prepared
 from trine.cli.commands import cli
+from trine.designs import prepared
 from trine.fitting import fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
@@ -254,13 +254,13 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
     for path in folder.glob("route-1*"):
         path.unlink()
 
+    in_process = ("build", model_path, *ENGINE, "--no-check", "--processes", 1)
+
     def build(seeds, *options):
         """The report, and the seeds that were placed for it."""
         (tools / "placed").unlink(missing_ok=True)
         (tools / "placed").touch()
-        facts = json.loads(
-            succeeds("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", seeds, "--json")
-        )
+        facts = json.loads(succeeds(*in_process, "-o", folder, "--seeds", seeds, "--json"))
         return facts, sorted(int(seed) for seed in (tools / "placed").read_text(encoding="utf-8").split())
 
     facts, placed = build(2)
@@ -281,7 +281,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
     assert placed == [] and facts["seed"] == 3 and facts["seeds"]["5"] is None
     assert "| 5 | failed |" in (folder / "ulx3s-small.md").read_text(encoding="utf-8")
     monkeypatch.setenv("TEST_MHZ", "110")
-    slow = trine("build", model_path, *ENGINE, "--no-check", "-o", folder, "--seeds", 2, "--clock", 110)
+    slow = trine(*in_process, "-o", folder, "--seeds", 2, "--clock", 110)
     assert slow.exit_code == 1 and "reaches 104.50 MHz, not 115.50: the 110 MHz" in slow.stderr
     assert "(MHz by seed: 1: 101.50, 2: 104.50)" in slow.stderr
     assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"

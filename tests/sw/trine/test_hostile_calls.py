@@ -14,6 +14,7 @@ from trine.reports.simulated_text_report import measure_gateware
 from trine.simulated_steps import simulate_text
 from trine_boards import BOARDS
 from trine_boards.clock.choice import board_clock
+from trine_sw.cluster.job import Cluster
 from trine_sw.data import load_text, load_tokens, symbols
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import generation_cycles, token_cycles
@@ -100,7 +101,7 @@ def test_what_is_refused_before_a_simulator_is_compiled(model, tmp_path, monkeyp
     for value in [*HOSTILE, 65535, 65536]:
         calls = [
             lambda v: simulate_text(model, v, ENGINE, "verilator", runs=tmp_path),
-            lambda v: simulate_text(model, [0, 1], ENGINE, "verilator", processes=v, runs=tmp_path),
+            lambda v: simulate_text(model, [0, 1], ENGINE, "verilator", cluster=Cluster(v), runs=tmp_path),
             lambda v: simulate_text(model, [0, 1], ENGINE, "verilator", segment=v, runs=tmp_path),
         ]
         for backend in backends:

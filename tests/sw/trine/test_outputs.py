@@ -10,7 +10,8 @@ from trine.cli.outputs import Output, OutputFile, OutputFolder
 from trine_sw.support.file_lock import exclusive
 
 #: Paths that a command reads.
-READ = {"model_path", "tokens", "data", "text", "audio", "bitstream", "reports", "folder", "root"}
+READ = {"model_path", "model_paths", "more_models", "tokens", "data", "text", "audio", "bitstream", "reports"}
+READ |= {"folder", "root", "teachers"}
 
 
 def commands(group=cli, words=()):

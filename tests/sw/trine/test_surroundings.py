@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -161,11 +162,26 @@ def test_a_simulation_that_ends_at_once_says_why(tmp_path: Path) -> None:
         run_cocotb(tmp_path, "icarus", tmp_path, "nothing")
 
 
+def children(parent: int | str) -> list[str]:
+    """The processes that a process has started, and those that these have."""
+    found = []
+    try:
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                found += [child, *children(child)]
+    except OSError:  # ended meanwhile
+        pass
+    return found
+
+
 def simulations(parent: int) -> list[str]:
-    """Of the processes that a process has started: those of Icarus that run."""
-    tasks = Path(f"/proc/{parent}/task").iterdir()
-    children = [n for task in tasks for n in (task / "children").read_text(encoding="ascii").split()]
-    return [n for n in children if b"vvp" in Path(f"/proc/{n}/cmdline").read_bytes()]
+    """Of the processes that a process has started, directly or not: those of Icarus that run."""
+    running = []
+    for child in children(parent):
+        with suppress(OSError):
+            if b"vvp" in Path(f"/proc/{child}/cmdline").read_bytes():
+                running.append(child)
+    return running
 
 
 EVAL = """
@@ -197,6 +213,7 @@ def test_a_signal_ends_a_simulation(process, tmp_path: Path, command: str, end: 
     while not (running := simulations(started.pid)):
         assert started.poll() is None and time.monotonic() < deadline, started.communicate()
         time.sleep(0.1)
+    running += children(started.pid)  # worker processes too
     started.send_signal(end)
     _, said = started.communicate(timeout=300)
     assert started.returncode == 128 + end and "Traceback" not in said
