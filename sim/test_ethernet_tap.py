@@ -56,6 +56,7 @@ def test_shakespeare_over_a_network_interface():
         with Board.open(URL, model, patience=300) as driver:
             got = [block.choice for block in driver.stream_blocks(tokens, want=("choice",))]
             counters = driver.counters
-    assert np.array_equal(np.concatenate(got), Golden(model).run(tokens).logits.argmax(axis=1))
+    logits = Golden(model).run(tokens).logits
+    assert logits is not None and np.array_equal(np.concatenate(got), logits.argmax(axis=1))
     assert counters.tokens == len(tokens) and counters.damaged == 0
     assert ran[0].lost + ran[0].doubled + ran[0].late > 0

@@ -77,6 +77,7 @@ def test_faults_of_one_in_a_hundred_cost_little(faults, slower, each):
     clean, *_ = run(8, (0, 0, 0), 1, 1500)
     took, session, size, wires = run(8, faults, 1, 1500)
     assert took < slower * clean
+    assert session.info is not None
     assert size == session.info.link.max_payload == session.payload_limit
     assert session.counters.resent < each * (wires.up.faults + wires.down.faults)
 

@@ -203,8 +203,9 @@ def test_head_is_the_baselines_times_a_map_and_then_free(taught, tmp_path):
     """Its weights are the product, in training as in evaluation, and go on from it."""
     ready = _ready(taught)
     run = Run(taught, "ternary", tmp_path / "run.pt", ready=ready)
-    model, table = run.model, ready["float"].head.weight.detach()
-    assert isinstance(model, TernaryLanguageModel)
+    model, untied = run.model, ready["float"].head
+    assert isinstance(model, TernaryLanguageModel) and model.head is not None and untied is not None
+    table = untied.weight.detach()
     top = taught.config.head_levels[-1]
     torch.testing.assert_close(model.head.detach(), table / top)
     half = taught.schedule.epochs * run.updates // 2

@@ -84,7 +84,8 @@ def test_runs_of_equal_frames_are_sent_by_one_call():
     while read.count(b"\0") < len(frames):
         read += transport.read(5)
     assert [cobs.decode(part) for part in read.split(b"\0")[:-1]] == frames
-    transport.close(), other.close()
+    transport.close()
+    other.close()
 
 
 def test_a_kernel_without_segmentation(monkeypatch):
@@ -107,7 +108,8 @@ def test_a_kernel_without_segmentation(monkeypatch):
         transport.write(b"".join(cobs.encode(frame) + b"\0" for frame in frames))
         assert [other.recv(2000) for _ in frames] == frames
     assert transport.calls == 17
-    transport.close(), other.close()
+    transport.close()
+    other.close()
 
 
 def test_nobody_is_at_the_port():

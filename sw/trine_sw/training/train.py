@@ -208,7 +208,7 @@ def _train_roles(
     numerics = Numerics.fastest(device)
     finished: dict[Role, Run] = {}
     ready: dict[Role, AnyModel] = {role: file.model for role, file in given.items()}
-    nats = {role: file.valid_nats for role, file in given.items()}
+    nats: dict[Role, float] = {role: file.valid_nats for role, file in given.items()}
     digests = [file.digest for file in given.values()]
     for role in chosen.roles:
         if role in given:

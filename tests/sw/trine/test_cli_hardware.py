@@ -334,8 +334,8 @@ def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
     boards = {port: set(may_be.split(", ")) for port, may_be in found.items()}
     assert set(boards) == {"/dev/ttyUSB1", "/dev/ttyUSB2", "/dev/ttyACM0"}
     assert "icebreaker" in boards["/dev/ttyUSB1"] and "ulx3s" not in boards["/dev/ttyUSB1"]
-    for port in ("/dev/ttyUSB2", "/dev/ttyACM0"):
-        assert {"ulx3s", "ulx3s-12f"} <= boards[port] and "icebreaker" not in boards[port]
+    for ulx3s in ("/dev/ttyUSB2", "/dev/ttyACM0"):
+        assert {"ulx3s", "ulx3s-12f"} <= boards[ulx3s] and "icebreaker" not in boards[ulx3s]
     every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
     assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None, "/dev/ttyACM1": None} | found
     assert "/dev/ttyUSB1" in succeeds("ports")
