@@ -21,8 +21,10 @@ _SUMS = "tests/hw/test_lanes.py::test_sums_equal_model"
 _SAMPLER = "tests/hw/test_sampler.py::test_gateware_equals_model"
 _SPI = "tests/hw/test_spi.py"
 _USB = "tests/hw/test_usb.py"
+_DATAGRAMS = "tests/hw/test_ethernet.py"
 _START = "tests/boards/test_board_top.py::test_a_board_starts_and_answers"
 _FAST = f"{_HW}/link/fast"
+_ETHERNET = f"{_HW}/link/ethernet"
 _LINK = (f"{_STATES}[lstm]", f"{_STATES}[host]")
 _GATEWARE = "tests/hw/test_link_gateware.py::"
 
@@ -143,10 +145,21 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_START}[ulx3s-7e-06]",
         "tests/boards/test_board_top.py::test_a_lock_that_is_lost_stops_an_ecp5_s_clock_and_is_told",
     ),
-    f"{_BOARDS}/clock/ice40.py": (
+    f"{_BOARDS}/clock/ice40.py": (f"{_START}[icebreaker-0]",),
+    f"{_BOARDS}/clock/pll.py": (
         f"{_START}[icebreaker-0]",
-        "tests/boards/test_board_top.py::test_a_lock_that_is_lost_resets_an_ice40",
+        "tests/boards/test_board_top.py::test_a_lock_that_is_lost_resets_an_ice40_and_a_gowin[icebreaker]",
     ),
+    f"{_ETHERNET}/cobs.py": (
+        f"{_DATAGRAMS}::test_cobs_of_datagrams[1-1]",
+        f"{_DATAGRAMS}::test_datagrams_of_cobs[1-1]",
+        f"{_DATAGRAMS}::test_cobs_of_datagrams[1-0.3]",
+    ),
+    f"{_ETHERNET}/datagram_store.py": (
+        f"{_DATAGRAMS}::test_store_drops_what_is_damaged_or_has_no_room",
+        f"{_DATAGRAMS}::test_store_counts_bytes_and_waits",
+    ),
+    f"{_ETHERNET}/streams.py": (f"{_DATAGRAMS}::test_frames_are_datagrams_both_ways[clocks0]",),
     f"{_BOARDS}/top.py": (
         f"{_START}[icebreaker-0]",
         f"{_START}[ulx3s-7e-06]",
@@ -743,6 +756,27 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        f"{_ETHERNET}/cobs.py",
+        ("byte != LONGEST_BLOCK", "byte != 0", "the longest block stands for a zero behind it"),
+        ("code == LONGEST_BLOCK", "code == LONGEST_BLOCK - 1", "blocks end a byte early"),
+        ("put.eq(zero_pending)", "put.eq(0)", "zeros are left out of a datagram"),
+        ("room.eq((at - out)[: len(at)] < _DEPTH - 2)", "room.eq(1)", "the memory of a block runs over"),
+        ("word.more.eq(count - 1)", "word.more.eq(count)", "a byte too many counts in the last word"),
+    ),
+    *_of(
+        f"{_ETHERNET}/datagram_store.py",
+        ("with m.If(over | full | self.damaged):", "with m.If(over | full):", "damaged datagrams are kept"),
+        ("m.d.sync += [at.eq(at), over.eq(1)]", "m.d.sync += at.eq(at)", "a datagram may be kept in part"),
+        ("bytes_ + self.i.payload.more + 1", "bytes_ + self.i.payload.more", "the length is a byte short"),
+        ("self.i.ready.eq(~full & ~closing)", "self.i.ready.eq(~full)", "a word is lost to the length"),
+    ),
+    *_of(
+        f"{_ETHERNET}/streams.py",
+        ("self.to_port.eq(port)", "self.to_port.eq(port + 1)", "replies go to another port"),
+        ("coming.damaged.eq(self.error)", "coming.damaged.eq(1)", "every datagram counts as damaged"),
+        ("self.length.eq(going.o.payload.data)", "self.length.eq(1)", "the length is not the datagram's"),
+    ),
+    *_of(
         f"{_BOARDS}/transports/uart.py",
         ("pinned.rx.eq(pins.rx.i)", "pinned.rx.eq(~pins.rx.i)", "rx is inverted"),
         ("pins.tx.o.eq(pinned.tx)", "pins.tx.o.eq(~pinned.tx)", "tx is inverted"),
@@ -795,10 +829,13 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        f"{_BOARDS}/clock/ice40.py",
+        f"{_BOARDS}/clock/pll.py",
         ("m.d.comb += ResetSignal().eq(~ready)", "m.d.comb += ResetSignal().eq(1)", "the reset never ends"),
         ("count != cycles", "count != 0", "the reset is a cycle long"),
         ("m.d.start += [count.eq(0), ready.eq(0)]", "m.d.start += count.eq(0)", "a lost lock does not reset"),
+    ),
+    *_of(
+        f"{_BOARDS}/clock/ice40.py",
         (
             "p_DIVF=Const(settings.divf, 7)",
             "p_DIVF=Const(settings.divf + 1, 7)",

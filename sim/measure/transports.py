@@ -1,6 +1,6 @@
 """What each transport of a board takes beyond a UART: ``python -m sim.measure.transports [BOARD [LINK]]``.
 
-A board is synthesised with clock, pins and transport, and with a register in the place of link and engine.
+A board is synthesised with clock, pins and transport, and with a register instead of link and engine.
 A LUT4 is counted for each LUT4 cell, two for each carry cell and four for each distributed memory.
 """
 

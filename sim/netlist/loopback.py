@@ -24,7 +24,7 @@ __all__ = ["synthesised_loopback"]
 
 
 class _Loopback(wiring.Component):
-    """In the place of a link: it sends what it has received, so that no part of the transport is left out."""
+    """Stands for a link: it sends what it has received, so that no part of the transport is left out."""
 
     def __init__(self, board: BoardSpec) -> None:
         model = random_model(ModelConfig(hidden=2, embedding=2, vocab_size=3), seed=1)
