@@ -8,12 +8,14 @@ from pathlib import Path
 
 from trine_sw.driver.waiting import readable
 from trine_sw.support.errors import TrineError
+from trine_sw.support.processes import end_with
 
 __all__ = ["PinProcess"]
 
 
 class PinProcess:
-    """A simulation that runs: bytes go to its host, lines of text come back.
+    """A simulation that runs: bytes go to its host, lines of text come back. It ends when the thread that
+    started it does, also where the process is killed.
 
     Parameters
     ----------
@@ -33,6 +35,7 @@ class PinProcess:
             stdout=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            preexec_fn=end_with(os.getpid()),
         )
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
