@@ -3,6 +3,7 @@
     python -m sim.measure.fit_sweep                  # memories of the cores of 104 shapes: a few seconds each
     python -m sim.measure.fit_sweep --count 8        # the same of the first 8 that fit
     python -m sim.measure.fit_sweep --whole 106      # whole designs of 106 that fit: half a minute each
+    python -m sim.measure.fit_sweep --processes 2    # two at a time; --cluster URL: on a scheduler's workers
 
 Each prints a row a design, and writes all of them to ``docs/results/fit-sweep-*.json`` with ``--results``.
 """
@@ -30,6 +31,8 @@ from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
 from trine_boards.build.families import FAMILIES
 from trine_hw.core.core import Core
+from trine_sw.cluster.job import Cluster, Job, Outcome, Tick
+from trine_sw.cluster.jobs import run_jobs
 from trine_sw.fit import Fit
 from trine_sw.support.errors import TrineError
 from trine_sw.support.toolchain import require
@@ -38,7 +41,7 @@ __all__ = ["COUNT", "core_memories", "whole_design"]
 
 COUNT = 104
 RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
-_BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K", "SDPB", "SDPX9B")
+_BLOCK_RAMS = ("DP16KD", "PDPW16KD", "SB_RAM40_4K")
 
 
 def core_memories(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
@@ -74,18 +77,19 @@ def whole_design(shape: Shape, found: Fit, board: BoardSpec) -> dict[str, int]:
         "lut4": found.cost.lut4,
         "lut4_packed": made["packed"],
         "ff": found.cost.ff,
-        "ff_synthesised": sum(n for cell, n in made.items() if cell == "TRELLIS_FF" or "DFF" in cell),
+        "ff_synthesised": sum(n for cell, n in made.items() if cell == "TRELLIS_FF" or "SB_DFF" in cell),
     }
 
 
 def _yosys(text: str, board: BoardSpec, *, memories_only: bool) -> Counter[str]:
     """Cells by type, and what nextpnr packs them into."""
     family = FAMILIES[board.family]
-    script = family.memory_synthesis("top") if memories_only else family.synthesis.format(name="top")
+    script = family.synthesis.format(name="top")
+    if memories_only:
+        first = script[: script.index(" -run begin:map_luts")]
+        script = f"{first} -run begin:map_ffram\n"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, contents in family.library_files().items():
-            (folder / file).write_bytes(contents)
         (folder / "top.il").write_text(text, encoding="utf-8")
         script = f"read_rtlil top.il\n{script}tee -q -o cells.json stat -json\n"
         (folder / "top.ys").write_text(
@@ -115,22 +119,38 @@ def whole_shapes() -> Iterator[Shape]:
         yield from itertools.islice(large, 1)
 
 
-def rows(count: int, *, whole: bool) -> Iterator[dict[str, Any]]:
-    """A row for each shape: what it is and, if it fits, the figures; else why it does not."""
+def _fitted(shape: Shape) -> Fit:
+    """The engine of a shape. Raises :class:`TrineError` where it does not fit."""
+    engine = {"lanes": shape.lanes, "banks": shape.banks, "balance": shape.balance}
+    return fit(shape.model(), BOARDS[shape.board], **engine)
+
+
+def chosen(count: int, *, whole: bool) -> Iterator[tuple[Shape, str]]:
+    """Shapes, of which `count` fit, and why each does not, or nothing; of whole designs only what fits."""
     for shape in whole_shapes() if whole else shapes(COUNT):
-        board = BOARDS[shape.board]
-        row = {"number": shape.number, "board": shape.board, "model": asdict(shape.config)}
+        refused = ""
         try:
-            found = fit(shape.model(), board, lanes=shape.lanes, banks=shape.banks, balance=shape.balance)
+            _fitted(shape)
         except TrineError as error:
-            if not whole:
-                yield row | {"refused": str(error)}
-            continue
-        engine = {name: value for name, value in asdict(found.engine).items() if name != "assignment"}
-        yield row | {"engine": engine} | (whole_design if whole else core_memories)(shape, found, board)
-        count -= 1
+            refused = str(error)
+            if whole:
+                continue
+        yield shape, refused
+        count -= not refused
         if not count:
             return
+
+
+def row(whole: bool, argument: tuple[Shape, str], tick: Tick) -> dict[str, Any]:
+    """A shape's row: what it is and, if it fits, the figures; else why it does not."""
+    shape, refused = argument
+    made = {"number": shape.number, "board": shape.board, "model": asdict(shape.config)}
+    if refused:
+        return made | {"refused": refused}
+    found = _fitted(shape)
+    engine = {name: value for name, value in asdict(found.engine).items() if name != "assignment"}
+    figures = (whole_design if whole else core_memories)(shape, found, BOARDS[shape.board])
+    return made | {"engine": engine} | figures
 
 
 def main() -> None:
@@ -139,15 +159,27 @@ def main() -> None:
     parser.add_argument("--whole", type=int, default=0, metavar="N", help="synthesise N whole designs")
     parser.add_argument("--count", type=int, default=COUNT, metavar="N", help="cores, at most")
     parser.add_argument("--results", action="store_true", help="write docs/results/fit-sweep-*.json")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="designs at a time")
+    parser.add_argument("--cluster", metavar="URL", help="Dask scheduler whose workers do it")
     options = parser.parse_args()
-    found = []
-    for row in rows(options.whole or options.count, whole=bool(options.whole)):
-        found.append(row)
-        print(json.dumps(row), flush=True)
+    from sim.measure import fit_sweep  # this module, by a name that workers know
+
+    whole = bool(options.whole)
+    jobs = [
+        Job(f"design {shape.number}", fit_sweep.row, (shape, refused))
+        for shape, refused in chosen(options.whole or options.count, whole=whole)
+    ]
+    found: dict[int, dict[str, Any]] = {}
+
+    def done(number: int, outcome: Outcome) -> None:
+        found[number] = outcome.result()
+        print(json.dumps(found[number]), flush=True)
         if options.results:
-            name = "fit-sweep-whole.json" if options.whole else "fit-sweep-memories.json"
-            text = ",\n".join(json.dumps(each) for each in found)
+            name = "fit-sweep-whole.json" if whole else "fit-sweep-memories.json"
+            text = ",\n".join(json.dumps(found[each]) for each in sorted(found))
             (RESULTS / name).write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+    run_jobs(jobs, Cluster(options.processes, options.cluster), common=whole, tools=["yosys"], done=done)
 
 
 if __name__ == "__main__":

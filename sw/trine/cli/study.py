@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from trine.cli.model import device_option, json_option, print_json, print_pairs, threads_option
+from trine.cli.side_by_side import as_cluster, cluster_option, processes_option
 from trine_sw.support.atomic_file import check_writable
 from trine_sw.support.checks import integer
 from trine_sw.support.installing import needed
@@ -24,6 +26,8 @@ _MOST_STEPS = 1_000_000
 @click.option("--words", type=int, help="10000, or 2000, to which it is cut.  [default: the study's]")
 @threads_option("CPU threads.")
 @device_option
+@processes_option("Models that are trained side by side.")
+@cluster_option
 @click.option("--list", "only_list", is_flag=True, help="Show the rows, and train nothing.")
 def study(
     name: str,
@@ -33,6 +37,8 @@ def study(
     words: int | None,
     threads: int,
     device: str | None,
+    processes: int | None,
+    address: str | None,
     only_list: bool,
 ) -> None:
     """Train the rows of study NAME that are not recorded yet; `trine report hitnet` shows them.
@@ -42,12 +48,20 @@ def study(
     with needed("torch", "train", "a study"):
         from trine_sw.studies.catalogue import study as study_of
         from trine_sw.studies.run import record_path, run_study
+    cluster = as_cluster(processes, address)
     chosen = study_of(name)
     if only_list:
         for entry in chosen.at(words, epochs):
             there = "recorded" if record_path(_RESULTS, name, entry).exists() else "not run"
             click.echo(f"{entry.name:24} {there:10} {entry.what}")
         return
+    console = Console()
+
+    def tick(step: str, what: str, seconds: float) -> None:
+        if what in ("restarted", "done") and not cluster.in_process(2):
+            said = "its worker was lost, and it starts again" if what == "restarted" else "trained"
+            console.print(f"{step}: {said}", highlight=False)
+
     run_study(
         chosen,
         row=row,
@@ -56,7 +70,10 @@ def study(
         resume=resume,
         threads=threads,
         device=device,
+        cluster=cluster,
         results=_RESULTS,
+        console=console,
+        tick=tick,
     )
 
 

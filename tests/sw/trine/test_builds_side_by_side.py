@@ -44,7 +44,7 @@ def command_of(process):
 
 def wait_for(true, process):
     """Until `true`; `process` must not end before."""
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + 3600
     while not true():
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.05)
@@ -177,10 +177,10 @@ def test_a_worker_killed_in_mid_route(process, model_path, tmp_path, monkeypatch
     assert worker != started.pid
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: not command_of(victim), started)  # the tool ends with its worker
-    output, said = started.communicate(timeout=1800)
+    output, said = started.communicate(timeout=3600)
     assert started.returncode == 0 and "its worker was lost, and it starts again" in said, said
     alone = process(*build, 1, "-o", tmp_path / "one")
-    expected, said = alone.communicate(timeout=1800)
+    expected, said = alone.communicate(timeout=3600)
     assert alone.returncode == 0, said
     facts, same = json.loads(output), json.loads(expected)
     assert facts.pop("bitstream") != same.pop("bitstream") and facts == same
@@ -236,7 +236,7 @@ def test_workers_of_another_version_and_without_a_tool(process, model_path, tmp_
             )
             worker = dask("worker", *options, **environment)
             started = process(*build)
-            _, said = started.communicate(timeout=1800)
+            _, said = started.communicate(timeout=3600)
             worker.terminate()
             worker.wait(60)
             if error is None:
