@@ -2,6 +2,7 @@
 file it is and what to do."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_what_is_wrong_with_a_netlist_is_said(tmp_path, wrong):
 
 
 def test_nets_that_drive_each_other_in_a_circle(tmp_path):
-    """Which switches a pad off: the search for a constant comes to an end."""
+    """Which switches a pad off: the search for a constant comes to an end, and finds none."""
     cells = dict(NETLIST["modules"]["top"]["cells"])
     cells["off"] = cell("TRELLIS_COMB", {"INITVAL": "1010101010101010"}, {"F": "output"}, A=9, F=8)
     cells["on"] = cell("TRELLIS_COMB", {"INITVAL": "1010101010101010"}, {"F": "output"}, A=8, F=9)
@@ -148,8 +149,7 @@ def test_nets_that_drive_each_other_in_a_circle(tmp_path):
     path.write_text(
         json.dumps({"modules": {"top": {**NETLIST["modules"]["top"], "cells": cells}}}), encoding="utf-8"
     )
-    with pytest.raises(TrineError, match="pad_out of the routed netlist is driven at times"):
-        routed_verilog(path)
+    assert re.search(r"assign \S+ = n[89] \? 1'bz : ", routed_verilog(path))
 
 
 def test_damaged_reports_and_step_records(tmp_path):

@@ -211,7 +211,8 @@ def fails_after_loading(path):
 
 def test_every_field_that_differs_is_named():
     rng = np.random.default_rng(1)
-    info = Info(3, rng.bytes(32), 4, 1, 4, 8, 16, 1, 1, 1, True, True, 1, 0, 0, 9, 8, 256, 2048, 80, 1, 0.5)
+    sizes = (4, 1, 4, 8, 16, 1, 1, 1, True, True, 1, 0, 0, 9, 8, 256, 2048, 80, 1)
+    info = Info(3, rng.bytes(32), *sizes, 0.5, 0)
     assert compare(info, info) == []
     for entry in fields(Info):
         value = getattr(info, entry.name)

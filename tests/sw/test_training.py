@@ -128,8 +128,7 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind, optimizer):
 
 
 def test_finished_part_is_not_trained_again(monkeypatch):
-    with pytest.raises(TrineError, match="not trained yet"):
-        train("tiny", roles=("float",))
+    assert train("tiny", roles=("float",)) is None
     original = Run._step
 
     def step(run, inputs, targets):

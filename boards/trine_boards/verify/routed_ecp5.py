@@ -159,6 +159,8 @@ class _Writer:
 
     def add_pads(self) -> None:
         """What drives each pin. Where nothing switches it off that is no high impedance, which is slow."""
+        padded = {port for port, _, _ in self.pads.values()}
+        self.body += [f"assign {port} = {net};" for net, port in self.pins.items() if port not in padded]
         values = dict(re.findall(r"^assign (\S+) = (\S+);$", "\n".join(self.body), re.MULTILINE))
         for port, value, off in self.pads.values():
             for _ in range(len(values)):  # no further, should nets drive each other in a circle

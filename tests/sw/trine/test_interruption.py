@@ -29,6 +29,7 @@ COMMANDS = {
     "board": (LOAD, "MODEL"),
     "bench": (LOAD, "MODEL"),
     "demo": (LOAD, "--root", "ROOT"),
+    "explore": (LOAD, "MODEL", "-o", "OUT"),
     "draw activity": (LOAD, "MODEL", "--dataset", "sea", "-o", "OUT"),
     "draw roofline": ("trine.reports.engine_figures.read_reports", "FOLDER", "-o", "OUT"),
     "draw floorplan": ("trine_boards.report.pictures.draw_floorplan", "FOLDER", "-o", "OUT"),

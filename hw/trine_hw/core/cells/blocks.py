@@ -88,6 +88,7 @@ class CellBlocks(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         geometry, blocks = self.geometry, self.geometry.blocks
+        kind = geometry.engine.block_ram
         loads: list[data.View] = []
         if self.loadable:
             shape = data.StructLayout(
@@ -96,7 +97,6 @@ class CellBlocks(wiring.Component):
             asked = Cat(self.load.as_value(), self.load_group, self.load_commit)
             given = Signal(len(asked))
             m.d.sync += given.eq(asked)
-            kind = geometry.engine.block_ram
             each = fanout(m, given, count=len(blocks), name="load", block_ram=kind)
             loads = [data.View(shape, copy) for copy in each]
         # One-hot, a bit near each block: which of them is shifted into, the last first.
