@@ -120,6 +120,11 @@ class BoardSpec:
         return getattr(self.transport, "stores_datagrams", False)
 
     @property
+    def stores_packets(self) -> bool:
+        """Whether the transport has memories of packets of USB at high speed."""
+        return getattr(self.transport, "stores_packets", False)
+
+    @property
     def usb_numbers(self) -> list[tuple[int, int]]:
         """Vendor and product numbers of all that the board can be on the USB."""
         return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]

@@ -145,6 +145,25 @@ def test_usb_has_its_pins_and_its_clocks():
     assert top.design.info.baud == 0 and board.usb_numbers == [(0x0403, 0x6015), (0x1209, 0x0001)]
 
 
+def test_ulpi_has_its_pins_and_its_clock():
+    """The PHY of an ECPIX-5, which makes 60 MHz; packets wait in three block RAMs."""
+    board = BOARDS["ecpix5-85f"].over("ulpi")
+    assert board.link == board.transport.link and board.link.fast
+    top = BoardTop(MODEL, ENGINE, board, board.clock_mhz)
+    files = elaborate(top, board.platform())
+    text, netlist = files["top.lpf"].decode(), files["top.il"].decode()
+    pins = {f"data__io[{bit}]": pin for bit, pin in enumerate("M26 L25 L26 K25 K26 J23 P25 H25".split())}
+    for port, pin in (pins | {"clk__io": "H24", "dir__io": "F22", "nxt__io": "F23"}).items():
+        assert f'LOCATE COMP "ulpi_0__{port}" SITE "{pin}"' in text
+    for clock, mhz in (("usb_clk", 60), ("engine_clk", board.clock_mhz * 1.05)):
+        assert re.search(rf'FREQUENCY NET "[\w.]*\b{clock}" {mhz * 1e6:.1f} HZ', text), clock
+    assert len(re.findall(r"cell \\EHXPLLL", netlist)) == 1
+    assert top.design.info.baud == 0 and board.usb_numbers == [(0x0403, 0x6010), (0x1209, 0x0001)]
+    parts = Geometry(MODEL.config, ENGINE), top.design.link
+    without = memory_cost(parts[0], replace(board, transports=BOARDS["ulx3s"].transports), parts[1])
+    assert memory_cost(parts[0], board, parts[1])[0] - without[0] == 3
+
+
 @pytest.mark.parametrize(
     ("name", "pins", "delays"),
     [

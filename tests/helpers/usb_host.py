@@ -21,10 +21,12 @@ USB_PERIOD, SYNC_PERIOD = 1 / 12e6, 1 / 17e6
 class ModelDevice(Elaboratable):
     """The gateware of USB; a function of Python answers the bytes that come in."""
 
-    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self.streams = USBStreams(0x1209, 0x0001, "Trine test", "0123")
+    def __init__(self, answer: Callable[[bytes], bytes], *, high_speed: bool = False) -> None:
+        self.streams = USBStreams(0x1209, 0x0001, "Trine test", "0123", high_speed=high_speed)
         self.bus, self.answer = self.streams.bus, answer
         self.deaf = False
+        #: Whether the link takes and gives bytes more slowly than USB of full speed brings them.
+        self._slow = not high_speed
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -32,7 +34,7 @@ class ModelDevice(Elaboratable):
         return m
 
     async def board(self, ctx: Any) -> None:
-        """The link, which takes and gives a byte every third cycle at most."""
+        """The link, which takes and gives a byte every third cycle at most, or pauses at times."""
         answers, rng = bytearray(), random.Random(1)
         put, taken = self.streams.i, self.streams.o
         while True:
@@ -46,7 +48,7 @@ class ModelDevice(Elaboratable):
                 answers += self.answer(bytes((payload,)))
             ctx.set(taken.ready, 0)
             ctx.set(put.valid, 0)
-            for _ in range(2 * (valid or rng.random() < 0.1)):
+            for _ in range(2 * ((valid and self._slow) or rng.random() < 0.1)):
                 await ctx.tick()
 
 

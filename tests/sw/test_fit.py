@@ -29,6 +29,7 @@ class _Chip:
     lut_share: float = 0.75
     stores_replies: bool = False
     stores_datagrams: bool = False
+    stores_packets: bool = False
     link: LinkConfig = LinkConfig()
 
 

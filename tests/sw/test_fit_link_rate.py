@@ -128,6 +128,22 @@ def test_the_rate_over_ethernet():
     assert link_rates(model, engine, link, 67, clock_hz=100e6, baud=0) == {}
 
 
+def test_the_rate_over_usb_of_high_speed():
+    """A shared line at 40 MB/s: both directions take turns."""
+    model = random_model(ModelConfig(hidden=300, embedding=300, vocab_size=20), seed=1)
+    engine, link = EngineConfig(1200, 2, embedding="host"), LinkConfig(8, 1024, 8192, "fast")
+    info = BoardModel(model, engine, link, clock_hz=75e6).info
+    line = line_of("ulpi", 0, 75e6)
+    assert line is not None and line == Line(40e6, 125e-6, shared=True)
+    free = {"codec": None, "driver_frame_s": 0.0, "driver_byte_s": 0.0}
+    slow, fast = (
+        link_rate(info, Want.H, 1, line=each, **free) for each in (line, line._replace(shared=False))
+    )
+    assert 0.45 < slow.tokens_per_s / fast.tokens_per_s < 0.6 and slow.limit.startswith("wire")
+    rates = link_rates(model, engine, link, 67, clock_hz=75e6, baud=0, transport="ulpi")
+    assert rates["h"] == link_rate(info, Want.H, 67, line=line, codec="fast")
+
+
 def test_cycles_of_the_codec_are_the_gateware_s():
     assert module._TRITS_CYCLES == InputUnpacker.most_cycles
     assert {LinkConfig(codec=name).codec for name in CODECS} == {"serial", "fast"}

@@ -1,4 +1,5 @@
-"""ECPIX-5 with an ECP5-5G of either size: 100 MHz oscillator, the USB UART of its FT2232H, Ethernet."""
+"""ECPIX-5 with an ECP5-5G of either size: 100 MHz oscillator, the USB UART of its FT2232H, Ethernet,
+USB of high speed."""
 
 from amaranth_boards.ecpix5 import ECPIX545Platform, ECPIX585Platform
 
@@ -7,6 +8,7 @@ from trine_boards.chips import board_on_chip
 from trine_boards.transports.ethernet import EthernetTransport
 from trine_boards.transports.spi import SPITransport
 from trine_boards.transports.uart import UARTTransport
+from trine_boards.transports.ulpi import ULPITransport
 from trine_sw.link.board_design import DEFAULT_BAUD
 
 __all__ = ["BOARDS"]
@@ -32,6 +34,7 @@ def _ecpix5(size: str, platform: type) -> BoardSpec:
             ),
             # Its KSZ9031 delays neither clock; the data that comes is late by the way to the chip.
             EthernetTransport(rx_control="rx_ctrl", tx_control="tx_ctrl", tx_delay_ns=2.0, rx_delay_ns=0.0),
+            ULPITransport(f"Trine ECPIX-5 {size}"),  # the USB3300 at its USB-C socket
         ),
         programmer="ecpix5",
         usb=(0x0403, 0x6010),  # FT2232H

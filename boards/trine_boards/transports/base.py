@@ -38,6 +38,7 @@ class BoardTransport(Protocol):
     clocks : MHz of the clocks that it needs beside the engine's, by their domains
     stores_replies : whether it keeps a reply until that is complete, in a memory of its own
     stores_datagrams : whether whole datagrams wait in memories; may be missing, as no
+    stores_packets : whether packets of USB at high speed do; may be missing, as no
     link : sizes of the link's buffers, where they are other than the board's; may be missing
     """
 

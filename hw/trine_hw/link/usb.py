@@ -1,4 +1,4 @@
-"""A link on USB of full speed, as a serial port of the host's (CDC-ACM)."""
+"""A link on USB of full or of high speed, as a serial port of the host's (CDC-ACM)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["USBLink", "USBStreams"]
 _DEPTH = 16
 
 
-def _serial_device(*arguments: Any) -> Any:
+def _serial_device(*arguments: Any, high_speed: bool) -> Any:
     """The device, which LUNA is needed for. Raises :exc:`TrineError` where that is missing."""
     try:
         from trine_hw.link.usb_device import SerialDevice
@@ -26,23 +26,23 @@ def _serial_device(*arguments: Any) -> Any:
         raise TrineError(
             f"the link usb needs LUNA, and there is no package {error.name}: pip install 'trine[usb]'"
         ) from None
-    return SerialDevice(*arguments)
+    return SerialDevice(*arguments, high_speed=high_speed)
 
 
 class USBStreams(wiring.Component):
     """Streams of bytes in ``sync``, and a USB device in ``usb`` that carries them.
 
     Contract: bytes arrive in their order, each once. A 0 of ``i`` ends a packet, so that a frame is at the
-    host at once; bytes that ``o`` does not take are held back at the host. ``usb`` has 12 MHz and is reset
-    until that is steady; ``sync`` needs no reset.
+    host at once; bytes that ``o`` does not take are held back at the host. ``usb`` has 12 MHz, or 60 MHz at
+    high speed, and is reset until that is steady; ``sync`` needs no reset.
 
     Parameters
     ----------
-    vendor, product, name, serial : see :class:`trine_hw.link.usb_device.SerialDevice`
+    vendor, product, name, serial, high_speed : see :class:`trine_hw.link.usb_device.SerialDevice`
 
     Members
     -------
-    bus : the UTMI interface of a PHY, in ``usb``
+    bus : the interface of a PHY, in ``usb``
     i, o : :py:`In(stream.Signature(8))`, :py:`Out(stream.Signature(8))`
         Bytes to the host, and from it.
 
@@ -52,8 +52,10 @@ class USBStreams(wiring.Component):
         Where LUNA is not installed.
     """
 
-    def __init__(self, vendor: int, product: int, name: str, serial: str) -> None:
-        self._device = _serial_device(vendor, product, name, serial)
+    def __init__(
+        self, vendor: int, product: int, name: str, serial: str, *, high_speed: bool = False
+    ) -> None:
+        self._device = _serial_device(vendor, product, name, serial, high_speed=high_speed)
         self.bus = self._device.bus
         super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8))})
 
@@ -86,21 +88,22 @@ class USBLink(wiring.Component):
     Parameters
     ----------
     link : :class:`trine_hw.link.link.Link`
-    vendor, product, name : see :class:`trine_hw.link.usb_device.SerialDevice`; its serial number is the
-        beginning of the model's digest
+    vendor, product, name, high_speed : see :class:`trine_hw.link.usb_device.SerialDevice`; its serial number
+        is the beginning of the model's digest
 
     Members
     -------
-    bus : the UTMI interface of a PHY, in the domain ``usb``
+    bus : the interface of a PHY, in the domain ``usb``
     busy : :py:`Out(1)`
         A command is under way.
     lock_lost : :py:`In(1)`
         Counted: the clock has been stopped, since its PLL had lost its lock.
     """
 
-    def __init__(self, link: Link, vendor: int, product: int, name: str) -> None:
+    def __init__(self, link: Link, vendor: int, product: int, name: str, *, high_speed: bool = False) -> None:
         self.link = link
-        self._streams = USBStreams(vendor, product, name, link.info.digest.hex()[:16])
+        serial = link.info.digest.hex()[:16]
+        self._streams = USBStreams(vendor, product, name, serial, high_speed=high_speed)
         self.bus = self._streams.bus
         super().__init__({"busy": Out(1), "lock_lost": In(1)})
 

@@ -14,7 +14,7 @@ from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.config import ICE40
 from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
 from trine_sw.engine.memory_layout import MemoryLayout, place
-from trine_sw.link.memories import memories, stored_datagrams, stored_reply
+from trine_sw.link.memories import memories, stored_datagrams, stored_packets, stored_reply
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 
@@ -59,6 +59,11 @@ class Chip(Protocol):
     @property
     def stores_datagrams(self) -> bool:
         """Whether it has memories of whole datagrams."""
+        ...
+
+    @property
+    def stores_packets(self) -> bool:
+        """Whether it has memories of packets of USB at high speed."""
         ...
 
     @property
@@ -128,6 +133,8 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
         built.append(stored_reply(link))
     if chip.stores_datagrams:
         built += stored_datagrams(link)
+    if chip.stores_packets:
+        built += stored_packets()
     blocks = sum(block_rams(memory, there) for memory in built)
     columns = block_rams(column_memory(geometry), there)
     return blocks, columns, sum(single_port_rams(memory) for memory in built)

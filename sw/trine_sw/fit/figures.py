@@ -51,7 +51,7 @@ class Figures:
             If the link's frames cannot hold all that a token may be asked for.
         """
         memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth
-        memories += chip.stores_replies, chip.stores_datagrams
+        memories += chip.stores_replies, chip.stores_datagrams, chip.stores_packets
         key = engine, memories, chip.link if link is None else link, link is None
         if key not in self._taken:
             link = link or self.link(self.model, engine, chip.link)

@@ -93,8 +93,10 @@ class Line(NamedTuple):
 def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
     """The line of a board's transport of this name; None where nothing is known of it.
 
-    USB of full speed carries 19 packets of 64 bytes in a frame of 1 ms. SPI's clock is what the driver takes
-    by default, 4 MHz, and at most a quarter of the engine's; its latency is a guess, and so is Ethernet's.
+    USB of full speed carries 19 packets of 64 bytes in a frame of 1 ms. USB of high speed (``ulpi``) is taken
+    at 40 MB/s, three quarters of the 13 packets of 512 bytes that fit a microframe of 125 us, and with a
+    microframe of latency. SPI's clock is what the driver takes by default, 4 MHz, and at most a quarter of
+    the engine's. The latencies of high speed, SPI and Ethernet are guesses.
 
     >>> line_of("uart", 3_000_000, 75e6)
     Line(bytes_per_s=300000.0, latency_s=0.001, shared=False, packets=False)
@@ -102,6 +104,7 @@ def line_of(name: str, baud: float, clock_hz: float) -> Line | None:
     if baud:
         return Line(baud / _BITS, USB_S)
     known = {"spi": Line(min(4e6, clock_hz / 4) / 8, 1e-4), "usb": Line(19 * 64e3, USB_S, shared=True)}
+    known["ulpi"] = Line(40e6, 125e-6, shared=True)
     known["ethernet"] = Line(125e6, 1e-4, packets=True)
     return known.get(name)
 
@@ -176,9 +179,9 @@ def link_rates(
     """:func:`link_rate` of a board's engine for the next token (``"choice"``) and the state (``"h"``).
 
     Where the host computes the head it gets what the head sees. A model without a head has no ``"choice"``,
-    and a board without a baud rate has neither, unless its transport is ``"ethernet"``.
+    and a board without a baud rate has neither, unless its transport is ``"ethernet"`` or ``"ulpi"``.
     """
-    line = line_of(transport, baud, clock_hz) if baud or transport == "ethernet" else None
+    line = line_of(transport, baud, clock_hz) if baud or transport in ("ethernet", "ulpi") else None
     if line is None:
         return {}
     info = BoardDesign(model, engine, link, clock_hz=clock_hz, baud=baud).info

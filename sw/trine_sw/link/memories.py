@@ -27,6 +27,7 @@ __all__ = [
     "link_memories",
     "memories",
     "stored_datagrams",
+    "stored_packets",
     "stored_reply",
 ]
 
@@ -97,6 +98,12 @@ def datagram_words(link: LinkConfig) -> tuple[int, int]:
 def stored_datagrams(link: LinkConfig) -> list[Memory]:
     """All memories of the transport ``ethernet``."""
     return [*map(datagram_memory, datagram_words(link)), cobs_memory()]
+
+
+def stored_packets() -> list[Memory]:
+    """Packets of 512 bytes of the transport ``ulpi``: two that come, whose bytes say whether they are the
+    first or the last, and two that go, each in a memory of its own."""
+    return [Memory("packets that come", 10, 1024), *[Memory("packet that goes", 8, 512)] * 2]
 
 
 def memories(geometry: Geometry, link: LinkConfig) -> list[Memory]:
