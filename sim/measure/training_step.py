@@ -2,8 +2,8 @@
 
     python -m sim.measure.training_step ptb-lstm-300-taught --role teacher --updates 5
 
-Models are untrained. The time is that of the process (``time.process_time``) on one thread, without compiled
-kernels, so that other programs hardly change it; with a C++ compiler the ternary step is faster.
+Models are untrained. The time is that of the process (``time.process_time``) on one thread, with the
+numerics that ``trine train`` takes on this machine, so that other programs hardly change it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from trine_sw.training.loop.run import Run
 from trine_sw.training.models.roles import AnyModel, new_model
+from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.recipes import Recipe, Role, language_recipe
 
 __all__ = ["step_seconds"]
@@ -32,7 +33,8 @@ def step_seconds(recipe: Recipe, role: Role, updates: int) -> tuple[float, float
     for needed in recipe.roles[: recipe.roles.index(role)]:
         ready[needed] = new_model(recipe, needed, ready).eval()
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(recipe, role, Path(folder) / f"{role}.pt", Console(quiet=True), ready)
+        numerics = Numerics.fastest(torch.device("cpu"))
+        run = Run(recipe, role, Path(folder) / f"{role}.pt", Console(quiet=True), ready, numerics)
         run.model.sampler = run.sampler
         inputs, targets = run._streams()
         times = []

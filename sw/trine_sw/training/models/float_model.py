@@ -16,7 +16,7 @@ _MANY = 1000  # symbols, most of them too rare to be moved far from where they s
 
 
 class FloatLanguageModel(LanguageModel):
-    """The same model in floating point, on the cell of PyTorch: the baseline. Its layers are float32.
+    """The same model in floating point, on the cell of PyTorch: the baseline. It is evaluated in float32.
 
     Parameters
     ----------
@@ -84,8 +84,11 @@ class FloatLanguageModel(LanguageModel):
 
     def compute_by(self, numerics: Numerics) -> None:
         super().compute_by(numerics)
-        if isinstance(layer := getattr(self, self.config.cell), SoftLSTM):
+        layer = getattr(self, self.config.cell)
+        if isinstance(layer, SoftLSTM):
             layer.compiled = numerics.compiled
+        elif isinstance(layer, RegularisedLayers):
+            layer.numerics = numerics
 
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)

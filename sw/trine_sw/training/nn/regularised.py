@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.float_recurrence import float_lstm
+from trine_sw.training.nn.recurrence import Numerics
 
 __all__ = ["RegularisedLayers", "locked_dropout", "without_words"]
 
@@ -30,7 +32,7 @@ class RegularisedLayers(nn.Module):
     """Layers of PyTorch's LSTM or GRU, with dropout between them and of their recurrent weights.
 
     Parameters and their names are those of ``nn.LSTM`` and ``nn.GRU``, and so is what is computed without
-    dropout.
+    dropout. An LSTM trains with its ``numerics``, which are PyTorch's until they are set.
 
     Parameters
     ----------
@@ -70,6 +72,7 @@ class RegularisedLayers(nn.Module):
         self.cell = cell
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.between, self.locked, self.recurrent = between, locked, recurrent
+        self.numerics = Numerics()
         bound, rows = 1 / math.sqrt(hidden_size), _GATES[cell] * hidden_size
         for number in range(num_layers):
             columns = hidden_size if number else input_size
@@ -99,7 +102,13 @@ class RegularisedLayers(nn.Module):
     def _layer(self, x: Tensor, number: int, start: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weights: list[Tensor] = [getattr(self, f"{name}_l{number}") for name in names]
-        weights[1] = nn.functional.dropout(weights[1], self.recurrent, self.training)
+        if self.training and self.recurrent:  # three times as fast as PyTorch's dropout on a CPU
+            kept = (torch.rand_like(weights[1]) >= self.recurrent).float()
+            weights[1] = weights[1] * (kept / (1 - self.recurrent))
+        if self.cell == "lstm" and self.training and self.numerics.product != torch.float32:
+            h, c = (part[0] for part in start)
+            x, h, c = float_lstm(x, weights[0], weights[1], weights[2] + weights[3], h, c, self.numerics)
+            return x, h[None], c[None]
         # One layer of PyTorch's, of both biases, in one direction.
         how = (weights, True, 1, 0.0, self.training, False, False)
         return torch.lstm(x, start, *how) if self.cell == "lstm" else torch.gru(x, start[0], *how)
