@@ -23,7 +23,13 @@ _FORMS = ("", "NR", "NW", "NRNW")  # of a block RAM, by the edges of its clocks
 _LEFT_OUT = {
     "ecp5": ("DP16KD", "TRELLIS_IO", "TRELLIS_COMB"),
     "gowin": ("IBUF", "OBUF", "TBUF", "rPLL"),
-    "ice40": ("SB_IO", "SB_PLL40_PAD", "SB_SPRAM256KA", *(f"SB_RAM40_4K{form}" for form in _FORMS)),
+    "ice40": (
+        "SB_IO",
+        "SB_PLL40_CORE",
+        "SB_PLL40_PAD",
+        "SB_SPRAM256KA",
+        *(f"SB_RAM40_4K{form}" for form in _FORMS),
+    ),
 }
 
 

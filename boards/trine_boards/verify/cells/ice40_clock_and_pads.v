@@ -89,3 +89,55 @@ module SB_PLL40_PAD #(
     assign PLLOUTGLOBAL = PLLOUTCORE;
     assign SDO = 0;
 endmodule
+
+// The same PLL where its input is a signal within the chip.
+module SB_PLL40_CORE #(
+    parameter FEEDBACK_PATH = "SIMPLE",
+    parameter DELAY_ADJUSTMENT_MODE_FEEDBACK = "FIXED",
+    parameter DELAY_ADJUSTMENT_MODE_RELATIVE = "FIXED",
+    parameter SHIFTREG_DIV_MODE = 1'b0,
+    parameter FDA_FEEDBACK = 4'b0000,
+    parameter FDA_RELATIVE = 4'b0000,
+    parameter PLLOUT_SELECT = "GENCLK",
+    parameter [3:0] DIVR = 4'b0000,
+    parameter [6:0] DIVF = 7'b0000000,
+    parameter [2:0] DIVQ = 3'b000,
+    parameter [2:0] FILTER_RANGE = 3'b000,
+    parameter ENABLE_ICEGATE = 1'b0,
+    parameter TEST_MODE = 1'b0,
+    parameter EXTERNAL_DIVIDE_FACTOR = 1
+) (
+    input REFERENCECLK,
+    output PLLOUTCORE,
+    output PLLOUTGLOBAL,
+    input EXTFEEDBACK,
+    input [7:0] DYNAMICDELAY,
+    output LOCK,
+    input BYPASS,
+    input RESETB,
+    input LATCHINPUTVALUE,
+    output SDO,
+    input SDI,
+    input SCLK
+);
+    SB_PLL40_PAD #(
+        .FEEDBACK_PATH(FEEDBACK_PATH),
+        .PLLOUT_SELECT(PLLOUT_SELECT),
+        .DIVR(DIVR),
+        .DIVF(DIVF),
+        .DIVQ(DIVQ)
+    ) pll (
+        .PACKAGEPIN(REFERENCECLK),
+        .PLLOUTCORE(PLLOUTCORE),
+        .PLLOUTGLOBAL(PLLOUTGLOBAL),
+        .EXTFEEDBACK(EXTFEEDBACK),
+        .DYNAMICDELAY(DYNAMICDELAY),
+        .LOCK(LOCK),
+        .BYPASS(BYPASS),
+        .RESETB(RESETB),
+        .LATCHINPUTVALUE(LATCHINPUTVALUE),
+        .SDO(SDO),
+        .SDI(SDI),
+        .SCLK(SCLK)
+    );
+endmodule
