@@ -110,6 +110,11 @@ class BoardSpec:
         return self.transport.baud
 
     @property
+    def address(self) -> str:
+        """IPv4 address of the transport on its network; empty where it has none."""
+        return getattr(self.transport, "address", "")
+
+    @property
     def stores_replies(self) -> bool:
         """Whether the transport has a memory of a reply, which takes block RAM."""
         return self.transport.stores_replies
@@ -165,6 +170,25 @@ class BoardSpec:
             raise TrineError(f"the link {self.transport.name} of {self.title} has no baud rate: give none")
         transport = cast(Any, self.transport)
         first = replace(transport, baud=integer(baud, "the baud rate", *_BAUDS))
+        return replace(self, transports=(first, *self.transports[1:]))
+
+    def at_address(self, address: str | None) -> "BoardSpec":
+        """This board with another network address of the transport that is built; as it is for None.
+
+        Raises
+        ------
+        TrineError
+            Where that has no network address, or no board can have this one.
+        """
+        if address is None:
+            return self
+        if not self.address:
+            having = [each.name for each in self.transports if getattr(each, "address", "")]
+            remedy = f"take the link {having[0]}" if having else "give none"
+            raise TrineError(
+                f"the link {self.transport.name} of {self.title} has no network address: {remedy}"
+            )
+        first = replace(cast(Any, self.transport), address=address)
         return replace(self, transports=(first, *self.transports[1:]))
 
     @property

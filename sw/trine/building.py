@@ -57,6 +57,7 @@ def build(
     clock: float | None = None,
     margin: float = MARGIN,
     link: str | None = None,
+    address: str | None = None,
     seeds: int = 1,
     check: bool = True,
     floorplan: bool = False,
@@ -89,6 +90,8 @@ def build(
         Fraction, 0 to less than 1, by which the routed clock must exceed the engine's.
     link : str, optional
         What carries the board's bytes, by its name among the board's transports; the first by default.
+    address : str, optional
+        IPv4 address of a board on Ethernet, by default the one of its description, 192.168.1.50.
     seeds : int
         Seeds of place and route, 1 to 1000, of which the fastest result is taken.
     check : bool
@@ -136,7 +139,7 @@ def build(
     model = as_model(model)
     if not isinstance(fit, Fit) or not isinstance(fit.chip, BoardSpec):
         raise TrineError(f"fit must come from trine.fit(model, board), not {shown(fit)}")
-    board, engine = fit.chip.over(link), fit.engine
+    board, engine = fit.chip.over(link).at_address(address), fit.engine
     seeds = integer(seeds, "seeds", 1, MOST_SEEDS)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     margin = finite_real(margin, "margin")
@@ -169,6 +172,7 @@ def build(
         if command is None:
             over = [] if link is None else ["--link", link]
             over += [] if board.baud in (0, DEFAULT_BAUD) else ["--baud", str(board.baud)]
+            over += [] if address is None else ["--address", address]
             command = shlex.join(["trine", "build", f"{name}.trine", "--board", board.name, *over])
         netlist = netlist_digest((where / "top.il").read_text(encoding="utf-8"))
         report = make_report(model, name, engine, board, routed, command, netlist)

@@ -51,6 +51,7 @@ def prepared(
     margin: float,
     link: str | None,
     baud: int | None,
+    address: str | None = None,
     **engine: Any,
 ) -> Design:
     """The design that the options ask for; `margin` is in %, and `engine` as :func:`trine.fit` takes it.
@@ -60,7 +61,7 @@ def prepared(
     TrineError
         If the model cannot be read, or the board does not hold it at that clock.
     """
-    board = as_board(board_name, baud, link)
+    board = as_board(board_name, baud, link, address)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
     if not 0 <= margin < 100:
         raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
@@ -78,6 +79,7 @@ class BuildRequest:
     margin: float = 100 * MARGIN
     link: str | None = None
     baud: int | None = None
+    address: str | None = None
     lanes: int | None = None
     banks: int | None = None
     balance: bool = False
@@ -110,6 +112,7 @@ class BuildRequest:
         """The design, of the model file or of `model`, which was read from it. Raises as :func:`prepared`."""
         return prepared(
             *(model or self.model_path, self.board_name, self.clock, self.margin, self.link, self.baud),
+            address=self.address,
             lanes=self.lanes,
             banks=self.banks,
             **self.wishes,
@@ -123,6 +126,7 @@ class BuildRequest:
             words += ["--margin", f"{100 * design.margin:g}"]
         words += [] if self.link is None else ["--link", self.link]
         words += [] if self.baud is None else ["--baud", str(self.baud)]
+        words += [] if self.address is None else ["--address", self.address]
         words += ["--balance"] if self.balance else []
         for option, at in (("--embedding", self.embedding), ("--head", self.head)):
             words += [option, at] if at else []

@@ -70,16 +70,19 @@ class Boards(Mapping[str, BoardSpec]):
 boards = Boards()
 
 
-def as_board(board: BoardSpec | str, baud: int | None = None, link: str | None = None) -> BoardSpec:
-    """A board, or the one of that name, with another link and another baud rate where they are given.
+def as_board(
+    board: BoardSpec | str, baud: int | None = None, link: str | None = None, address: str | None = None
+) -> BoardSpec:
+    """A board, or the one of that name, with another link, baud rate and network address where given.
 
-    Raises :class:`TrineError` with the names where there is none, and for a rate that no clock of it makes.
+    Raises :class:`TrineError` with the names where there is none, for a rate that no clock of it makes, and
+    for an address that it cannot have.
     """
     if not isinstance(board, BoardSpec):
         if not isinstance(board, str) or board not in BOARDS:
             raise TrineError(f"there is no board {shown(board)}; there are: {', '.join(sorted(BOARDS))}")
         board = BOARDS[board]
-    board = board.over(link).at_baud(baud)
+    board = board.over(link).at_baud(baud).at_address(address)
     if baud is not None and not board_clocks(board):
         raise TrineError(f"no clock of {board.title} makes {baud} baud: take a lower rate")
     return board

@@ -1,5 +1,6 @@
 """trine program: what it calls, what it believes of the loader's output, and what it asks the board."""
 
+import json
 from dataclasses import fields, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from trine.cli import program as commands
 from trine_boards import BOARDS
-from trine_boards.build.record import BuildRecord
+from trine_boards.build.record import RECORD_NAME, BuildRecord
 from trine_boards.programming import compare
 from trine_boards.top import BoardTop
 from trine_sw.engine import EngineConfig
@@ -196,6 +197,17 @@ def test_a_board_over_another_link_is_asked_there(succeeds, loader, tmp_path, mo
     said = succeeds("program", path, *ULX3S)
     assert ("this bitstream answers at /dev/ttyACM3" in said) == (link == "usb") and len(looks) < 3
     assert "answers at spi:///dev/x" in succeeds("program", path, *ULX3S, "--port", "spi:///dev/x")
+
+
+def test_a_board_on_a_network_is_not_asked(trine, loader, built):
+    """Its host may be in another network; the address is told."""
+    path, _ = built
+    record = path.with_name(RECORD_NAME)
+    values = json.loads(record.read_text(encoding="utf-8"))
+    network = {"board": "ecpix5-85f", "transport": "ethernet", "baud": 0, "address": "10.0.0.9"}
+    record.write_text(json.dumps(values | network), encoding="utf-8")
+    result = trine("program", path, "--board", "ecpix5-85f")
+    assert result.exit_code == 0 and "its link is ethernet; give --port udp://10.0.0.9" in result.stderr
 
 
 def fails_after_loading(path):

@@ -4,7 +4,9 @@ import json
 import re
 import sys
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
+import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 
@@ -21,6 +23,7 @@ from trine_boards.top import BoardTop
 from trine_boards.transports.ethernet import EthernetTransport, network_address
 from trine_boards.transports.uart import UARTTransport
 from trine_boards.transports.usb import USBTransport
+from trine_boards.verify.loaded import recorded_board
 from trine_boards.verify.verification import verify_build
 from trine_hw.link.ethernet.cobs import COBSEncoder
 from trine_hw.link.ethernet.datagram_store import DatagramStore
@@ -205,10 +208,41 @@ def test_ethernet_has_its_pins_and_its_clocks(name, pins, delays):
     assert BoardTop(MODEL, ENGINE, replace(board, transports=(elsewhere,)), 75).identity != top.identity
 
 
-@pytest.mark.parametrize("address", ["", "192.168.1", "224.0.0.1", "0.0.0.0", "10.0.0.255", "fe80::1", None])
+@pytest.mark.parametrize(
+    "address",
+    ["", "192.168.1", "192.168.1.256", "224.0.0.1", "0.0.0.0", "127.0.0.1", "250.0.0.1", "10.0.0.0"]
+    + ["10.0.0.255", "10.0.0.9/24", "10.0.0.9:7700", "board.local", "fe80::1", None, 5],
+)
 def test_addresses_that_no_board_has(address):
-    with pytest.raises(TrineError, match="is no address of a board"):
-        network_address(address)
+    for refused in (network_address, lambda address: EthernetTransport(address=address)):
+        with pytest.raises(TrineError, match="is no address of a board"):
+            refused(address)
+
+
+def test_a_board_at_another_address(tmp_path):
+    """It is in LiteEth's core, MAC address and all, in the record, and in what is made of that."""
+    pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
+    board, rng = BOARDS["ecpix5-85f"].over("ethernet"), np.random.default_rng(6)
+    assert board.at_address(None) is board and board.address == "192.168.1.50"
+    for _ in range(3):
+        number = int.from_bytes(bytes([10, *rng.integers(1, 255, 3).tolist()]), "big")
+        address = str(IPv4Address(number))
+        moved = board.at_address(address)
+        top = BoardTop(MODEL, ENGINE, moved, moved.clock_mhz)
+        for each in (number, 0x0254 << 32 | number):
+            assert re.search(rf"'d{each}\b", top.pinned.core)
+        assert not re.search(rf"'d{0xC0A80132}\b", top.pinned.core)
+        (tmp_path / "top.bit").write_bytes(b"bits")
+        record = BuildRecord.of(top, tmp_path / "top.bit", 1)
+        record.save(tmp_path, MODEL)
+        assert BuildRecord.load(tmp_path).address == recorded_board(record).address == address
+
+
+def test_an_address_for_a_link_that_has_none():
+    with pytest.raises(TrineError, match="uart of .* has no network address: take the link ethernet"):
+        BOARDS["ecpix5-85f"].at_address("10.0.0.9")
+    with pytest.raises(TrineError, match="uart of .* has no network address: give none"):
+        BOARD.at_address("10.0.0.9")
 
 
 def test_frames_that_fit_no_datagram():

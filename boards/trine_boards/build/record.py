@@ -37,6 +37,7 @@ class BuildRecord:
     clock_mhz : clock of the engine
     transport : what carries the board's bytes, by its name among the board's transports
     baud : of the line; 0 where it has no such number
+    address : of the board on its network; empty where it has none
     engine, link : as the gateware was made
     info : what the board says of itself, :meth:`trine_sw.link.board_info.Info.pack`
     seed : of place and route of the bitstream
@@ -49,6 +50,7 @@ class BuildRecord:
     clock_mhz: float
     transport: str
     baud: int
+    address: str
     engine: EngineConfig
     link: LinkConfig
     info: bytes
@@ -67,6 +69,7 @@ class BuildRecord:
             clock_mhz=float(top.clock_mhz),
             transport=top.board.transport.name,
             baud=top.board.baud,
+            address=top.board.address,
             engine=link.core.engine,
             link=link.link,
             info=link.info.pack(),
@@ -112,10 +115,12 @@ class BuildRecord:
 
     @classmethod
     def _of_json(cls, values: dict[str, Any]) -> BuildRecord:
+        values = {"address": ""} | values  # of builds that could not choose one
         if set(values) != {entry.name for entry in fields(cls)}:
             raise ValueError("its keys are not those of a record")
         if not all(
-            isinstance(values[name], str) for name in ("name", "board", "transport", "bitstream", "sha256")
+            isinstance(values[name], str)
+            for name in ("name", "board", "transport", "address", "bitstream", "sha256")
         ):
             raise ValueError("a name is no string")
         if not re.fullmatch(r"\w[\w.-]{,99}", values["bitstream"]):

@@ -39,6 +39,7 @@ class BoardTransport(Protocol):
     stores_replies : whether it keeps a reply until that is complete, in a memory of its own
     stores_datagrams : whether whole datagrams wait in memories; may be missing, as no
     stores_packets : whether packets of USB at high speed do; may be missing, as no
+    address : IPv4 address of the board on its network; may be missing, where it has none
     link : sizes of the link's buffers, where they are other than the board's; may be missing
     """
 

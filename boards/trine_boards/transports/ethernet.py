@@ -35,6 +35,11 @@ class EthernetTransport:
     address : IPv4 address; the MAC address is 02:54 and it
     port : of UDP
     link : sizes of the link's buffers, where a board is built with this transport
+
+    Raises
+    ------
+    TrineError
+        For an address that no board can have.
     """
 
     rx_control: str = "rx_ctl"
@@ -47,6 +52,9 @@ class EthernetTransport:
     port: int = 7700
     link: LinkConfig = LinkConfig(window=8, slot_bytes=1024, receive_bytes=8192, codec="fast")
     name: str = "ethernet"
+
+    def __post_init__(self) -> None:
+        network_address(self.address)
 
     @property
     def baud(self) -> int:
@@ -122,7 +130,12 @@ class EthernetTransport:
 
 
 def network_address(text: str) -> int:
-    """The number of an IPv4 address of one machine.
+    """The number of an IPv4 address that a board can have.
+
+    None that ends in 0, or in 255: LiteEth takes that for a broadcast.
+
+    >>> hex(network_address("192.168.1.50"))
+    '0xc0a80132'
 
     Raises
     ------
@@ -130,9 +143,13 @@ def network_address(text: str) -> int:
         Where it is none.
     """
     try:
-        address = ipaddress.IPv4Address(text)
-    except (ValueError, TypeError):
+        address = ipaddress.IPv4Address(text) if isinstance(text, str) else None
+    except ValueError:
         address = None
-    if address is None or address.is_multicast or address.is_unspecified or address.packed[3] == 255:
+    if (
+        address is None
+        or any((address.is_multicast, address.is_unspecified, address.is_loopback, address.is_reserved))
+        or address.packed[3] in (0, 255)
+    ):
         raise TrineError(f"{shown(text)} is no address of a board: give one of its network, as 192.168.1.50")
     return int(address)

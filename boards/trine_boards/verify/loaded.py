@@ -26,7 +26,8 @@ def recorded_board(record: BuildRecord) -> BoardSpec:
     """The board that a build is for. Raises :exc:`TrineError` for one that is not known."""
     if record.board not in BOARDS:
         raise TrineError(f"the build is for {shown(record.board)}; known boards are {', '.join(BOARDS)}")
-    return BOARDS[record.board].over(record.transport).at_baud(record.baud or None)
+    board = BOARDS[record.board].over(record.transport)
+    return board.at_baud(record.baud or None).at_address(record.address or None)
 
 
 def _packed(board: BoardSpec, record: BuildRecord, folder: Path, work: Path) -> tuple[str, list[str]]:

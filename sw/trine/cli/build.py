@@ -49,6 +49,12 @@ __all__ = ["COMMANDS", "build", "requests_of"]
     help="By how many % the routed clock must exceed the engine's.",
 )
 @link_option
+@click.option(
+    "--address",
+    "board_address",
+    metavar="A.B.C.D",
+    help="IPv4 address of a board with the link ethernet.  [default: the board's, 192.168.1.50]",
+)
 @engine_options
 @click.option("--floorplan", is_flag=True, help="Keep where every cell lies, for trine draw floorplan.")
 @click.option("--seeds", default=1, show_default=True, help="Seeds of place and route; the best is taken.")
@@ -69,6 +75,7 @@ __all__ = ["COMMANDS", "build", "requests_of"]
 def build(
     floorplan: bool,
     check: bool,
+    board_address: str | None,
     output: Path | None,
     results: Path | None,
     processes: int | None,
@@ -88,7 +95,7 @@ def build(
 
     integer(asked["seeds"], "--seeds", 1, MOST_SEEDS)
     cluster = as_cluster(processes, address, steps, all_of_them=True)
-    requests = requests_of(**asked)
+    requests = requests_of(address=board_address, **asked)
     options: dict[str, Any] = {"check": check, "floorplan": floorplan, "results": results}
     if len(requests) == 1 and not asked["all_boards"]:
         _build_one(requests[0], output, cluster, options, as_json)

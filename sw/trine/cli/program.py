@@ -44,7 +44,7 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
     from trine_boards.programming import program as load
 
     board = as_board(board_name)
-    built = baud = None
+    built = baud = address = None
     transport = board.transport
     if (bitstream.parent / RECORD_NAME).exists():
         record = BuildRecord.load(bitstream.parent)
@@ -52,13 +52,15 @@ def program(bitstream: Path, board_name: str, flash: bool, port: str | None, no_
             raise TrineError(f"{bitstream} was built for {record.board}, not for {board.name}")
         if record.bitstream == bitstream.name:
             built, baud = record.built_info(), record.baud or None
+            address = record.address
             transport = board.over(record.transport).transport
     load(bitstream, board, flash=flash)
     click.echo(f"{board.title} has taken {bitstream}" + (", into its flash" if flash else ""))
     if no_ask:
         return
     if port is None and not transport.baud and not transport.usb:
-        click.echo(f"not asked what it is: its link is {transport.name}; give --port", err=True)
+        where = f"--port udp://{address}" if address else "--port"
+        click.echo(f"not asked what it is: its link is {transport.name}; give {where}", err=True)
         return
     if port is None:
         ports = ports_on_usb(transport.usb) if transport.usb else ports_of(board)

@@ -15,7 +15,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
 from trine.cli import program
 from trine.cli.commands import cli
-from trine.designs import prepared
+from trine.designs import BuildRequest, prepared
 from trine.fitting import fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
@@ -158,6 +158,7 @@ def test_model_and_engine_too_big_for_the_board_say_by_how_much(fails, tmp_path)
         (["--baud", 7_000_000], "7000000 baud cannot be divided from it; the nearest clock"),
         (["--baud", 0], "the baud rate must be from 1200 to 12000000, not 0"),
         (["--baud", 12_000_001], "the baud rate must be from 1200"),
+        (["--address", "10.0.0.9"], "the link uart of Radiona ULX3S-85F has no network address: give none"),
         (["--lanes", 40], "lanes and banks together"),
         (["--lanes", 3, "--banks", 1], "lanes must be at least"),
         (["--lanes", 40, "--banks", 0], "banks must be"),
@@ -181,6 +182,16 @@ def test_baud_rate_of_a_fit_and_a_build(succeeds, model_path):
     assert design.top.pinned.divisor == 30 and design.top.design.info.baud == 2_500_000
     assert design.fit.chip.baud == design.board.baud == 2_500_000
     assert fit(model_path, "icebreaker", baud=1_000_000).chip.baud == 1_000_000
+
+
+def test_address_of_a_board_on_a_network(fails, model_path, tmp_path):
+    build = ("build", model_path, "--board", "ecpix5-85f", "-o", tmp_path / "out", "--address")
+    fails(*build, "10.0.0.9", saying="has no network address: take the link ethernet")
+    fails(*build, "10.0.0.255", "--link", "ethernet", saying="'10.0.0.255' is no address of a board")
+    request = BuildRequest(model_path, "ecpix5-85f", link="ethernet", address="10.0.0.9")
+    design = request.design()
+    assert design.board.address == design.fit.chip.address == "10.0.0.9"
+    assert " --link ethernet --address 10.0.0.9 " in request.command(design)
 
 
 def test_verilog(succeeds, trine, fails, model_path, tmp_path):
