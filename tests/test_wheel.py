@@ -63,7 +63,13 @@ def trine(python: Path, folder: Path, *words: object) -> str:
 
 def test_links_lead_to_files():
     links = sorted(path for path in SHIPPED.rglob("*") if path.is_symlink())
-    names = ["board-rates.json", "boards.json", "ulx3s-shakespeare.json", "shakespeare-small.trine", "shakespeare.trine"]
+    names = [
+        "board-rates.json",
+        "boards.json",
+        "ulx3s-shakespeare.json",
+        "shakespeare-small.trine",
+        "shakespeare.trine",
+    ]
     assert [link.name for link in links] == names
     for link in links:
         assert link.resolve() == ROOT / link.relative_to(SHIPPED) and link.is_file()
