@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.config import ICE40
 from trine_sw.golden.sampler import DRAW_BITS, GUMBEL_BITS
@@ -18,6 +21,7 @@ __all__ = [
     "FORMS",
     "Form",
     "Memory",
+    "alike_slices",
     "block_rams",
     "cell_memory",
     "column_memory",
@@ -98,6 +102,20 @@ def slices(kind: str, width: int, depth: int) -> list[range]:
     """
     size = form_bits(kind, depth) if kind in FORMS else width
     return [range(at, min(at + size, width)) for at in range(0, width, size)]
+
+
+def alike_slices(kind: str, contents: npt.NDArray[np.int8]) -> int:
+    """Slices of a ROM of these trits (depth, trits) whose words are all alike, so that synthesis makes
+    constants of them.
+
+    >>> alike_slices("ice40", np.repeat([[1] * 8 + [0] * 8, [1] * 8 + [-1] * 8], 2, axis=0))
+    1
+    """
+    bits = np.stack([contents != 0, contents < 0], axis=2).reshape(len(contents), -1)
+    varies = (bits != bits[0]).any(axis=0)
+    if len(contents) == 1:  # it is built with a word of zeros behind it
+        varies = bits[0]
+    return sum(not varies[part.start : part.stop].any() for part in slices(kind, len(varies), len(contents)))
 
 
 def column_memory(geometry: Geometry) -> Memory:

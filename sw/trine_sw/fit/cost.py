@@ -10,15 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.engine.config import ICE40
-from trine_sw.engine.memories import FORMS, Form, Memory, block_rams, column_memory, single_port_rams
+from trine_sw.engine.memories import (
+    FORMS,
+    Form,
+    Memory,
+    alike_slices,
+    block_rams,
+    column_memory,
+    deepest,
+    single_port_rams,
+    slices,
+)
 from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.link.memories import memories, stored_datagrams, stored_packets, stored_reply
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
+from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["Chip", "Cost", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep"]
+__all__ = ["Chip", "Cost", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep", "unread_blocks"]
 
 #: LUT4 of a lane's products for a bank beyond those of ``CellSpec.product_lut4``.
 _FURTHER = 15
@@ -123,11 +137,33 @@ def cost(
     """What ``engine`` is expected to take, with a link of these buffers
     (:func:`trine_sw.link.records.link_for`); clocking included."""
     layout = layout or place(model, engine)
-    return Cost(*logic(model, layout, link), *memory_cost(layout.geometry, chip, link))
+    blocks, columns, single_port = memory_cost(layout.geometry, chip, link)
+    of_columns, of_embedding = _alike(model, layout)
+    blocks -= of_columns + of_embedding
+    return Cost(*logic(model, layout, link), blocks, columns - of_columns, single_port)
+
+
+def _alike(model: Model, layout: MemoryLayout) -> tuple[int, int]:
+    """Block RAMs of columns and of the embedding that synthesis leaves out, since their words are all alike.
+    It does not see the words of an ECP5's, which are instantiated."""
+    engine = layout.geometry.engine
+    if engine.block_ram == "ecp5" or engine.block_ram not in FORMS:
+        return 0, 0
+
+    def alike(contents: npt.NDArray[np.int8]) -> int:
+        return alike_slices(engine.block_ram, contents) * ceil_div(len(contents), deepest(engine.block_ram))
+
+    of_embedding = 0
+    if engine.embedding == "board" and model.embedding_weight is not None:
+        table = model.embedding_weight
+        if engine.block_ram in ICE40:  # a token's word in two halves
+            table = np.pad(table, ((0, 0), (0, table.shape[1] % 2))).reshape(2 * len(table), -1)
+        of_embedding = alike(table)
+    return sum(map(alike, layout.banks)), of_embedding
 
 
 def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, int, int]:
-    """Block RAMs, those of them that hold columns, and single-port RAMs."""
+    """Block RAMs, those of them that hold columns, and single-port RAMs, whatever their words."""
     built, there = memories(geometry, link), forms(chip)
     if chip.stores_replies:
         built.append(stored_reply(link))
@@ -136,8 +172,20 @@ def memory_cost(geometry: Geometry, chip: Chip, link: LinkConfig) -> tuple[int, 
     if chip.stores_packets:
         built += stored_packets()
     blocks = sum(block_rams(memory, there) for memory in built)
-    columns = block_rams(column_memory(geometry), there)
-    return blocks, columns, sum(single_port_rams(memory) for memory in built)
+    unread = unread_blocks(geometry)
+    columns = block_rams(column_memory(geometry), there) - unread
+    return blocks - unread, columns, sum(single_port_rams(memory) for memory in built)
+
+
+def unread_blocks(geometry: Geometry) -> int:
+    """Block RAMs of columns that nothing reads: in a bank without columns of h, those of the head's rows
+    alone, where these add magnitudes, which x does not have."""
+    if geometry.engine.block_ram != "ecp5" or not geometry.head_lanes or not geometry.model.level_bits:
+        return 0
+    first = 2 * geometry.word_trit(geometry.gate_lanes)
+    parts = slices("ecp5", 2 * geometry.word_trits, geometry.depth)
+    banks = sum(not geometry.bank_h(bank) for bank in range(geometry.engine.banks))
+    return banks * sum(part.start >= first for part in parts)
 
 
 def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, int]:
