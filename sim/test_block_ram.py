@@ -42,7 +42,10 @@ def test_contents_of_an_engine(tmp_path):
         assert instantiated.rom("addr", "o", len(bank)) == inferred.rom("addr", "o", len(bank)) == words
 
 
-@pytest.mark.parametrize(("ways", "block_rams"), [(1, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize(
+    ("ways", "block_rams"),
+    [(1, 1), pytest.param(2, 1, marks=pytest.mark.nightly), pytest.param(3, 2, marks=pytest.mark.nightly)],
+)
 def test_contents_of_the_sampler(tmp_path, ways, block_rams):
     """18-bit words of two ports, of which inferred ones have 12 bits."""
     for form in ("ecp5", "inferred"):

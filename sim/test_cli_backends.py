@@ -38,9 +38,9 @@ def trine(*arguments):
 @pytest.mark.parametrize(
     ("backend", "cell"),
     [
-        ("verilator", "lstm"),
-        ("icarus", "lstm"),
-        ("icarus", "gru"),
+        pytest.param("verilator", "lstm", marks=pytest.mark.nightly),
+        pytest.param("icarus", "lstm", marks=pytest.mark.nightly),
+        pytest.param("icarus", "gru", marks=pytest.mark.nightly),
         pytest.param("verilator", "mgu", marks=pytest.mark.nightly),
         ("icarus", "mgu"),
     ],

@@ -25,6 +25,7 @@ WIDE = ModelConfig(
 LONG = ModelConfig(hidden=64, embedding=64, vocab_size=3, cell_max=7)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("config", "engine", "wants"),
     [
@@ -34,14 +35,12 @@ LONG = ModelConfig(hidden=64, embedding=64, vocab_size=3, cell_max=7)
             EngineConfig(300, 3, sampler_ways=2),
             ("h", "u", "choice", "generate"),
             id="engine",
-            marks=pytest.mark.nightly,
         ),
         pytest.param(
             WIDE,
             EngineConfig(100, 3, sampler_ways=2),
             ("h", "choice"),
             id="folded",
-            marks=pytest.mark.nightly,
         ),
     ],
 )

@@ -78,7 +78,14 @@ def sample(kind: str) -> list[tuple[Memory, Elaboratable]]:
     return found
 
 
-@pytest.mark.parametrize("name", [*sorted(ONE_OF_EACH), "ice40hx8k-evn", "tang-nano-20k"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(ONE_OF_EACH),
+        pytest.param("ice40hx8k-evn", marks=pytest.mark.nightly),
+        pytest.param("tang-nano-20k", marks=pytest.mark.nightly),
+    ],
+)
 def test_memories_are_as_large_as_expected(tmp_path, name):
     board = BOARDS[name]
     cases = sample(board.block_ram_kind)

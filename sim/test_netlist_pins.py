@@ -90,7 +90,7 @@ def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=[pytest.mark.nightly] if BOARDS[name].family == "gowin" else [])
+        pytest.param(name, marks=[] if BOARDS[name].family == "ice40" else [pytest.mark.nightly])
         for name in DESIGNS
     ],
 )
@@ -111,6 +111,7 @@ def test_every_kind_of_request(built):
     assert model.counts["damaged"] and model.counts["repeats"] and model.counts["gaps"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("built", ["ulx3s"], indirect=True)
 def test_clock_and_held_pins_of_the_ulx3s(built):
     netlist = json.loads((built.folder / "top.json").read_text(encoding="utf-8"))["modules"]["top"]

@@ -46,6 +46,7 @@ def check(model, engine, text):
     assert text.segments == 4 and text.cpu_s > 0
 
 
+@pytest.mark.nightly
 def test_segments_of_a_folded_lstm(tmp_path, monkeypatch):
     model, engine = random_model(CONFIG, seed=1), EngineConfig(20, 2)
 
@@ -115,6 +116,7 @@ def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
     check(model, engine, run(None, cluster=Cluster(10**20)))
 
 
+@pytest.mark.nightly
 def test_segments_of_a_gru_between_host_and_host(tmp_path):
     model = random_model(replace(CONFIG, cell="gru"), seed=2)
     engine = EngineConfig(100, 3, embedding="host", head="host")

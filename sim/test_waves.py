@@ -75,7 +75,7 @@ def signals_of_fst(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("simulator", "suffix", "read"),
     [
-        ("verilator", ".vcd", signals_of_vcd),
+        pytest.param("verilator", ".vcd", signals_of_vcd, marks=pytest.mark.nightly),
         pytest.param(
             "icarus",
             ".fst",

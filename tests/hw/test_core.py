@@ -82,9 +82,8 @@ GENERATION = """
 """
 #: Streams that hardly move take most of the time; ``sim/test_core.py`` has them in every geometry.
 MIXED = """
-    1.0-engine1-lstm 0.3-engine1-lstm 0.05-engine1-lstm 1.0-engine2-gru 0.3-engine2-gru 0.3-engine6-lstm
-    1.0-engine5-gru 0.3-engine0-gru 1.0-engine3-lstm 1.0-engine4-gru
-    1.0-engine1-mgu 0.3-engine2-mgu 1.0-engine5-mgu
+    1.0-engine1-mgu 0.05-engine1-lstm 1.0-engine2-gru 0.3-engine6-lstm 1.0-engine5-mgu 0.3-engine0-gru
+    1.0-engine3-lstm 1.0-engine4-mgu
 """
 
 

@@ -97,7 +97,9 @@ def states(payload_state, hidden, c, h, each):
     return [struct.pack("<H", at) + cells[at : at + each].tobytes() for at in range(0, hidden, each)]
 
 
-@cases(CASES, nightly=["gru, folded"], fast=["levels", "vectors, folded, head"])
+@cases(
+    CASES, nightly=["levels", "gru", "mgu", "stack", "wide tokens"], fast=["levels", "vectors, folded, head"]
+)
 def test_every_command(case, codec):
     config, engine = CASES[case]
     model = random_model(config, seed=5)
@@ -189,7 +191,7 @@ REFUSED = {
 }
 
 
-@cases(REFUSED, fast=["quick", "vectors"])
+@cases(REFUSED, nightly=["mgu"], fast=["vectors"])
 def test_refusals(case, codec):
     """Each has its reason, leaves the state as it was, and halts until RESUME."""
     config, engine = QUICK if case == "quick" else CASES[case]
@@ -207,7 +209,7 @@ def test_refusals(case, codec):
     assert sum(frame.reason is not None for frame in frames) >= len(REFUSED[case])
 
 
-@cases(["levels", "folded", "gru"], nightly=["folded"], fast=["gru"])
+@cases(["levels", "folded", "gru"], nightly=["levels", "folded"], fast=["gru"])
 def test_generations_go_on_from_the_last_choice(case, codec):
     """Of a generation or of a step, whether its choice was sent or only its logits; steps without a head, a
     new state and a new session leave it."""
@@ -315,7 +317,7 @@ FUZZED = ("levels", "folded", "vectors", "vectors, folded, head", "in memories")
 
 
 @pytest.mark.parametrize("count", [32, pytest.param(150, marks=pytest.mark.nightly)])
-@cases(FUZZED, fast=["folded", "vectors"])
+@cases(FUZZED, nightly=["levels", "vectors"], fast=["folded", "vectors"])
 def test_fuzz(case, codec, count):
     """Random, mutated and well-formed frames in any order: the same answers, no hang, the same state."""
     config, engine = CASES[case]

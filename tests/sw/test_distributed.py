@@ -107,6 +107,7 @@ def recipe_of(text):
     )
 
 
+@pytest.mark.nightly
 def test_two_processes(sea, tmp_path):
     """All parameters are equal on both ranks, and, resumed, to those of a run that was never interrupted.
 

@@ -195,7 +195,9 @@ def test_under_autocast_all_is_as_without(cell):
     assert all(map(torch.equal, of_exact, of_cast)) and of_exact[-1].any()
 
 
-@each_cell
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.nightly) for cell in CELLS if cell != "lstm")]
+)
 def test_a_compiled_network_is_the_network(cell):
     network = trained(cell, num_layers=2)
     compiled = torch.compile(network, backend="eager")

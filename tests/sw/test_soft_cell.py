@@ -28,6 +28,7 @@ def test_without_quantisers_it_is_nn_lstm():
     torch.testing.assert_close(found[1], expected[1])
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not can_compile(), reason="no C++ compiler here, or a blank in PyTorch's path")
 def test_compiled_steps_are_the_steps():
     """Outputs, state and gradients, with quantisers that draw nothing."""

@@ -83,6 +83,7 @@ def unseen(folder, cluster, names=None):
 shared = seed_sweep.shared
 
 
+@pytest.mark.nightly
 def test_workers_that_do_not_see_the_folder_send_steps_back(trine, tools, model_path, tmp_path, monkeypatch):
     """They keep steps by content, so that none is done twice; an error names the client's log."""
     monkeypatch.setattr(seed_sweep, "shared", unseen)

@@ -236,6 +236,7 @@ def test_failing_tool_is_quoted_and_costs_nothing(succeeds, trine, tools, model_
     assert (tmp_path / "out" / "top.bit").read_text(encoding="utf-8") == "routed 75"
 
 
+@pytest.mark.nightly
 def test_an_engine_that_turns_out_too_large_is_replaced(succeeds, trine, tools, tmp_path):
     path, folder = tmp_path / "m.trine", tmp_path / "out"
     model = random_model(ModelConfig(hidden=16, embedding=8, vocab_size=20), seed=1)
@@ -260,6 +261,7 @@ def test_an_engine_that_turns_out_too_large_is_replaced(succeeds, trine, tools, 
         fit_again(model, first, 90_000_000)
 
 
+@pytest.mark.nightly
 def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path, built, monkeypatch):
     folder = built
     for path in folder.glob("route-1*"):
@@ -298,7 +300,7 @@ def test_best_of_several_placements_is_taken(succeeds, trine, tools, model_path,
     assert (folder / "top.bit").read_text(encoding="utf-8") == "routed 75 by 3"
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_interrupted_build_goes_on_where_it_stopped(process, tools, model_path, built, end):
     folder = built
     build = ("build", model_path, *ENGINE, "--no-check", "-o", folder)

@@ -113,6 +113,7 @@ def test_own_sequences(succeeds, folder):
     ]
 
 
+@pytest.mark.nightly
 def test_own_audio(succeeds, folder):
     pytest.importorskip("sklearn")
     pytest.importorskip("librosa")

@@ -75,7 +75,9 @@ HOSTILE = {
     "AMARANTH_USE_YOSYS": "none",
     "AMARANTH_verbose": "1",
 }
-simulators = pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+simulators = pytest.mark.parametrize(
+    "simulator", [pytest.param("verilator", marks=pytest.mark.nightly), "icarus"]
+)
 
 
 @pytest.fixture
