@@ -245,6 +245,8 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
         "seed": chosen.seed,
         "code_version": code_version(),
     }
+    if digests := finished["ternary"].taught_by:
+        record["teacher_files"] = digests
     names = {"ternary": "ternary", "float": "float"} | {role: role for role in TEACHERS}
     names["head"] = "ternary_head"
     for role in sorted(finished, key=list(names).index):
