@@ -238,7 +238,7 @@ def test_line_is_used_well_and_a_step_takes_what_its_bytes_take(model: Model) ->
     steps = list(board.stream(tokens))
     bits = virtual._bits - before
     payload = len(steps) * board._conversation.requests.codec.record_bytes(
-        board._conversation.requests.wanted(frozenset(["h"]))
+        *board._conversation.requests.wanted(frozenset(["h"]))
     )
     assert payload / received[0] >= 0.85
     assert 10 * payload / bits >= 0.85, (payload, bits)

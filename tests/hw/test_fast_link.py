@@ -16,8 +16,9 @@ from trine_hw.simulation.watchdog import link_patience, run_watched
 from trine_sw.engine import EngineConfig, Geometry
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.items import Segment, pack_segment
-from trine_sw.link.protocol import Command, Feature, Form, Want
+from trine_sw.link.protocol import COUNTED, MORE, PLAIN, Command, Feature, Form, Reason, Want, decode
 from trine_sw.link.records import Codec
+from trine_sw.link.step_records import Asking, pack_asking
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
@@ -31,18 +32,29 @@ SUMMED = {
 }
 
 
-def segments(codec, model, engine, rng: random.Random, flags: int) -> bytes:
+def segments(codec, model, engine, rng: random.Random, asking: Asking) -> bytes:
     """Sequences, or parts of some, whose records fit a frame."""
-    want, form = Want(flags & 31), Form(flags & 224)
-    payload, answer = b"", 0
+    payload, answer, form = pack_asking(asking), 0, asking.form
+    begun = len(payload)
     for _ in range(rng.randint(1, 5)):
         segment = Segment(rng.randint(1, 4), rng.random() < 0.6, rng.random() < 0.6)
         records = segment.ends if Form.LAST in form else segment.steps
         part = pack_segment(segment) + items(model, engine, rng, segment.steps)
-        answer += records * codec.record_bytes(want, form)
-        if not payload or (answer <= LINK.max_payload and 1 + len(payload + part) <= LINK.max_payload):
+        answer += records * codec.record_bytes(*asking)
+        fits = answer <= LINK.max_payload and len(payload + part) <= LINK.max_payload
+        if len(payload) == begun or fits:
             payload += part
     return payload
+
+
+def more_wanted(codec: Codec, rng: random.Random, want: int, form: Form) -> Asking:
+    """Largest logits beside what else is wanted, or counts of choices where sums can be had."""
+    if Form.SUM in form and rng.random() < 0.6 and codec.info.has(Feature.COUNTS):
+        form |= Form.COUNT
+    top = rng.randint(1, codec.info.top) if codec.info.top and rng.random() < 0.4 else 0
+    if Form.SUM in form or not top:
+        return Asking(Want(want), form)
+    return Asking(Want(want) & ~MORE, form, top)
 
 
 def requests(config, engine, model, rng: random.Random, count: int) -> list[bytes]:
@@ -66,8 +78,12 @@ def requests(config, engine, model, rng: random.Random, count: int) -> list[byte
         elif kind == 2:  # an item, or half of one, that is refused
             sent += [host(Command.STEP, bytes([want]) + some + b"\xff"), host(Command.RESUME)]
         elif kind in (4, 5, 6):
-            flags = want | rng.choice((32, 96, 224 if sums and want & 24 else 96))
-            sent.append(host(Command.STEP, bytes([flags]) + segments(codec, model, engine, rng, flags)))
+            form = Form(rng.choice((32, 96, 224 if sums and want & 24 else 96)))
+            asking = more_wanted(codec, rng, want, form)
+            sent.append(host(Command.STEP, segments(codec, model, engine, rng, asking)))
+        elif kind == 7:
+            asking = more_wanted(codec, rng, want, PLAIN)
+            sent.append(host(Command.STEP, pack_asking(asking) + some))
         elif kind == 3:
             sent.append(host(Command.WRITE, struct.pack("<H", 0) + b"\0\0" * config.cells))
         else:
@@ -144,6 +160,31 @@ def test_a_step_takes_the_best_while_a_generation_arrives():
         sent.append(host(Command.GENERATE, struct.pack("<HHBIB", 1, 4095, 1, rng.getrandbits(32), 0)))
     device = BoardModel(model, engine, LINK)
     expected = [device.exchange(frame)[:-1] for frame in sent]
+    assert distinct(streamed(model, engine, b"".join(sent), len(sent), rng)) == expected
+
+
+@pytest.mark.parametrize("case", ["levels", "sums", "vectors"])
+def test_more_that_is_not_there_is_refused(case):
+    """As the board model does: too many logits, none, counts without sums, a byte that does not come."""
+    config, engine = (CASES | SUMMED)[case]
+    model, rng = random_model(replace(config, hidden=4), seed=5), random.Random(case)
+    if case in SUMMED:
+        model = replace(model, task="classify", reduction="sum", embedding_weight=None, vocabulary=None)
+    device, host = BoardModel(model, engine, LINK), Host()
+    most, sums = device.info.top, device.info.has(Feature.SUMS)
+    assert most == (0 if case == "vectors" else min(16, config.vocab_size))
+    item = items(model, engine, rng, 1)
+    segment = pack_segment(Segment(1, True, True)) + item
+    wrong = [bytes([3, k]) + item for k in (0, most + 1, 15, 127, COUNTED, 255)]
+    wrong += [bytes([227 + flags, k]) + segment for flags in (0, 8, 16) for k in (0, 1, 127, 129)]
+    wrong += [b"\x03", b"\x13", b"\x03\x01", bytes([235, COUNTED]), bytes([67, 1]) + segment]
+    sent = [b"\0" + host(Command.OPEN, OPENING)]
+    for payload in wrong:
+        sent += [host(Command.STEP, payload), host(Command.RESUME)]
+    expected = [device.exchange(frame)[:-1] for frame in sent]
+    reasons = [frame.reason for frame in map(decode, expected[1::2]) if frame is not None]
+    assert set(reasons) == {Reason.VALUE} | ({Reason.LENGTH} if most or sums else set())
+    assert len(reasons) == len(wrong)
     assert distinct(streamed(model, engine, b"".join(sent), len(sent), rng)) == expected
 
 

@@ -94,6 +94,51 @@ def test_a_program_with_less_room_than_the_board():
         Board.connected(lambda: transport, model, "the board", most=3)
 
 
+def random_link(rng: np.random.Generator) -> LinkConfig:
+    slot = 2 ** int(rng.integers(6, 12))
+    receive = slot * 2 ** int(rng.integers(0, 4))
+    return LinkConfig(2 ** int(rng.integers(0, 7)), slot, receive, str(rng.choice(["serial", "fast"])))
+
+
+def test_window_and_frames_are_what_both_sides_have_room_for():
+    """Of random sizes of either side: neither is sent more frames, longer ones or more bytes at once than it
+    has room for, and the results are the same."""
+    model, rng = model_of(LEVELS), np.random.default_rng(5)
+    tokens = rng.integers(model.config.vocab_size, size=120)
+    expected = Golden(model).run(tokens).h
+    smaller = set()
+    for _ in range(12):
+        board_has, host_has = random_link(rng), random_link(rng)
+        device = BoardModel(model, default_engine(model), board_has)
+        transport, waiting, most = FaultyTransport(device), [], [0, 0, 0]
+
+        def write(data, transport=transport, waiting=waiting, most=most):
+            frames = [len(part) + 1 for part in data.split(b"\0") if part]
+            waiting += frames
+            seen = (len(waiting), max(frames, default=0), sum(waiting))
+            most[:] = map(max, most, seen)
+            FaultyTransport.write(transport, data)
+
+        def read(wait, transport=transport, waiting=waiting):
+            found = FaultyTransport.read(transport, wait)
+            del waiting[: found.count(0)]
+            return found
+
+        transport.write, transport.read = write, read
+        board = Board(lambda transport=transport: transport, model, "the board", 5.0, most=host_has)
+        board._begin()
+        names = ("window", "slot_bytes", "receive_bytes")
+        agreed = [min(getattr(board_has, name), getattr(host_has, name)) for name in names]
+        assert [getattr(board.info, name) for name in names] == agreed
+        transport.answered.clear()
+        np.testing.assert_array_equal([step.h for step in board.stream(tokens)], expected)
+        np.testing.assert_array_equal(board.state.h, expected[-1])
+        assert all(map(int.__le__, most, agreed)), (most, agreed)
+        assert max(map(len, transport.answered.split(b"\0"))) < agreed[1]
+        smaller |= {(host_has.window < board_has.window, host_has.slot_bytes < board_has.slot_bytes)}
+    assert len(smaller) == 4  # either side is the smaller one, in either size
+
+
 @pytest.mark.parametrize(
     "url, message",
     [

@@ -13,6 +13,7 @@ from trine_sw.fit import link_rate as module
 from trine_sw.fit.link_rate import Line, line_of, link_rate, link_rates
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import CODECS, LinkConfig, Want
+from trine_sw.link.step_records import Asking
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
@@ -45,7 +46,7 @@ def measured(board: Zeros, want: str, cycles: float) -> float:
     """Tokens/s of a stream's second half: at first the driver learns how long a reply takes."""
     transport = TimedTransport(board, board.info.baud, cycles / CLOCK_HZ)
     with Board.connected(lambda: transport, board.model) as driver:
-        in_frame = driver._conversation.requests.batch_size(Want[want.upper()])
+        in_frame = driver._conversation.requests.batch_size(Asking(Want[want.upper()]))
         tokens = np.zeros(in_frame * 40 * board.info.window, int)
         seen, marks = 0, []
         for block in driver.stream_blocks(tokens, (want,)):

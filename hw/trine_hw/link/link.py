@@ -136,6 +136,8 @@ class Link(wiring.Component):
                 records.tokens.eq(executor.record_tokens),
                 records.last.eq(executor.record_last),
                 records.summed.eq(executor.record_summed),
+                records.counted.eq(executor.record_counted),
+                records.top.eq(executor.record_top),
                 records.shown.eq(executor.record_shown),
                 records.begins.eq(executor.record_begins),
                 executor.record_idle.eq(records.idle),

@@ -115,35 +115,42 @@ class AsyncBoard:
                 pass
         await self._begin()
 
-    async def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
+    async def step(self, token: ArrayLike, want: Iterable[str] = ("h",), *, top: int = 0) -> Step:
         """Apply one token, the features (F,) of one step, or one input vector of trits (E,)."""
-        return await self._one(self._conversation.stream([token], want))
+        return await self._one(self._conversation.stream([token], want, top))
 
-    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> AsyncResults[Step]:
+    def stream(
+        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",), *, top: int = 0
+    ) -> AsyncResults[Step]:
         """Apply tokens one after the other; gives a :class:`Step` for each.
 
         ``async for`` may be left at any point: what was sent has been applied.
         """
-        return self._run(self._conversation.stream(tokens, want))
+        return self._run(self._conversation.stream(tokens, want, top))
 
     def stream_blocks(
-        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)
+        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",), *, top: int = 0
     ) -> AsyncResults[StepBlock]:
         """As :meth:`stream`, with arrays for results: :meth:`trine_sw.driver.board.Board.stream_blocks`."""
-        return self._run(self._conversation.stream_blocks(tokens, want))
+        return self._run(self._conversation.stream_blocks(tokens, want, top))
 
     def sequences(
-        self, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+        self,
+        sequences: Iterable[ArrayLike],
+        *,
+        head_kind: HeadKind | None = None,
+        top: int = 0,
+        counts: bool = False,
     ) -> AsyncResults[SequenceOutput]:
         """Run each sequence from the zero state, as :meth:`trine_sw.driver.board.Board.sequences`."""
-        return self._run(self._conversation.windows(sequences, head_kind))
+        return self._run(self._conversation.windows(sequences, head_kind, top=top, counts=counts))
 
     async def classify(
-        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None, vote: bool = False
     ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """The class of each window, as :meth:`trine_sw.driver.board.Board.classify`."""
-        found = await self._all(self._conversation.windows(windows, head_kind, logits=False))
-        return classes_of(self.model, found)
+        found = await self._all(self._conversation.windows(windows, head_kind, logits=False, counts=vote))
+        return classes_of(self.model, found, vote=vote)
 
     async def regress(
         self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None

@@ -168,25 +168,30 @@ class Board:
                 pass
         self._begin()
 
-    def step(self, token: ArrayLike, want: Iterable[str] = ("h",)) -> Step:
+    def step(self, token: ArrayLike, want: Iterable[str] = ("h",), *, top: int = 0) -> Step:
         """Apply one token, the features (F,) of one step, or one input vector of trits (E,).
 
-        ``want`` are names of :class:`Step`'s fields.
+        ``want`` are names of :class:`Step`'s fields; for ``top`` see :meth:`stream`.
         """
-        return self._one(self._conversation.stream([token], want))
+        return self._one(self._conversation.stream([token], want, top))
 
-    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> Iterator[Step]:
+    def stream(
+        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",), *, top: int = 0
+    ) -> Iterator[Step]:
         """Apply tokens one after the other; gives a :class:`Step` for each.
 
         In place of a token may be the real features (F,) of a step, of which the model's encoder makes trits
         on the host, or an input vector of trits (E,), which are integers. Tokens are taken and sent ahead of
         the steps that are given, several to a frame: for tokens that depend on earlier steps use
         :meth:`step`. A stream that is closed before its end has applied what was sent. An error in one token
-        comes after the steps of all tokens before it.
+        comes after the steps of all tokens before it. With ``top``, ``top_symbols`` and ``top_logits`` of a
+        step are the ``top`` largest logits, up to V, which a board with the fast codec chooses by itself.
         """
-        return self._run(self._conversation.stream(tokens, want))
+        return self._run(self._conversation.stream(tokens, want, top))
 
-    def stream_blocks(self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",)) -> Iterator[StepBlock]:
+    def stream_blocks(
+        self, tokens: Iterable[ArrayLike], want: Iterable[str] = ("h",), *, top: int = 0
+    ) -> Iterator[StepBlock]:
         """As :meth:`stream`, and gives the results as arrays, those of one or several frames at a time.
 
         A :class:`trine_sw.driver.steps.StepBlock` has a row for each token, in order, and comes as soon as
@@ -194,29 +199,37 @@ class Board:
         ``StepBlock.joined(blocks)`` makes one of all. Where the tokens are an array, (n,), features (n, F) or
         trits (n, E), nothing is done token by token: this is the fastest way through a board.
         """
-        return self._run(self._conversation.stream_blocks(tokens, want))
+        return self._run(self._conversation.stream_blocks(tokens, want, top))
 
     def sequences(
-        self, sequences: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+        self,
+        sequences: Iterable[ArrayLike],
+        *,
+        head_kind: HeadKind | None = None,
+        top: int = 0,
+        counts: bool = False,
     ) -> Iterator[SequenceOutput]:
         """Run each sequence from the zero state; gives its class or labels, its logits and its values.
 
         The sequences are as :func:`trine_sw.golden.sequences.run_sequences` takes them: features (T, F) or
         trits (T, E), ``T >= 1``. They are taken and sent ahead, so that frames of several are in flight, and
         an error in one comes after the outputs of all before it. ``head_kind`` chooses between two heads.
+        With ``top``, the outputs have the ``top`` largest logits in place of all, and with ``counts`` how
+        many steps of a sequence chose each class.
         """
-        return self._run(self._conversation.windows(sequences, head_kind))
+        return self._run(self._conversation.windows(sequences, head_kind, top=top, counts=counts))
 
     def classify(
-        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None
+        self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None, vote: bool = False
     ) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """The class of each window, int64 (N,); of the task ``"label"``, classes (T,) of each one's steps.
 
-        As :meth:`sequences`, and the board sends nothing but what a class needs. :meth:`regress` is the same
-        for a regression.
+        As :meth:`sequences`, and the board sends nothing but what a class needs. With ``vote``, int64 (N,) in
+        any case: the class that most of a window's steps chose, the first of equals. :meth:`regress` is the
+        same for a regression.
         """
-        found = self._all(self._conversation.windows(windows, head_kind, logits=False))
-        return classes_of(self.model, found)
+        found = self._all(self._conversation.windows(windows, head_kind, logits=False, counts=vote))
+        return classes_of(self.model, found, vote=vote)
 
     def regress(
         self, windows: Iterable[ArrayLike], *, head_kind: HeadKind | None = None

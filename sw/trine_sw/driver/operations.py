@@ -22,6 +22,7 @@ from trine_sw.golden.sampler import STATE_SEED_0, seed_state
 from trine_sw.link.protocol import Command, LinkConfig, Want
 from trine_sw.link.records import Counters
 from trine_sw.link.session import BoardGone, HostCounters, Session
+from trine_sw.link.step_records import Asking
 from trine_sw.model import HeadKind, Model
 from trine_sw.support.checks import finite_real, integer, shown
 from trine_sw.support.errors import TrineError
@@ -138,32 +139,43 @@ class Conversation:
     def counters(self) -> Operation[Counters]:
         return _one(Command.COUNTERS, lambda payload: [Requests.decode_counters(payload)])
 
-    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str]) -> Operation[Step]:
+    def stream(self, tokens: Iterable[ArrayLike], want: Iterable[str], top: int = 0) -> Operation[Step]:
         """A step for each token."""
-        blocks = self.stream_blocks(tokens, want)
+        blocks = self.stream_blocks(tokens, want, top)
         return Operation(blocks.requests, lambda payloads: list(chain.from_iterable(blocks.decode(payloads))))
 
-    def stream_blocks(self, tokens: Iterable[ArrayLike], want: Iterable[str]) -> Operation[StepBlock]:
+    def stream_blocks(
+        self, tokens: Iterable[ArrayLike], want: Iterable[str], top: int = 0
+    ) -> Operation[StepBlock]:
         """The steps of all tokens whose replies have come, each time that some have."""
         requests = self.requests
         names = _names(want)
-        asked = requests.wanted(names)
+        asked = requests.wanted(names, top)
         requests.batch_size(asked)
         counts: deque[int] = deque()
 
         def decode(payloads: list[bytes]) -> list[StepBlock]:
-            block = requests.decode_steps(payloads, counts, asked, names)
+            block = requests.decode_steps(payloads, counts, asked, names, top)
             return [block] if block.count else []
 
         return Operation(requests.steps(_iterable(tokens), asked, counts), decode)
 
     def windows(
-        self, sequences: Iterable[ArrayLike], head_kind: HeadKind | None, *, logits: bool = True
+        self,
+        sequences: Iterable[ArrayLike],
+        head_kind: HeadKind | None,
+        *,
+        logits: bool = True,
+        top: int = 0,
+        counts: bool = False,
     ) -> Operation[SequenceOutput]:
-        """The output of each sequence, from the zero state on; without ``logits``, what a class needs."""
+        """The output of each sequence, from the zero state on; without ``logits``, what a class needs.
+
+        With ``top``, the largest logits in place of all; with ``counts``, how many steps chose each class.
+        """
         if self.model is None:
             raise TrineError("outputs of sequences need the model: Board.open(url, model)")
-        windows = Windows(self.requests, self.model, head_kind, logits=logits)
+        windows = Windows(self.requests, self.model, head_kind, logits=logits, top=top, counts=counts)
         return Operation(windows.series(sequences), windows.decode)
 
     def generate(self, prompt: ArrayLike, count: int, temperature: float, seed: int | None) -> Operation[int]:
@@ -199,7 +211,7 @@ class Conversation:
         chosen: list[int] = []
 
         def series() -> Iterator[Request | None]:
-            yield from requests.steps(tokens[:-1], Want(0), deque())
+            yield from requests.steps(tokens[:-1], Asking(Want(0)), deque())
             following: ArrayLike = tokens[-1]
             for index in range(count):
                 yield from requests.steps([following], asked, counts)

@@ -20,10 +20,11 @@ from trine_sw.golden.sampler import Sampler, tau_code
 from trine_sw.link.board_info import Info, level_values
 from trine_sw.link.protocol import Command, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES, Codec, Counters, impossible_cells
+from trine_sw.link.step_records import Asking, pack_asking
 from trine_sw.model import Model
 from trine_sw.model.inputs import input_trits, is_of_features
 from trine_sw.model.trits import pack
-from trine_sw.support.checks import integer_array, shown
+from trine_sw.support.checks import integer, integer_array, shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["Requests"]
@@ -79,11 +80,16 @@ class Requests:
 
     # -- steps -----------------------------------------------------------------------------------------
 
-    def wanted(self, names: frozenset[str]) -> Want:
-        """What the board must send so that the host has these of :data:`WANTS`."""
+    def wanted(self, names: frozenset[str], top: int = 0) -> Asking:
+        """What the board must send so that the host has these of :data:`WANTS`, and the ``top`` largest
+        logits."""
         if unknown := names - set(WANTS):
             raise TrineError(f"a step gives {', '.join(WANTS)}, not {min(map(shown, unknown))}")
         asked = reduce(lambda flags, name: flags | Want[name.upper()], names, Want(0))
+        by_board = 0
+        if integer(top, "top", 0, self.info.vocab_size):
+            by_board = top if self.gives_top(top) and not asked & (Want.H | Want.U | Want.LOGITS) else 0
+            asked |= Want(0) if by_board else Want.LOGITS
         if asked & (Want.LOGITS | Want.CHOICE) and not self.info.head_on_board:
             if self._golden is None:
                 raise TrineError("the board has no head: give the model that has one, Board.open(url, model)")
@@ -92,15 +98,21 @@ class Requests:
             if self.model is None:
                 raise TrineError("head inputs need the model's levels: Board.open(url, model)")
             asked &= ~Want.H  # u tells h
-        return asked
+        return Asking(asked, top=by_board)
 
-    def batch_size(self, asked: Want) -> int:
+    def gives_top(self, top: int) -> bool:
+        """Whether the board gives so many largest logits, in fewer bytes than all of them take."""
+        codec = self.codec
+        return 0 < top <= self.info.top and top * codec.top_bytes < codec.sizes[Want.LOGITS]
+
+    def batch_size(self, asked: Asking) -> int:
         """Tokens of one request, at least one."""
         return self.sizes(asked)()
 
-    def sizes(self, asked: Want) -> Callable[[], int]:
+    def sizes(self, asked: Asking) -> Callable[[], int]:
         """Tells, each time, how many tokens suit one request now: :meth:`batch_size`."""
-        record, item, most = self.codec.record_bytes(asked), self.codec.item_bytes, self.info.link.max_payload
+        record, item = self.codec.record_bytes(*asked), self.codec.item_bytes
+        most, head = self.info.link.max_payload, len(pack_asking(asked))
         if record > most:
             raise TrineError(
                 f"one token's answer takes {record} bytes, and the board's frames hold {most}: ask for less"
@@ -108,16 +120,16 @@ class Requests:
 
         def size() -> int:
             room = self.limit()
-            return max(1, min((room - 1) // item, room // record if record else room))
+            return max(1, min((room - head) // item, room // record if record else room))
 
         return size
 
-    def steps(self, tokens: Iterable[ArrayLike], asked: Want, counts: deque[int]) -> Iterator[Request]:
+    def steps(self, tokens: Iterable[ArrayLike], asked: Asking, counts: deque[int]) -> Iterator[Request]:
         """Requests for tokens, for features or for input vectors of trits; notes how many are in each.
 
         An array is encoded many frames at a time, anything else as it is taken, a frame at a time.
         """
-        head, item, size = bytes([int(asked)]), self.codec.item_bytes, self.sizes(asked)
+        head, item, size = pack_asking(asked), self.codec.item_bytes, self.sizes(asked)
         for count, items, samples in self._encoded(tokens, size):
             start = 0
             while start < count:
@@ -242,7 +254,7 @@ class Requests:
     def _generations(
         self, tokens: NDArray[np.integer], count: int, tau: int, seed: int | None
     ) -> Iterator[Request]:
-        yield from self.steps(tokens[:-1], Want(0), deque())
+        yield from self.steps(tokens[:-1], Asking(Want(0)), deque())
         most = min(_GENERATE_AT_ONCE, self.info.link.max_payload // self.codec.token_bytes)
         for made in range(0, count, most):
             flags = 2 if made else int(seed is not None)

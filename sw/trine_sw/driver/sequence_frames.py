@@ -12,6 +12,7 @@ from trine_sw.driver.exchange import Request
 from trine_sw.driver.requests import Requests
 from trine_sw.link.items import Segment, pack_segment
 from trine_sw.link.protocol import MOST_SEGMENT, PLAIN, SEGMENT_BYTES, Command, Feature, Form, Want
+from trine_sw.link.step_records import Asking, pack_asking
 from trine_sw.model.trits import pack
 
 __all__ = ["Asked", "Part", "ResetFrames", "SegmentFrames", "Sent"]
@@ -28,11 +29,18 @@ class Asked(NamedTuple):
     want : of each step that has a record
     every : of every step, or of the last one alone
     form : of the STEPs, where the board takes sequences
+    top : largest logits that each record ends with
     """
 
     want: Want
     every: bool
     form: Form = PLAIN
+    top: int = 0
+
+    @property
+    def asking(self) -> Asking:
+        """Of the STEPs."""
+        return Asking(self.want, self.form, self.top)
 
 
 class Part(NamedTuple):
@@ -76,7 +84,7 @@ class ResetFrames:
     def add(self, trits: NDArray[Any], samples: NDArray[Any] | None, asked: Asked) -> Iterator[Request]:
         """The requests of a sequence of trits (T, E), made of samples (T, F) if not None."""
         requests = self._requests
-        sizes = requests.sizes(asked.want), requests.sizes(Want(0))
+        sizes = requests.sizes(asked.asking), requests.sizes(Asking(Want(0)))
         self._sent.append(Sent(asked, []))
         yield Command.RESET, b""
         requests.previous, start = None, 0
@@ -123,12 +131,8 @@ class SegmentFrames:
     def serves(requests: Requests, asked: Asked) -> bool:
         """Whether the board takes sequences, and its frames hold a step and its record."""
         codec, most = requests.codec, requests.info.link.max_payload
-        fits = 1 + SEGMENT_BYTES + codec.item_bytes <= most
-        return (
-            requests.info.has(Feature.SEQUENCES)
-            and fits
-            and codec.record_bytes(asked.want, asked.form) <= most
-        )
+        fits = len(pack_asking(asked.asking)) + SEGMENT_BYTES + codec.item_bytes <= most
+        return requests.info.has(Feature.SEQUENCES) and fits and codec.record_bytes(*asked.asking) <= most
 
     def _begin(self, asked: Asked | None) -> None:
         """Nothing is in the frame."""
@@ -140,12 +144,12 @@ class SegmentFrames:
         """The requests that are full with a sequence of trits (T, E), made of samples (T, F) if not None."""
         requests, start = self._requests, 0
         packed, size = pack(trits).tobytes(), requests.codec.item_bytes
-        record = requests.codec.record_bytes(asked.want, asked.form)
+        record = requests.codec.record_bytes(*asked.asking)
         while start < len(trits):
             if self._asked != asked:
                 yield from self.flush()
                 self._begin(asked)
-                self._payload.append(asked.want | asked.form)
+                self._payload += pack_asking(asked.asking)
             room, left = requests.limit(), len(trits) - start
             count = min(left, (room - len(self._payload) - SEGMENT_BYTES) // size, MOST_SEGMENT)
             if asked.every and record:

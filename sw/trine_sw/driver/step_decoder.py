@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from trine_sw.driver.steps import StepBlock
 from trine_sw.golden import Golden
-from trine_sw.link.protocol import PLAIN, Form, Want
+from trine_sw.golden.largest import largest
 from trine_sw.link.records import Codec
+from trine_sw.link.step_records import Asking
 from trine_sw.model.trits import unpack
 from trine_sw.support.errors import TrineError
 
@@ -35,18 +36,18 @@ class StepDecoder:
         self,
         payloads: list[bytes],
         counts: deque[int],
-        asked: Want,
+        asked: Asking,
         names: frozenset[str],
-        form: Form = PLAIN,
+        top: int = 0,
     ) -> StepBlock:
-        """The steps in replies: what the board was ``asked`` for, and the fields ``names`` made of it.
+        """The steps in replies: what the board was ``asked`` for, and what is made of it, the fields
+        ``names`` and the ``top`` largest logits.
 
-        ``counts`` has how many records are in each reply, which are taken from it; they are of a STEP of this
-        ``form``. Raises :exc:`TrineError` for replies of another length, and for contents that no board
-        of this model sends.
+        ``counts`` has how many records are in each reply, which are taken from it. Raises :exc:`TrineError`
+        for replies of another length, and for contents that no board of this model sends.
         """
-        codec = self._codec
-        record, count = codec.record_bytes(asked, form), 0
+        codec, form = self._codec, asked.form
+        record, count = codec.record_bytes(*asked), 0
         for payload in payloads:
             if len(payload) != counts[0] * record:
                 raise TrineError(
@@ -57,7 +58,7 @@ class StepDecoder:
             return StepBlock(0)
         data = payloads[0] if len(payloads) == 1 else b"".join(payloads)
         rows = np.frombuffer(data, np.uint8).reshape(count, record)
-        parts = {name: rows[:, part] for name, part in codec.layout(asked, form).items()}
+        parts = {name: rows[:, part] for name, part in codec.layout(asked.want, form).items()}
         columns: dict[str, NDArray[Any]] = {}
         if (h := parts.get("h")) is not None:
             columns["h"] = unpack(h, codec.info.hidden, name="h")
@@ -70,8 +71,13 @@ class StepDecoder:
         if (packed := parts.get("u")) is not None:
             u = codec.unpack_u(packed, self._levels)
             columns |= {"u": u, "h": np.sign(u)} if "h" in names else {"u": u}
-            if not codec.info.head_on_board and names & {"logits", "choice"}:
+            if not codec.info.head_on_board and (top or names & {"logits", "choice"}):
                 assert self._golden is not None
                 logits = self._golden.logits(u)
                 columns |= {"logits": logits, "choice": logits.argmax(1)}
-        return StepBlock(count, **{name: column for name, column in columns.items() if name in names})
+        found = {name: column for name, column in columns.items() if name in names}
+        if top:
+            end = rows[:, record - asked.top * codec.top_bytes :]
+            pairs = codec.unpack_top(end) if asked.top else largest(columns["logits"], top)
+            found |= dict(zip(("top_symbols", "top_logits"), pairs, strict=True))
+        return StepBlock(count, **found)

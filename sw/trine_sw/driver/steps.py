@@ -27,6 +27,8 @@ class Step(NamedTuple):
     cycles : the engine's cycles
     logits : int32 (V,)
     choice : the likeliest next token
+    top_symbols, top_logits : int64 and int32 (k,), the largest logits, the largest first, of equal ones that
+        of the lowest symbol
     """
 
     h: NDArray[np.int8] | None = None
@@ -34,6 +36,8 @@ class Step(NamedTuple):
     cycles: int | None = None
     logits: NDArray[np.int32] | None = None
     choice: int | None = None
+    top_symbols: NDArray[np.int64] | None = None
+    top_logits: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,7 @@ class StepBlock:
     cycles : int64 (n,), the engine's cycles
     logits : int32 (n, V)
     choice : int64 (n,), the likeliest next tokens
+    top_symbols, top_logits : int64 and int32 (n, k), the largest logits
     """
 
     count: int
@@ -58,6 +63,8 @@ class StepBlock:
     cycles: NDArray[np.int64] | None = None
     logits: NDArray[np.int32] | None = None
     choice: NDArray[np.int64] | None = None
+    top_symbols: NDArray[np.int64] | None = None
+    top_logits: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return self.count

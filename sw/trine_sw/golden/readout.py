@@ -73,7 +73,8 @@ class Readout:
         assert weight is not None and bias is not None
         self._weight = np.ascontiguousarray(weight.astype(np.float64).T)
         self._bias = bias.astype(np.float64)
-        self._type = np.int64 if ternary else np.float64
+        #: Of logits: int64, or float64 of a float head.
+        self.logit_type = np.int64 if ternary else np.float64
 
     @property
     def every_step(self) -> bool:
@@ -86,7 +87,7 @@ class Readout:
             check_head_inputs(u, self.model.config)
         # Below 2**53, integers are exact in float64.
         bias = np.multiply.outer(np.asarray(steps, np.float64), self._bias)
-        return (u.astype(np.float64) @ self._weight + bias).astype(self._type)
+        return (u.astype(np.float64) @ self._weight + bias).astype(self.logit_type)
 
     def reduced(self, u: NDArray[np.integer]) -> NDArray[Any]:
         """Logits (K,) of a sequence's head inputs (T, H), after the reduction."""
@@ -111,7 +112,7 @@ class Readout:
         ``"label"``."""
         if self.model.task == "label":
             return Outputs(list(found), None, None)
-        logits = np.array(found, self._type).reshape(len(found), self.model.config.vocab_size)
+        logits = np.array(found, self.logit_type).reshape(len(found), self.model.config.vocab_size)
         if self.model.task == "regress":
             return Outputs(None, logits, self.values(logits))
         return Outputs(self.classes(logits), logits, None)

@@ -85,6 +85,12 @@ class Info:
         """Whether the board can do this."""
         return bool(self.features & feature)
 
+    @property
+    def top(self) -> int:
+        """Largest logits of a token that the board gives, at most; 0: none."""
+        field = self.features & Feature.TOP
+        return min(1 << field // (Feature.TOP & -Feature.TOP) >> 1, self.vocab_size)
+
     def pack(self) -> bytes:
         """The payload of a reply."""
         return _INFO.pack(*(getattr(self, entry.name) for entry in fields(self)))
@@ -135,11 +141,20 @@ def info_offsets() -> dict[str, int]:
 
 
 def _features(model: Model, engine: EngineConfig, link: LinkConfig) -> Feature:
-    """What the gateware has: sums of logits only for models whose outputs are made of them."""
+    """What the gateware has: sums of logits, counts of classes and largest logits only for models that have
+    a use for them."""
     if not link.fast:
         return Feature(0)
-    sums = engine.head == "board" and model.task in ("classify", "regress") and model.reduction == "sum"
-    return Feature.SEQUENCES | Feature.SUMS if sums else Feature.SEQUENCES
+    found = Feature.SEQUENCES
+    if engine.head == "board":
+        task, summed = model.task, model.reduction == "sum"
+        if task == "label" or (task == "classify" and summed):
+            found |= Feature.SUMS | Feature.COUNTS
+        elif task == "regress" and summed:
+            found |= Feature.SUMS
+        if task != "regress":
+            found |= Feature.of_top(link.top)
+    return found
 
 
 def board_info(

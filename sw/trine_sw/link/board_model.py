@@ -134,17 +134,17 @@ class BoardModel:
         return b""
 
     def _step(self, payload: bytes) -> bytes:
-        if not payload:
-            raise Refusal(Reason.LENGTH)
-        want, form = asked(payload[0], self.info)
-        items = read_items(payload[1:], self.codec, self.codec.record_bytes(want, form), form)
+        asking = asked(payload, self.info)
+        want, form, top = asking
+        record = self.codec.record_bytes(want, form, top)
+        items = read_items(payload[1 + asking.more :], self.codec, record, form)
         x = items.x
         if items.tokens is not None:
             assert self.model.embedding_weight is not None
             x = self.model.embedding_weight[items.tokens]
         assert x is not None
         steps = self._apply(items)
-        heads = np.full(len(x), bool(want & HEAD))
+        heads = np.full(len(x), bool(want & HEAD or top))
         if Form.LAST in form and Form.SUM not in form:
             heads &= steps.ends
         # The fast codec gives tokens to the engine behind each other, and asks for their logits in the next
@@ -157,10 +157,13 @@ class BoardModel:
             # A generation that goes on from the last choice may go on from a step's, asked for or not.
             self._choice = int(logits[-1].argmax())
         if Form.SUM in form:
-            logits = self._add_up(steps, logits)
+            assert logits is not None
+            symbols = np.arange(logits.shape[1])
+            counted = logits.argmax(1)[:, None] == symbols if Form.COUNT in form else logits
+            logits = self._add_up(steps, counted)
         elif steps.begins.any():
             self._sums = np.zeros_like(self._sums)
-        return pack_records(self.codec, self._levels, want, form, steps, cycles, logits)
+        return pack_records(self.codec, self._levels, asking, steps, cycles, logits)
 
     def _apply(self, items: Items) -> Steps:
         """The items through the model, and the state that they leave."""
@@ -182,14 +185,13 @@ class BoardModel:
         h, u = (np.concatenate([getattr(trace, name) for trace in traces]) for name in ("h", "u"))
         return Steps.of(first.h[0], h, u, segments)
 
-    def _add_up(self, steps: Steps, logits: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    def _add_up(self, steps: Steps, logits: NDArray[Any]) -> NDArray[np.int32]:
         """The sums of the logits of all tokens at those that end a sequence, (r, V)."""
-        assert logits is not None
         found, start = [], 0
         for end in (np.flatnonzero(steps.closes) + 1).tolist():
             before = np.zeros_like(self._sums) if steps.begins[start] else self._sums
             # As wide as the gateware's; whoever asks for more steps than it can hold gets what it has.
-            self._sums = (before + logits[start:end].sum(axis=0)).astype(np.int32)
+            self._sums = (before + logits[start:end].sum(axis=0, dtype=np.int64)).astype(np.int32)
             found += [self._sums] if steps.ends[end - 1] else []
             start = end
         return np.array(found, np.int32).reshape(len(found), len(self._sums))

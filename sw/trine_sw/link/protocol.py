@@ -21,6 +21,7 @@ from trine_sw.support.errors import TrineError
 __all__ = [
     "BAD_FRAME",
     "CODECS",
+    "COUNTED",
     "CRC_BYTES",
     "BEGINS",
     "DONE",
@@ -28,8 +29,10 @@ __all__ = [
     "HEADER_BYTES",
     "LEAST_SLOT_BYTES",
     "LONGEST_BLOCK",
+    "MORE",
     "MOST_SEGMENT",
     "MOST_SLOT_BYTES",
+    "MOST_TOP",
     "MOST_WINDOW",
     "PLAIN",
     "PROTOCOL_VERSION",
@@ -68,6 +71,8 @@ SEQUENCES = 1 << 16
 LEAST_SLOT_BYTES, MOST_SLOT_BYTES = 64, 8192
 #: Frames that may be unanswered, at most.
 MOST_WINDOW = 64
+#: Largest logits of a token that a board gives with their symbols, at most.
+MOST_TOP = 16
 #: How the gateware packs and unpacks payloads (:class:`LinkConfig`).
 CODECS = ("serial", "fast")
 
@@ -151,6 +156,12 @@ class Want(enum.IntFlag):
     CHOICE = 16
 
 
+#: H and U exclude each other: both stand for neither, and for a byte that follows. It is the number of
+#: largest logits that each record ends with, or :data:`COUNTED`.
+MORE = Want.H | Want.U
+COUNTED = 128
+
+
 class Form(enum.IntFlag):
     """How the tokens of a STEP come and what is said of them, in the bits above those of :class:`Want`.
 
@@ -160,11 +171,13 @@ class Form(enum.IntFlag):
     LAST : with SEQUENCES: a record of each token that ends a sequence, and of no other
     SUM : with LAST and LOGITS or CHOICE: the record has the sums of the logits over the tokens since the last
         one that began from the zero state, of those in frames with SUM, and their likeliest
+    COUNT : with SUM, by :data:`COUNTED`: in place of each logit counts whether its symbol is the choice
     """
 
     SEQUENCES = 32
     LAST = 64
     SUM = 128
+    COUNT = 256
 
 
 #: Of a STEP whose tokens follow each other and each have a record.
@@ -178,10 +191,23 @@ class Feature(enum.IntFlag):
     -------
     SEQUENCES : :attr:`Form.SEQUENCES` and :attr:`Form.LAST`
     SUMS : :attr:`Form.SUM`
+    COUNTS : :attr:`Form.COUNT`
+    TOP : largest logits; the field of these bits is 0 or the bit length of a power of two, how many at most
     """
 
     SEQUENCES = 1
     SUMS = 2
+    COUNTS = 4
+    TOP = 56
+
+    @classmethod
+    def of_top(cls, top: int) -> Feature:
+        """That a board gives so many largest logits, a power of two or 0.
+
+        >>> [int(Feature.of_top(top)) for top in (0, 1, 2, 16)]
+        [0, 8, 16, 40]
+        """
+        return cls(top.bit_length() * (Feature.TOP & -Feature.TOP))
 
 
 @dataclass(frozen=True)
@@ -196,6 +222,8 @@ class LinkConfig:
     codec : one of :data:`CODECS`. ``"serial"`` unpacks and packs a digit or a cell at a time, and gives the
         engine a token when the one before has been answered: the smallest gateware. ``"fast"`` moves a byte
         in every cycle, and keeps the engine busy. The bytes on the wire are the same.
+    top : with the fast codec, how many of a token's largest logits the board gives with their symbols, at
+        most; a power of two up to :data:`MOST_TOP`, or 0 for a board that does not.
 
     Raises
     ------
@@ -207,6 +235,7 @@ class LinkConfig:
     slot_bytes: int = 256
     receive_bytes: int = 2048
     codec: str = "serial"
+    top: int = MOST_TOP
 
     def __post_init__(self) -> None:
         if not isinstance(self.codec, str) or self.codec not in CODECS:
@@ -214,6 +243,8 @@ class LinkConfig:
         self._check("window", 1, MOST_WINDOW)
         self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)
         self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)
+        if self.top != 0:
+            self._check("top", 1, MOST_TOP)
 
     def _check(self, name: str, low: int, high: int) -> None:
         value = integer(getattr(self, name), name, low, high)

@@ -157,9 +157,14 @@ class Codec:
             Want.CHOICE: self.token_bytes,
         }
 
-    def record_bytes(self, want: Want, form: Form = PLAIN) -> int:
-        """Of a token's record in a reply."""
-        return self._records[Form.SUM in form][want]
+    @cached_property
+    def top_bytes(self) -> int:
+        """Of one of the largest logits: its symbol's number, and the logit."""
+        return self.token_bytes + self.logit_bytes
+
+    def record_bytes(self, want: Want, form: Form = PLAIN, top: int = 0) -> int:
+        """Of a token's record in a reply, which ends with the ``top`` largest logits."""
+        return self._records[Form.SUM in form][want] + top * self.top_bytes
 
     @cached_property
     def _records(self) -> list[list[int]]:
@@ -173,7 +178,7 @@ class Codec:
         return self.sizes | {Want.LOGITS: SUM_BYTES * self.info.vocab_size}
 
     def layout(self, want: Want, form: Form = PLAIN) -> dict[str, slice]:
-        """Where each part is in a token's record, by its name in small letters."""
+        """Where each part is in a token's record, by its name in small letters; largest logits follow."""
         return self._layouts[Form.SUM in form][want]
 
     @cached_property
@@ -232,6 +237,19 @@ class Codec:
         wide[..., :size] = parts
         shift = 32 - 8 * size
         return (wide.view("<i4")[..., 0] << shift) >> shift
+
+    def pack_top(self, symbols: NDArray[np.integer], logits: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """The largest logits (n, k) and their symbols, packed (n, bytes)."""
+        of_symbols = np.frombuffer(self.pack_tokens(symbols.reshape(-1)), np.uint8)
+        pairs = of_symbols.reshape(-1, self.token_bytes), self.pack_logits(logits.reshape(-1, 1))
+        return np.concatenate(pairs, axis=1).reshape(len(symbols), -1)
+
+    def unpack_top(self, data: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Symbols and logits (n, k), from their packed form (n, bytes)."""
+        pairs = data.reshape(-1, self.top_bytes)
+        symbols = self.unpack_tokens(pairs[:, : self.token_bytes].tobytes())
+        logits = self.unpack_logits(pairs[:, self.token_bytes :])[:, 0]
+        return symbols.reshape(len(data), -1), logits.reshape(len(data), -1)
 
     def _bytes_of_logit(self, form: Form) -> int:
         return SUM_BYTES if Form.SUM in form else self.logit_bytes

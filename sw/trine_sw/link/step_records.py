@@ -7,22 +7,59 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trine_sw.golden.largest import largest
 from trine_sw.link.board_info import Info
 from trine_sw.link.items import Refusal, Segment
-from trine_sw.link.protocol import Feature, Form, Reason, Want
+from trine_sw.link.protocol import COUNTED, MORE, PLAIN, Feature, Form, Reason, Want
 from trine_sw.link.records import Codec
 from trine_sw.model.trits import pack
 
-__all__ = ["HEAD", "Steps", "asked", "pack_records"]
+__all__ = ["HEAD", "Asking", "Steps", "asked", "pack_asking", "pack_records"]
 
 #: What a board needs its head for.
 HEAD = Want.LOGITS | Want.CHOICE
 
 
-def asked(flags: int, info: Info) -> tuple[Want, Form]:
-    """The first byte of a STEP. Raises :exc:`Refusal` where there is no such thing, or not on this board."""
-    want, form = Want(flags & int(~Want(0))), Form(flags & int(~Form(0)))
-    possible = Want.H | Want.U not in want and (info.head_on_board or not want & HEAD)
+class Asking(NamedTuple):
+    """What a STEP asks for, in its first byte, or in its first two.
+
+    Members
+    -------
+    want, form : what each record has, and which tokens have one
+    top : how many of the largest logits it ends with
+    """
+
+    want: Want
+    form: Form = PLAIN
+    top: int = 0
+
+    @property
+    def more(self) -> bool:
+        """Whether the first byte does not say it all."""
+        return bool(self.top) or Form.COUNT in self.form
+
+
+def pack_asking(asking: Asking) -> bytes:
+    """What stands before the items of a STEP.
+
+    >>> pack_asking(Asking(Want.CHOICE)).hex(), pack_asking(Asking(Want.CHOICE, top=5)).hex()
+    ('10', '1305')
+    """
+    want, form, top = asking
+    if not asking.more:
+        return bytes([want | form])
+    return bytes([want | MORE | (form & ~Form.COUNT), top or COUNTED])
+
+
+def asked(payload: bytes, info: Info) -> Asking:
+    """What a STEP asks for; raises :exc:`Refusal` where there is no such thing, or not on this board."""
+    if not payload:
+        raise Refusal(Reason.LENGTH)
+    want, form, more = Want(payload[0] & int(~Want(0))), Form(payload[0] & 0xE0), False
+    possible = info.head_on_board or not want & HEAD
+    if MORE in want:
+        want, more = want & ~MORE, True
+        possible &= bool(info.top) or info.has(Feature.COUNTS)
     if Form.SEQUENCES in form:
         possible &= info.has(Feature.SEQUENCES)
     if Form.LAST in form:
@@ -31,7 +68,16 @@ def asked(flags: int, info: Info) -> tuple[Want, Form]:
         possible &= Form.LAST in form and bool(want & HEAD) and info.has(Feature.SUMS)
     if not possible:
         raise Refusal(Reason.VALUE)
-    return want, form
+    if len(payload) < 2 + more:
+        raise Refusal(Reason.LENGTH)
+    if not more:
+        return Asking(want, form)
+    top = payload[1]
+    if Form.SUM in form and top == COUNTED and info.has(Feature.COUNTS):
+        return Asking(want, form | Form.COUNT)
+    if Form.SUM in form or not 1 <= top <= info.top:
+        raise Refusal(Reason.VALUE)
+    return Asking(want, form, top)
 
 
 class Steps(NamedTuple):
@@ -70,8 +116,7 @@ class Steps(NamedTuple):
 def pack_records(
     codec: Codec,
     levels: tuple[int, ...],
-    want: Want,
-    form: Form,
+    asking: Asking,
     steps: Steps,
     cycles: list[int],
     logits: NDArray[np.integer] | None,
@@ -80,6 +125,7 @@ def pack_records(
 
     ``cycles`` are of all tokens, ``logits`` (r, V) of those that have a record.
     """
+    want, form, top = asking
     rows = steps.ends if Form.LAST in form else slice(None)
     h, u = steps.h[rows, -codec.info.hidden :], steps.u[rows]
     if not len(h):
@@ -96,4 +142,6 @@ def pack_records(
     if logits is not None and Want.CHOICE in want:
         packed = codec.pack_tokens(logits.argmax(1))
         planes.append(np.frombuffer(packed, np.uint8).reshape(len(h), -1))
+    if logits is not None and top:
+        planes.append(codec.pack_top(*largest(logits, top)))
     return np.concatenate(planes, axis=1).tobytes()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from trine_hw.link.executor.state import ExecutorState
 from trine_hw.link.result_packer import WantFlags
 from trine_sw.golden.sampler import TAU_BITS
-from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Feature, Reason, Want
+from trine_sw.link.protocol import HEADER_BYTES, PROTOCOL_VERSION, Command, Feature, Reason, Want
 from trine_sw.link.records import CELL_BYTES, GENERATE_BYTES
 
 __all__ = ["argument_states", "cell_check_states", "item_check_states", "value_states"]
@@ -69,8 +69,11 @@ def value_states(m: Module, s: ExecutorState) -> None:
     asked = (s.code == Command.OPEN) & (session != s.session)
     opens = s.settled(m, asked & ~foreign & ~unusable, "opens")
     bad_form = _bad_form(s, flags, head_flags) if s.link.fast else flags[5:].any()
-    bad_flags = s.settled(m, bad_form | (flags[0] & flags[1]) | unable, "bad_flags")
-    bare = s.settled(m, s.length == 1, "bare")
+    says_more = s.link.fast and (info.top or info.has(Feature.COUNTS))
+    more = flags[0] & flags[1] if says_more else Const(0)
+    exclusive = Const(0) if says_more else flags[0] & flags[1]
+    bad_flags = s.settled(m, bad_form | exclusive | unable, "bad_flags")
+    bare = s.settled(m, (s.length == 1) | (more & (s.length == 2)) if says_more else s.length == 1, "bare")
     unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()
     bad_choices = s.settled(m, unmakable if able else 1, "bad_choices")
     unfinished = s.settled(m, s.written != 0, "unfinished")
@@ -106,9 +109,17 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 head = head_flags if info.head_on_board else 0
                 m.d.sync += [s.want.as_value().eq(flags), ports.record_head.eq(head)]
                 m.next = "Check items"
+                if says_more:
+                    with m.If(more):
+                        m.d.sync += [s.want.h.eq(0), s.want.u.eq(0), ports.record_head.eq(1)]
                 if s.link.fast:  # as they were received
                     m.d.sync += Cat(s.sequences, s.last, s.summed).eq(flags[5:])
+                    m.d.sync += [s.more.eq(more), s.counted.eq(0), s.top.eq(0)]
                     m.next = "Begin steps"
+                    if says_more:
+                        with m.If(more):
+                            s.restart(m, HEADER_BYTES + 1)
+                            m.next = "More of STEP"
                     with m.If(ports.frames.payload.reason != 0):
                         m.d.sync += [s.reason.eq(ports.frames.payload.reason), s.refused.eq(1)]
                         m.next = "Reply"
@@ -124,6 +135,7 @@ def value_states(m: Module, s: ExecutorState) -> None:
                 ]
                 if s.link.fast:
                     m.d.sync += [s.sequences.eq(0), s.last.eq(0), s.summed.eq(0)]
+                    m.d.sync += [s.more.eq(0), s.counted.eq(0), s.top.eq(0)]
                 m.next = "Check items"
                 with m.If(bad_choices):
                     s.refuse(m, Reason.VALUE)

@@ -56,7 +56,8 @@ class Executor(wiring.Component):
         :class:`trine_hw.link.reply_cache.ReplyCache`
     record_start, record_head, record_keep, record_want, record_done, record : to and from
         :class:`trine_hw.link.result_packer.ResultPacker`, with store_addr, store_data, store_en, last_choice
-    record_enter, record_last, record_summed, record_shown, record_begins, record_tokens
+    record_enter, record_last, record_summed, record_counted, record_top, record_shown, record_begins,
+    record_tokens
         With the fast codec, to :class:`trine_hw.link.fast.result_packer.FastResultPacker`.
     record_idle, record_given, stored
         And from it, in place of store_addr and store_data.
@@ -75,9 +76,9 @@ class Executor(wiring.Component):
         stored: dict[str, object] = {"store_addr": In(cells), "store_data": In(kept)}
         if link.fast:
             stored = {
-                **dict.fromkeys(
-                    ("record_enter", "record_last", "record_summed", "record_shown", "record_begins"), Out(1)
-                ),
+                **dict.fromkeys(("record_enter", "record_last", "record_summed", "record_counted"), Out(1)),
+                **dict.fromkeys(("record_shown", "record_begins"), Out(1)),
+                "record_top": Out(range(codec.info.top + 1)),
                 "record_tokens": Out(range(link.max_payload + 1)),
                 "record_idle": In(1),
                 "record_given": In(1),

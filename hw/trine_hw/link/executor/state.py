@@ -42,7 +42,9 @@ class ExecutorState:
     arguments : the last byte taken on top; ``choices, tau, flags, seed`` as GENERATE has them
     samples : with the fast codec: a generation is under way, whose temperature is that of the sampler
     replies : with the fast codec, :class:`trine_hw.link.executor.replies.StepReplies`
-    sequences, last, summed : with the fast codec, of the :class:`trine_sw.link.protocol.Form` of a STEP
+    sequences, last, summed, counted : with the fast codec, of the :class:`trine_sw.link.protocol.Form` of a
+        STEP
+    more, top : a byte behind a STEP's first says what else is wanted; largest logits of a token
     want, token, left : what a record holds; a generation's first token; choices, or cells, still to come
     refused, reason : the reply says no, and why
     kept : the reply goes to the slot of its sequence number
@@ -85,6 +87,7 @@ class ExecutorState:
         if link.fast:
             self.kept_cells = KeptCells(m, self)
             self.sequences, self.last, self.summed, self.samples = (Signal() for _ in range(4))
+            self.more, self.counted, self.top = Signal(), Signal(), Signal(range(codec.info.top + 1))
             m.submodules.segments = self._segments = SegmentReader(codec)
             m.d.comb += [
                 self._segments.sequences.eq(self.sequences),

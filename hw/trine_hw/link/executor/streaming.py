@@ -27,6 +27,8 @@ def stream_states(m: Module, s: ExecutorState) -> None:
     m.d.comb += [
         ports.record_last.eq(s.last),
         ports.record_summed.eq(s.summed),
+        ports.record_counted.eq(s.counted),
+        ports.record_top.eq(s.top),
         ports.record_begins.eq(begins),
         ports.record_tokens.eq(Mux(s.code == Command.GENERATE, s.choices, 1)),
     ]
@@ -38,15 +40,20 @@ def stream_states(m: Module, s: ExecutorState) -> None:
     on_board = s.codec.info.embedding_on_board
     if not on_board:
         m.d.comb += request.x.as_value().eq(item.value)
-    replies, flags = s.replies, Cat(s.want, s.sequences, s.last, s.summed)
+    replies, flags = s.replies, Cat(s.want, s.sequences, s.last, s.summed, s.counted, s.top)
     of_records = Signal.like(flags)  # what those under way are of
+    with m.State("More of STEP"):  # of a value that was looked at as it was received
+        m.d.comb += ports.bytes.ready.eq(1)
+        with m.If(ports.bytes.valid):
+            m.d.sync += [s.counted.eq(s.summed), s.top.eq(Mux(s.summed, 0, ports.bytes.payload.byte))]
+            m.next = "Begin steps"
     with m.State("Begin steps"):
         m.d.comb += ports.items_clear.eq(1)
         follows = s.settled(m, (flags == of_records) & ~s.want.cycles, "follows")
         settled = Signal()  # flags were assigned on the way here
         m.d.sync += settled.eq(1)
         with m.If(settled & (replies.quiet | follows)):
-            s.restart(m, HEADER_BYTES + 1)
+            s.restart(m, HEADER_BYTES + 1 + s.more)
             m.d.comb += ports.record_start.eq(replies.quiet)
             m.d.sync += [of_records.eq(flags), settled.eq(0)]
             replies.open()

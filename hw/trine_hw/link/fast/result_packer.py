@@ -12,6 +12,7 @@ from trine_hw.core.core import Core
 from trine_hw.link.fast.cell_reader import CellReader, CellWord
 from trine_hw.link.fast.logit_sums import LogitSums
 from trine_hw.link.fast.tag_queue import TagQueue
+from trine_hw.link.fast.top_list import TopList
 from trine_hw.link.fast.word_packer import WordPacker
 from trine_hw.link.result_packer import WantFlags
 from trine_sw.link.protocol import Feature, LinkConfig
@@ -27,6 +28,7 @@ class _Part(enum.IntEnum):
     CYCLES = 1
     LOGITS = 2
     CHOICE = 3
+    TOP = 4
 
 
 class FastResultPacker(wiring.Component):
@@ -39,7 +41,9 @@ class FastResultPacker(wiring.Component):
 
     With ``last``, one token enters at a time, a record is given only of those with ``shown``, and the core is
     asked for logits and choice of these alone. With ``summed`` besides, and ``head``, it is asked for those
-    of all, and the record has the logits added up since a token with ``begins``.
+    of all, and the record has the logits added up since a token with ``begins``; with ``counted`` too, how
+    often each symbol was chosen. With ``top``, and ``head``, a record ends with so many of the largest
+    logits.
 
     ``idle`` is 1 when all that had entered before this cycle is taken, and ``done`` when that was the last;
     ``given`` when a record's last byte is transferred.
@@ -50,7 +54,8 @@ class FastResultPacker(wiring.Component):
     before have been given.
 
     Area: about 540 LUT4, one a cell and bit of (h, u, c) in the core's state queue, whose cells move, and
-    those of :class:`trine_hw.link.fast.logit_sums.LogitSums` where there are any.
+    those of :class:`trine_hw.link.fast.logit_sums.LogitSums` and of
+    :class:`trine_hw.link.fast.top_list.TopList` where there are any.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ class FastResultPacker(wiring.Component):
     Members
     -------
     start, head, want : as :class:`trine_hw.link.result_packer.ResultPacker`
-    last, summed : :py:`In(1)`
+    last, summed, counted, top : :py:`In(1)`; ``top`` a number
         Likewise, in the cycle of ``start``.
     enter, final, tokens, shown, begins : :py:`In(1)`; ``tokens`` a number
         Tokens that enter the core.
@@ -78,7 +83,8 @@ class FastResultPacker(wiring.Component):
             "start": In(1),
             "head": In(1),
             "want": In(WantFlags()),
-            **dict.fromkeys(("last", "summed", "enter", "final", "shown", "begins"), In(1)),
+            **dict.fromkeys(("last", "summed", "counted", "enter", "final", "shown", "begins"), In(1)),
+            "top": In(range(codec.info.top + 1)),
             "tokens": In(range(link.max_payload + 1)),
             **dict.fromkeys(("idle", "done", "given"), Out(1)),
             "state": In(core.signature.members["state"].signature),
@@ -100,7 +106,10 @@ class FastResultPacker(wiring.Component):
         m.submodules.reader = reader = CellReader(core)
         m.submodules.packer = packer = WordPacker(core, self.codec.info.u_bits)
         m.submodules.tags = tags = TagQueue(1)  # whether a token has a record
-        sums = LogitSums(core) if self.codec.info.has(Feature.SUMS) else None
+        info = self.codec.info
+        sums = LogitSums(core, counts=info.has(Feature.COUNTS)) if info.has(Feature.SUMS) else None
+        counted = Signal()
+        tops = TopList(core, self.codec) if info.top else None
         want, head, last, summed = Signal(WantFlags()), Signal(), Signal(), Signal()
         cells = want.h | want.u
         states, records = (
@@ -130,7 +139,11 @@ class FastResultPacker(wiring.Component):
             self.store_en.eq(reader.valid & reader.o.keep),
             ended.eq(self.state.valid & self.state.ready & self.state.payload.last),
         ]
-        adding = self._sums(m, sums, summed) if sums is not None else 0
+        adding = self._sums(m, sums, summed, counted) if sums is not None else 0
+        if tops is not None:
+            m.submodules.tops = tops
+            with m.If(self.start):
+                m.d.sync += tops.count.eq(self.top)
         entered = Mux(self.enter, self.tokens, 0)
         m.d.sync += [
             states.eq(states + entered - ended),
@@ -142,11 +155,11 @@ class FastResultPacker(wiring.Component):
             m.d.sync += final.eq(self.final)
         with m.If(self.start):
             m.d.sync += [want.eq(self.want), head.eq(self.head), final.eq(0)]
-            m.d.sync += [last.eq(self.last), summed.eq(self.summed)]
-        self._records(m, want, head, summed, packer, sums, recorded, ended & shown)
+            m.d.sync += [last.eq(self.last), summed.eq(self.summed), counted.eq(self.counted)]
+        self._records(m, want, head, summed, packer, sums, tops, recorded, ended & shown)
         return m
 
-    def _sums(self, m: Module, sums: LogitSums, summed: Signal) -> Value:
+    def _sums(self, m: Module, sums: LogitSums, summed: Signal, counted: Signal) -> Value:
         """Logits are added up; whether some are still to be, or a choice of the core is to come."""
         m.submodules.sums = sums
         choices = Signal(range(TagQueue.depth + 1))  # that the core owes
@@ -159,6 +172,12 @@ class FastResultPacker(wiring.Component):
             sums.i.payload.eq(self.logits.payload),
             sums.i.valid.eq(self.logits.valid & summed),
         ]
+        if sums.counts:
+            m.d.comb += [
+                sums.counted.eq(counted),
+                sums.chosen.payload.eq(self.choice.payload),
+                sums.chosen.valid.eq(self.choice.valid & counted),
+            ]
         return (choices != 0) | sums.busy
 
     def _records(
@@ -169,6 +188,7 @@ class FastResultPacker(wiring.Component):
         summed: Signal,
         packer: WordPacker,
         sums: LogitSums | None,
+        tops: TopList | None,
         recorded: Signal,
         ended: Value,
     ) -> None:
@@ -179,8 +199,12 @@ class FastResultPacker(wiring.Component):
         wanted = {_Part.CELLS: want.h | want.u, _Part.CYCLES: want.cycles}
         if has_head:
             wanted |= {_Part.LOGITS: want.logits, _Part.CHOICE: head}
+        topped = Signal()
+        if tops is not None:
+            m.d.comb += topped.eq(tops.count != 0)
+            wanted |= {_Part.TOP: topped}
         following = Signal(_Part)  # after the part at hand
-        first = _Part.CHOICE if has_head else _Part.CYCLES
+        first = list(wanted)[-1]
         for part in reversed(list(wanted)[:-1]):
             first = Mux(wanted[part], part, first)
         m.d.comb += following.eq(first)
@@ -200,7 +224,7 @@ class FastResultPacker(wiring.Component):
         with m.If(ended & ~cycles_there):
             m.d.sync += [cycles.eq(self.state.payload.cycles), cycles_there.eq(want.cycles)]
         if has_head:
-            self._head_parts(m, want, summed, sums, byte, at, ends)
+            self._head_parts(m, want, summed, sums, tops, topped, byte, at, ends)
         with m.Switch(at):
             with m.Case(_Part.CELLS):
                 m.d.comb += [
@@ -228,6 +252,8 @@ class FastResultPacker(wiring.Component):
         want,
         summed: Signal,
         sums: LogitSums | None,
+        tops: TopList | None,
+        topped: Signal,
         byte: Signal,
         at: Signal,
         ends: Signal,
@@ -248,7 +274,7 @@ class FastResultPacker(wiring.Component):
             value.eq(Array(logits.payload.logit[n] for n in range(ways))[way]),
             finishes.eq(logits.payload.last & ~masked),
             choice.ready.eq(~chosen_there),
-            logits.ready.eq(~want.logits),
+            logits.ready.eq(~want.logits & ~topped),
         ]
         with m.If(choice.valid & choice.ready):
             m.d.sync += self.last_choice.eq(choice.payload)
@@ -267,16 +293,33 @@ class FastResultPacker(wiring.Component):
                     there.eq(sums.o.valid),
                     value.eq(sums.o.payload.sum),
                     finishes.eq(sums.o.payload.last),
-                    choice.ready.eq(1),
+                    choice.ready.eq(~sums.counted | sums.chosen.ready if sums.counts else 1),
                     logits.ready.eq(sums.i.ready),
                 ]
                 m.d.sync += way.eq(0)
                 with m.If(sums.choice.valid & sums.choice.ready):
                     m.d.sync += [chosen.eq(sums.choice.payload), chosen_there.eq(1)]
+        room = Const(1)  # for the logit at hand
+        if tops is not None:
+            room = ~topped | tops.i.ready
+            m.d.comb += [
+                tops.i.payload.logit.eq(value),
+                tops.i.payload.last.eq(finishes),
+                tops.i.valid.eq(topped & moves),
+            ]
+            with m.If(topped & ~want.logits):
+                m.d.comb += moves.eq(there & tops.i.ready)
+            with m.If(at == _Part.TOP):
+                m.d.comb += [
+                    self.o.valid.eq(tops.o.valid),
+                    self.o.payload.eq(tops.o.payload),
+                    tops.o.ready.eq(self.o.ready),
+                    ends.eq(tops.o.valid & self.o.ready & tops.last),
+                ]
         m.d.comb += logit.eq(value)
         with m.If(at == _Part.LOGITS):
             m.d.comb += [
-                self.o.valid.eq(there & want.logits),
+                self.o.valid.eq(there & want.logits & room),
                 self.o.payload.eq(logit.as_unsigned().word_select(of_logit, 8)),
             ]
             with m.If(self.o.valid & self.o.ready):
