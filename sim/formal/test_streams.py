@@ -31,6 +31,7 @@ from trine_hw.link.fast.payload_reader import FastPayloadReader
 from trine_hw.link.fast.reply_cache import FastReplyCache
 from trine_hw.link.fast.result_packer import FastResultPacker
 from trine_hw.link.fast.segment_reader import SegmentReader
+from trine_hw.link.fast.top_list import TopList
 from trine_hw.link.fast.word_packer import WordPacker
 from trine_hw.link.frame_receiver import FrameReceiver
 from trine_hw.link.input_unpacker import InputUnpacker
@@ -247,9 +248,18 @@ CASES = {
     ),
     "logit sums": Case(
         LogitSums,
-        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10)),
+        lambda kind: kind(Core(MODEL, ENGINE, loadable=True, state_step=10), counts=True),
         ("with m.If(self.o.ready):", "if 1:"),
         3,
+    ),
+    "top list": Case(
+        TopList,
+        lambda kind: kind(
+            Core(MODEL, ENGINE, loadable=True, state_step=10), Codec(board_info(MODEL, ENGINE, FAST))
+        ),
+        ("with m.If(self.o.ready):", "if 1:"),
+        3,
+        contract={"environment": lambda m, top: assume_steady(m, top.count)},
     ),
     "word packer": Case(
         WordPacker,

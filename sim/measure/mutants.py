@@ -127,6 +127,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_HW}/link/executor/replies.py": (f"{_FOLLOWING}[sums-once]",),
     f"{_FAST}/segment_reader.py": (f"{_FOLLOWING}[sums-once]",),
     f"{_FAST}/logit_sums.py": (f"{_FOLLOWING}[sums-once]",),
+    f"{_FAST}/top_list.py": ("tests/hw/test_top_list.py",),
     f"{_FAST}/tag_queue.py": (f"{_FOLLOWING}[sums-once]",),
     f"{_FAST}/byte_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
     f"{_FAST}/payload_reader.py": (f"{_FRAMES}::test_payload_bytes_are_those_from_there_to_the_frame_s_end",),
@@ -627,6 +628,24 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_FAST}/logit_sums.py",
         ("Mux(begins, 0, read.data[n])", "read.data[n]", "the sums of a sequence go on in the next"),
+        (
+            "write.en.eq(self.i.valid & ~counted)",
+            "write.en.eq(self.i.valid)",
+            "logits are counted as choices",
+        ),
+    ),
+    *_of(
+        f"{_FAST}/top_list.py",
+        (
+            "candidate.logit > read.data.logit",
+            "candidate.logit >= read.data.logit",
+            "of equal logits the last symbol comes first",
+        ),
+        (
+            "write.en.eq(there & (place != self.count))",
+            "write.en.eq(there)",
+            "what falls off the list is written over another entry",
+        ),
     ),
     *_of(
         f"{_FAST}/tag_queue.py",

@@ -6,7 +6,9 @@ The next frame is received, and its items are looked at, while the one before is
 import random
 import struct
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.helpers.link_run import CODECS
@@ -29,6 +31,7 @@ SUMMED = {
     "sums": (replace(SMALL, vocab_size=5), EngineConfig(100, 2, embedding="host", sampler_ways=2)),
     "sums, a logit a cycle": (GRU, EngineConfig(100, 2, embedding="host")),
     "sums, folded": (replace(SMALL, cell="gru"), EngineConfig(12, 3, embedding="host")),
+    "sums of a regression": (replace(SMALL, hidden=4), EngineConfig(100, 2, embedding="host")),
 }
 
 
@@ -136,7 +139,11 @@ def test_replies_of_frames_that_follow_each_other(case, repeated):
     engine = replace(engine, block_ram="inferred")
     model, rng = random_model(config, seed=5), random.Random(case)
     if case in SUMMED:
-        model = replace(model, task="classify", reduction="sum", embedding_weight=None, vocabulary=None)
+        parts: dict[str, Any] = {"task": "classify", "reduction": "sum"}
+        if "regression" in case:
+            scales = dict.fromkeys(("output_scale", "output_offset"), np.ones(config.vocab_size))
+            parts |= {"task": "regress", **scales}
+        model = replace(model, embedding_weight=None, vocabulary=None, **parts)
     sent = requests(config, engine, model, rng, 24)
     device = BoardModel(model, engine, LINK)
     expected = b"".join(device.exchange(frame) for frame in sent)

@@ -80,7 +80,9 @@ def test_list_equals_model(vocab_size):
     assert codec.info.top == min(16, vocab_size)
     rng = np.random.default_rng(vocab_size)
     counts = rng.integers(1, codec.info.top, 12 if vocab_size < 100 else 5, endpoint=True).tolist()
-    tokens = [(logits_of(rng, vocab_size, core.layout.logit_width), count) for count in (*counts, 1)]
+    tokens = [
+        (logits_of(rng, vocab_size, core.layout.logit_width), count) for count in (*counts, 1, codec.info.top)
+    ]
     found, _ = rtl(core, codec, tokens, steady=0.8)
     assert found == [TopList.model(codec, logits, count) for logits, count in tokens]
 

@@ -193,7 +193,10 @@ class Windows:
         block = self._requests.decode_steps(payloads, counts, asked.asking, names, asked.top)
         if not answered:
             return np.empty(0)
-        return np.stack([block.top_symbols, block.top_logits], 1) if asked.top else getattr(block, name)
+        if not asked.top:
+            return getattr(block, name)
+        assert block.top_symbols is not None and block.top_logits is not None
+        return np.stack([block.top_symbols, block.top_logits], 1)
 
     def _begin(self) -> None:
         self._steps = 0

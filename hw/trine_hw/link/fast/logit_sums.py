@@ -117,10 +117,11 @@ class LogitSums(wiring.Component):
                     m.d.sync += beat.eq(beat + 1)
                     with m.If(self.i.payload.last):
                         m.d.sync += beat.eq(0)
-                        with m.If(counted):
-                            m.next = "Count"
-                        with m.Else():
+                        with m.If(~counted):
                             added_up()
+                        if self.counts:
+                            with m.Else():
+                                m.next = "Count"
             if self.counts:
                 with m.State("Count"), m.If(self.chosen.valid):
                     m.d.comb += write.en.eq(1)
