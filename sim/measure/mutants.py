@@ -451,7 +451,7 @@ MUTANTS: list[Mutant] = [
             (f"{_CASES}the_largest_states_and_no_larger_ones_are_written",),
         ),
         ("bad_h &= h != 0", "bad_h &= h == 0", "an output gate may not be shut"),
-        ("(flags[0] & flags[1])", "0", "h and u are both given"),
+        ("both = flags[0] & flags[1]", "both = Const(0)", "h and u are both given"),
         (
             "s.fresh.eq(1),\n                *(register",
             "*(register",

@@ -70,8 +70,8 @@ def value_states(m: Module, s: ExecutorState) -> None:
     opens = s.settled(m, asked & ~foreign & ~unusable, "opens")
     bad_form = _bad_form(s, flags, head_flags) if s.link.fast else flags[5:].any()
     says_more = s.link.fast and (info.top or info.has(Feature.COUNTS))
-    more = flags[0] & flags[1] if says_more else Const(0)
-    exclusive = Const(0) if says_more else flags[0] & flags[1]
+    both = flags[0] & flags[1]
+    more, exclusive = (both, Const(0)) if says_more else (Const(0), both)
     bad_flags = s.settled(m, bad_form | exclusive | unable, "bad_flags")
     bare = s.settled(m, (s.length == 1) | (more & (s.length == 2)) if says_more else s.length == 1, "bare")
     unmakable = s.flags[2:].any() | (s.choices == 0) | s.tau[TAU_BITS:].any()

@@ -30,8 +30,8 @@ class TopList(wiring.Component):
     are taken. ``count`` is steady while any are in the list, at least 1, and no more than there are symbols.
 
     Throughput: a logit in every cycle that is not larger than the least in a full list; an insertion takes a
-    cycle more for each entry that it moves down. Then a byte in every cycle. Area: about 120 LUT4 for 12 bits
-    of a logit, of any count up to 16; entries lie in LUT RAM, and one comparator serves them all.
+    cycle more for each entry that it moves down. Then a byte in every cycle. Area: about 170 LUT4 for 9 bits
+    of a logit and any count up to 16; entries lie in LUT RAM, and one comparator serves them all.
 
     Parameters
     ----------
