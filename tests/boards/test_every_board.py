@@ -3,8 +3,11 @@
 Clock and pins are elaborated for each; the link and the engine behind them are the same for all.
 """
 
+import json
+import random
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from amaranth.hdl import Module
@@ -16,6 +19,7 @@ from trine_boards.board_spec import PRICES
 from trine_boards.build.elaboration import elaborate
 from trine_boards.build.families import FAMILIES
 from trine_boards.clock.choice import board_clock
+from trine_boards.report.report import Report, write_report
 from trine_boards.top import BoardTop
 from trine_sw.engine import EngineConfig
 from trine_sw.fit import fit
@@ -120,3 +124,23 @@ def test_the_boards_that_the_readme_lists_are_as_it_says():
     for name, *facts in rows:
         board = BOARDS[name]
         assert facts == [board.title, board.chip, str(board.block_ram), board.price]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_report_can_be_written(name, tmp_path):
+    """Of random figures: what the chip does not have is not in the table."""
+    board, rng = BOARDS[name], random.Random(name)
+    has = {"logic": board.lut4, "flip-flops": board.ff, "block RAM": board.block_ram}
+    has |= {"single-port RAM": board.spram, "multipliers": board.dsp}
+    used = [rng.randrange(most + 1) for most in has.values()]
+    given: dict[str, Any] = {field.name: rng.randrange(1, 99) for field in fields(Report)}
+    given |= dict(zip(("lut4", "ff", "block_ram", "spram", "dsp"), used, strict=True))
+    given |= {"board": name, "model": "m", "link": "uart", "text": "a text", "command": "trine build"}
+    given |= {"host_rates": {}, "seeds": {"1": 80.5, "2": None}, "tools": ["yosys"], "netlist_sha256": "0"}
+    record, page = write_report(Report(**given), board, tmp_path)
+    assert json.loads(record.read_text(encoding="utf-8")) == given
+    text = page.read_text(encoding="utf-8")
+    for (part, most), count in zip(has.items(), used, strict=True):
+        part = part if part != "logic" else "logic cells" if board.family == "ice40" else "LUT4"
+        row = f"| {part} | {count:,} | {most:,} |" if most else None
+        assert (row in text) if row else (f"| {part} |" not in text)
