@@ -130,6 +130,16 @@ class BoardSpec:
         return getattr(self.transport, "stores_packets", False)
 
     @property
+    def transport_lut4(self) -> int:
+        """LUT4 of the transport beyond those of a UART."""
+        return getattr(self.transport, "lut4", 0)
+
+    @property
+    def transport_ff(self) -> int:
+        """Flip-flops of the transport beyond those of a UART."""
+        return getattr(self.transport, "ff", 0)
+
+    @property
     def usb_numbers(self) -> list[tuple[int, int]]:
         """Vendor and product numbers of all that the board can be on the USB."""
         return [number for number in (self.usb, *(each.usb for each in self.transports)) if number]

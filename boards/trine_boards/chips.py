@@ -40,7 +40,8 @@ class Chip:
 
 def _ecp5(lut4: int, block_ram: int, dsp: int) -> Chip:
     """Lattice FPGA-DS-02012, "ECP5 and ECP5-5G Family Selection Guide"."""
-    return Chip("ecp5", lut4, lut4, block_ram, dsp, 36, 512, "ecp5", 75, ECP5ClockDomain)
+    common = ("ecp5", lut4, lut4, block_ram, dsp, 36, 512, "ecp5", 75, ECP5ClockDomain)
+    return Chip(*common, lut_share=0.75 if lut4 > 25_000 else 0.8)  # a large one has longer wires
 
 
 def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:

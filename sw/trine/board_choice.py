@@ -92,6 +92,7 @@ def _needed(board: BoardSpec) -> Hashable:
     """All that the solver sees of a board."""
     memory = board.block_ram_kind, board.block_ram_bits, board.block_ram_depth
     memory += board.stores_replies, board.stores_datagrams, board.stores_packets
+    memory += board.transport_lut4, board.transport_ff
     return board.lut4, board.ff, board.block_ram, board.spram, board.lut_share, board.link, *memory
 
 

@@ -95,7 +95,7 @@ def test_a_tiny_engine_fits_every_chip(board):
 def test_the_boards_of_a_family_differ_in_no_more_than_their_chip_and_name():
     """Variants of one board share all that is the board's."""
     small, large = BOARDS["ulx3s-12f"], BOARDS["ulx3s"]
-    chip = ("name", "title", "chip", "platform", "price", "lut4", "ff", "block_ram", "dsp")
+    chip = ("name", "title", "chip", "platform", "price", "lut4", "ff", "block_ram", "dsp", "lut_share")
     assert replace(small, **{field: getattr(large, field) for field in chip}) == large
     assert (small.block_ram, small.lut4) == (32, 12_000)  # as its data sheet says
 

@@ -1,54 +1,48 @@
-"""The formula for an iCE40's logic cells, against designs that were synthesised and packed."""
+"""The formulas for logic, against designs that were synthesised and packed."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from sim.measure import fit_figure
 from tests.helpers.paths import ROOT
+from trine_boards import BOARDS
 from trine_sw.engine import EngineConfig
-from trine_sw.engine.memory_layout import place
-from trine_sw.fit.cost import logic
-from trine_sw.link.protocol import LinkConfig
-from trine_sw.model import Model, ModelConfig
-from trine_sw.model.random_model import random_model
+from trine_sw.fit.cost import cost
+from trine_sw.link.records import link_for
+from trine_sw.model import Model
 
 RESULTS = ROOT / "docs/results"
-#: Designs of the link of an iCEBreaker, as nextpnr packed them: units of a GRU with 96 trits of x, and lanes,
-#: where the state lies in memories.
-FOLDED = ((72, 12, 4776), (76, 16, 5338), (80, 16, 5351), (88, 16, 5405), (88, 8, 5307))
 
 
-def expected(config: ModelConfig, engine: EngineConfig) -> int:
-    model = random_model(config, seed=1)
-    return logic(model, place(model, engine), LinkConfig(window=1, receive_bytes=512))[0]
+def test_random_designs_take_what_is_expected():
+    """As ``python -m sim.measure.fit_sweep --whole 106 --results`` found them."""
+    off: dict[str, list[float]] = {"icebreaker": [], "ulx3s": []}
+    for row, taken in fit_figure.expected():
+        off[row["board"]].append(taken.lut4 / row["lut4_packed"] - 1)
+        assert taken.block_ram == row["synthesised"], row
+    assert {name: len(each) for name, each in off.items()} == {"icebreaker": 52, "ulx3s": 54}
+    cells, lut4 = (np.abs(each) for each in off.values())
+    assert cells.max() < 0.1 and cells.mean() < 0.03
+    assert lut4.max() < 0.18 and (lut4 <= 0.1).sum() >= 51 and lut4.mean() < 0.06
 
 
-def swept() -> list[tuple[ModelConfig, EngineConfig, int]]:
-    """Random designs, as ``python -m sim.measure.fit_sweep --whole 106 --results`` found them."""
-    rows = json.loads((RESULTS / "fit-sweep-whole.json").read_text(encoding="utf-8"))
-    return [
-        (
-            ModelConfig(**row["model"] | {"head_levels": tuple(row["model"]["head_levels"])}),
-            EngineConfig(**row["engine"]),
-            row["lut4_packed"],
-        )
-        for row in rows
-        if row["board"] == "icebreaker"
-    ]
-
-
-def folded() -> list[tuple[ModelConfig, EngineConfig, int]]:
-    config = Model.load(ROOT / "models/spoken-digits-small.trine").config
-    engine = EngineConfig(lanes=8, banks=1, embedding="host", head="host", block_ram="ice40")
-    return [
-        (replace(config, hidden=units), replace(engine, lanes=lanes), cells) for units, lanes, cells in FOLDED
-    ]
-
-
-@pytest.mark.parametrize("designs, most", [(swept, 0.11), (folded, 0.06)], ids=["random", "in memories"])
-def test_logic_cells_are_what_is_packed(designs, most):
-    errors = np.array([expected(config, engine) / cells - 1 for config, engine, cells in designs()])
-    assert np.abs(errors).max() < most
-    assert np.abs(errors).mean() < 0.04
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ulx3s-shakespeare", "ulx3s-ptb-lstm-300", "ulx3s-ptb-gru-300", "ulx3s-spoken-digits"),
+        *("icebreaker-shakespeare-small", "icebreaker-spoken-digits-small", "icebreaker-japanese-vowels"),
+        *("icebreaker-basic-motions", "icebreaker-shakespeare-small-mgu"),
+    ],
+)
+def test_routed_engines_take_what_is_expected(name):
+    report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
+    default = "host" if report["model"].startswith("ptb") else "board"
+    places = {place: report.get(place) or default for place in ("embedding", "head")}
+    sizes = {name: report[name] for name in ("lanes", "banks", "sampler_ways")}
+    engine = EngineConfig(**sizes, **places, block_ram=board.block_ram_kind)
+    found = cost(model, engine, board, link_for(model, engine, board.link))
+    assert abs(found.lut4 / report["lut4"] - 1) < 0.05
+    assert (found.block_ram, found.spram) == (report["block_ram"], report["spram"])

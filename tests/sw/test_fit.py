@@ -30,6 +30,8 @@ class _Chip:
     stores_replies: bool = False
     stores_datagrams: bool = False
     stores_packets: bool = False
+    transport_lut4: int = 0
+    transport_ff: int = 0
     link: LinkConfig = LinkConfig()
 
 

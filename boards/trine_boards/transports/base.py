@@ -36,6 +36,7 @@ class BoardTransport(Protocol):
     baud : bits a second of the line, which the board tells its host; 0 where there is no such number
     usb : vendor and product number, where the design itself is a device on the USB; else None
     clocks : MHz of the clocks that it needs beside the engine's, by their domains
+    lut4, ff : what it takes beyond a UART (``python -m sim.measure.transports``); may be missing, as none
     stores_replies : whether it keeps a reply until that is complete, in a memory of its own
     stores_datagrams : whether whole datagrams wait in memories; may be missing, as no
     stores_packets : whether packets of USB at high speed do; may be missing, as no

@@ -72,6 +72,16 @@ class EthernetTransport:
         return {"eth": _ETH_MHZ}
 
     @property
+    def lut4(self) -> int:
+        """Beyond a UART's: LiteEth's core, and the conversion of datagrams."""
+        return 5725
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops beyond a UART's."""
+        return 3039
+
+    @property
     def stores_replies(self) -> bool:
         """Not as SPI does, by one more memory of a reply: :attr:`stores_datagrams` has them all."""
         return False

@@ -58,6 +58,16 @@ class SPITransport:
         return {}
 
     @property
+    def lut4(self) -> int:
+        """Beyond a UART's."""
+        return 60
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops beyond a UART's."""
+        return 0
+
+    @property
     def stores_replies(self) -> bool:
         """SPI cannot pause within a frame."""
         return True

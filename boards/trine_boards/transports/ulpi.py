@@ -50,6 +50,16 @@ class ULPITransport:
         return {}
 
     @property
+    def lut4(self) -> int:
+        """Beyond a UART's: the device."""
+        return 1702
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops beyond a UART's."""
+        return 853
+
+    @property
     def stores_replies(self) -> bool:
         """It sends a reply while that is made."""
         return False

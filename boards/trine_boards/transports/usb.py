@@ -47,6 +47,16 @@ class USBTransport:
         return {"usb_io": _USB_IO_MHZ, "usb": _USB_MHZ}
 
     @property
+    def lut4(self) -> int:
+        """Beyond a UART's, with the PHY."""
+        return 1831
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops beyond a UART's."""
+        return 859
+
+    @property
     def stores_replies(self) -> bool:
         """It sends a reply while that is made."""
         return False

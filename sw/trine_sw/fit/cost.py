@@ -27,22 +27,17 @@ from trine_sw.engine.memories import (
     slices,
 )
 from trine_sw.engine.memory_layout import MemoryLayout, place
+from trine_sw.fit.luts import FAST_FF, luts
 from trine_sw.link.memories import memories, stored_datagrams, stored_packets, stored_reply
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["Chip", "Cost", "cost", "forms", "link_lut4", "logic", "memory_cost", "too_deep", "unread_blocks"]
+__all__ = ["Chip", "Cost", "cost", "forms", "logic", "memory_cost", "too_deep", "unread_blocks"]
 
-#: LUT4 of a lane's products for a bank beyond those of ``CellSpec.product_lut4``.
-_FURTHER = 15
-#: LUT4 of a head lane for its products, by banks, apart from the magnitudes.
-_HEAD_PRODUCTS = (0, 5, 10, 11, 23)
-#: LUT4 of the fast codec beyond the serial one's, and for each cell that it keeps in LUTs; flip-flops.
-_FAST_LUT4, _FAST_CELL_LUT4, _FAST_FF = 700, 0.4, 600
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there. This and
-#: the weights of :func:`_logic_cells` are the least squares of relative errors over 60 packed designs.
-_SMALL_LINK = 2467
+#: the weights of :func:`_logic_cells` are the least squares of relative errors over packed designs.
+_SMALL_LINK = 2502
 
 
 class Chip(Protocol):
@@ -78,6 +73,16 @@ class Chip(Protocol):
     @property
     def stores_packets(self) -> bool:
         """Whether it has memories of packets of USB at high speed."""
+        ...
+
+    @property
+    def transport_lut4(self) -> int:
+        """LUT4 of what carries the link's bytes, beyond those of a UART."""
+        ...
+
+    @property
+    def transport_ff(self) -> int:
+        """Its flip-flops."""
         ...
 
     @property
@@ -140,7 +145,9 @@ def cost(
     blocks, columns, single_port = memory_cost(layout.geometry, chip, link)
     of_columns, of_embedding = _alike(model, layout)
     blocks -= of_columns + of_embedding
-    return Cost(*logic(model, layout, link), blocks, columns - of_columns, single_port)
+    lut4, ff = logic(model, layout, link)
+    lut4, ff = lut4 + chip.transport_lut4, ff + chip.transport_ff
+    return Cost(lut4, ff, blocks, columns - of_columns, single_port)
 
 
 def _alike(model: Model, layout: MemoryLayout) -> tuple[int, int]:
@@ -189,22 +196,13 @@ def unread_blocks(geometry: Geometry) -> int:
 
 
 def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, int]:
-    """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link included."""
-    ff = _flip_flops(model, layout) + (_FAST_FF if link.fast else 0)
+    """LUT4, or logic cells on iCE40, which have the flip-flops in them, and flip-flops; link and clock
+    included, but not what a transport takes beyond a UART."""
+    ff = _flip_flops(model, layout) + (FAST_FF if link.fast else 0)
     if layout.geometry.engine.block_ram in ICE40:
         cells = _logic_cells(layout)
         return cells, min(ff, cells)
-    return _luts(model, layout, link), ff
-
-
-def link_lut4(model: Model, geometry: Geometry, link: LinkConfig) -> int:
-    """LUT4 of the link on an ECP5, and of what the core has for its sake."""
-    return round(
-        2300
-        + 2.7 * model.config.cells
-        + (1200 if geometry.head_lanes else 0)
-        + ((_FAST_LUT4 + _FAST_CELL_LUT4 * model.config.cells) if link.fast else 0)
-    )
+    return luts(model, layout, link), ff
 
 
 def _flip_flops(model: Model, layout: MemoryLayout) -> int:
@@ -239,26 +237,3 @@ def _logic_cells(layout: MemoryLayout) -> int:
     if geometry.head_lanes:
         head = 316 + 462 * engine.sampler_ways + 4.8 * geometry.head_lanes * config.level_bits
     return round(_SMALL_LINK + lanes + cells + scanners + source + head)
-
-
-def _luts(model: Model, layout: MemoryLayout, link: LinkConfig) -> int:
-    geometry = layout.geometry
-    config, engine, groups = geometry.model, geometry.engine, geometry.groups
-    width = layout.width
-    gates = geometry.gate_lanes
-    products, of_head = (
-        figures[min(engine.banks, 4)] + _FURTHER * max(0, engine.banks - 4)
-        for figures in (config.spec.product_lut4, _HEAD_PRODUCTS)
-    )
-    folded = 0.7 * float(width.mean()) if groups > 1 else 0
-    c_bits = config.cell_bits
-    levels = 4 * len(config.head_levels) if len(config.head_levels) > 2 else 0
-    lanes = gates * (products + float(width[:gates].mean()) + 2 + folded)
-    head = geometry.head_lanes * (3 * of_head + 2 * float(width[-1]) + folded) if geometry.head_lanes else 0
-    cells = geometry.units * (config.spec.cell_lut4 + 6 * c_bits + levels + (5 * (groups > 1)))
-    # In a stack, one more multiplexer in front of each trit of a scanner, an input of it for each layer.
-    chosen = (config.layers - 1) * geometry.columns
-    scanners = 7 * geometry.columns + config.cells * (2 if groups > 1 else 1) + 2 * chosen
-    sampler = 60 + 430 * engine.sampler_ways if geometry.head_lanes else 0
-    core = round(lanes + head + cells + scanners + sampler + 400)
-    return core + link_lut4(model, geometry, link)

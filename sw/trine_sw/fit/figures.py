@@ -52,6 +52,7 @@ class Figures:
         """
         memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth
         memories += chip.stores_replies, chip.stores_datagrams, chip.stores_packets
+        memories += chip.transport_lut4, chip.transport_ff
         key = engine, memories, chip.link if link is None else link, link is None
         if key not in self._taken:
             link = link or self.link(self.model, engine, chip.link)

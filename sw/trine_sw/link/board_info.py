@@ -12,7 +12,16 @@ from trine_sw.link.protocol import PROTOCOL_VERSION, Feature, LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.support.errors import TrineError
 
-__all__ = ["INFO_BYTES", "Info", "board_info", "info_offsets", "level_values", "u_bits", "version_remedy"]
+__all__ = [
+    "INFO_BYTES",
+    "Info",
+    "board_info",
+    "features",
+    "info_offsets",
+    "level_values",
+    "u_bits",
+    "version_remedy",
+]
 
 _INFO = struct.Struct("<B32sIBIIHBHB??BBBBBHIIIdB")
 INFO_BYTES = _INFO.size
@@ -140,7 +149,7 @@ def info_offsets() -> dict[str, int]:
     }
 
 
-def _features(model: Model, engine: EngineConfig, link: LinkConfig) -> Feature:
+def features(model: Model, engine: EngineConfig, link: LinkConfig) -> Feature:
     """What the gateware has: sums of logits, counts of classes and largest logits only for models that have
     a use for them."""
     if not link.fast:
@@ -196,5 +205,5 @@ def board_info(
         clock_hz=round(clock_hz),
         baud=round(baud),
         head_scale=float(model.head_scale or 0) if engine.head == "board" else 0.0,
-        features=_features(model, engine, link),
+        features=features(model, engine, link),
     )

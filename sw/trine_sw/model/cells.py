@@ -73,7 +73,7 @@ class CellSpec:
     remember : sign of the blend gate's bias with which the cell keeps its state at first
     float_gates : rows of the float cell's weights in PyTorch, in their order
     float_state : tensors of the float cell's state, h first
-    product_lut4 : LUT4 of a lane for its products, by banks
+    product_lut4 : LUT4 of a lane for its products beyond those of an LSTM with one bank, by banks
     cell_lut4 : LUT4 of a cell for its saturation and output gate
     """
 
@@ -162,8 +162,8 @@ _LSTM = CellSpec(
     remember=1,
     float_gates=("i", "f", "g", "o"),
     float_state=("h", "c"),
-    product_lut4=(0, 5, 10, 11, 23),
-    cell_lut4=15,
+    product_lut4=(0, 0, 5, 6, 16),
+    cell_lut4=20,
 )
 
 # n compares a_nx + a_nh where r = 1 and a_nx where r = 0, and no column has a weight in both: so one lane
@@ -190,7 +190,7 @@ _GRU = CellSpec(
     remember=1,
     float_gates=("r", "z", "n"),
     float_state=("h",),
-    product_lut4=(0, 6, 11, 13, 20),
+    product_lut4=(0, 1, 6, 7, 16),
     cell_lut4=0,
 )
 
@@ -214,7 +214,7 @@ _MGU = CellSpec(
     remember=-1,
     float_gates=("f", "n"),
     float_state=("h",),
-    product_lut4=(0, 8, 13, 15, 24),
+    product_lut4=(0, 3, 8, 10, 18),
     cell_lut4=0,
 )
 
