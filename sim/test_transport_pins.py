@@ -11,7 +11,7 @@ from sim.netlist.loopback import synthesised_loopback
 from trine_boards import BOARDS
 from trine_boards.pins.host import START_SECONDS
 from trine_boards.pins.simulation import started
-from trine_boards.pins.usb_lines import line_bytes, line_symbols
+from trine_boards.pins.usb_lines import USBLines, line_bytes, line_symbols
 from trine_boards.verify.netlist_pins import synthesised
 from trine_sw.support.errors import TrineError
 
@@ -70,3 +70,47 @@ def test_packets_as_levels_of_the_lines(seed):
         at = rng.randrange(len(levels) - 3)
         wrong = bytes((*levels[:at], levels[at] ^ 3, *levels[at + 1 : -1]))
         assert line_bytes(wrong) != packet
+
+
+class Samples:
+    """In a simulation's place: gives what was sampled of one packet, then nothing."""
+
+    def __init__(self, runs: list[tuple[int, int]]) -> None:
+        self.runs = runs
+
+    def ask(self, command: bytes) -> bytes:
+        assert command[0] == 2
+        runs, self.runs = self.runs, []
+        total = sum(length for _, length in runs) or 128
+        return b" ".join([*(b"%d:%d" % run for run in runs), b"%d" % total])
+
+
+def sampled(levels: bytes, rng: random.Random, crossing: int | None) -> list[tuple[int, int]]:
+    """Runs of levels in eighths of a bit time, an edge a sample early or late; at some edges between J and K
+    a sample shows both lines at the level ``crossing``."""
+    edges = [0, *(at for at in range(1, len(levels)) if levels[at] != levels[at - 1])]
+    times = [8 * at + rng.choice((-1, 0, 0, 1)) for at in edges]
+    runs: list[tuple[int, int]] = []
+    for at, start, end in zip(edges, times, times[1:], strict=False):
+        length = end - start
+        if runs and crossing is not None and 0 not in (levels[at], levels[at - 1]) and rng.random() < 0.2:
+            runs.append((crossing, 1))
+            length -= 1
+        runs.append((levels[at], length))
+    return runs
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_that_cross_between_two_samples(seed):
+    """One sample of both lines alike is the change from one level to the other; two are not."""
+    rng = random.Random(seed)
+    packet = bytes(rng.choice((0, 255, rng.randrange(256))) for _ in range(rng.randrange(2, 70)))
+    levels = line_symbols(packet)
+    for crossing in (None, 0, 3):
+        lines = USBLines(Samples(runs := sampled(levels, rng, crossing)), 1 / 12e6)  # pyright: ignore[reportArgumentType]
+        assert lines.receive() == packet and lines.errors == 0 and lines.receive() is None
+        assert (crossing is None) == all(length > 1 for _, length in runs)
+    at = rng.randrange(2, len(runs) - 2)
+    wrong = [*runs[:at], (3, 3), *runs[at:]]
+    lines = USBLines(Samples(wrong), 1 / 12e6)  # pyright: ignore[reportArgumentType]
+    assert lines.receive() is None and lines.errors == 1

@@ -67,6 +67,26 @@ def line_bytes(levels: Iterable[int]) -> bytes | None:
     return data[1:] if data[0] == _SYNC else None
 
 
+def _without_crossings(runs: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Runs of equal levels and their samples, without those of one sample in which both lines are alike.
+
+    The lines of a full-speed device need not change at one instant. A receiver takes them for low both only
+    after 14 ns, more than a sample (USB 2.0, 7.1.14.2).
+    """
+    found: list[tuple[int, int]] = []
+    crossing = 0
+    for level, length in runs:
+        if length == 1 and level not in (_J, _K):
+            crossing += 1
+        elif found and level == found[-1][0]:
+            found[-1] = (level, found[-1][1] + crossing + length)
+            crossing = 0
+        else:
+            found.append((level, crossing + length))
+            crossing = 0
+    return found
+
+
 @dataclass(frozen=True)
 class USBLinesHost:
     """A :class:`trine_boards.pins.host.PinHost` of USB at full speed.
@@ -142,13 +162,12 @@ class USBLines:
         self._process.ask(b"\1" + len(levels).to_bytes(2, "big") + levels)
 
     def receive(self) -> bytes | None:
-        *runs, samples = self._process.ask(b"\2" + _RESPONSE.to_bytes(2, "big")).split()
+        *seen, samples = self._process.ask(b"\2" + _RESPONSE.to_bytes(2, "big")).split()
         self._bits += int(samples) / _SAMPLES
-        if not runs:
+        if not seen:
             return None
         levels: list[int] = []
-        for run in runs:
-            level, length = map(int, run.split(b":"))
+        for level, length in _without_crossings(tuple(map(int, run.split(b":"))) for run in seen):
             count = max(round(length / _SAMPLES), 1)
             if abs(length - _SAMPLES * count) > _SKEW:
                 self.errors += 1
