@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
+import shutil
+import subprocess
 
 import pytest
 
 from sim.netlist.placed_design import Design, bits, drawn
+from tests.helpers.paths import ROOT
 from trine_boards.verify.ecp5_cells import PlacedCell, block_ram_pin, lut_expression
 from trine_sw.support.errors import TrineError
 
@@ -153,3 +157,46 @@ def test_a_carry_from_nowhere_is_an_error(tmp_path):
     design.add("TRELLIS_COMB", parameters, F=design.out(), A=design.i[0])
     with pytest.raises(TrineError, match="needs a carry"):
         design.verilog(tmp_path)
+
+
+BENCH_OF_A_PLL = """`timescale 1ns / 1ps
+module bench;
+    reg clk = 0;
+    wire fast, slow, lock;
+    real last = 0, worst = 0;
+    integer edges = 0;
+    always #(500.0 / MHZ) clk = !clk;
+    EHXPLLL #(
+        .FEEDBK_PATH("CLKOP"), .CLKI_DIV(1), .CLKFB_DIV(1), .CLKOP_DIV(LOOP),
+        .CLKOS_DIV(FAST), .CLKOS2_ENABLE("ENABLED"), .CLKOS2_DIV(SLOW)
+    ) pll (.CLKI(clk), .RST(1'b0), .CLKOS(fast), .CLKOS2(slow), .LOCK(lock));
+    initial #1000000 begin
+        $display("%0d %f", edges, worst);
+        $finish;
+    end
+    always @(posedge fast) last = $realtime;
+    always @(posedge slow) begin
+        #0.01;
+        if (edges > 0 && $realtime - 0.01 - last > worst) worst = $realtime - 0.01 - last;
+        edges = edges + 1;
+    end
+endmodule
+"""
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+@pytest.mark.parametrize(
+    ("mhz", "loop", "fast", "slow"), [(25, 24, 25, 100), (25, 24, 12, 48), (27, 22, 9, 27), (12, 51, 7, 35)]
+)
+def test_outputs_of_a_pll_rise_together(tmp_path, mhz, loop, fast, slow):
+    """For a millisecond, whose edges are not at whole picoseconds."""
+    bench = BENCH_OF_A_PLL
+    for name, value in {"MHZ": mhz, "LOOP": loop, "FAST": fast, "SLOW": slow}.items():
+        bench = re.sub(rf"\b{name}\b", str(value), bench)
+    (tmp_path / "bench.v").write_text(bench, encoding="utf-8")
+    cells = ROOT / "boards/trine_boards/verify/cells/ecp5_clock_and_pads.v"
+    command = ["iverilog", "-g2012", "-s", "bench", "-o", "bench", "bench.v", str(cells)]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run(["vvp", "bench"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    edges, worst = done.stdout.split()[-2:]
+    assert abs(int(edges) - 1e3 * mhz * loop / slow) < 4 and float(worst) < 0.002

@@ -78,10 +78,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/hw/test_byte_fifo.py",
         "sim/formal/test_events.py::test_queue_neither_loses_nor_repeats",
     ),
-    f"{_HW}/link/executor/cells.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
+    f"{_HW}/link/executor/cells.py": (*_LINK, f"{_GATEWARE}test_every_command[levels, fast]"),
     f"{_HW}/link/event_counters.py": ("tests/hw/test_event_counters.py",),
-    f"{_HW}/link/executor/executor.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
-    f"{_HW}/link/executor/state.py": (*_LINK, f"{_GATEWARE}test_every_command[levels]"),
+    f"{_HW}/link/executor/executor.py": (*_LINK, f"{_GATEWARE}test_every_command[levels, fast]"),
+    f"{_HW}/link/executor/state.py": (*_LINK, f"{_GATEWARE}test_every_command[levels, fast]"),
     f"{_HW}/link/frame_receiver.py": (
         f"{_FRAMES}::test_frames_are_decoded",
         f"{_FRAMES}::test_damaged_frames_are_found_and_the_next_one_is_good",
@@ -103,7 +103,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     f"{_HW}/link/executor/tokens.py": (
         *_LINK,
-        f"{_GATEWARE}test_generations_go_on_from_the_last_choice[levels]",
+        f"{_GATEWARE}test_generations_go_on_from_the_last_choice[gru]",
     ),
     f"{_HW}/link/spi.py": (
         f"{_SPI}::test_a_frame_leaves_only_once_it_is_whole",

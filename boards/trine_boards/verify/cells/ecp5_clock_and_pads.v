@@ -94,7 +94,9 @@ module EHXPLLL #(
     output REFCLK,
     output CLKINTFB
 );
-    real edge_ns, vco_ns, lock_ns;
+    // Outputs of one oscillator rise together, and keep their phase: each edge is a multiple of the oscillator's
+    // time after the first, so that what is rounded in one delay is made up for in the next.
+    real edge_ns, vco_ns, first_ns, lock_ns, clkos_ns, clkos2_ns;
     initial begin
         if (FEEDBK_PATH != "CLKOP") $fatal(1, "EHXPLLL: only feedback through CLKOP is modelled");
         edge_ns = -1;
@@ -106,22 +108,33 @@ module EHXPLLL #(
     end
     always @(posedge CLKI) begin
         if (edge_ns >= 0) vco_ns = ($realtime - edge_ns) * CLKI_DIV / (CLKFB_DIV * CLKOP_DIV);
+        if (vco_ns > 0 && first_ns == 0) first_ns = $realtime;
         edge_ns = $realtime;
         LOCK <= $realtime >= lock_ns && vco_ns >= 1.2499 && vco_ns <= 2.5001 && !RST;
     end
     always begin
-        if (vco_ns > 0) #(vco_ns * CLKOS_DIV / 2) CLKOS = !CLKOS;
+        if (vco_ns > 0) begin
+            if (clkos_ns == 0) clkos_ns = first_ns - vco_ns * CLKOS_DIV / 2;
+            clkos_ns = clkos_ns + vco_ns * CLKOS_DIV / 2;
+            while (!CLKOS && clkos_ns < $realtime + 0.001) clkos_ns = clkos_ns + vco_ns * CLKOS_DIV;
+            #(clkos_ns - $realtime) CLKOS = !CLKOS;
+        end
         else @(posedge CLKI);
     end
     generate
         if (CLKOS2_ENABLE == "ENABLED") begin
             always begin
-                if (vco_ns > 0) #(vco_ns * CLKOS2_DIV / 2) CLKOS2 = !CLKOS2;
+                if (vco_ns > 0) begin
+                    if (clkos2_ns == 0) clkos2_ns = first_ns - vco_ns * CLKOS2_DIV / 2;
+                    clkos2_ns = clkos2_ns + vco_ns * CLKOS2_DIV / 2;
+                    while (!CLKOS2 && clkos2_ns < $realtime + 0.001) clkos2_ns = clkos2_ns + vco_ns * CLKOS2_DIV;
+                    #(clkos2_ns - $realtime) CLKOS2 = !CLKOS2;
+                end
                 else @(posedge CLKI);
             end
         end
     endgenerate
-    assign CLKOP = CLKI;  // at the input's frequency, since nothing but the feedback is driven by it
+
     assign {CLKOS3, REFCLK, CLKINTFB} = 0;
     assign INTLOCK = LOCK;
 endmodule
