@@ -139,12 +139,8 @@ ROUTED = {name: row for name, row in TABLE.items() if name not in OF_SEQUENCES}
 
 
 def test_the_table_of_results_has_a_row_for_each_routed_engine():
-    boards = {path.name.partition("-")[0] for path in (ROOT / "docs/results").glob("*-shakespeare*.md")}
-    routed = {
-        path.stem.partition("-")[2]
-        for path in (ROOT / "docs/results").glob("*.md")
-        if path.stem.partition("-")[0] in boards and not path.stem.endswith(("-verification", "-random"))
-    }
+    reports = read_reports(ROOT / "docs/results")
+    routed = {built["model"] for name, built in reports.items() if not name.endswith("-random")}
     assert set(TABLE) == routed
 
 
