@@ -72,7 +72,6 @@ endmodule
 
 
 @pytest.mark.nightly
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="two outputs differ (docs/verification.md)")
 def test_what_yosys_makes_of_memories_equals_them(tmp_path):
     """Contents at first, written and read words, and a word that is read while it is written."""
     (tmp_path / "top.v").write_text(memories(), encoding="utf-8")

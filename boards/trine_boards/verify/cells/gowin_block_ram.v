@@ -21,6 +21,9 @@ module trine_gowin_block_ram #(
     reg [BYTE - 1:0] memory [0:2047];
     reg [31:0] noise;
     wire [10:0] wfirst = waddr[13:3] & ~11'(WRITTEN_BYTES - 1), rfirst = raddr[13:3] & ~11'(READ_BYTES - 1);
+    // Of words within a byte: whether any bit is in both.
+    wire [3:0] wbit = {1'b0, waddr[2:0] & ~3'(WRITTEN - 1)}, rbit = {1'b0, raddr[2:0] & ~3'(READ - 1)};
+    wire bits_meet = WRITTEN >= 8 || READ >= 8 || (wbit < rbit + 4'(READ) && rbit < wbit + 4'(WRITTEN));
     integer k;
 
     initial begin
@@ -39,7 +42,7 @@ module trine_gowin_block_ram #(
     always @(posedge rclk) if (rce) begin
         noise <= noise * 1664525 + 1013904223;
         for (k = 0; k < READ_BYTES; k = k + 1)
-            if (wce && rfirst + 11'(k) >= wfirst && rfirst + 11'(k) < wfirst + 11'(WRITTEN_BYTES))
+            if (wce && rfirst + 11'(k) >= wfirst && rfirst + 11'(k) < wfirst + 11'(WRITTEN_BYTES) && bits_meet)
                 rdata[BYTE * k +: BYTE] <= noise[31 -: BYTE];
             else if (READ < 8)
                 rdata[(READ < 8 ? READ : 1) - 1:0]
