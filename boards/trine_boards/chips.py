@@ -60,7 +60,8 @@ def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:
 
 def _gowin(lut4: int, ff: int, block_ram: int, dsp: int, clock_mhz: float, domain: ClockDomainMaker) -> Chip:
     """Gowin DS117 (GW1NR) and DS226 (GW2AR)."""
-    return Chip("gowin", lut4, ff, block_ram, dsp, 36, 512, "gowin", clock_mhz, domain)
+    common = ("gowin", lut4, ff, block_ram, dsp, 36, 512, "gowin", clock_mhz, domain)
+    return Chip(*common, lut_share=0.55)  # of what is expected by the ECP5's formula, which is too little
 
 
 _SERIES = ("LFE5U", "LFE5UM", "LFE5UM5G")
@@ -75,7 +76,8 @@ CHIPS: dict[str, Chip] = {
     "GW1NR-9C": _gowin(8_640, 6_480, 26, 20, 27, GW1NClockDomain),
     "GW2AR-18C": _gowin(20_736, 15_552, 46, 48, 54, GW2AClockDomain),
     "iCE40UP5K": _ice40(5_280, 30, 21, spram=4, dsp=8),
-    "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx"),
+    # With the state in flip-flops more cells are needed than are expected.
+    "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx", lut_share=0.8),
 }
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sim.measure import fit_figure
+from sim.measure.tiny_bitstreams import ENGINE, MODEL
 from tests.helpers.paths import ROOT
+from trine.reports.engine_figures import read_reports
 from trine_boards import BOARDS
 from trine_sw.engine import EngineConfig
 from trine_sw.fit.cost import cost
@@ -46,3 +48,34 @@ def test_routed_engines_take_what_is_expected(name):
     found = cost(model, engine, board, link_for(model, engine, board.link))
     assert abs(found.lut4 / report["lut4"] - 1) < 0.05
     assert (found.block_ram, found.spram) == (report["block_ram"], report["spram"])
+
+
+def routed():
+    """What was routed for any board: its name, what it is expected to take, and what it takes."""
+    for name, row in json.loads((RESULTS / "boards.json").read_text(encoding="utf-8")).items():
+        yield name, MODEL, EngineConfig(**ENGINE, block_ram=BOARDS[name].block_ram_kind), row
+    for row in read_reports(RESULTS).values():
+        if "embedding" in row:
+            sizes = {key: row[key] for key in ("lanes", "banks", "sampler_ways", "embedding", "head")}
+            model = Model.load(ROOT / f"models/{row['model']}.trine")
+            yield (
+                row["board"],
+                model,
+                EngineConfig(**sizes, block_ram=BOARDS[row["board"]].block_ram_kind),
+                row,
+            )
+
+
+def test_what_is_routed_for_each_board_is_within_what_it_plans_for():
+    """On ECP5 and on an iCE40 with single-port RAMs within 5 % of what is expected."""
+    kinds = set()
+    for name, model, engine, row in routed():
+        board = BOARDS[name]
+        kinds.add(board.block_ram_kind)
+        found = cost(model, engine, board, link_for(model, engine, board.link))
+        assert found.block_ram == row["block_ram"], (name, row)
+        if board.block_ram_kind in ("ecp5", "ice40"):
+            assert abs(found.lut4 / row["lut4"] - 1) < 0.05, (name, row)
+        else:
+            assert row["lut4"] < found.lut4 / board.lut_share, (name, row)
+    assert kinds == {"ecp5", "ice40", "ice40hx", "gowin"}
