@@ -138,6 +138,6 @@ def test_report(tmp_path):
 
 
 def test_a_gowin_s_build_is_refused_with_what_is_simulated_of_it(tmp_path):
-    record = SimpleNamespace(board="tang-nano-9k", transport="uart", baud=3_000_000)
+    record = SimpleNamespace(board="tang-nano-9k", transport="uart", baud=3_000_000, address="")
     with pytest.raises(TrineError, match="nothing turns what a build for Sipeed Tang Nano 9K .*--no-check"):
         loaded_netlist(cast(BuildRecord, record), tmp_path, tmp_path)

@@ -243,8 +243,7 @@ class LinkConfig:
         self._check("window", 1, MOST_WINDOW)
         self._check("slot_bytes", LEAST_SLOT_BYTES, MOST_SLOT_BYTES)
         self._check("receive_bytes", self.slot_bytes, _MOST_RECEIVE_BYTES)
-        if self.top != 0:
-            self._check("top", 1, MOST_TOP)
+        self._check("top", 0, MOST_TOP)
 
     def _check(self, name: str, low: int, high: int) -> None:
         value = integer(getattr(self, name), name, low, high)
