@@ -167,7 +167,9 @@ def measured(design: Design, folder: Path) -> dict[str, Any]:
     family, platform = FAMILIES[board.family], board.platform()
     files = elaborate(top, platform) | family.library_files()
     synthesis = family.synthesis.format(name="top")
-    files["top.ys"] = f"read_rtlil top.il\n{synthesis}write_json top.json\n".encode()
+    others = sorted(name for name in files.keys() - family.library_files() if name.endswith(".v"))
+    read = "".join(f"read_verilog {name}\n" for name in others if name != "top.debug.v")
+    files["top.ys"] = f"read_rtlil top.il\n{read}{synthesis}write_json top.json\n".encode()
     for name, contents in files.items():
         (folder / name).write_bytes(contents)
     run_tool(require("yosys"), ["-q", "top.ys"], folder)
