@@ -61,7 +61,7 @@ def _ice40(lut4: int, block_ram: int, clock_mhz: float, **more) -> Chip:
 def _gowin(lut4: int, ff: int, block_ram: int, dsp: int, clock_mhz: float, domain: ClockDomainMaker) -> Chip:
     """Gowin DS117 (GW1NR) and DS226 (GW2AR)."""
     common = ("gowin", lut4, ff, block_ram, dsp, 36, 512, "gowin", clock_mhz, domain)
-    return Chip(*common, lut_share=0.55)  # of what is expected by the ECP5's formula, which is too little
+    return Chip(*common, lut_share=0.7)
 
 
 _SERIES = ("LFE5U", "LFE5UM", "LFE5UM5G")

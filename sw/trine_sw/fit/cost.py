@@ -38,6 +38,8 @@ __all__ = ["Chip", "Cost", "cost", "forms", "logic", "memory_cost", "too_deep", 
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there. This and
 #: the weights of :func:`_logic_cells` are the least squares of relative errors over packed designs.
 _SMALL_LINK = 2502
+#: LUT4 of a Gowin chip for one of an ECP5: it has no carry cell that holds look-up tables of four inputs.
+_GOWIN = 1.29
 
 
 class Chip(Protocol):
@@ -202,7 +204,8 @@ def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, in
     if layout.geometry.engine.block_ram in ICE40:
         cells = _logic_cells(layout)
         return cells, min(ff, cells)
-    return luts(model, layout, link), ff
+    lut4 = luts(model, layout, link)
+    return (round(_GOWIN * lut4) if layout.geometry.engine.block_ram == "gowin" else lut4), ff
 
 
 def _flip_flops(model: Model, layout: MemoryLayout) -> int:
