@@ -39,7 +39,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.plotting import panels, save_svg
 from trine_sw.support.toolchain import require
 
-__all__ = ["RESULT", "Design", "designs", "expected", "measured", "part_of", "report"]
+__all__ = ["RESULT", "Design", "designs", "expected", "measured", "packed_lut4", "part_of", "report"]
 
 RESULT = Path(__file__).resolve().parents[2] / "docs/results/fit-boards.json"
 
@@ -183,7 +183,9 @@ def measured(design: Design, folder: Path) -> dict[str, Any]:
     }
     options += constraints[board.family]
     run_tool(require(family.router), [*family.chip_options(platform), *options], folder)
-    used = dict(re.findall(r"(\w+): +(\d+)/", (folder / "pack.text").read_text("utf-8", "replace")))
+    used = dict(
+        re.findall(r"(\w+): +(\d+)/", (folder / "pack.text").read_text(encoding="utf-8", errors="replace"))
+    )
     cells = read_netlist(folder / "top.json").cells
     parts: dict[str, Counter[str]] = {}
     kinds: Counter[str] = Counter()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from sim.measure import fit_figure
+from sim.measure import fit_figure, whole_designs
 from sim.measure.tiny_bitstreams import ENGINE, MODEL
 from tests.helpers.paths import ROOT
 from trine.reports.engine_figures import read_reports
@@ -79,3 +79,15 @@ def test_what_is_routed_for_each_board_is_within_what_it_plans_for():
         else:
             assert row["lut4"] < found.lut4 / board.lut_share, (name, row)
     assert kinds == {"ecp5", "ice40", "ice40hx", "gowin"}
+
+
+def test_random_models_on_boards_take_what_is_expected():
+    """As ``python -m sim.measure.whole_designs`` found them: all transports, clocks and pins included."""
+    rows = json.loads(whole_designs.RESULT.read_text(encoding="utf-8"))
+    off = []
+    for row in rows:
+        taken = whole_designs.expected(row)
+        assert taken.block_ram == row["block_ram_synthesised"], row["number"]
+        off.append(abs(taken.lut4 / whole_designs.packed_lut4(row) - 1))
+    assert len(off) >= 36 and max(off) < 0.15 and sum(each > 0.1 for each in off) <= 0.06 * len(off)
+    assert {row["link"] for row in rows} == {"uart", "spi", "usb", "ulpi", "ethernet"}

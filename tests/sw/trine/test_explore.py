@@ -107,7 +107,7 @@ def test_the_page_works_in_a_browser(html: Path, rows, tmp_path: Path):
         from selenium.webdriver.common.by import By
         from selenium.webdriver.support.ui import Select, WebDriverWait
 
-        wait = WebDriverWait(browser, 60)
+        wait = WebDriverWait(browser, 180)
 
         def all_of(selector):
             return browser.find_elements(By.CSS_SELECTOR, selector)
