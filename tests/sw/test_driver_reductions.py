@@ -181,7 +181,7 @@ def test_wrong_reductions():
     for options in ({"top": 1}, {"counts": True}):
         with pytest.raises(TrineError, match="has values and no classes"):
             list(of_values.sequences(x, **options))
-    with pytest.raises(TrineError, match="top must be a power of two from 1 to 16, not 3"):
+    with pytest.raises(TrineError, match="top must be a power of two from 0 to 16, not 3"):
         LinkConfig(top=3)
     with pytest.raises(TrineError, match="top must be"):
         LinkConfig(top=32)
