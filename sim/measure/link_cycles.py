@@ -40,6 +40,7 @@ from trine_sw.link.protocol import (
     encode,
 )
 from trine_sw.link.records import Codec
+from trine_sw.link.step_records import HEAD, Asking, pack_asking
 from trine_sw.model import Model
 from trine_sw.model.trits import pack
 from trine_sw.support import toolchain
@@ -48,8 +49,9 @@ from trine_sw.support.arithmetic import ceil_div
 __all__ = ["Traffic", "Wire", "full_engine", "link_cycles"]
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What is asked of each token, by model; ``generate`` has the engine choose the tokens.
-ROWS = {"ptb-lstm-300": ("h", "u"), "shakespeare": ("choice", "h", "generate")}
+#: What is asked of each token, by model; ``top4`` are the four largest logits, and ``generate`` has the
+#: engine choose the tokens.
+ROWS = {"ptb-lstm-300": ("h", "u"), "shakespeare": ("choice", "top4", "h", "generate")}
 _SLOT, _WINDOW = 4096, 4
 _WAYS = 4
 _SESSION = 77
@@ -184,9 +186,10 @@ class Traffic:
             engine_cycles = _generation(model, engine, each)
             record = codec.token_bytes
         else:
-            wanted = Want[want.upper()]
-            record = codec.record_bytes(wanted)
-            each = min((link.max_payload - 1) // codec.item_bytes, link.max_payload // record)
+            asking = _asking(want)
+            head = pack_asking(asking)
+            record = codec.record_bytes(*asking)
+            each = min((link.max_payload - len(head)) // codec.item_bytes, link.max_payload // record)
             tokens = rng.integers(model.config.vocab_size, size=(count, each))
             assert model.embedding_weight is not None
             x = model.embedding_weight[tokens.ravel()]
@@ -195,14 +198,21 @@ class Traffic:
                 codec.pack_tokens(row) if on_board else pack(model.embedding_weight[row]).tobytes()
                 for row in tokens
             ]
-            payloads, command = [bytes([wanted]) + item for item in items], Command.STEP
+            payloads, command = [head + item for item in items], Command.STEP
             h = Golden(model).run_vectors(x, logits=False).h
-            head = bool(wanted & (Want.LOGITS | Want.CHOICE))
-            engine_cycles = float(vector_cycles(model, engine, x, h, head=head).cycles[1:].mean())
+            passes = bool(asking.top or asking.want & HEAD)
+            engine_cycles = float(vector_cycles(model, engine, x, h, head=passes).cycles[1:].mean())
         frames = [b"\0" + encode(Frame(_SESSION, 0, Command.OPEN, bytes([PROTOCOL_VERSION])))]
         frames += [encode(Frame(_SESSION, n, command, payload)) for n, payload in enumerate(payloads)]
         answer = len(encode(Frame(_SESSION, 0, command, b"\1" * (each * record))))
         return cls(frames, each, max(len(frames[-1]), answer) / each, engine_cycles)
+
+
+def _asking(want: str) -> Asking:
+    """Of a STEP, by the name of a row."""
+    if want.startswith("top"):
+        return Asking(Want(0), top=int(want.removeprefix("top")))
+    return Asking(Want[want.upper()])
 
 
 def _generation(model: Model, engine: EngineConfig, count: int) -> float:

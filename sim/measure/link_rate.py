@@ -27,7 +27,7 @@ from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.json_text import json_text
 
-__all__ = ["ENGINES", "TimedTransport", "link_rate", "rates", "timed_board"]
+__all__ = ["BITS", "ENGINES", "TimedTransport", "link_rate", "rates", "timed_board"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The reports of docs/results whose engines are looked at; their models are in models/.
@@ -41,7 +41,8 @@ ENGINES = (
 #: What a program asks for of each token.
 WANTS = ("choice", "h")
 
-_BITS = 10  # of a byte on the line: start, eight, stop
+#: Of a byte on the line: start, eight, stop.
+BITS = 10
 _USB_S = 1e-3  # the latency timer that the udev rules and the driver set
 _TOKENS = 4000
 
@@ -51,7 +52,7 @@ class TimedTransport(ModelTransport):
 
     def __init__(self, board: BoardModel, baud: float, token_s: float) -> None:
         super().__init__(board)
-        self._byte_s = _BITS / baud
+        self._byte_s = BITS / baud
         self._token_s = token_s
         self._splitter = Splitter(board.link.slot_bytes)
         self._now = self._sent = self._computed = self._answered = 0.0

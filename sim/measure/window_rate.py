@@ -2,8 +2,9 @@
 
 For routed engines of models of sequences. The project's driver classifies the windows of the sample in the
 model file over the timed line of :mod:`sim.measure.link_rate`, and then streams their steps one at a time, as
-samples come from a sensor. The time to the class goes from the last sample, which the host has encoded, to
-the answer in the program, of which the latency timer of the board's USB chip takes 1 ms.
+samples come from a sensor. ``line_payload`` is the part of the line's time to the board that the windows'
+trits take, five to a byte of ten bits. The time to the class goes from the last sample, which the host has
+encoded, to the answer in the program, of which the latency timer of the board's USB chip takes 1 ms.
 
 ``--results`` writes ``docs/results/window-rates.json``.
 """
@@ -14,8 +15,9 @@ import json
 import sys
 from pathlib import Path
 
-from sim.measure.link_rate import ROOT, timed_board
+from sim.measure.link_rate import BITS, ROOT, timed_board
 from trine_boards import BOARDS
+from trine_sw.model.trits import pack
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.json_text import json_text
 
@@ -28,14 +30,14 @@ ENGINES = (
     "icebreaker-japanese-vowels",
     "icebreaker-basic-motions",
 )
-_WINDOWS = 100
+_WINDOWS = 400
 _STEPS = 50
 _RECORD = Path("docs/results/window-rates.json")
 
 
 def window_rates(name: str) -> dict[str, float]:
-    """Of the report `name`: baud rate, mean steps of a window, windows/s of the engine and over the link, and
-    microseconds from the last sample to the class."""
+    """Of the report `name`: baud rate, mean steps of a window, windows/s of the engine and over the link, the
+    part of the line's time that inputs take, and microseconds from the last sample to the class."""
     report = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
     driver, transport = timed_board(report)
     model = driver.model
@@ -46,6 +48,8 @@ def window_rates(name: str) -> dict[str, float]:
     started = transport.clock()
     assert len(driver.classify(windows)) == len(windows)
     seconds = transport.clock() - started
+    baud = BOARDS[report["board"]].baud
+    line_s = sum(pack(window).size for window in windows) * BITS / baud
     times = []
     for sample in model.sample.trits[:_STEPS]:
         started = transport.clock()
@@ -53,10 +57,11 @@ def window_rates(name: str) -> dict[str, float]:
         times.append(transport.clock() - started)
     assert driver.host_counters.timeouts == 0
     return {
-        "baud": BOARDS[report["board"]].baud,
+        "baud": baud,
         "steps_a_window": round(steps, 2),
         "engine_windows_per_s": round(report["tokens_per_s"] / steps),
         "windows_per_s": round(len(windows) / seconds),
+        "line_payload": round(line_s / seconds, 3),
         "microseconds_to_class": round(1e6 * max(times)),
     }
 

@@ -23,3 +23,8 @@ def test_the_record_is_what_is_measured():
 @pytest.mark.parametrize("name", [name for name in ENGINES if name != QUICK])
 def test_every_record_is_what_is_measured(name):
     assert window_rates(name) == RECORD[name]
+
+
+def test_windows_fill_the_line():
+    """Of a model whose board has several frames in flight, nine tenths of the line's time are inputs."""
+    assert RECORD["ulx3s-spoken-digits"]["line_payload"] >= 0.9
