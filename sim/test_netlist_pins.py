@@ -19,9 +19,11 @@ from trine_boards.pins.host import START_SECONDS, PinTransport
 from trine_boards.pins.simulation import PinNetlist, started
 from trine_boards.top import BoardTop
 from trine_boards.verify import check_step as step_module
-from trine_boards.verify.check_step import check_step, frame_count
-from trine_boards.verify.frames import Requests, check_frames
+from trine_boards.verify.check_step import check_step
+from trine_boards.verify.frames import check_frames
 from trine_boards.verify.netlist_pins import synthesised
+from trine_boards.verify.request_plan import RequestPlan
+from trine_boards.verify.requests import Requests
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
@@ -204,7 +206,7 @@ def test_a_build_checks_a_netlist_once(built, monkeypatch):
         return started(netlist, host, optimise=False)  # of the tests' own cache
 
     monkeypatch.setattr(step_module, "started", simulated)
-    monkeypatch.setattr(step_module, "frame_count", lambda cells, cycles_a_bit: 3)
+    monkeypatch.setattr(step_module, "plan_requests", lambda made, **of: RequestPlan(3, True, 0))
     ticks = []
     assert check_step(built.top, built.folder, ticks.append) and len(ticks) == 4
     assert not check_step(built.top, built.folder, ticks.append) and len(ticks) == 4
@@ -221,8 +223,3 @@ def test_a_build_checks_a_netlist_once(built, monkeypatch):
 
 def failing(*_):
     raise TrineError("the netlist is wrong")
-
-
-def test_large_engines_are_asked_for_less():
-    assert frame_count(3_000, 10) == 300 > frame_count(10_000, 80) > frame_count(10**6, 80)
-    assert frame_count(10**6, 80) == len(Requests.SCRIPT)

@@ -16,31 +16,16 @@ from trine_boards.netlist_file import read_netlist
 from trine_boards.pins.host import START_SECONDS
 from trine_boards.pins.simulation import started
 from trine_boards.top import BoardTop
-from trine_boards.verify.frames import Requests, check_frames
+from trine_boards.verify.frames import check_frames
 from trine_boards.verify.netlist_pins import synthesised
+from trine_boards.verify.request_plan import plan_requests
 from trine_sw.link.board_model import BoardModel
 from trine_sw.support import toolchain
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 from trine_sw.support.json_text import json_text
 
-__all__ = ["check_step", "frame_count"]
-
-#: Evaluations of a cell, one in each cycle of the engine, that a check may take; bits of a request and its
-#: answer on the line. A few minutes of one core.
-_EVALUATIONS, _BITS = 3e10, 600
-_MOST_FRAMES = 300
-
-
-def frame_count(cells: int, cycles_a_bit: float) -> int:
-    """Frames that a check sends to a netlist of so many cells: a large engine is asked for less, but each
-    kind of request is seen.
-
-    >>> frame_count(10_000, 21), frame_count(100_000, 80)
-    (238, 34)
-    """
-    most = int(_EVALUATIONS / (cells * cycles_a_bit * _BITS))
-    return min(_MOST_FRAMES, max(len(Requests.SCRIPT), most))
+__all__ = ["check_step"]
 
 
 def _sources() -> bytes:
@@ -87,11 +72,18 @@ def check_step(
         with closing(host.attach(started(pins, host, cache=work))) as board:
             tick(time.monotonic() - start)
             board.begin(START_SECONDS)
+            plan = plan_requests(
+                lambda: BoardModel(**top.design.parts),
+                cells=cells,
+                cycles_a_bit=board.bit_seconds * top.clock_mhz * 1e6,
+                seed=seed,
+            )
             check_frames(
                 board,
                 BoardModel(**top.design.parts),
-                count=frame_count(cells, board.bit_seconds * top.clock_mhz * 1e6),
+                count=plan.count,
                 seed=seed,
+                brief=plan.brief,
                 bit_seconds=board.bit_seconds,
                 tick=lambda: tick(time.monotonic() - start),
             )

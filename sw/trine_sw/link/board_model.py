@@ -110,6 +110,11 @@ class BoardModel:
         self._fresh = True  # the next token starts from the zero state
         self._written = 0  # cells of a new state that have come
 
+    @property
+    def written(self) -> int:
+        """Cells of a new state that have come, while others of it are awaited; else 0."""
+        return self._written
+
     def _count(self, event: str) -> None:
         self.counts[event] += 1
 
