@@ -1,4 +1,4 @@
-"""The ULPI interface of a simulated USB device, as a bus to :class:`tests.helpers.ulpi_wire.ULPIWire`."""
+"""The ULPI interface of a simulated USB device, as a bus to :class:`trine_boards.pins.ulpi_wire.ULPIWire`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.sim import Simulator
 
-from tests.helpers.ulpi_wire import CYCLE_SECONDS, ULPIBus
+from trine_boards.pins.ulpi_wire import CYCLE_SECONDS, ULPIBus, ULPITimes
 
 __all__ = ["SimulatedULPI", "shorter_chirps"]
 
@@ -16,8 +16,11 @@ SYNC_PERIOD = 1 / 75e6
 class SimulatedULPI(ULPIBus):
     """The PHY's side of ``dut.bus``; `testbenches` run beside it in ``sync``."""
 
+    cycle_seconds = CYCLE_SECONDS
+
     def __init__(self, dut: Any, *testbenches: Any) -> None:
         self.pins = dut.bus
+        self.errors = 0
         self._asked: tuple[int, int, int, int] | None = None
         self._answer: tuple[int, int, int] | None = None
         self._simulator = Simulator(dut)
@@ -39,7 +42,9 @@ class SimulatedULPI(ULPIBus):
             ctx.set(pins.data.i, data)
             passed, changed = 0, False
             while passed < most and not changed:
-                _, _, found, stop = await ctx.tick("usb").sample(pins.data.o, pins.stp.o)
+                sample = ctx.tick("usb").sample(pins.data.o, pins.stp.o, pins.data.oe)
+                _, _, found, stop, drives = await sample
+                self.errors += drives == dir
                 passed, changed, before = passed + 1, (found, stop) != before, (found, stop)
             self._asked, self._answer = None, (passed, *before)
 
@@ -62,7 +67,7 @@ _SHORTER = {
 }
 
 
-def shorter_chirps(monkeypatch: Any) -> tuple[float, float]:
+def shorter_chirps(monkeypatch: Any) -> ULPITimes:
     """Make a device's waits and its chirp shorter; the times of :class:`ULPIWire` for it."""
     from luna.gateware.interface.ulpi import UTMITranslator
     from luna.gateware.usb.usb2.reset import USBResetSequencer
@@ -70,4 +75,4 @@ def shorter_chirps(monkeypatch: Any) -> tuple[float, float]:
     for name, cycles in _SHORTER.items():
         monkeypatch.setattr(USBResetSequencer, f"_CYCLES_{name}", cycles)
     monkeypatch.setattr(UTMITranslator, "_CYCLES_1_MILLISECONDS", 100)
-    return 1600 * CYCLE_SECONDS, 20 * CYCLE_SECONDS
+    return ULPITimes(*(cycles * CYCLE_SECONDS for cycles in (1000, 1600, 50, 20)))

@@ -38,13 +38,14 @@ class ModelDevice(Elaboratable):
         answers, rng = bytearray(), random.Random(1)
         put, taken = self.streams.i, self.streams.o
         while True:
-            ctx.set(taken.ready, not self.deaf)
+            hears = not self.deaf  # which a test may change before the cycle's end
+            ctx.set(taken.ready, hears)
             ctx.set(put.valid, bool(answers))
             ctx.set(put.payload, answers[0] if answers else 0)
             _, _, ready, valid, payload = await ctx.tick().sample(put.ready, taken.valid, taken.payload)
             if answers and ready:
                 del answers[0]
-            if valid and not self.deaf:
+            if valid and hears:
                 answers += self.answer(bytes((payload,)))
             ctx.set(taken.ready, 0)
             ctx.set(put.valid, 0)

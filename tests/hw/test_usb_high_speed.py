@@ -8,8 +8,8 @@ from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 
 from tests.helpers.ulpi_host import SimulatedULPI, shorter_chirps
-from tests.helpers.ulpi_wire import ULPIWire, high_speed_host
 from tests.helpers.usb_host import ModelDevice
+from trine_boards.pins.ulpi_wire import ULPIWire, high_speed_host
 from trine_boards.pins.usb_host import ACK, NAK, USBPort
 from trine_sw.driver import Board, BoardGone
 from trine_sw.engine.default import default_engine
@@ -26,9 +26,9 @@ _FUNCTION_CONTROL = 0x04
 
 def plugged(monkeypatch, answer=lambda data: data, *, seed=1, **options):
     """A device that its PHY has started, and a host that has not yet looked at it."""
-    chirp = shorter_chirps(monkeypatch)
+    times = shorter_chirps(monkeypatch)
     device = ModelDevice(answer, high_speed=True)
-    wire = ULPIWire(SimulatedULPI(device, device.board), chirp=chirp, seed=seed, **options)
+    wire = ULPIWire(SimulatedULPI(device, device.board), times=times, seed=seed, **options)
     wire.begin(5e-6)
     return device, wire, high_speed_host(wire, seed=seed)
 
@@ -67,6 +67,7 @@ def test_a_frame_over_a_bus_of_high_speed(monkeypatch):
     assert b"\x07\x05\x84\x02\x00\x02" in whole and b"\x07\x05\x04\x02\x00\x02" in whole  # bulk, 512 bytes
     sent(host, data := frame(516))
     assert received(host, 516) == [data[:512], data[512:]]
+    assert wire.errors == 0
 
 
 @pytest.mark.nightly
@@ -104,7 +105,7 @@ def test_a_link_that_is_busy_holds_the_host_back(monkeypatch):
 
 def test_handshakes_that_are_lost(monkeypatch):
     """A packet that either side has already is acknowledged once more, and is not taken twice."""
-    _, _, host = plugged(monkeypatch)
+    _, wire, host = plugged(monkeypatch)
     host.enumerate()
     for n in (1, 2):
         data = frame(5 * n, n)
@@ -114,6 +115,7 @@ def test_handshakes_that_are_lost(monkeypatch):
         for _ in range(20):
             packets.append(host.fetch())
         assert b"".join(filter(None, packets)) == data and host.repeats == before + n
+    assert wire.errors == 0
 
 
 @pytest.mark.nightly
@@ -136,7 +138,7 @@ def test_the_driver_s_session(monkeypatch, faults, seed):
     """Packets and handshakes that are lost or damaged are repeated by USB: the session sees none of it. After
     the board was plugged in again it goes on after reset."""
     model = BoardModel(MODEL, default_engine(MODEL), LinkConfig(window=4))
-    _, _, host = plugged(monkeypatch, model.exchange, seed=seed)
+    _, wire, host = plugged(monkeypatch, model.exchange, seed=seed)
     host.enumerate()
     host.faults = faults
     tokens = np.random.default_rng(seed).integers(0, 9, 6)
@@ -155,6 +157,7 @@ def test_the_driver_s_session(monkeypatch, faults, seed):
         steps += [driver.step(token, ("h",)) for token in tokens]
     for t, step in enumerate(steps):
         assert np.array_equal(step.h, trace.h[t % len(tokens)])
+    assert wire.errors == 0
 
 
 @pytest.mark.nightly
@@ -163,7 +166,7 @@ def test_a_host_of_full_speed_does_not_answer_the_chirp(monkeypatch):
     _, wire, host = plugged(monkeypatch, answers=False)
     host.plug()
     assert wire.chirps and wire.registers[_FUNCTION_CONTROL] & 0b11111 == 0b00101  # full speed, pulled up
-    assert len(host.control(0x80, 6, 0x0100, 0, 18)) == 18
+    assert len(host.control(0x80, 6, 0x0100, 0, 18)) == 18 and wire.errors == 0
 
 
 def test_packets_wait_in_the_memories_that_are_counted():

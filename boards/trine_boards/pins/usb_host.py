@@ -7,11 +7,11 @@ from typing import Protocol
 
 from trine_sw.support.errors import TrineError
 
-__all__ = ["ACK", "NAK", "STALL", "USBHost", "USBPort", "USBWire", "crc5", "crc16"]
+__all__ = ["ACK", "DATA", "NAK", "NYET", "STALL", "USBHost", "USBPort", "USBWire", "crc5", "crc16"]
 
 OUT, IN, SOF, SETUP, PING = 0xE1, 0x69, 0xA5, 0x2D, 0xB4
 DATA = (0xC3, 0x4B)
-ACK, NAK, STALL = 0xD2, 0x5A, 0x1E
+ACK, NAK, STALL, NYET = 0xD2, 0x5A, 0x1E, 0x96
 _CONTROL_BYTES = 64
 _DATA_ENDPOINT = 4
 #: Times that a packet is sent before the device is taken for one that does not answer, as a host's controller

@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
 
+from trine_boards.pins.ulpi import ULPIHost
 from trine_boards.transports.usb import TEST_NUMBERS
 from trine_hw.link.link import Link
 from trine_hw.link.usb import USBLink
@@ -15,7 +16,7 @@ from trine_sw.link.protocol import LinkConfig
 
 __all__ = ["ULPITransport"]
 
-_PHY_MHZ = 60.0
+_PHY_MHZ, _BIT_MHZ = 60.0, 480.0
 #: Cycles of the engine's clock for which the PHY is held in reset: 10 us of any clock up to 200 MHz.
 _RESET_CYCLES = 1 << 11
 
@@ -81,9 +82,11 @@ class ULPITransport:
         """`link` on USB. Raises :exc:`TrineError` where LUNA is missing."""
         return USBLink(link, *self.usb, self.product, high_speed=True)
 
-    def pin_host(self, clock_mhz: float) -> None:
-        """None: the PHY has no model at its pins."""
-        return None
+    def pin_host(self, clock_mhz: float) -> ULPIHost:
+        """A PHY and a host behind it."""
+        wires = ("clk", "dir", "nxt", "stp", "rst", "data")
+        pins = (f"{self.resource}_{self.number}__{wire}__io" for wire in wires)
+        return ULPIHost(*pins, bit_seconds=1e-6 * max(1 / _BIT_MHZ, 4 / clock_mhz))
 
     def join(self, m: Module, pinned: USBLink, platform: Any) -> None:
         """Join `pinned` to the PHY's pins, with the domain ``usb``, whose clock the PHY makes."""

@@ -16,6 +16,7 @@ from trine_boards.netlist_file import read_netlist
 from trine_boards.pins.host import START_SECONDS
 from trine_boards.pins.simulation import started
 from trine_boards.top import BoardTop
+from trine_boards.verify.compared import Mismatch
 from trine_boards.verify.frames import check_frames
 from trine_boards.verify.netlist_pins import synthesised
 from trine_boards.verify.request_plan import plan_requests
@@ -87,6 +88,8 @@ def check_step(
                 bit_seconds=board.bit_seconds,
                 tick=lambda: tick(time.monotonic() - start),
             )
+            if board.line_errors:
+                raise Mismatch(f"the board broke the rules of its link {board.line_errors} times")
     except Interrupted:
         raise
     except TrineError as error:

@@ -93,7 +93,7 @@ def verify_build(
     if host is None:
         raise TrineError(
             f"the build in {folder} has the link {record.transport}, which has no model at its pins: verify "
-            "one with the link uart, spi or usb"
+            "one with the link uart, spi, usb or ulpi"
         )
     info = _checked_info(record, model, folder)
     with tempfile.TemporaryDirectory(prefix="trine-verify-") as work:
