@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory as AmaranthMemory
 from amaranth.lib.wiring import In, Out
 
+from sim.netlist import resources
 from sim.netlist.synthesis import run_tool
 from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards import BOARDS
@@ -111,6 +112,6 @@ def test_memories_are_as_large_as_expected(tmp_path, name):
             counted[int(number[1])] = counted.get(int(number[1]), Counter()) + cells
     for number, (memory, _) in enumerate(cases):
         cells = counted[number]
-        blocks = sum(cells[cell] for cell in ("SB_RAM40_4K", "DP16KD", "PDPW16KD", "SDPB", "SDPX9B"))
+        blocks = resources.taken(cells).block_ram
         assert blocks == block_rams(memory, forms(board)), memory
         assert cells["SB_SPRAM256KA"] == single_port_rams(memory), memory

@@ -13,7 +13,7 @@ from amaranth.hdl import Signal
 
 from sim.netlist.synthesis import run_tool
 from trine_boards import BOARDS
-from trine_boards.build.elaboration import elaborate
+from trine_boards.build.elaboration import synthesis_files
 from trine_boards.build.families import FAMILIES
 from trine_boards.pins.host import START_SECONDS, PinTransport
 from trine_boards.pins.simulation import PinNetlist, started
@@ -76,15 +76,11 @@ def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
     board = BOARDS[name]
     model = random_model(config, seed=3)
     top = BoardTop(model, engine, board, mhz)
-    files = elaborate(top, board.platform())
-    for file in files.keys() & {"top.il", "top.lpf"}:
-        (folder / file).write_bytes(files[file])
-    for file, contents in FAMILIES[board.family].library_files().items():
-        (folder / file).write_bytes(contents)
-    synthesis = FAMILIES[board.family].synthesis.format(name="top")
+    files = synthesis_files(top, board.platform(), FAMILIES[board.family])
     if not guarded:
-        synthesis = re.sub("(?m)^select -assert-none.*$", "", synthesis)
-    (folder / "top.ys").write_text(f"read_rtlil top.il\n{synthesis}write_json top.json\n", encoding="utf-8")
+        files["top.ys"] = re.sub(b"(?m)^select -assert-none.*$", b"", files["top.ys"])
+    for file, contents in files.items():
+        (folder / file).write_bytes(contents)
     run_tool(toolchain.require("yosys"), ["-q", "top.ys"], folder)
     return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))
 

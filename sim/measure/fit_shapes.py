@@ -1,4 +1,4 @@
-"""Random models, boards and wishes, and the memories of what is elaborated for them."""
+"""Random models, boards and wishes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from amaranth.hdl import Fragment, Instance
-from amaranth.hdl._mem import MemoryInstance
-
-from trine_boards.board_spec import BoardSpec
-from trine_hw.link.link import Link
-from trine_hw.link.uart import UARTLink
-from trine_sw.engine import EngineConfig
-from trine_sw.engine.memories import Memory, block_rams, single_port_rams
-from trine_sw.fit.cost import forms
-from trine_sw.link.board_design import BoardDesign
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Shape", "board_gateware", "built_memories", "shapes"]
+__all__ = ["Shape", "shapes"]
 
-_BLOCK_RAM_CELLS = ("DP16KD", "PDPW16KD")
 #: A board of each family. More of them would be other shapes, and other records of a sweep.
 _BOARDS = ("icebreaker", "ulx3s")
 _HEADS = ("ternary", "ternary", "ternary", "none")
@@ -97,38 +86,3 @@ def shapes(count: int, *, seed: int = 1, largest: int = 12) -> Iterator[Shape]:
             banks=rng.choice([1, 1, 2, 3, rng.randint(4, 20)]) if given else None,
             balance=rng.random() < 0.15,
         )
-
-
-def board_gateware(model: Model, engine: EngineConfig, board: BoardSpec) -> UARTLink:
-    """All of a board's gateware but its clock and its pins."""
-    design = BoardDesign(model, engine, board.link, clock_hz=1e6 * board.clock_mhz, baud=board.baud)
-    return UARTLink(Link(**design.parts), 16)
-
-
-def built_memories(fragment: Fragment, board: BoardSpec) -> tuple[int, int, int]:
-    """Block RAMs and single-port RAMs of an elaborated design, and how many of the former synthesis leaves
-    out, since all their words are alike."""
-    blocks = single_port = alike = 0
-    kind = board.block_ram_kind
-    for part in _parts(fragment):
-        if isinstance(part, Instance) and part.type in _BLOCK_RAM_CELLS:
-            blocks += 1
-        if not isinstance(part, MemoryInstance):
-            continue
-        style = part._attrs.get("ram_style", "auto")
-        data = part._data
-        width = len(part._read_ports[0]._data) if part._read_ports else len(part._write_ports[0]._data)
-        memory = Memory("", width, data.depth, style)
-        here = block_rams(memory, forms(board))
-        blocks += here
-        single_port += single_port_rams(memory)
-        if here and not part._write_ports and len(set(data.init)) == 1:
-            alike += here
-        assert style != "auto" or "rom_style" in part._attrs, f"{kind}: {part} is left to synthesis"
-    return blocks, single_port, alike
-
-
-def _parts(fragment: Fragment) -> Iterator[Fragment]:
-    yield fragment
-    for part, *_ in fragment.subfragments:
-        yield from _parts(part)

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from sim.netlist.synthesis import run_tool
 from trine_boards.board_spec import BoardSpec
-from trine_boards.build.elaboration import elaborate
+from trine_boards.build.elaboration import synthesis_files
 from trine_boards.build.families import FAMILIES
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_design import BoardDesign
@@ -62,12 +62,7 @@ class _Top(Elaboratable):
 
 def synthesised_loopback(board: BoardSpec, folder: Path) -> dict[str, Any]:
     """The module of `board` with its transport alone, at its default clock; its netlist is ``top.json``."""
-    (folder / "top.il").write_bytes(elaborate(_Top(board), board.platform())["top.il"])
-    family = FAMILIES[board.family]
-    for file, contents in family.library_files().items():
-        (folder / file).write_bytes(contents)
-    synthesis = family.synthesis.format(name="top")
-    script = f"read_rtlil top.il\n{synthesis}write_json top.json\n"
-    (folder / "top.ys").write_text(script, encoding="utf-8")
+    for name, contents in synthesis_files(_Top(board), board.platform(), FAMILIES[board.family]).items():
+        (folder / name).write_bytes(contents)
     run_tool(require("yosys"), ["-q", "top.ys"], folder)
     return json.loads((folder / "top.json").read_text(encoding="utf-8"))["modules"]["top"]

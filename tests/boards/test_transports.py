@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Fragment
 
 import trine_hw.link.ethernet
-from sim.measure.fit_shapes import built_memories
+from sim.netlist.memories import built_memories
 from tests.helpers.one_of_each import ONE_OF_EACH
 from trine_boards import BOARDS
 from trine_boards.build.bitstream import read_report

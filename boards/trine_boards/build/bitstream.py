@@ -10,7 +10,7 @@ from typing import Any
 
 from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.build.cached_step import Step, record_step, recorded, remove_partial, run_step
-from trine_boards.build.elaboration import elaborate
+from trine_boards.build.elaboration import netlist_sources, synthesis_files, synthesis_script
 from trine_boards.build.families import FAMILIES, Family, Resources, explained
 from trine_boards.build.routed_delays import routed_mhz
 from trine_boards.build.seed_sweep import run_steps
@@ -27,8 +27,6 @@ from trine_sw.support.errors import TrineError
 __all__ = ["Routed", "TooLarge", "build_bitstream", "read_report"]
 
 _IN_PROCESS = Cluster()
-#: Reads Verilog that is not ours, such as LiteEth's.
-_READ_VERILOG = "read_verilog"
 
 
 class TooLarge(TrineError):
@@ -123,7 +121,7 @@ def build_bitstream(
     ran = _elaborate(top, platform, family, folder)
     progress("elaboration", "done" if ran else "kept", 0)
     try:
-        sources = ("top.ys", *_sources(folder), *family.libraries)
+        sources = ("top.ys", *netlist_sources(folder / "top.ys"), *family.libraries)
         run(Step("synthesis", yosys, ("top.ys",), sources, ("top.json",)))
     except TrineError as error:
         raise explained(error) from None
@@ -202,32 +200,21 @@ def _too_large(log: Path, family: Family) -> TooLarge | None:
 
 
 def _elaborate(top: Any, platform: Any, family: Family, folder: Path) -> bool:
-    """Write ``top.il``, ``top.ys`` and the constraints, or leave them where nothing they are made from has
-    changed; returns whether they were written."""
-    names = ("top.il", *(f"top.{suffix}" for suffix in family.constraints), "top.ys", *family.libraries)
-    script = f"{family.synthesis.format(name='top')}write_json top.json\n"
-    made_of = [top.identity, script, str(family.library_files()), _code_digest()]
+    """Write what synthesis and nextpnr read, or leave it where nothing that it is made from has changed;
+    returns whether it was written."""
+    made_of = [top.identity, synthesis_script(family), str(family.library_files()), _code_digest()]
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
-    record = folder / "elaboration.step.json"
+    record, script = folder / "elaboration.step.json", folder / "top.ys"
+    constraints = (f"top.{suffix}" for suffix in family.constraints)
+    names = (script.name, *netlist_sources(script), *family.libraries, *constraints)
     if all((folder / name).exists() for name in names) and recorded(record) == digest:
-        if all((folder / name).exists() for name in _sources(folder)):
-            return False
+        return False
     record.unlink(missing_ok=True)
-    files = elaborate(top, platform)
-    others = sorted(name for name in files if name.endswith(".v") and name != "top.debug.v")
-    read = "read_rtlil top.il\n" + "".join(f"{_READ_VERILOG} {name}\n" for name in others)
-    files |= {"top.ys": (read + script).encode()} | family.library_files()
-    for name in (*others, *names):
+    for name, contents in synthesis_files(top, platform, family).items():
         with atomic_write(folder / name) as file:
-            file.write(files[name])
+            file.write(contents)
     record_step(record, digest, f"amaranth {importlib.metadata.version('amaranth')}")
     return True
-
-
-def _sources(folder: Path) -> tuple[str, ...]:
-    """The netlist of the elaboration in `folder`, and the Verilog of others that belongs to it."""
-    script = (folder / "top.ys").read_text(encoding="utf-8") if (folder / "top.ys").exists() else ""
-    return ("top.il", *re.findall(rf"^{_READ_VERILOG} (\S+)$", script, re.MULTILINE))
 
 
 def _code_digest() -> str:

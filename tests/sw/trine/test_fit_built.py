@@ -12,7 +12,8 @@ from click.testing import Result
 
 import trine_boards.build.bitstream
 import trine_sw.fit
-from sim.measure.fit_shapes import built_memories, shapes
+from sim.measure.fit_shapes import shapes
+from sim.netlist.memories import built_memories
 from trine_boards import BOARDS
 from trine_sw.fit.cost import unread_blocks
 from trine_sw.model import Model
