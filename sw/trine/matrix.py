@@ -31,6 +31,10 @@ from trine_sw.support.json_text import json_text
 __all__ = ["Cell", "build_matrix", "matrix_paths", "write_matrix"]
 
 
+#: States of cells that were not built, and what is said of several.
+_OTHERS = {"does not fit": "do not fit", "failed": "failed"}
+
+
 @dataclass(frozen=True)
 class Cell:
     """What came of a model on a board.
@@ -192,6 +196,11 @@ def _build(common: _Common, task: _Task, tick: Tick) -> _Made:
         return _Made(cell, copy.changes())
 
 
+def _reason(cell: Cell) -> str:
+    """Why a cell was not built, in one line."""
+    return cell.why.split("\n")[0].removeprefix(f"the model does not fit {cell.board}: ")
+
+
 def matrix_paths(folder: Path) -> tuple[Path, Path]:
     """Where the page of a matrix is written: as JSON, and as Markdown."""
     return folder / "matrix.json", folder / "matrix.md"
@@ -204,13 +213,15 @@ def write_matrix(cells: Sequence[Cell], folder: Path, below: Callable[[Cell], st
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["thousands"] = "{:,}".format
-    environment.filters["line"] = lambda text: text.split("\n")[0].replace("|", "\\|")
+    environment.filters["reason"] = _reason
     template = Path(__file__).with_name("matrix.md.j2").read_text(encoding="utf-8")
     models = list(dict.fromkeys(cell.model for cell in cells))
+    counts = {said: sum(cell.state == state for cell in cells) for state, said in _OTHERS.items()}
     page = environment.from_string(template).render(
         models=[(name, [cell for cell in cells if cell.model == name]) for name in models],
         built=sum(cell.state == "built" for cell in cells),
         total=len(cells),
+        others=[(said, count) for said, count in counts.items() if count],
         boards=BOARDS,
         below=below,
     )

@@ -141,9 +141,12 @@ def test_matrix(trine, fails, three_boards, tools, model_path, tmp_path):
     assert json.loads((results / "matrix.json").read_text(encoding="utf-8")) == list(cells.values())
     for where in (folder, results):
         page = (where / "matrix.md").read_text(encoding="utf-8")
-        assert page.startswith("# Builds\n\n2 of 6 built.")
+        assert page.startswith("# Builds\n\n2 of 6 built, 2 do not fit, 2 failed.\n")
         rows = [line for line in page.splitlines() if line.startswith("|")]
-        assert len(rows) == 2 * (2 + 3) and {row.count("|") for row in rows} == {11}
+        assert len(rows) == 2 * (2 + 1) and {row.count("|") for row in rows} == {13}
+        assert len(re.findall(r"^- `matchbox` does not fit: \S.* short", page, re.MULTILINE)) == 2
+        assert len(re.findall(r"^- `exotic` failed: \S.* family", page, re.MULTILINE)) == 2
+        assert "does not fit matchbox" not in page
         links = re.findall(r"\[report\]\((.+?)\)", page)
         assert len(links) == 2 and all((where / link).is_file() for link in links)
         facts = json.loads((where / links[0]).with_suffix(".json").read_text(encoding="utf-8"))
