@@ -31,6 +31,33 @@ module DCCA (
     assign CLKO = CLKI & open;
 endmodule
 
+// An output of a PLL, which runs while vco_ns, the time of its oscillator, is not 0. Outputs of one oscillator
+// rise together, and keep their phase: each edge is a multiple of the oscillator's time after the first, so that
+// what is rounded in one delay is made up for in the next.
+module trine_pll_output #(
+    parameter integer DIV = 1
+) (
+    input CLKI,
+    input real vco_ns,
+    input real first_ns,
+    output reg CLK
+);
+    real edge_ns;
+    initial begin
+        edge_ns = 0;
+        CLK = 0;
+    end
+    always begin
+        if (vco_ns > 0) begin
+            if (edge_ns == 0) edge_ns = first_ns - vco_ns * DIV / 2;
+            edge_ns = edge_ns + vco_ns * DIV / 2;
+            while (!CLK && edge_ns < $realtime + 0.001) edge_ns = edge_ns + vco_ns * DIV;
+            #(edge_ns - $realtime) CLK = !CLK;
+        end
+        else @(posedge CLKI);
+    end
+endmodule
+
 // Feedback through CLKOP alone. The outputs run from the second edge of the input on, locked or not. It never
 // locks with its oscillator outside the 400 to 800 MHz of Lattice FPGA-DS-02012.
 module EHXPLLL #(
@@ -86,23 +113,20 @@ module EHXPLLL #(
     input ENCLKOS2,
     input ENCLKOS3,
     output CLKOP,
-    output reg CLKOS,
-    output reg CLKOS2,
+    output CLKOS,
+    output CLKOS2,
     output CLKOS3,
     output reg LOCK,
     output INTLOCK,
     output REFCLK,
     output CLKINTFB
 );
-    // Outputs of one oscillator rise together, and keep their phase: each edge is a multiple of the oscillator's
-    // time after the first, so that what is rounded in one delay is made up for in the next.
-    real edge_ns, vco_ns, first_ns, lock_ns, clkos_ns, clkos2_ns;
+    real edge_ns, vco_ns, first_ns, lock_ns;
     initial begin
         if (FEEDBK_PATH != "CLKOP") $fatal(1, "EHXPLLL: only feedback through CLKOP is modelled");
         edge_ns = -1;
         vco_ns = 0;
-        CLKOS = 0;
-        CLKOS2 = 0;
+        first_ns = 0;
         LOCK = 0;
         if (!$value$plusargs("lock_ns=%f", lock_ns)) lock_ns = 1000;
     end
@@ -112,27 +136,10 @@ module EHXPLLL #(
         edge_ns = $realtime;
         LOCK <= $realtime >= lock_ns && vco_ns >= 1.2499 && vco_ns <= 2.5001 && !RST;
     end
-    always begin
-        if (vco_ns > 0) begin
-            if (clkos_ns == 0) clkos_ns = first_ns - vco_ns * CLKOS_DIV / 2;
-            clkos_ns = clkos_ns + vco_ns * CLKOS_DIV / 2;
-            while (!CLKOS && clkos_ns < $realtime + 0.001) clkos_ns = clkos_ns + vco_ns * CLKOS_DIV;
-            #(clkos_ns - $realtime) CLKOS = !CLKOS;
-        end
-        else @(posedge CLKI);
-    end
+    trine_pll_output #(CLKOS_DIV) clkos (CLKI, vco_ns, first_ns, CLKOS);
     generate
-        if (CLKOS2_ENABLE == "ENABLED") begin
-            always begin
-                if (vco_ns > 0) begin
-                    if (clkos2_ns == 0) clkos2_ns = first_ns - vco_ns * CLKOS2_DIV / 2;
-                    clkos2_ns = clkos2_ns + vco_ns * CLKOS2_DIV / 2;
-                    while (!CLKOS2 && clkos2_ns < $realtime + 0.001) clkos2_ns = clkos2_ns + vco_ns * CLKOS2_DIV;
-                    #(clkos2_ns - $realtime) CLKOS2 = !CLKOS2;
-                end
-                else @(posedge CLKI);
-            end
-        end
+        if (CLKOS2_ENABLE == "ENABLED") trine_pll_output #(CLKOS2_DIV) clkos2 (CLKI, vco_ns, first_ns, CLKOS2);
+        else assign CLKOS2 = 0;
     endgenerate
 
     assign {CLKOS3, REFCLK, CLKINTFB} = 0;
