@@ -12,9 +12,10 @@ from trine_boards.board_spec import PRICES, BoardSpec
 from trine_sw.engine.placement import Place
 from trine_sw.fit import DoesNotFit, Fit, Placement
 from trine_sw.fit import fit as solve
+from trine_sw.fit.cost import fits_alike
 from trine_sw.fit.figures import Figures
 from trine_sw.fit.link_rate import link_rates
-from trine_sw.fit.sample import ACTIVITY, sample_text
+from trine_sw.fit.sample import ACTIVITY
 from trine_sw.model import Model
 from trine_sw.support.checks import share
 
@@ -73,12 +74,12 @@ def compare_boards(
         If the file is no model, or an option is out of range.
     """
     model, placement = as_model(model), Placement(embedding, head)
-    figures = Figures(model, sample_text(model, activity=share(activity, "the activity")))
+    figures = Figures(model, activity=share(activity, "the activity"))
     solved: dict[Hashable, Fit | str] = {}
     found = []
     for board in BOARDS.values() if boards is None else boards:
         progress(board.name)
-        key = _needed(board)
+        key = fits_alike(board)
         if key not in solved:
             try:
                 solved[key] = solve(model, board, placement, figures=figures)
@@ -86,14 +87,6 @@ def compare_boards(
                 solved[key] = str(error).removeprefix(f"the model does not fit {board.name}: ")
         found.append(_choice(model, board, solved[key]))
     return sorted(found, key=_order)
-
-
-def _needed(board: BoardSpec) -> Hashable:
-    """All that the solver sees of a board."""
-    memory = board.block_ram_kind, board.block_ram_bits, board.block_ram_depth
-    memory += board.stores_replies, board.stores_datagrams, board.stores_packets
-    memory += board.transport_lut4, board.transport_ff
-    return board.lut4, board.ff, board.block_ram, board.spram, board.lut_share, board.link, *memory
 
 
 def _choice(model: Model, board: BoardSpec, fitted: Fit | str) -> BoardChoice:

@@ -7,9 +7,10 @@ import pytest
 
 from tests.helpers.paths import ROOT
 from trine_sw.engine import EngineConfig, Geometry
-from trine_sw.fit import configure, estimate, fit, fits, sample_text, sample_tokens
+from trine_sw.fit import DoesNotFit, configure, estimate, figures, fit, fits, sample_text, sample_tokens
+from trine_sw.fit import advice as advice_module
 from trine_sw.fit.advice import advice, largest_hidden
-from trine_sw.fit.cost import cost
+from trine_sw.fit.cost import Chip, cost
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
@@ -125,6 +126,33 @@ def test_advice_names_the_smallest_board_and_the_largest_model() -> None:
     holds = f"of such a model chip holds up to {largest_hidden(model, chip)} units"
     assert advice(model, chip, [LARGE, chip]) == f"the smallest board that holds it is large; {holds}"
     assert advice(model, chip, [chip]) == f"no board holds it; {holds}"
+
+
+def test_advice_tries_boards_of_one_chip_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And names the first of them."""
+    tried = []
+
+    def held(model: Model, chip: Chip) -> bool:
+        tried.append(chip.name)
+        return chip.name == "fits"
+
+    monkeypatch.setattr(advice_module, "fits", held)
+    monkeypatch.setattr(advice_module, "largest_hidden", lambda model, chip: 7)
+    small, fits_it = replace(LARGE, name="first", lut4=900), replace(LARGE, name="fits")
+    chips = [replace(small, name="second"), fits_it, replace(fits_it, name="twin"), _Chip(lut4=10)]
+    said = advice(model_of(8), _Chip(lut4=800), [small, *chips])
+    assert said.startswith("the smallest board that holds it is fits; ") and tried == ["first", "fits"]
+
+
+def test_inputs_are_sampled_only_where_an_engine_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sampled(*_: object, **__: object) -> None:
+        raise AssertionError("sampled")
+
+    monkeypatch.setattr(figures, "sample_text", sampled)
+    with pytest.raises(DoesNotFit):
+        fit(model_of(300), _Chip())
+    with pytest.raises(AssertionError, match="sampled"):
+        fit(model_of(8), LARGE)
 
 
 def test_ways_that_gain_nothing_are_left_out() -> None:

@@ -69,7 +69,6 @@ def explore(
     from trine_boards import BOARDS
     from trine_sw.engine.default import default_engine
     from trine_sw.engine.placement import Placement
-    from trine_sw.fit import sample_text
     from trine_sw.fit.figures import Figures
     from trine_sw.model import Model
     from trine_sw.support.atomic_file import atomic_write, check_apart, check_writable
@@ -88,7 +87,7 @@ def explore(
     sample = None if as_json else sample_of(model, _STEPS, data=data)
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("engines")
-        figures = Figures(model, sample_text(model, activity=activity))
+        figures = Figures(model, activity=activity)
         rows = rows_of(
             *(figures, str(model_path), boards, placement),
             progress=lambda done, of: shown.update(task, completed=done, total=of),

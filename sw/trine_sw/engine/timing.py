@@ -58,14 +58,21 @@ class _Scanners:
 
     def scan(self, load: int, counts: Sequence[int], earliest: Sequence[int]) -> list[int]:
         """Load in cycle ``load`` vectors with ``counts`` active columns a bank; slots of the last ones."""
+        # Most of the time of the solver is spent here: comparisons are several times as fast as max.
         ends = []
-        idle = 0
-        for bank, (count, start) in enumerate(zip(counts, earliest, strict=True)):
-            entries = max(count, 1)
-            end = max(start, load + SCAN_LATENCY) + entries - 1
+        idle, final, there = load + 3, self.final, load + SCAN_LATENCY
+        for bank, (count, end) in enumerate(zip(counts, earliest, strict=True)):
+            if end < there:
+                end = there
+            if count > 1:
+                end += count - 1
+                free = end - 1
+            else:
+                free = final[bank]
             # The scanner is idle as its last entry moves to the output, when the one before it is taken.
-            idle = max(idle, end - 1 if entries > 1 else max(load + 3, self.final[bank]))
-            self.final[bank] = end
+            if free > idle:
+                idle = free
+            final[bank] = end
             ends.append(end)
         self.idle = idle
         return ends

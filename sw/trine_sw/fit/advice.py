@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from trine_sw.fit import fits
-from trine_sw.fit.cost import Chip
+from trine_sw.fit.cost import Chip, fits_alike
 from trine_sw.model import Model
 from trine_sw.model.random_model import random_model
 
@@ -37,7 +37,10 @@ def largest_hidden(model: Model, chip: Chip) -> int:
 def advice(model: Model, chip: Chip, chips: Iterable[Chip]) -> str:
     """The smallest of ``chips`` that holds ``model``, and the largest model like it that ``chip`` holds."""
     others = sorted((other for other in chips if other.lut4 > chip.lut4), key=lambda other: other.lut4)
-    nearest = next((other.name for other in others if fits(model, other)), None)
+    different: dict[Hashable, Chip] = {}
+    for other in others:
+        different.setdefault(fits_alike(other), other)
+    nearest = next((other.name for other in different.values() if fits(model, other)), None)
     board = f"the smallest board that holds it is {nearest}" if nearest else "no board holds it"
     hidden = largest_hidden(model, chip)
     size = f"up to {hidden} units" if hidden else "not even one unit"

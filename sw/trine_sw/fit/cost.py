@@ -6,7 +6,7 @@ results (docs/engine.md shows them, and how far off they are); place and route h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,7 +33,18 @@ from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.support.arithmetic import ceil_div
 
-__all__ = ["Chip", "Cost", "cost", "forms", "logic", "memory_cost", "too_deep", "unread_blocks"]
+__all__ = [
+    "Chip",
+    "Cost",
+    "cost",
+    "costs_alike",
+    "fits_alike",
+    "forms",
+    "logic",
+    "memory_cost",
+    "too_deep",
+    "unread_blocks",
+]
 
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there. This and
 #: the weights of :func:`_logic_cells` are the least squares of relative errors over packed designs.
@@ -101,6 +112,19 @@ class Chip(Protocol):
     def link(self) -> LinkConfig:
         """Its link's buffers, before they are made to fit the model."""
         ...
+
+
+def costs_alike(chip: Chip) -> Hashable:
+    """Equal for chips of which each engine, with a link of the same buffers, takes as much."""
+    memory = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth
+    stored = chip.stores_replies, chip.stores_datagrams, chip.stores_packets
+    return *memory, *stored, chip.transport_lut4, chip.transport_ff
+
+
+def fits_alike(chip: Chip) -> Hashable:
+    """Equal for chips that hold the same engines."""
+    there = chip.lut4, chip.ff, chip.block_ram, chip.spram
+    return *there, chip.lut_share, chip.link, costs_alike(chip)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.memory_layout import MemoryLayout, place
 from trine_sw.engine.timing import vector_cycles
-from trine_sw.fit.cost import Chip, Cost, cost
-from trine_sw.fit.sample import Sample
+from trine_sw.fit.cost import Chip, Cost, cost, costs_alike
+from trine_sw.fit.sample import ACTIVITY, Sample, sample_text
 from trine_sw.link.protocol import LinkConfig
 from trine_sw.link.records import link_for
 from trine_sw.model import Model
@@ -22,15 +22,24 @@ class Figures:
     Parameters
     ----------
     model : the model
-    sample : its inputs and states, on which cycles are counted
+    sample : its inputs and states, on which cycles are counted; by default :func:`sample_text`, made when
+        cycles are first asked for
+    activity : of that
     """
 
-    def __init__(self, model: Model, sample: Sample) -> None:
-        self.model, self.sample = model, sample
+    def __init__(self, model: Model, sample: Sample | None = None, *, activity: float = ACTIVITY) -> None:
+        self.model, self._sample, self._activity = model, sample, activity
         self._cycles: dict[EngineConfig, float] = {}
         self._taken: dict[Hashable, Cost] = {}
         self._links: dict[Hashable, LinkConfig] = {}
         self._layout: tuple[EngineConfig, MemoryLayout] | None = None
+
+    @property
+    def sample(self) -> Sample:
+        """The inputs and states on which cycles are counted."""
+        if self._sample is None:
+            self._sample = sample_text(self.model, activity=self._activity)
+        return self._sample
 
     def cycles(self, engine: EngineConfig) -> float:
         """Mean of all tokens but the first, which waits for the engine, or of that one alone."""
@@ -50,10 +59,7 @@ class Figures:
         TrineError
             If the link's frames cannot hold all that a token may be asked for.
         """
-        memories = chip.block_ram_kind, chip.block_ram_bits, chip.block_ram_depth
-        memories += chip.stores_replies, chip.stores_datagrams, chip.stores_packets
-        memories += chip.transport_lut4, chip.transport_ff
-        key = engine, memories, chip.link if link is None else link, link is None
+        key = engine, costs_alike(chip), chip.link if link is None else link, link is None
         if key not in self._taken:
             link = link or self.link(self.model, engine, chip.link)
             self._taken[key] = cost(self.model, engine, chip, link, self._placed(engine))

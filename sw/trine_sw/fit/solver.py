@@ -86,7 +86,7 @@ def estimate(model: Model, engine: EngineConfig, chip: Chip, text: Sample | None
     TrineError
         If the link's frames cannot hold all that a token may be asked for.
     """
-    return estimated(Figures(model, text or sample_text(model)), engine, chip)
+    return estimated(Figures(model, text), engine, chip)
 
 
 def estimated(figures: Figures, engine: EngineConfig, chip: Chip) -> Fit:
@@ -144,7 +144,7 @@ def configure(
     """
     block_ram = chip.block_ram_kind if chip else "inferred"
     engine = EngineConfig(lanes, banks, *placement.of(model)[0], block_ram=block_ram, relays=relays or 0)
-    figures = figures or Figures(model, sample_text(model, activity=activity))
+    figures = figures or Figures(model, activity=activity)
     link: LinkConfig | None = None
     if chip is not None:
         for places, link in linked(model, chip, placement, figures.link):
@@ -265,7 +265,7 @@ def fit(
     DoesNotFit
         If none fits: says what is short, and by how much.
     """
-    figures = figures or Figures(model, sample_text(model, activity=activity))
+    figures = figures or Figures(model, activity=activity)
     fitting: list[tuple[float, int, EngineConfig]] = []
     # Of the engines that do not fit, the one that lacks least: of those with the memories, in LUTs.
     nearest = (math.inf, math.inf, "")
