@@ -22,6 +22,7 @@ _SAMPLER = "tests/hw/test_sampler.py::test_gateware_equals_model"
 _SPI = "tests/hw/test_spi.py"
 _USB = "tests/hw/test_usb.py"
 _DATAGRAMS = "tests/hw/test_ethernet.py"
+_PADDING = "tests/hw/test_ethernet_padding.py::test_frames_have_the_least_length"
 _START = "tests/boards/test_board_top.py::test_a_board_starts_and_answers"
 _FAST = f"{_HW}/link/fast"
 _ETHERNET = f"{_HW}/link/ethernet"
@@ -160,6 +161,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_DATAGRAMS}::test_store_drops_what_is_damaged_or_has_no_room",
         f"{_DATAGRAMS}::test_store_counts_bytes_and_waits",
     ),
+    f"{_ETHERNET}/padding.py": (_PADDING,),
     f"{_ETHERNET}/streams.py": (f"{_DATAGRAMS}::test_frames_are_datagrams_both_ways[clocks0]",),
     f"{_BOARDS}/top.py": (
         f"{_START}[icebreaker-0]",
@@ -788,6 +790,17 @@ MUTANTS: list[Mutant] = [
         ("m.d.sync += [at.eq(at), over.eq(1)]", "m.d.sync += at.eq(at)", "a datagram may be kept in part"),
         ("bytes_ + self.i.payload.more + 1", "bytes_ + self.i.payload.more", "the length is a byte short"),
         ("self.i.ready.eq(~full & ~closing)", "self.i.ready.eq(~full)", "a word is lost to the length"),
+    ),
+    *_of(
+        f"{_ETHERNET}/padding.py",
+        ("If(source.last, word.eq(0))", "If(fills, word.eq(0))", "the frame behind a short one may be short"),
+        ("fills.eq(ends & ~source.last)", "fills.eq(0)", "short frames are joined to the next"),
+        ("(fills | (sink.last_be < last_be))", "fills", "bytes in the last word of the least length lack"),
+        (
+            "sink.ready.eq(source.ready & ~fills)",
+            "sink.ready.eq(source.ready)",
+            "words behind a short frame are lost",
+        ),
     ),
     *_of(
         f"{_ETHERNET}/streams.py",

@@ -13,6 +13,7 @@ from litex.gen import LiteXModule
 from litex.gen.fhdl.verilog import convert
 from migen import ClockDomain, ClockDomainsRenamer, Record, Signal
 
+from trine_hw.link.ethernet.padding import own_padding
 from trine_hw.link.ethernet.words import CORE, PHY, WORD_BYTES
 
 __all__ = ["core_verilog", "phy_verilog"]
@@ -48,15 +49,16 @@ class _Core(LiteXModule):
             ClockDomain("eth_tx"),
         )
         self.phy = _PHY(self.pads)
-        self.core = LiteEthUDPIPCore(
-            self.phy,
-            mac_address=mac,
-            ip_address=address,
-            clk_freq=clock_hz,
-            dw=_WIDTH,
-            with_sys_datapath=True,
-            with_ip_broadcast=False,
-        )
+        with own_padding():
+            self.core = LiteEthUDPIPCore(
+                self.phy,
+                mac_address=mac,
+                ip_address=address,
+                clk_freq=clock_hz,
+                dw=_WIDTH,
+                with_sys_datapath=True,
+                with_ip_broadcast=False,
+            )
         # The crossbar gives each datagram to the user of the port that it was sent to.
         user = self.core.udp.crossbar.get_port(port, dw=_WIDTH)
         self.comb += user.sink.src_port.eq(port)
