@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from trine.cli.model import json_option, print_json
+from trine.cli.tables import print_table
 from trine_sw.support.errors import TrineError
 
 __all__ = ["COMMANDS", "compare"]
@@ -86,7 +87,7 @@ def boards(as_json: bool) -> None:
             "\n".join(map(_rate, board["tokens_per_s"].items())),
             str(board["routed_fmax_mhz"] or ""),
         )
-    Console().print(table)
+    print_table(table)
 
 
 def _rate(demo: tuple[str, Mapping[str, int | None]]) -> str:
@@ -128,7 +129,7 @@ def compare(model_path: Path, as_json: bool, options: Mapping[str, Any]) -> None
             *(choice.board, choice.price, f"{choice.lanes} lanes, {choice.banks} banks"),
             *(f"{choice.cycles_per_token:,.2f}", f"{choice.tokens_per_s:,}", host, choice.host_limit or ""),
         )
-    Console().print(table)
+    print_table(table)
 
 
 COMMANDS = (boards,)

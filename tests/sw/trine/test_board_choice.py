@@ -1,12 +1,16 @@
 """Which boards hold a model, and what is said of the boards."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 from trine.board_choice import compare_boards
 from trine.cli import boards as boards_command
+from trine.cli import tables
 from trine_boards import BOARDS
 from trine_boards.board_spec import PRICES
 from trine_boards.transports.base import line_bytes_per_s
@@ -57,6 +61,7 @@ def test_fit_without_a_board_compares_them(succeeds, fails, model_path, monkeypa
     assert all(row["short"] is None and row["tokens_per_s"] > 0 for row in rows)
     shown = succeeds("fit", model_path)
     assert all(board.name in shown for board in SOME)
+    assert all(f"{row['tokens_per_s']:,}" in shown and row["host_limit"] in shown for row in rows)
     for option in (("--lanes", 20, "--banks", 1), ("--balance",), ("--baud", 9600), ("--link", "spi")):
         fails("fit", model_path, *option, saying=(option[0], "give --board too"))
 
@@ -76,7 +81,24 @@ def test_boards_are_shown_with_and_without_records(succeeds, tmp_path, monkeypat
         assert facts[name]["memory_bytes"] == board.memory_bytes > 10_000
         if not recorded:
             assert facts[name]["routed_fmax_mhz"] is None and facts[name]["tokens_per_s"] == {}
-    assert all(name in succeeds("boards") for name in BOARDS)
+    shown = succeeds("boards")  # whole, since it is no terminal that it is shown at
+    assert "…" not in shown
+    for name, board in facts.items():
+        fmax = "" if board["routed_fmax_mhz"] is None else str(board["routed_fmax_mhz"])
+        assert name in shown and board["chip"] in shown and fmax in shown
+        assert all(f"{rates['engine']:,}" in shown for rates in board["tokens_per_s"].values())
+
+
+def test_a_narrow_terminal_shows_all_of_a_table(monkeypatch, capsys):
+    monkeypatch.setattr(tables, "Console", lambda: Console(force_terminal=True, width=30, no_color=True))
+    table = Table("board", "links", "tokens/s")
+    table.add_row("colorlight-5a75b", "ethernet 125,000,000", "2,108,434")
+    tables.print_table(table)
+    shown = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= 30 and "…" not in shown
+    cells = zip(*(line.split("│")[1:4] for line in shown.splitlines() if line.startswith("│")), strict=True)
+    found = ["".join(part.strip() for part in column) for column in cells]
+    assert found == ["colorlight-5a75b", "ethernet125,000,000", "2,108,434"]
 
 
 def test_a_chip_with_more_memory_holds_no_less():
