@@ -1,5 +1,6 @@
 """A ULPI PHY at a board's pins: small boards that keep its rules or do not, and netlists of a true one."""
 
+import json
 import random
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from trine_boards.pins.host import START_SECONDS
 from trine_boards.pins.simulation import PinNetlist, started
 from trine_boards.pins.ulpi import ULPIHost
 from trine_boards.verify.netlist_pins import synthesised
+from trine_boards.verify.routed_ecp5 import routed_verilog
 from trine_sw.support.errors import TrineError
 
 SPEC = BOARDS["ecpix5-85f"].over("ulpi")
@@ -94,6 +96,53 @@ def test_a_board_that_breaks_the_rules_of_the_bus(tmp_path, fault, errors):
         for _ in range(60):
             bus.step(0, 0, 0)
         assert bus.errors == before + errors
+
+
+def placed(path, *, stuck):
+    """A placed netlist that drives 0xA6 when the bus is its, and shows at stp what it sees of the lowest bit;
+    where `stuck`, one of its pads drives for ever."""
+    nets = {name: n for n, name in enumerate(("clk", "phy_clk", "dir", "nxt", "stp", "rst"), 2)}
+    data, seen = range(20, 28), range(30, 38)
+    ports = {name: {"direction": "input", "bits": [net]} for name, net in nets.items()}
+    ports["stp"]["direction"] = ports["rst"]["direction"] = "output"
+    ports["data"] = {"direction": "inout", "bits": [*data]}
+    pads = [("INPUT", {"B": [nets["dir"]], "O": [10]})]
+    pads += [("OUTPUT", {"B": [nets["stp"]], "I": [seen[0]]}), ("OUTPUT", {"B": [nets["rst"]], "I": ["0"]})]
+    for bit in range(8):
+        off = ["0"] if stuck and bit == 3 else [10]
+        pins = {"B": [data[bit]], "I": [str(0xA6 >> bit & 1)], "T": off, "O": [seen[bit]]}
+        pads.append(("BIDIR", pins))
+    cells = {
+        f"pad{n}": {
+            "type": "TRELLIS_IO",
+            "parameters": {"DIR": direction},
+            "attributes": {"NEXTPNR_BEL": "X1/Y1/PIOA"},
+            "port_directions": {},
+            "connections": pins,
+        }
+        for n, (direction, pins) in enumerate(pads)
+    }
+    path.write_text(json.dumps({"modules": {"top": {"ports": ports, "cells": cells}}}), encoding="utf-8")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("stuck", [False, True])
+def test_pads_of_a_routed_netlist(tmp_path, stuck):
+    """Both ends see what the other one drives, and a pad that does not let go of the bus is counted."""
+    placed(tmp_path / "routed.json", stuck=stuck)
+    source = tmp_path / "board.v"
+    source.write_text(routed_verilog(tmp_path / "routed.json"), encoding="utf-8")
+    netlist = PinNetlist((source,), "top", "clk", 100)
+    with closing(SMALL.attach(started(netlist, SMALL, optimise=False))) as board:
+        bus = board.wire.bus
+        bus.step(0, 0, 0, 400)
+        before = bus.errors
+        assert bus.step(0, 0, 0) == (1, 0xA6, 0)
+        bus.step(1, 0, 0)
+        assert [bus.step(1, 0, data)[2] for data in (0xFF, 0x00, 0x55)] == [1, 0, 1]
+        bus.step(0, 0, 0)
+        assert bus.step(0, 0, 0) == (1, 0xA6, 0)
+        assert bus.errors - before == (4 if stuck else 0) and (before > 0) == stuck
 
 
 @pytest.fixture(scope="module")

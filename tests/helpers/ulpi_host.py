@@ -69,10 +69,8 @@ _SHORTER = {
 
 def shorter_chirps(monkeypatch: Any) -> ULPITimes:
     """Make a device's waits and its chirp shorter; the times of :class:`ULPIWire` for it."""
-    from luna.gateware.interface.ulpi import UTMITranslator
     from luna.gateware.usb.usb2.reset import USBResetSequencer
 
     for name, cycles in _SHORTER.items():
         monkeypatch.setattr(USBResetSequencer, f"_CYCLES_{name}", cycles)
-    monkeypatch.setattr(UTMITranslator, "_CYCLES_1_MILLISECONDS", 100)
     return ULPITimes(*(cycles * CYCLE_SECONDS for cycles in (1000, 1600, 50, 20)))

@@ -232,8 +232,8 @@ class ULPIWire:
         TrineError
             Where it shows none.
         """
-        self._report(_SE0, _VBUS if self.supplied else 0)
         self.rest(self._in_cycles(seconds))
+        self._report(_SE0, _VBUS if self.supplied else 0)
         end = self._cycles + self._in_cycles(self._times.start)
         while self._speed != _FULL_SPEED and self._cycles < end:
             self._wait(end)

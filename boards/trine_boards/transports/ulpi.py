@@ -19,6 +19,8 @@ __all__ = ["ULPITransport"]
 _PHY_MHZ, _BIT_MHZ = 60.0, 480.0
 #: Cycles of the engine's clock for which the PHY is held in reset: 10 us of any clock up to 200 MHz.
 _RESET_CYCLES = 1 << 11
+#: Cycles of the PHY's clock until it takes commands, 1.09 ms; Microchip asks for 1 ms (USB334x, Tstart).
+_START_CYCLES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -109,5 +111,10 @@ class ULPITransport:
             m.d.sync += resets.eq(0)
         with m.Else():
             m.d.sync += held.eq(held + 1)
-        m.d.comb += [usb.clk.eq(pins.clk.i), pins.rst.o.eq(resets)]
-        m.submodules.usb_reset = ResetSynchronizer(resets, domain="usb")
+        m.domains.ulpi_start = start = ClockDomain("ulpi_start")
+        start.clk = usb.clk
+        m.submodules.start_reset = ResetSynchronizer(resets, domain="ulpi_start")
+        started = Signal(range(_START_CYCLES + 1))
+        with m.If(~started[-1]):
+            m.d.ulpi_start += started.eq(started + 1)
+        m.d.comb += [usb.clk.eq(pins.clk.i), usb.rst.eq(~started[-1]), pins.rst.o.eq(resets)]

@@ -15,14 +15,15 @@ from usb_protocol.types import USBRequestType
 __all__ = ["SerialDevice"]
 
 _FULL_SPEED_BYTES, _HIGH_SPEED_BYTES = 64, 512
-#: A ULPI PHY's side of the bus, with fields as LUNA takes them.
+#: A ULPI PHY's side of the bus, with fields as LUNA takes them. It has no reset: of a bus with one LUNA 0.2.3
+#: waits for the PHY with the commands, and not with the reset sequencer. Where that learns of the supply
+#: meanwhile, a chirp and the write of a register begin in one cycle, and both wait for ever.
 _ULPI = wiring.Signature(
     {
         "data": In(wiring.Signature({"i": In(8), "o": Out(8), "oe": Out(1)})),
         "dir": In(wiring.Signature({"i": In(1)})),
         "nxt": In(wiring.Signature({"i": In(1)})),
         "stp": In(wiring.Signature({"o": Out(1)})),
-        "rst": In(wiring.Signature({"o": Out(1)})),
     }
 )
 
@@ -36,7 +37,8 @@ class SerialDevice(Elaboratable):
     Members
     -------
     bus : the UTMI interface of a PHY of full speed; of high speed the ULPI interface without its clock, whose
-        ``data``, ``dir``, ``nxt``, ``stp`` and ``rst`` have the fields ``i``, ``o`` and ``oe`` of pins
+        ``data``, ``dir``, ``nxt`` and ``stp`` have the fields ``i``, ``o`` and ``oe`` of pins. ``usb`` is
+        reset until the PHY takes commands
     rx, tx : LUNA's streams of bytes from and to the host; ``tx.last`` ends a packet
 
     Parameters
