@@ -2,12 +2,16 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from trine.fitting import fit
 from trine_boards import BOARDS
-from trine_sw.fit import sample_text
+from trine_sw.engine import EngineConfig
+from trine_sw.fit import configure, sample_text
+from trine_sw.fit import design_space as design_space_module
+from trine_sw.fit.cost import Chip
 from trine_sw.fit.design_space import design_space, lane_counts
 from trine_sw.fit.figures import Figures
 from trine_sw.model import ModelConfig
@@ -46,6 +50,25 @@ def test_each_is_what_fit_finds_and_what_is_left_out_does_not_fit(hidden: int, c
             assert (lanes, each) not in {(n, e.engine.banks) for n, e in found if e.chip == board}
         else:
             assert (board.name, each, known.geometry.lanes) in there
+
+
+def test_boards_of_one_chip_are_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def configured(*given: Any, chip: Chip, **options: Any) -> EngineConfig:
+        asked.append(chip.name)
+        return configure(*given, chip=chip, **options)
+
+    monkeypatch.setattr(design_space_module, "configure", configured)
+    chips = [LARGE, replace(LARGE, name="twin"), replace(LARGE, name="less", block_ram=20)]
+    told: list[tuple[int, int]] = []
+    figures = Figures(model_of(9))
+    spaces = design_space(figures, chips, banks=(2,), progress=lambda *at: told.append(at))
+    found: dict[str, list[tuple[int, EngineConfig]]] = {chip.name: [] for chip in chips}
+    for lanes, each in spaces:
+        found[each.chip.name].append((lanes, each.engine))
+    assert found["twin"] == found["ulx3s"] != [] and set(asked) == {"ulx3s", "less"}
+    assert told[-1][0] == told[-1][1] and [done for done, _ in told] == sorted(done for done, _ in told)
 
 
 def test_small_chips_have_none() -> None:

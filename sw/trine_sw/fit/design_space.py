@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from trine_sw.engine.placement import ANYWHERE, Placement
-from trine_sw.fit.cost import Chip
+from trine_sw.fit.cost import Chip, fits_alike
 from trine_sw.fit.figures import Figures
 from trine_sw.fit.solver import MOST_BANKS, Fit, configure, estimated, shortage
 from trine_sw.model import Model
@@ -55,7 +56,8 @@ def design_space(
     """Lanes and engine of each design that a chip is expected to hold.
 
     Each is what ``trine fit MODEL --lanes LANES --banks BANKS`` finds for the chip. Counts of lanes of which
-    the same engine comes are given once, as the least of them.
+    the same engine comes are given once, as the least of them. Chips that hold the same engines are solved
+    once.
 
     Parameters
     ----------
@@ -73,19 +75,26 @@ def design_space(
     """
     model = figures.model
     counts = lane_counts(model, placement)
-    done, every = 0, len(chips) * len(banks) * len(counts)
-    for chip in chips:
-        for each in banks:
-            held: dict[object, tuple[int, Fit]] = {}
-            for lanes in counts:
-                found = _held(figures, lanes, each, chip, placement)
-                if found is not None:
-                    engine = found.engine
-                    built = found.geometry.lanes, engine.sampler_ways, engine.embedding, engine.head
-                    held[built] = lanes, found
-                done += 1
-                progress(done, every)
-            yield from held.values()
+    of_chip = len(banks) * len(counts)
+    solved: dict[Hashable, list[tuple[int, Fit]]] = {}
+    for number, chip in enumerate(chips):
+        key, done = fits_alike(chip), number * of_chip
+        if key not in solved:
+            solved[key] = []
+            for each in banks:
+                held: dict[object, tuple[int, Fit]] = {}
+                for lanes in counts:
+                    found = _held(figures, lanes, each, chip, placement)
+                    if found is not None:
+                        engine = found.engine
+                        built = found.geometry.lanes, engine.sampler_ways, engine.embedding, engine.head
+                        held[built] = lanes, found
+                    done += 1
+                    progress(done, len(chips) * of_chip)
+                solved[key] += held.values()
+        else:
+            progress(done + of_chip, len(chips) * of_chip)
+        yield from ((lanes, replace(found, chip=chip)) for lanes, found in solved[key])
 
 
 def _held(figures: Figures, lanes: int, banks: int, chip: Chip, placement: Placement) -> Fit | None:
