@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +201,67 @@ def test_outputs_of_a_pll_rise_together(tmp_path, mhz, loop, fast, slow):
     done = subprocess.run(["vvp", "bench"], cwd=tmp_path, check=True, capture_output=True, text=True)
     edges, worst = done.stdout.split()[-2:]
     assert abs(int(edges) - 1e3 * mhz * loop / slow) < 4 and float(worst) < 0.002
+
+
+BENCH_OF_PADS = """`timescale 1ns / 1ps
+module bench;
+    reg clk = 0, d0 = 0, d1 = 0, in = 0;
+    wire q, r0, r1, none, mode, taps;
+    ODDRX1F out(.D0(d0), .D1(d1), .SCLK(clk), .Q(q));
+    IDDRX1F back(.D(in), .SCLK(clk), .Q0(r0), .Q1(r1));
+    DELAYG #(.DEL_MODE("SCLK_ALIGNED"), .DEL_VALUE(0)) no_delay(.A(q), .Z(none));
+    DELAYG #(.DEL_MODE("SCLK_CENTERED")) by_mode(.A(q), .Z(mode));
+    DELAYG #(.DEL_MODE("SCLK_CENTERED"), .DEL_VALUE(80)) by_taps(.A(q), .Z(taps));
+    always @(none) $display("none %0t", $realtime);
+    always @(mode) $display("mode %0t", $realtime);
+    always @(taps) $display("taps %0t", $realtime);
+    integer n;
+    initial for (n = 0; n < 800; n = n + 1) begin
+        clk = !clk;
+        if (clk) {d0, d1} <= $random;
+        #(LATE / 1000.0) in = $random;
+        #(4 - LATE / 1000.0) $display("half %b %b %b %b %b %b", in, q, r0, r1, d0, d1);
+    end
+endmodule
+"""
+
+
+def simulated_pads(folder: Path, late: int) -> dict[str, list[list[int]]]:
+    """What the bench shows, where data changes so many picoseconds after each edge of the clock: "half" a
+    cycle's data into the pad, out of it, both registers of the input and both to the output, and when
+    outputs change."""
+    (folder / "bench.v").write_text(BENCH_OF_PADS.replace("LATE", str(late)), encoding="utf-8")
+    cells = ROOT / "boards/trine_boards/verify/cells/ecp5_ddr_pads.v"
+    command = ["iverilog", "-g2012", "-s", "bench", "-o", "bench", "bench.v", str(cells)]
+    subprocess.run(command, cwd=folder, check=True)
+    done = subprocess.run(["vvp", "bench"], cwd=folder, check=True, capture_output=True, text=True)
+    shown: dict[str, list[list[int]]] = {}
+    for name, *values in map(str.split, done.stdout.splitlines()):
+        shown.setdefault(name, []).append([int(value) for value in values if value != "x"])
+    return shown
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+def test_output_of_double_data_rate_and_its_delay(tmp_path):
+    """D0 of the cycle before, then D1 of it; a tap is 25 ps."""
+    shown = simulated_pads(tmp_path, 200)
+    half = shown["half"]
+    for n in range(2, 800, 2):
+        *_, d0, d1 = half[n - 2]
+        assert (half[n][1], half[n + 1][1]) == (d0, d1), n
+    edges = shown["none"][-200:]
+    assert [[time + 975] for (time,) in edges] == shown["mode"][-200:]
+    assert [[time + 2000] for (time,) in edges] == shown["taps"][-200:]
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus is not installed")
+@pytest.mark.parametrize("late", [100, 450, 460, 1490, 1500, 3900])
+def test_input_of_double_data_rate(tmp_path, late):
+    """Both samples of a cycle, in the next one; of data that is not steady for 0.52 ns around the edge, which
+    comes 0.975 ns late, noise."""
+    half = simulated_pads(tmp_path, late)["half"]
+    steady = not 455 < late < 1495
+    taken = [half[n][0] if late < 975 else half[n - 1][0] for n in range(800)]
+    right = [half[n][2:4] == taken[n - 2 : n] for n in range(4, 800, 2)]
+    # A sample is wrong where data changes, and noise differs: three in four are right.
+    assert all(right) if steady else 170 < sum(right) < 280

@@ -3,32 +3,25 @@
 import json
 import re
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from amaranth.hdl import Signal
 
-from sim.netlist.synthesis import run_tool
+from sim.netlist.built_board import Built, built_board
 from trine_boards import BOARDS
-from trine_boards.build.elaboration import synthesis_files
-from trine_boards.build.families import FAMILIES
-from trine_boards.pins.host import START_SECONDS, PinTransport
-from trine_boards.pins.simulation import PinNetlist, started
-from trine_boards.top import BoardTop
+from trine_boards.pins.simulation import started
 from trine_boards.verify import check_step as step_module
 from trine_boards.verify.check_step import check_step
 from trine_boards.verify.frames import check_frames
-from trine_boards.verify.netlist_pins import synthesised
 from trine_boards.verify.request_plan import RequestPlan
 from trine_boards.verify.requests import Requests
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
 from trine_sw.link.board_model import BoardModel
-from trine_sw.model import Model, ModelConfig
+from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support import toolchain
 from trine_sw.support.errors import TrineError
@@ -50,39 +43,10 @@ DESIGNS = {
 }
 
 
-@dataclass(frozen=True)
-class Built:
-    """A board's top, and its netlist in `folder`."""
-
-    top: BoardTop
-    model: Model
-    folder: Path
-    pins: PinNetlist
-
-    def board(self, *, inverted: bool = False, **options) -> PinTransport:
-        given: Any = self.top.board.transport.pin_host(self.top.clock_mhz)
-        host = replace(given, inverted=inverted)
-        board = host.attach(started(self.pins, host, optimise=False, **options))
-        board.begin(START_SECONDS)
-        return board
-
-    def board_model(self) -> BoardModel:
-        return BoardModel(**self.top.design.parts)
-
-
 def build(name: str, folder: Path, *, guarded: bool = True) -> Built:
-    """The board `name` as trine build synthesises it, or without what looks at the design before."""
+    """The board `name` with its design; see :func:`sim.netlist.built_board.built_board`."""
     config, engine, mhz = DESIGNS[name]
-    board = BOARDS[name]
-    model = random_model(config, seed=3)
-    top = BoardTop(model, engine, board, mhz)
-    files = synthesis_files(top, board.platform(), FAMILIES[board.family])
-    if not guarded:
-        files["top.ys"] = re.sub(b"(?m)^select -assert-none.*$", b"", files["top.ys"])
-    for file, contents in files.items():
-        (folder / file).write_bytes(contents)
-    run_tool(toolchain.require("yosys"), ["-q", "top.ys"], folder)
-    return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))
+    return built_board(BOARDS[name], random_model(config, seed=3), engine, mhz, folder, guarded=guarded)
 
 
 @pytest.fixture(

@@ -6,8 +6,10 @@
 //     still. Ends with its standard input, and then writes: the engine's cycles, datagrams to the board and from
 //     it, and those lost, doubled and late.
 //   board frames ENGINE_MHZ WINDOW
-//     Standard input: frames, each behind its length in 4 bytes; as many are in flight as the window says.
-//     Standard output: for each datagram that comes back its length and the engine's cycle, 4 bytes each, and it.
+//     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes. The first
+//     answers ARP of the board; of the others as many are in flight as the window says.
+//     Standard output: for each datagram that comes back the length of its frame and the engine's cycle, 4 bytes
+//     each, and the frame.
 #include "Vtop.h"
 #include <cstdint>
 #include <cstdio>
@@ -173,37 +175,6 @@ static int on_tap(int argc, char **argv) {
     return 0;
 }
 
-static const uint8_t HOST_MAC[] = {2, 0, 0, 0, 0, 1}, BOARD_MAC[] = {MAC}, HOST[] = {10, 77, 0, 1}, BOARD_IP[] = {ADDRESS};
-
-static void append(Bytes &to, std::initializer_list<std::pair<const void *, size_t>> parts) {
-    for (auto &part : parts) {
-        const uint8_t *data = static_cast<const uint8_t *>(part.first);
-        to.insert(to.end(), data, data + part.second);
-    }
-}
-
-static Bytes datagram(const Bytes &payload) {
-    Bytes frame;
-    append(frame, {{BOARD_MAC, 6}, {HOST_MAC, 6}, {"\x08\x00", 2}});
-    const unsigned length = payload.size() + 28, udp = payload.size() + 8;
-    uint8_t ip[20] = {0x45, 0, uint8_t(length >> 8), uint8_t(length), 0, 0, 0, 0, 64, 17, 0, 0};
-    memcpy(ip + 12, HOST, 4), memcpy(ip + 16, BOARD_IP, 4);
-    uint32_t sum = 0;
-    for (int n = 0; n < 20; n += 2) sum += ip[n] << 8 | ip[n + 1];
-    while (sum >> 16) sum = (sum & 0xFFFF) + (sum >> 16);
-    ip[10] = ~sum >> 8, ip[11] = ~sum;
-    const uint8_t ports[8] = {0x30, 0x39, PORT >> 8, PORT & 255, uint8_t(udp >> 8), uint8_t(udp)};
-    append(frame, {{ip, 20}, {ports, 8}, {payload.data(), payload.size()}});
-    return frame;
-}
-
-static Bytes arp_reply() {
-    Bytes frame;
-    append(frame, {{BOARD_MAC, 6}, {HOST_MAC, 6}, {"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02", 10}});
-    append(frame, {{HOST_MAC, 6}, {HOST, 4}, {BOARD_MAC, 6}, {BOARD_IP, 4}});
-    return frame;
-}
-
 static int of_frames(int argc, char **argv) {
     if (argc != 4) return 2;
     Board board(atof(argv[2]));
@@ -214,20 +185,20 @@ static int of_frames(int argc, char **argv) {
         frames.emplace_back(size);
         if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
     }
-    unsigned sent = 0, replies = 0;
+    unsigned sent = 1, replies = 1;
     while (replies < frames.size()) {
         if (board.quiet > 1000000) return 4;
-        while (sent < frames.size() && sent < replies + (replies ? window : 1)) board.put(datagram(frames[sent++]));
+        while (sent < frames.size() && sent < replies + (replies > 1 ? window : 1)) board.put(frames[sent++]);
         board.wire_cycle();
         for (; !board.sent.empty(); board.sent.pop_front()) {
             const Bytes &frame = board.sent.front();
             if (frame[12] == 8 && frame[13] == 6) {
-                if (frame[21] == 1) board.put(arp_reply());
+                if (frame[21] == 1) board.put(frames[0]);
                 continue;
             }
             if (!is_udp(frame)) continue;
-            const uint32_t length = (frame[38] << 8 | frame[39]) - 8, cycle = board.cycles;
-            fwrite(&length, 4, 1, stdout), fwrite(&cycle, 4, 1, stdout), fwrite(&frame[42], 1, length, stdout);
+            const uint32_t length = frame.size(), cycle = board.cycles;
+            fwrite(&length, 4, 1, stdout), fwrite(&cycle, 4, 1, stdout), fwrite(&frame[0], 1, length, stdout);
             ++replies;
         }
     }

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trine_boards.pins.ethernet_frames import Datagram
+from trine_boards.pins.ethernet_host import EthernetHost
 from trine_hw.link.ethernet.streams import CORE, EthernetLink
 from trine_hw.link.link import Link
 from trine_hw.simulation.build import kept, sources_digest, to_verilog
@@ -97,10 +99,6 @@ class EthernetBoard:
             ]
             verilate += ["-o", "board", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"]
             verilate += ["-Wno-lint", "-Wno-style", "-Wno-WIDTH", "--no-timing"]
-            mac, address = (
-                ",".join(map(str, n.to_bytes(size, "big"))) for n, size in ((_MAC, 6), (_NUMBER, 4))
-            )
-            verilate += ["-CFLAGS", f"-DMAC={mac} -DADDRESS={address} -DPORT={PORT}"]
             verilate += ["main.cpp", "top.v", f"{CORE}.v"]
             fast = "OPT_FAST=-O1" if optimised else "OPT_FAST=-O0"
             return [verilate, ["make", "-f", "Vtop.mk", fast, "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]]
@@ -135,13 +133,17 @@ class EthernetBoard:
     def run(self, frames: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
         """The reply to each frame, without COBS as it is in the datagram, and the cycle at which it has left;
         the window is kept full, and the host takes no time."""
-        data = b"".join(struct.pack("<I", len(frame)) + frame for frame in frames)
+        host = EthernetHost(_MAC, _NUMBER, PORT)
+        sent = (host.answer(), *map(host.frame, frames))
+        data = b"".join(struct.pack("<I", len(frame)) + frame for frame in sent)
         command = [str(self._program), "frames", str(self.mhz), str(self.design.link.window)]
         output = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
         replies, cycles = [], []
         while output:
             size, cycle = struct.unpack_from("<II", output)
-            replies.append(output[8 : 8 + size])
+            said = host.understood(output[8 : 8 + size])
+            assert isinstance(said, Datagram)
+            replies.append(said.payload)
             cycles.append(cycle)
             output = output[8 + size :]
         return replies, np.array(cycles)

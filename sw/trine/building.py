@@ -155,7 +155,6 @@ def build(
         # Until the build is complete the folder's bitstream is not of the netlists beside it.
         (where / RECORD_NAME).unlink(missing_ok=True)
         top = BoardTop(model, engine, board, clock, margin)
-        simulated = board.transport.pin_host(clock) is not None
         routed = bitstream.build_bitstream(
             top,
             board,
@@ -164,7 +163,7 @@ def build(
             margin=margin,
             seeds=range(1, seeds + 1),
             floorplan=floorplan,
-            check=(lambda tick: check_step(top, where, tick)) if check and simulated else None,
+            check=(lambda tick: check_step(top, where, tick)) if check else None,
             cluster=workers,
             progress=progress or (lambda step, what, seconds: None),
         )

@@ -20,8 +20,9 @@ BOARDS = (
         # The key has a resistor and a capacitor beside it: no faster than this without a trial.
         transports=(
             UARTTransport(baud=115_200),
-            # The PHY of the connector beside the power's; it delays the clock that is sent.
-            EthernetTransport(tx_delay_ns=0.0, rx_delay_ns=2.0),
+            # The PHY of the connector beside the power's, a B50612D. It delays both clocks, as Broadcom's of
+            # that family do by default (Linux, bcm54612e_config_init).
+            EthernetTransport(tx_delay_ns=0.0, rx_delay_ns=2.0, phy_tx_delay_ns=2.0, phy_rx_delay_ns=2.0),
         ),
         programmer="colorlight",
         led=None,  # its output is the UART's

@@ -32,8 +32,15 @@ def _ecpix5(size: str, platform: type) -> BoardSpec:
                 attrs=(("IO_TYPE", "LVCMOS33"),),
                 pull_up=("PULLMODE", "UP"),
             ),
-            # Its KSZ9031 delays neither clock; the data that comes is late by the way to the chip.
-            EthernetTransport(rx_control="rx_ctrl", tx_control="tx_ctrl", tx_delay_ns=2.0, rx_delay_ns=0.0),
+            # Its KSZ9031 delays the clock that it sends alone (Microchip DS00002117, 7.1).
+            EthernetTransport(
+                rx_control="rx_ctrl",
+                tx_control="tx_ctrl",
+                tx_delay_ns=2.0,
+                rx_delay_ns=0.0,
+                phy_tx_delay_ns=0.0,
+                phy_rx_delay_ns=1.2,
+            ),
             ULPITransport(f"Trine ECPIX-5 {size}"),  # the USB3300 at its USB-C socket
         ),
         programmer="ecpix5",

@@ -75,9 +75,8 @@ class BoardTransport(Protocol):
         """
         ...
 
-    def pin_host(self, clock_mhz: float) -> PinHost | None:
-        """What is at the other end of its pins in a simulation, at a clock of the engine; None where there is
-        no model of that."""
+    def pin_host(self, clock_mhz: float) -> PinHost:
+        """What is at the other end of its pins in a simulation, at a clock of the engine."""
         ...
 
     def join(self, m: Module, pinned: Any, platform: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
+from trine_boards.pins.rgmii import RGMIIHost
 from trine_hw.link.ethernet.streams import PHY, EthernetLink, liteeth
 from trine_hw.link.link import Link
 from trine_sw.link.protocol import LinkConfig
@@ -31,6 +32,7 @@ class EthernetTransport:
     ----------
     rx_control, tx_control : names of the PHY's pins in the platform, which has two names for them
     tx_delay_ns, rx_delay_ns : of the clock that is sent and of the data that comes, beyond those of the PHY
+    phy_tx_delay_ns, phy_rx_delay_ns : of the PHY: of the clock that it receives, and of the one that it sends
     resource, number : its pins in the platform
     address : IPv4 address; the MAC address is 02:54 and it
     port : of UDP
@@ -46,6 +48,8 @@ class EthernetTransport:
     tx_control: str = "tx_ctl"
     tx_delay_ns: float = 2.0
     rx_delay_ns: float = 2.0
+    phy_tx_delay_ns: float = 0.0
+    phy_rx_delay_ns: float = 2.0
     resource: str = "eth_rgmii"
     number: int = 0
     address: str = "192.168.1.50"
@@ -103,9 +107,19 @@ class EthernetTransport:
         address = network_address(self.address)
         return EthernetLink(link, _LOCAL_MAC | address, address, self.port, _ETH_MHZ * 1e6)
 
-    def pin_host(self, clock_mhz: float) -> None:
-        """None: LiteEth's PHY has no model at its pins."""
-        return None
+    def pin_host(self, clock_mhz: float) -> RGMIIHost:
+        """The PHY, and a host behind it."""
+        address = network_address(self.address)
+        names = ("rx_clk", self.rx_control, "rx_data", "tx_clk", self.tx_control, "tx_data", "rst")
+        return RGMIIHost(
+            *(f"{self.resource}_{self.number}__{name}__io" for name in names),
+            address=address,
+            port=self.port,
+            mac=_LOCAL_MAC | address,
+            rx_delay_ns=self.phy_rx_delay_ns,
+            tx_delay_ns=self.phy_tx_delay_ns,
+            bit_seconds=1e-6 * max(1e-3, 4 / clock_mhz),
+        )
 
     def join(self, m: Module, pinned: EthernetLink, platform: Any) -> None:
         """Join `pinned` to the pins, by LiteEth's PHY for an ECP5."""

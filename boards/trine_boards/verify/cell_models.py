@@ -7,16 +7,18 @@ from pathlib import Path
 
 from trine_sw.support.toolchain import yosys_share
 
-__all__ = ["CELLS", "cell_models"]
+__all__ = ["cell_models", "own_models"]
 
 #: The models beside this file: of what Yosys has none of, or none that a simulator of two values can use.
-CELLS = Path(__file__).with_name("cells")
+_CELLS = Path(__file__).with_name("cells")
 
 _OWN = {
     "ecp5": ("ecp5_block_ram.v",),
     "gowin": ("gowin_block_ram.v",),
     "ice40": ("ice40_memories.v",),
 }
+#: Of cells that belong to a pad.
+_IN_PADS = {"ecp5": ("ecp5_ddr_pads.v",)}
 _FORMS = ("", "NR", "NW", "NRNW")  # of a block RAM, by the edges of its clocks
 #: Models of Yosys that are left out: those in whose place there are own ones, and TRELLIS_COMB, which only
 #: nextpnr makes and whose model declares a port twice.
@@ -60,5 +62,10 @@ def cell_models(family: str, folder: Path, *, pads: bool = True) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{family}_cells.v"
     path.write_text(text, encoding="utf-8")
-    around = (f"{family}_clock_and_pads.v",) if pads else ()
-    return [path, *(CELLS / name for name in (*_OWN[family], *around))]
+    return [path, *own_models(family, pads=pads)]
+
+
+def own_models(family: str, *, pads: bool = True) -> list[Path]:
+    """The models beside this file, of :func:`cell_models`."""
+    around = (f"{family}_clock_and_pads.v", *_IN_PADS.get(family, ())) if pads else ()
+    return [_CELLS / name for name in (*_OWN[family], *around)]

@@ -66,8 +66,6 @@ def check_step(
     shutil.rmtree(work, ignore_errors=True)
     cells = len(read_netlist(netlist).cells)
     host = top.board.transport.pin_host(top.clock_mhz)
-    if host is None:
-        raise TrineError(f"there is no model of the link {top.board.transport.name} at its pins: --no-check")
     try:
         pins = synthesised(top.board, netlist, work / "models")
         with closing(host.attach(started(pins, host, cache=work))) as board:

@@ -9,7 +9,7 @@ from trine_boards import BOARDS
 from trine_boards.board_spec import BoardSpec
 from trine_boards.build.record import BuildRecord
 from trine_boards.pins.simulation import PinNetlist
-from trine_boards.verify.cell_models import CELLS
+from trine_boards.verify.cell_models import own_models
 from trine_boards.verify.packed_ice40 import packed_verilog
 from trine_boards.verify.routed_ecp5 import routed_verilog
 from trine_sw.support import toolchain
@@ -40,11 +40,9 @@ def _routed(board: BoardSpec, record: BuildRecord, folder: Path, work: Path) -> 
     return routed_verilog(folder / f"route-{record.seed}.placed.json"), []
 
 
-_SOURCES: dict[
-    str, tuple[Callable[[BoardSpec, BuildRecord, Path, Path], tuple[str, list[str]]], tuple[str, ...]]
-] = {
-    "ecp5": (_routed, ("ecp5_block_ram.v", "ecp5_clock_and_pads.v")),
-    "ice40": (_packed, ("ice40_memories.v", "ice40_clock_and_pads.v")),
+_SOURCES: dict[str, Callable[[BoardSpec, BuildRecord, Path, Path], tuple[str, list[str]]]] = {
+    "ecp5": _routed,
+    "ice40": _packed,
 }
 
 
@@ -62,14 +60,13 @@ def loaded_netlist(record: BuildRecord, folder: Path, work: Path) -> tuple[PinNe
             f"nothing turns what a build for {board.title} loads into a netlist; trine build has simulated "
             "the synthesised one, unless it was told --no-check"
         )
-    convert, models = _SOURCES[board.family]
     work.mkdir(parents=True, exist_ok=True)
-    text, tools = convert(board, record, folder, work)
+    text, tools = _SOURCES[board.family](board, record, folder, work)
     verilog = work / "loaded.v"
     verilog.write_text(text, encoding="utf-8")
     platform = board.platform()
     netlist = PinNetlist(
-        sources=(verilog, *(CELLS / name for name in models)),
+        sources=(verilog, *own_models(board.family)),
         top="top",
         clock=f"{platform.default_clk}_0__io",
         input_mhz=platform.default_clk_frequency / 1e6,

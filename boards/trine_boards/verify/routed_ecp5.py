@@ -22,6 +22,7 @@ from trine_boards.verify.ecp5_cells import (
     lut_ram,
     text_of,
 )
+from trine_boards.verify.ecp5_io_logic import IO_LOGIC, io_logic
 from trine_sw.support.errors import TrineError
 
 __all__ = ["routed_verilog"]
@@ -131,6 +132,11 @@ class _Writer:
                     self.drive(net, cell.net(source) or "1'b1", cell.name)
         elif cell.type == "TRELLIS_IO":
             self.pad(cell)
+        elif cell.type in IO_LOGIC:
+            drives, lines = io_logic(cell, f"io_{len(self.body)}")
+            for net, expression in drives.items():
+                self.drive(net, expression, cell.name)
+            self.body += lines
         elif cell.type == "DCCA":
             self.clock_buffer(cell)
         elif cell.type in ("DP16KD", "EHXPLLL"):
@@ -141,10 +147,11 @@ class _Writer:
             )
 
     def pad(self, cell: PlacedCell) -> None:
-        """A pin's buffer. Registers and delays inside the pad are not used by any design of ours."""
-        for mux in ("DATAMUX_ODDR", "DATAMUX_MDDR", "DATAMUX_OREG"):
+        """A pin's buffer, whose data comes from registers in the pad where they are of double data rate."""
+        for mux in ("DATAMUX_MDDR", "DATAMUX_OREG"):
             cell.choice(mux, "PADDO")
-        for pin in ("IOLDO", "IOLTO"):
+        registered = cell.choice("DATAMUX_ODDR", "PADDO", "IOLDO") == "IOLDO"
+        for pin in ("IOLTO",) if registered else ("IOLDO", "IOLTO"):
             if cell.net(pin) is not None:
                 raise TrineError(f"pad {cell.name} of the routed netlist has a register, which has no model")
         pad = cell.needed("B")
@@ -153,7 +160,11 @@ class _Writer:
             if pad not in self.pins:
                 raise TrineError(f"pad {cell.name} of the routed netlist drives a net that is no pin")
             self.drive(pad, None, cell.name)
-            self.pads[cell.name] = (self.pins[pad], cell.needed("I"), cell.net("T"))
+            self.pads[cell.name] = (
+                self.pins[pad],
+                cell.needed("IOLDO" if registered else "I"),
+                cell.net("T"),
+            )
         if direction != "OUTPUT" and (net := cell.net("O")) is not None:
             self.drive(net, self.pins.get(pad, pad), cell.name)
 

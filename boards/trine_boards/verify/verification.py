@@ -90,11 +90,6 @@ def verify_build(
     model = BuildRecord.model(folder)
     board = recorded_board(record)
     host = board.transport.pin_host(record.clock_mhz)
-    if host is None:
-        raise TrineError(
-            f"the build in {folder} has the link {record.transport}, which has no model at its pins: verify "
-            "one with the link uart, spi, usb or ulpi"
-        )
     info = _checked_info(record, model, folder)
     with tempfile.TemporaryDirectory(prefix="trine-verify-") as work:
         progress("netlist")

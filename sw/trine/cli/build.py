@@ -142,9 +142,6 @@ def _build_one(
     design = request.design()
     folder = output or Path("build") / request.folder
     console = Console(stderr=True)
-    transport = design.board.transport
-    if options["check"] and transport.pin_host(design.board.clock_mhz) is None:
-        console.print(f"check: not made, there is no model of the pins of the link {transport.name}")
     with _progress(console, f"logs in {folder}", folder) as progress:
         built = build_design(
             request,
