@@ -28,7 +28,7 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-cache . build/site
 
 bitstream: $(VENV)/.runtime
-	$(BIN)/trine build models/shakespeare.trine --board ulx3s --seeds 4 --floorplan --results docs/results
+	$(BIN)/trine build models/shakespeare.trine --board ulx3s --clock 72 --floorplan --results docs/results
 
 # torch comes first and pinned, so that training repeats; where a platform has no such build, the range decides.
 $(VENV)/.runtime: pyproject.toml

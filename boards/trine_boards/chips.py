@@ -77,7 +77,7 @@ CHIPS: dict[str, Chip] = {
     "GW2AR-18C": _gowin(20_736, 15_552, 46, 48, 54, GW2AClockDomain),
     "iCE40UP5K": _ice40(5_280, 30, 21, spram=4, dsp=8),
     # With the state in flip-flops more cells are needed than are expected.
-    "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx", lut_share=0.8),
+    "iCE40HX8K": _ice40(7_680, 32, 36, block_ram_kind="ice40hx", lut_share=0.9),
 }
 
 

@@ -54,17 +54,15 @@ def routed():
 
 
 def test_what_is_routed_for_each_board_is_within_what_it_plans_for():
-    """On ECP5 and on an iCE40 with single-port RAMs within 5 % of what is expected."""
+    """On ECP5 and on an iCE40 with single-port RAMs within 5 % of what is expected, on all within 10 %."""
     kinds = set()
     for name, model, engine, row in routed():
         board = BOARDS[name]
         kinds.add(board.block_ram_kind)
         found = cost(model, engine, board, link_for(model, engine, board.link))
         assert found.block_ram == row["block_ram"], (name, row)
-        if board.block_ram_kind in ("ecp5", "ice40"):
-            assert abs(found.lut4 / row["lut4"] - 1) < 0.05, (name, row)
-        else:
-            assert row["lut4"] < found.lut4 / board.lut_share, (name, row)
+        most = 0.05 if board.block_ram_kind in ("ecp5", "ice40") else 0.1
+        assert abs(found.lut4 / row["lut4"] - 1) < most, (name, row)
     assert kinds == {"ecp5", "ice40", "ice40hx", "gowin"}
 
 
@@ -76,5 +74,5 @@ def test_random_models_on_boards_take_what_is_expected():
         taken = whole_designs.expected(row)
         assert taken.block_ram == row["block_ram_synthesised"], row["number"]
         off.append(abs(taken.lut4 / whole_designs.packed_lut4(row) - 1))
-    assert len(off) >= 36 and max(off) < 0.15 and sum(each > 0.1 for each in off) <= 0.06 * len(off)
+    assert len(off) >= 60 and max(off) < 0.1
     assert {row["link"] for row in rows} == {"uart", "spi", "usb", "ulpi", "ethernet"}

@@ -49,8 +49,6 @@ __all__ = [
 #: Logic cells of an iCE40 that the link and the clock take, and what of the core is always there. This and
 #: the weights of :func:`_logic_cells` are the least squares of relative errors over packed designs.
 _SMALL_LINK = 2502
-#: LUT4 of a Gowin chip for one of an ECP5: it has no carry cell that holds look-up tables of four inputs.
-_GOWIN = 1.29
 
 
 class Chip(Protocol):
@@ -228,8 +226,7 @@ def logic(model: Model, layout: MemoryLayout, link: LinkConfig) -> tuple[int, in
     if layout.geometry.engine.block_ram in ICE40:
         cells = _logic_cells(layout)
         return cells, min(ff, cells)
-    lut4 = luts(model, layout, link)
-    return (round(_GOWIN * lut4) if layout.geometry.engine.block_ram == "gowin" else lut4), ff
+    return luts(model, layout, link), ff
 
 
 def _flip_flops(model: Model, layout: MemoryLayout) -> int:
@@ -257,7 +254,8 @@ def _logic_cells(layout: MemoryLayout) -> int:
     if geometry.state_in_memory:
         cells += 28.8 * geometry.groups
     else:  # h in flip-flops and in front of a scanner, c in flip-flops behind a multiplexer
-        cells += config.cells * (3.3 * state_bits + (1.1 * c_bits if folded else 0)) + 6.6 * config.hidden
+        cells += config.cells * (3.3 * state_bits + (1.1 * c_bits if folded else 0)) 
+        cells += config.hidden * (6.1 + 6.65 * engine.banks)
     scanners = 5.6 * geometry.slot_a + 5.8 * (config.layers - 1) * geometry.columns + 123 * engine.banks
     source = 4.7 * config.embedding if engine.embedding == "host" else 0
     head = 0.0

@@ -1,4 +1,4 @@
-"""LUT4 of an engine and its link, as nextpnr packs them for an ECP5.
+"""LUT4 of an engine and its link, as nextpnr packs them for an ECP5 or a Gowin chip.
 
 What a part takes by itself was synthesised part by part. The weights, which say how much of that is left in a
 whole design, are the least squares of relative errors over packed designs (docs/engine.md shows how far off
@@ -9,43 +9,41 @@ more since nextpnr feeds both its ends.
 from __future__ import annotations
 
 from trine_sw.engine.memory_layout import MemoryLayout
-from trine_sw.link.board_info import features
-from trine_sw.link.protocol import Feature, LinkConfig
+from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 
 __all__ = ["FAST_FF", "luts"]
 
-#: LUT4 of the fast codec beyond the serial one's, for each cell that it keeps in LUTs, and where it adds up
-#: logits; flip-flops.
-_FAST, _FAST_CELL, _FAST_SUMS, FAST_FF = 870, 0.4, 340, 755
+#: The fast codec beyond the serial one, and for each cell; flip-flops.
+_FAST, _FAST_CELL, FAST_FF = 1088, 10.5, 755
 #: The clock, the link, and what of the core is always there; what it has for a head on the board.
-_ALWAYS, _WITH_HEAD = 2805, 246
+_ALWAYS, _WITH_HEAD = 2856, 151
 #: Weights of what lanes and cells take by themselves.
-_LANES, _CELLS = 0.87, 1.03
-#: For each bank, column, way of the sampler, bit of a logit that waits to leave, and bit of a cell's state
-#: that is kept beside those of other groups.
-_BANK, _COLUMN, _WAY, _LOGIT_BIT, _KEPT_BIT = 25, 10, 483, 1.74, 2.43
+_LANES, _CELLS = 0.92, 1.01
+#: For each bank, column of x, unit that is computed at once, way of the sampler, bit of a logit that waits to
+#: leave, and cell that is kept beside those of other groups.
+_BANK, _COLUMN, _UNIT, _WAY, _LOGIT_BIT, _KEPT_CELL = 25, 9.7, 6.3, 484, 1.15, 14.3
+#: A Gowin chip's LUT4 and adder bits for one LUT4 of the above; and more for a kept cell.
+_GOWIN, _GOWIN_KEPT_CELL = 1.255, 10
 #: LUT4 of a lane's products by banks beyond four, and of each further one beyond the last of these.
 _FURTHER, _EACH_FURTHER = (0, 16, 20, 24, 63), 10
 
 
 def luts(model: Model, layout: MemoryLayout, link: LinkConfig) -> int:
-    """LUT4, or what takes a LUT4's place, of an engine and its link with a UART, clock included."""
+    """LUT4, or what takes a LUT4's place, of an engine and its link with a UART, clock included: of an ECP5,
+    or of a Gowin chip if the engine's block RAM is that."""
     geometry = layout.geometry
     config, engine = geometry.model, geometry.engine
-    total = _ALWAYS + _BANK * engine.banks + _COLUMN * geometry.columns
-    total += _LANES * _lanes(layout) + _CELLS * _cells(layout)
-    if geometry.groups > 1:
-        total += _KEPT_BIT * config.cells * config.cell_bits
+    kept = config.cells if geometry.groups > 1 else 0
+    total = _ALWAYS + _BANK * engine.banks + _COLUMN * config.embedding
+    total += _LANES * _lanes(layout) + _CELLS * _cells(layout) + _UNIT * geometry.units + _KEPT_CELL * kept
     if geometry.head_lanes:
         total += _WITH_HEAD + _WAY * engine.sampler_ways
         total += _LOGIT_BIT * geometry.head_lanes * layout.logit_width
     if link.fast:
-        total += (
-            _FAST
-            + _FAST_CELL * config.cells
-            + (_FAST_SUMS if Feature.SUMS in features(model, engine, link) else 0)
-        )
+        total += _FAST + _FAST_CELL * config.cells
+    if engine.block_ram == "gowin":
+        total = _GOWIN * total + _GOWIN_KEPT_CELL * kept
     return round(total)
 
 
@@ -71,7 +69,7 @@ def _magnitudes(banks: int, bits: int) -> float:
 
 
 def _lanes(layout: MemoryLayout) -> float:
-    """All lanes: products, sums, comparisons and, with several groups, what each group starts from."""
+    """All lanes: products, sums and comparisons."""
     geometry = layout.geometry
     config, banks = geometry.model, geometry.engine.banks
     figures, gates = config.spec.product_lut4, geometry.gate_lanes
@@ -86,8 +84,6 @@ def _lanes(layout: MemoryLayout) -> float:
             with_h = sum(bool(geometry.bank_h(bank)) for bank in range(banks))
             products = _magnitudes(with_h, config.level_bits + 1)
         total += geometry.head_lanes * (_adder(layout.logit_width) + products)
-    if geometry.groups > 1:
-        total += sum(widths) * (0.175 + 0.05 * min(geometry.groups, 64))
     return total
 
 
