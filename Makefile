@@ -2,7 +2,7 @@
 # make test       what every change must pass; make lint: ruff and pyright
 # make test-all   everything: also the proofs that take minutes and the checks marked nightly
 # make docs       the pages and the API reference as a site in build/site, warnings as errors
-# make bitstream  the ULX3S bitstream of shakespeare and its report (about an hour with the tools from PyPI)
+# make bitstream  the ULX3S bitstream of shakespeare and its report (half an hour and more with the tools from PyPI)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
