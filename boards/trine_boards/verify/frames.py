@@ -16,6 +16,9 @@ __all__ = ["check_frames"]
 #: the model says the engine computes for; a cell that is looked at may take a few cycles more.
 _SILENT_BITS, _BITS_A_CYCLE = 1500, 1.0
 
+#: Bytes of a frame that a message shows.
+_SHOWN = 64
+
 
 def check_frames(
     transport: Transport,
@@ -80,13 +83,20 @@ def _answer(transport: Transport, frames: int, patience: float) -> bytes:
 
 def _difference(expected: bytes, found: bytes, sent: bytes) -> str:
     if not found:
-        return f"no answer to {sent.hex()}; the board model says {expected.hex()}"
+        return f"no answer to {_hex(sent)}; the board model says {_hex(expected)}"
     at = next(
         (n for n, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b),
         min(len(expected), len(found)),
     )
     ours, theirs = (f"{answer[at]:#04x}" if at < len(answer) else "the end" for answer in (expected, found))
     return (
-        f"byte {at} of the answer is {theirs} and not {ours}; sent {sent.hex()}, got {found.hex()}, "
-        f"the board model says {expected.hex()}"
+        f"byte {at} of the answer is {theirs} and not {ours}; sent {_hex(sent)}, got {_hex(found)}, "
+        f"the board model says {_hex(expected)}"
     )
+
+
+def _hex(data: bytes) -> str:
+    """The bytes of a message, no more than a person compares."""
+    if len(data) <= _SHOWN:
+        return data.hex()
+    return f"{data[:_SHOWN].hex()}... ({len(data)} bytes)"

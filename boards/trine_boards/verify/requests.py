@@ -39,6 +39,9 @@ class _Most(NamedTuple):
     cells: int
 
 
+#: Bytes by which a frame is longer than there is room for, of a request that is too long: a datagram of
+#: Ethernet still carries it.
+_BEYOND = 64
 _MOST, _MOST_BRIEF = _Most(4, 12, 4, 3, 1 << 16), _Most(1, 2, 1, 2, 4)
 
 
@@ -182,7 +185,9 @@ class Requests:
         if kind == "unknown":
             return rng.randrange(9, 0x80), rng.randbytes(rng.randrange(5))
         if kind == "long":
-            return Command.STEP, bytes([Want.H]) + self._items(self.board.link.max_payload // 2 + 1)[:-1]
+            most = self.board.link.max_payload
+            items = self._items(most // 2 + 1)[:-1]
+            return Command.STEP, bytes([Want.H]) + items[: most + _BEYOND]
         if kind == "halted":
             return Command.READ, struct.pack("<HH", 0, 1)
         plain = {"reset": Command.RESET, "counters": Command.COUNTERS, "resume": Command.RESUME}
