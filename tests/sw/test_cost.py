@@ -27,7 +27,10 @@ RESULTS = ROOT / "docs/results"
 )
 def test_routed_engines_take_what_is_expected(name):
     report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
+    board, model = (
+        BOARDS[report["board"]].over(report.get("link")),
+        Model.load(ROOT / f"models/{report['model']}.trine"),
+    )
     default = "host" if report["model"].startswith("ptb") else "board"
     places = {place: report.get(place) or default for place in ("embedding", "head")}
     sizes = {name: report[name] for name in ("lanes", "banks", "sampler_ways")}
@@ -57,7 +60,7 @@ def test_what_is_routed_for_each_board_is_within_what_it_plans_for():
     """On ECP5 and on an iCE40 with single-port RAMs within 5 % of what is expected, on all within 10 %."""
     kinds = set()
     for name, model, engine, row in routed():
-        board = BOARDS[name]
+        board = BOARDS[name].over(row.get("link"))
         kinds.add(board.block_ram_kind)
         found = cost(model, engine, board, link_for(model, engine, board.link))
         assert found.block_ram == row["block_ram"], (name, row)
