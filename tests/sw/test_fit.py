@@ -170,5 +170,5 @@ def test_the_fast_codec_is_counted() -> None:
     engine = EngineConfig(1200, 3, block_ram="ecp5", head="host")
     model = random_model(ModelConfig(hidden=300, embedding=60, vocab_size=50), seed=1)
     serial, fast = (cost(model, engine, LARGE, LinkConfig(codec=codec)) for codec in ("serial", "fast"))
-    assert 500 < fast.lut4 - serial.lut4 < 1000 and 300 < fast.ff - serial.ff < 900
+    assert 1000 < fast.lut4 - serial.lut4 < 4500 and 300 < fast.ff - serial.ff < 900
     assert fast.block_ram == serial.block_ram - 1
