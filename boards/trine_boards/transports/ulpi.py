@@ -117,4 +117,5 @@ class ULPITransport:
         started = Signal(range(_START_CYCLES + 1))
         with m.If(~started[-1]):
             m.d.ulpi_start += started.eq(started + 1)
+        assert usb.rst is not None
         m.d.comb += [usb.clk.eq(pins.clk.i), usb.rst.eq(~started[-1]), pins.rst.o.eq(resets)]
