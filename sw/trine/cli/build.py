@@ -1,5 +1,6 @@
 """The command that makes bitstreams: build."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,11 +19,11 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 
 if TYPE_CHECKING:
-    from trine.designs import BuildRequest
+    from trine.designs import BuildRequest, Design
     from trine.matrix import Cell
     from trine_sw.cluster.job import Cluster
 
-__all__ = ["COMMANDS", "build", "requests_of"]
+__all__ = ["COMMANDS", "design_of_command"]
 
 
 @click.command()
@@ -95,7 +96,7 @@ def build(
 
     integer(asked["seeds"], "--seeds", 1, MOST_SEEDS)
     cluster = as_cluster(processes, address, steps, all_of_them=True)
-    requests = requests_of(address=board_address, **asked)
+    requests = _requests_of(address=board_address, **asked)
     options: dict[str, Any] = {"check": check, "floorplan": floorplan, "results": results}
     if len(requests) == 1 and not asked["all_boards"]:
         _build_one(requests[0], output, cluster, options, as_json)
@@ -103,7 +104,7 @@ def build(
         _build_all(requests, output or Path("build"), cluster, options, as_json)
 
 
-def requests_of(
+def _requests_of(
     model_paths: Sequence[Path],
     more_models: Sequence[Path],
     board_names: Sequence[str],
@@ -132,6 +133,34 @@ def requests_of(
     for name in boards:
         as_board(name)
     return [BuildRequest(path, board, **asked) for path in paths for board in boards]
+
+
+def design_of_command(command: str) -> "Design":
+    """The design of a ``trine build`` command, as a report keeps it, without its build.
+
+    Raises
+    ------
+    TrineError
+        If it is another command, of more than one build, or can be run no more.
+    """
+    from dataclasses import fields
+
+    from trine.designs import BuildRequest
+
+    words = shlex.split(command)
+    if words[:2] != ["trine", "build"]:
+        raise TrineError(f"{command!r} is no command of trine build")
+    options = {field.name: field.name for field in fields(BuildRequest)} | {"address": "board_address"}
+    which = ("model_paths", "more_models", "board_names", "all_boards")
+    try:
+        asked = build.make_context("trine build", words[2:]).params
+        decisive = {name: asked[option] for name, option in options.items() if option in asked}
+        requests = _requests_of(**{name: asked[name] for name in which}, **decisive)
+    except click.ClickException as error:
+        raise TrineError(error.format_message()) from None
+    if len(requests) > 1:
+        raise TrineError(f"{command!r} is of more than one build")
+    return requests[0].design()
 
 
 def _build_one(

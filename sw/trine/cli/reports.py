@@ -1,12 +1,11 @@
 """The command that compares reports of routed boards with the source: reports."""
 
-import shlex
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from trine.cli.build import build, requests_of
+from trine.cli.build import design_of_command
 from trine.cli.model import json_option, print_json
 from trine_sw.support.errors import TrineError
 
@@ -49,24 +48,9 @@ def reports(folder: Path, check: bool, write: bool, as_json: bool) -> None:
 
 def _digest_now(command: str) -> str:
     """The digest of the netlist that a ``trine build`` command elaborates to."""
-    from dataclasses import fields
-
-    from trine.designs import BuildRequest
     from trine_boards.build.netlist_digest import elaborated_digest
 
-    words = shlex.split(command)
-    if words[:2] != ["trine", "build"]:
-        raise TrineError(f"{command!r} is no command of trine build")
-    decisive = {field.name for field in fields(BuildRequest)} - {"model_path", "board_name"}
-    which = ("model_paths", "more_models", "board_names", "all_boards")
-    try:
-        asked = build.make_context("trine build", words[2:]).params
-        requests = requests_of(**{name: asked[name] for name in (*which, *decisive)})
-    except click.ClickException as error:
-        raise TrineError(error.format_message()) from None
-    if len(requests) > 1:
-        raise TrineError(f"{command!r} is of more than one build")
-    design = requests[0].design()
+    design = design_of_command(command)
     return elaborated_digest(design.top, design.board)
 
 

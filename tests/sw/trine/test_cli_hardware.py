@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from serial.tools.list_ports_common import ListPortInfo
@@ -14,11 +15,13 @@ from serial.tools.list_ports_common import ListPortInfo
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
 from trine.cli import program
+from trine.cli.build import design_of_command
 from trine.cli.commands import cli
 from trine.designs import BuildRequest, prepared
 from trine.fitting import fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
+from trine_sw.fit.sample import ACTIVITY
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support import toolchain
@@ -192,6 +195,39 @@ def test_address_of_a_board_on_a_network(fails, model_path, tmp_path):
     design = request.design()
     assert design.board.address == design.fit.chip.address == "10.0.0.9"
     assert " --link ethernet --address 10.0.0.9 " in request.command(design)
+
+
+def test_the_command_in_a_report_makes_the_same_design(model_path):
+    """Every option that decides a bitstream is in the command, and is read from it again."""
+    rng = np.random.default_rng(5)
+
+    def asked(board):
+        transport = rng.choice([each.name for each in board.transports])
+        sized = rng.random() < 0.5
+        return {
+            "clock": rng.choice([None, board.clock_mhz]),
+            "margin": rng.choice([5.0, 12.0]),
+            "link": transport,
+            "baud": rng.choice([None, 921_600]) if transport == "uart" else None,
+            "address": rng.choice([None, "10.0.0.9"]) if transport == "ethernet" else None,
+            "lanes": 40 if sized else None,
+            "banks": 2 if sized else None,
+            "balance": bool(rng.integers(2)),
+            "embedding": rng.choice([None, "host"]),
+            "activity": rng.choice([ACTIVITY, 0.25]),
+        }
+
+    seen = set()
+    for name in rng.permutation([*BOARDS, *BOARDS])[:8].tolist() + ["ecpix5-85f"] * 4:
+        options = {
+            key: getattr(value, "tolist", lambda v=value: v)() for key, value in asked(BOARDS[name]).items()
+        }
+        design = (request := BuildRequest(model_path, name, **options)).design()
+        again = design_of_command(request.command(design))
+        assert (again.board, again.clock_mhz, again.margin) == (design.board, design.clock_mhz, design.margin)
+        assert again.fit == design.fit, options
+        seen.update(key for key, value in options.items() if value)
+    assert seen == set(options)
 
 
 def test_verilog(succeeds, trine, fails, model_path, tmp_path):
