@@ -5,13 +5,13 @@ import pytest
 
 from sim.ethernet.board import ADDRESS, HOST, PORT, EthernetBoard
 from sim.ethernet.network import missing, tap_in_own_network
-from sim.measure.ethernet_rate import routed_mhz
-from sim.measure.link_cycles import ROOT, full_engine
+from sim.measure.ethernet_rate import LINK
+from sim.measure.routed import ASKED, routed_design, simulated_engine
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
 from trine_sw.golden import Golden
 from trine_sw.link.protocol import LinkConfig
-from trine_sw.model import Model, ModelConfig
+from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 
 pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
@@ -45,18 +45,28 @@ def test_each_token_once_over_a_network_interface(board, faults):
         assert host.resent == 0 and did.received == did.sent == host.sent + 1
 
 
+@pytest.fixture(scope="module", params=sorted(ASKED))
+def large(request: pytest.FixtureRequest):
+    """The engine of a routed board behind Ethernet, its model, and what is asked of its tokens."""
+    routed = routed_design(request.param)
+    board = EthernetBoard(routed.model, simulated_engine(request.param), LINK, mhz=routed.clock_mhz)
+    return board, routed.model, ASKED[request.param]
+
+
 @pytest.mark.nightly
-def test_shakespeare_over_a_network_interface():
-    """20,000 tokens to the next one, with one in a hundred datagrams lost, doubled and late each."""
-    model = Model.load(ROOT / "models/shakespeare.trine")
-    link = LinkConfig(8, 1024, 8192, "fast")
-    board = EthernetBoard(model, full_engine(model), link, mhz=routed_mhz("shakespeare"))
+@pytest.mark.parametrize("faults", [(0, 0, 0), (10, 10, 10)], ids=["clean", "faults"])
+def test_large_models_over_a_network_interface(large, faults):
+    """20,000 tokens in hundreds of frames, also with 1 % of the datagrams lost, 1 % doubled and 1 % late."""
+    board, model, want = large
     tokens = np.random.default_rng(4).integers(0, model.config.vocab_size, 20_000)
-    with tap_in_own_network(HOST) as tap, board.on(tap, (10, 10, 10), seed=6) as ran:
-        with Board.open(URL, model, patience=300) as driver:
-            got = [block.choice for block in driver.stream_blocks(tokens, want=("choice",))]
+    golden = Golden(model).run(tokens)
+    with tap_in_own_network(HOST) as tap, board.on(tap, faults, seed=6) as ran:
+        most = LinkConfig(8, LINK.slot_bytes if want == "h" else 128, LINK.receive_bytes)
+        with Board.open(URL, model, patience=300, most=most) as driver:
+            got = [getattr(block, want) for block in driver.stream_blocks(tokens, want=(want,))]
             counters = driver.counters
-    logits = Golden(model).run(tokens).logits
-    assert logits is not None and np.array_equal(np.concatenate(got), logits.argmax(axis=1))
+    expected = golden.h if want == "h" else golden.logits.argmax(axis=1)
+    assert np.array_equal(np.concatenate(got), expected)
     assert counters.tokens == len(tokens) and counters.damaged == 0
-    assert ran[0].lost + ran[0].doubled + ran[0].late > 0
+    (did,) = ran
+    assert (did.lost > 0 and did.doubled > 0 and did.late > 0) == any(faults)

@@ -8,7 +8,7 @@ the model's link full, and each must come back as it was. Beside it stand the ra
 both directions together, and the engine's own.
 
 With ``--board`` the link and the engine are in their place, and every reply is compared with the board
-model's; that takes long for large models. ``--slot BYTES`` sets the link's frames.
+model's; that takes long for large models. Names of reports in ``docs/results`` choose rows.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
-from sim.measure.ethernet_rate import ROWS, routed_mhz
-from sim.measure.link_cycles import ROOT, Traffic, full_engine
+from sim.measure.link_cycles import Traffic
+from sim.measure.routed import ASKED, routed_design, simulated_engine
 from sim.usb.board import USBBoard, echo_board, usb_board
+from trine_boards.transports.ulpi import ULPITransport
 from trine_sw.fit.link_rate import line_of
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import LinkConfig
-from trine_sw.model import Model
 
 __all__ = ["USBRate", "usb_rate"]
 
-_WINDOW = 8
 _BUS_HZ = 60e6
 
 
@@ -78,26 +76,24 @@ def usb_rate(board: USBBoard, traffic: Traffic, model: BoardModel | None = None)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=list(ROWS), metavar="MODEL", help=", ".join(ROWS))
-    parser.add_argument("--slot", type=int, default=1024, help="bytes of a frame")
+    parser.add_argument("reports", nargs="*", default=list(ASKED), metavar="REPORT", help=", ".join(ASKED))
     parser.add_argument("--count", type=int, default=40, help="frames of each row")
     parser.add_argument("--board", action="store_true", help="with the model's link and engine")
     arguments = parser.parse_args()
     nominal = line_of("ulpi", 0, 100e6)
     assert nominal is not None
-    for name in arguments.models:
-        model, mhz = Model.load(ROOT / f"models/{name}.trine"), routed_mhz(name)
-        engine = full_engine(model)
-        link = LinkConfig(_WINDOW, arguments.slot, _WINDOW * arguments.slot, "fast")
-        design = BoardDesign(model, engine, link, clock_hz=mhz * 1e6)
-        traffic = Traffic.of(model, engine, design.link, ROWS[name], arguments.count)
+    for name in arguments.reports:
+        routed = routed_design(name)
+        model, engine, mhz = routed.model, simulated_engine(name), routed.clock_mhz
+        design = BoardDesign(model, engine, ULPITransport().link, clock_hz=mhz * 1e6)
+        traffic = Traffic.of(model, engine, design.link, ASKED[name], arguments.count)
         if arguments.board:
             rate = usb_rate(usb_board(design, mhz=mhz), traffic, BoardModel(**design.parts))
         else:
             rate = usb_rate(echo_board(design.link, mhz=mhz), traffic)
         what = "board" if arguments.board else "echo"
         print(
-            f"{name:14} {ROWS[name]:7} {what}: {rate.cycles:.1f} cycles of 60 MHz a token, "
+            f"{name:24} {ASKED[name]:7} {what}: {rate.cycles:.1f} cycles of 60 MHz a token, "
             f"{rate.tokens_per_s:,.0f} tokens/s, {rate.bytes_per_s / 1e6:.1f} MB/s of both directions, "
             f"{100 * rate.refused:.1f} % of the polls refused; at {nominal.bytes_per_s / 1e6:g} MB/s "
             f"{nominal.bytes_per_s / rate.payload:,.0f} tokens/s; the engine alone {traffic.engine:.1f} "

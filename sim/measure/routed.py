@@ -1,0 +1,43 @@
+"""Engines of the reports of routed boards, as the commands in the reports make them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trine.cli.build import design_of_command
+from trine.designs import Design
+from trine_sw.engine import EngineConfig
+
+__all__ = ["ASKED", "RESULTS", "report_of", "routed_design", "simulated_engine"]
+
+RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
+#: What is asked of each token where rates of fast links are measured, by report.
+ASKED = {"ulx3s-shakespeare": "choice", "ulx3s-ptb-lstm-300": "h"}
+
+
+def report_of(name: str) -> dict[str, Any]:
+    """The report ``docs/results/NAME.json``."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def routed_design(name: str) -> Design:
+    """The design of a report: model, engine, board with its link, clock.
+
+    The command names the model's file, so that the current folder is the one that it was run in.
+
+    Raises
+    ------
+    TrineError
+        If the board does not hold the model any more.
+    """
+    return design_of_command(report_of(name)["command"])
+
+
+def simulated_engine(name: str) -> EngineConfig:
+    """The engine of a report, as fast in each cycle, without memories that only one maker's chips have."""
+    return replace(routed_design(name).fit.engine, block_ram="inferred")
