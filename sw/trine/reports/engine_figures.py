@@ -55,42 +55,50 @@ def draw_roofline(reports: Mapping[str, Mapping[str, Any]], port_bits: Mapping[s
     port_bits : bits that a block RAM of each board reads in a cycle
     """
     plt = pyplot()
-    figure, axes = plt.subplots(figsize=(12, 5.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(12, 6.5), layout="constrained")
+    roofs: dict[float, str] = {}
+    colours = plt.get_cmap("tab20").colors
     for index, (name, report) in enumerate(reports.items()):
-        colour = f"C{index}"
-        bits = report["rom_ports"] * port_bits[report["board"]]
-        roof = bits * report["clock_mhz"] * 1e6 / 1e9  # thousands of millions of bits a second
-        used = report["rom_ports_used"] * port_bits[report["board"]]
-        read = used * report["clock_mhz"] * 1e6 / 1e9
-        intensity = np.array([0.1, 10.0])
-        axes.plot(intensity, roof * intensity, "--", color=colour, lw=1)
-        axes.text(
-            0.12, roof * 0.13, f"{report['board']} at {report['clock_mhz']:g} MHz", color=colour, fontsize=7
-        )
-        for what, gops, mark in (
-            ("effective", report["effective_gops"], "o"),
-            ("dense", report["dense_gops"], "s"),
-        ):
-            rate = f"{gops:,.0f}" if gops >= 10 else f"{gops:.2g}"
-            axes.plot(gops / read, gops, mark, color=colour, label=f"{name}, {what}: {rate} GOp/s")
-        _draw_host(axes, name, report, read, colour)
+        bits = port_bits[report["board"]] * report["clock_mhz"] * 1e6 / 1e9  # of a port, 10^9 a second
+        roofs.setdefault(report["rom_ports"] * bits, f"{report['board']} at {report['clock_mhz']:g} MHz")
+        read, colour = report["rom_ports_used"] * bits, colours[index % len(colours)]
+        effective, dense = report["effective_gops"], report["dense_gops"]
+        axes.plot(dense / read, dense, "s", color=colour)
+        axes.plot(effective / read, effective, "o", color=colour)
+        host = _draw_host(axes, report, read, colour)
+        axes.plot([], [], "o", color=colour, label=f"{name}: {_gops(effective)} ({_gops(dense)}){host}")
+    intensity = np.array([0.1, 10.0])
+    for index, (roof, name) in enumerate(sorted(roofs.items())):
+        axes.plot(intensity, roof * intensity, "--", color="gray", lw=0.8)
+        at = (0.11, 0.3, 2.5)[index % 3]
+        axes.text(at, roof * at * 1.3, name, color="gray", fontsize=7)
     axes.axvline(2 / _TRIT_BITS, color="gray", lw=0.8)
     note = "right of here, more weights\ncount than are read"
     axes.text(1.05, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=7, color="gray")
     axes.set(xscale="log", yscale="log", xlabel="operations a bit read from column ROM", ylabel="GOp/s")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+    for mark, meaning in (("s", "with those skipped"), ("o", "performed"), ("v", "of these, for a host")):
+        axes.plot([], [], mark, color="black", label=meaning)
+    handles, labels = axes.get_legend_handles_labels()
+    title = "GOp/s performed (with those skipped); what a host gets"
+    figure.legend(handles, labels, loc="outside right upper", fontsize=7, title=title, title_fontsize=7)
     save_svg(figure, path)
 
 
-def _draw_host(axes: Any, name: str, report: Mapping[str, Any], read: float, colour: str) -> None:
+def _gops(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def _draw_host(axes: Any, report: Mapping[str, Any], read: float, colour: Any) -> str:
     """What a program gets of an engine through driver and link, where the report says it: as far right as
-    what the engine performs, lower by the share of the tokens."""
-    for rate in list(report.get("host_rates", {}).values())[:1]:
-        reached = report["effective_gops"] * rate["tokens_per_s"] / report["tokens_per_s"]
-        what = f"{rate['tokens_per_s']:,} of {report['tokens_per_s']:,} tokens/s, {rate['limit']}"
-        at = report["effective_gops"] / read
-        axes.plot([at, at], [reached, report["effective_gops"]], ":", color=colour, lw=1)
-        axes.plot(at, reached, "v", color=colour, label=f"what a host gets: {what}")
+    what the engine performs, lower by the share of the tokens. Returns that in words."""
+    rate = next(iter(report.get("host_rates", {}).values()), None)
+    if rate is None:
+        return ""
+    effective = report["effective_gops"]
+    reached, at = effective * rate["tokens_per_s"] / report["tokens_per_s"], effective / read
+    axes.plot([at, at], [reached, effective], ":", color=colour, lw=1)
+    axes.plot(at, reached, "v", color=colour)
+    return f"; {rate['tokens_per_s']:,} of {report['tokens_per_s']:,} tokens/s, {rate['limit']}"
 
 
 def draw_activity(model: Model, engine: EngineConfig, sample: Sample, path: Path, text: str) -> None:

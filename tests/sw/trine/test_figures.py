@@ -79,8 +79,7 @@ def test_draw(succeeds, fails, tmp_path, monkeypatch) -> None:
     for what, words in (
         (("floorplan", build), "column ROM"),
         (("resources", build), "LUT4: 8"),
-        (("roofline", build), "r, effective: 500 GOp/s"),
-        (("roofline", build), "what a host gets: 250,000 of 2,000,000 tokens/s, wire to the host"),
+        (("roofline", build), "r: 500 (2,000); 250,000 of 2,000,000 tokens/s, wire to the host"),
     ):
         first, second = tmp_path / "first.svg", tmp_path / "second.svg"
         succeeds("draw", *what, "-o", first)
