@@ -1,4 +1,4 @@
-"""Tokens/s that a program gets from a board over its serial port, and what limits them."""
+"""Tokens/s that a program gets from a board over its link, and what limits them."""
 
 from __future__ import annotations
 
@@ -179,10 +179,9 @@ def link_rates(
     """:func:`link_rate` of a board's engine for the next token (``"choice"``) and the state (``"h"``).
 
     Where the host computes the head it gets what the head sees. A model without a head has no ``"choice"``,
-    and a board without a baud rate has neither, unless its transport is ``"ethernet"`` or ``"ulpi"``.
+    and a board of a transport that :func:`line_of` does not know has neither.
     """
-    line = line_of(transport, baud, clock_hz) if baud or transport in ("ethernet", "ulpi") else None
-    if line is None:
+    if (line := line_of(transport, baud, clock_hz)) is None:
         return {}
     info = BoardDesign(model, engine, link, clock_hz=clock_hz, baud=baud).info
     wants = asked(model, engine)

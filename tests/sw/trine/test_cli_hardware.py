@@ -426,11 +426,12 @@ def test_fit_and_verilog_call_the_banks_assignment_alike(succeeds, model_path, t
 
 
 def test_fit_over_another_link_counts_its_memory(succeeds, model_path):
-    """The reply that SPI keeps takes a block RAM; without a baud rate nothing is said of a program's rate."""
+    """The reply that SPI keeps takes a block RAM; what a program gets is said without a baud rate too."""
     command = ("fit", model_path, "--board", "ulx3s", "--lanes", 40, "--banks", 2, "--json")
-    uart, spi = json.loads(succeeds(*command)), json.loads(succeeds(*command, "--link", "spi"))
-    assert (uart["link"], spi["link"], spi["baud"]) == ("uart", "spi", 0)
+    uart, spi, usb = (json.loads(succeeds(*command, "--link", link)) for link in ("uart", "spi", "usb"))
+    assert (uart["link"], spi["link"], spi["baud"], usb["baud"]) == ("uart", "spi", 0, 0)
     assert spi["block_ram"] == uart["block_ram"] + 1
-    assert any(name.startswith("host_") for name in uart) and not any(
-        name.startswith("host_") for name in spi
-    )
+    host = [{name for name in facts if name.startswith("host_")} for facts in (uart, spi, usb)]
+    assert host[0] == host[1] == host[2] and len(host[0]) == 4
+    rates = [facts["host_h_tokens_per_s"] for facts in (uart, spi, usb)]
+    assert rates == sorted(rates)  # 300 kB/s, 500 kB/s, 1,216 kB/s for both directions

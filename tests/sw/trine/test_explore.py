@@ -46,13 +46,15 @@ def test_rows_are_what_fit_says(rows):
         assert (row.lut4, row.ff, row.block_ram) == (known.lut4, known.cost.ff, known.block_ram)
         assert row.cycles_per_token == round(known.cycles_per_token, 3)
         assert row.tokens_per_s == round(board.clock_mhz * 1e6 / known.cycles_per_token)
-        parts = MODEL, known.engine, board.link, known.cycles_per_token
-        expected = link_rates(*parts, clock_hz=board.clock_mhz * 1e6, baud=board.baud)
-        assert row.host["uart"] == {
-            want: {"tokens_per_s": round(rate.tokens_per_s), "limit": rate.limit}
-            for want, rate in expected.items()
-        }
-        assert "spi" in row.host
+        for transport in board.transports:
+            parts = MODEL, known.engine, board.over(transport.name).link, known.cycles_per_token
+            wire = {"baud": transport.baud, "transport": transport.name}
+            expected = link_rates(*parts, clock_hz=board.clock_mhz * 1e6, **wire)
+            assert row.host[transport.name] == {
+                want: {"tokens_per_s": round(rate.tokens_per_s), "limit": rate.limit}
+                for want, rate in expected.items()
+            }
+        assert {"uart", "spi"} <= row.host.keys()
         for over in row.host.values():
             assert all(rate["tokens_per_s"] <= row.tokens_per_s for rate in over.values())
 
