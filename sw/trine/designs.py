@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trine.fitting import as_board, fit, fit_again
+from trine.fitting import as_board, check_size, fit, fit_again
 from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.clock.choice import board_clock
 from trine_sw.engine.placement import Place
@@ -63,8 +63,6 @@ def prepared(
     """
     board = as_board(board_name, baud, link, address)
     clock = board_clock(board, board.clock_mhz if clock is None else clock)
-    if not 0 <= margin < 100:
-        raise TrineError(f"--margin must be 0 % or more, and less than 100, not {margin:g}")
     model = model if isinstance(model, Model) else Model.load(model)
     return Design(model, fit(model, board, **engine), board, clock, margin / 100)
 
@@ -87,6 +85,12 @@ class BuildRequest:
     head: Place | None = None
     activity: float = ACTIVITY
     seeds: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises :exc:`TrineError` for what no board can be built with."""
+        if not 0 <= self.margin < 100:
+            raise TrineError(f"--margin must be 0 % or more, and less than 100, not {self.margin:g}")
+        check_size(self.lanes, self.banks)
 
     @property
     def name(self) -> str:

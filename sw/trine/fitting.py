@@ -32,7 +32,7 @@ from trine_sw.model import Model
 from trine_sw.support.checks import share, shown
 from trine_sw.support.errors import TrineError
 
-__all__ = ["Boards", "as_board", "boards", "fit", "fit_again"]
+__all__ = ["Boards", "as_board", "boards", "check_size", "fit", "fit_again"]
 
 
 class Boards(Mapping[str, BoardSpec]):
@@ -150,8 +150,7 @@ def fit(
     """
     model, board = as_model(model), as_board(board, baud)
     placement, activity = Placement(embedding, head), share(activity, "the activity")
-    if (lanes is None) != (banks is None):
-        raise TrineError("give lanes and banks together, or neither")
+    check_size(lanes, banks)
     if lanes is None or banks is None:
         try:
             chosen = solve(model, board, placement, activity=activity)
@@ -166,6 +165,12 @@ def fit(
         remedy = "take fewer lanes or banks" if "short" in short else "take more lanes or banks"
         raise DoesNotFit(f"{lanes} lanes and {banks} banks do not fit {board.name}: {short}; {remedy}")
     return chosen
+
+
+def check_size(lanes: int | None, banks: int | None) -> None:
+    """Raises :exc:`TrineError` where one of both is given without the other."""
+    if (lanes is None) != (banks is None):
+        raise TrineError("give lanes and banks together, or neither")
 
 
 def fit_again(

@@ -178,6 +178,9 @@ def test_a_package_that_is_missing(wires, monkeypatch, missing):
     [
         ("spi:", "is no board on SPI"),
         ("spi://host/dev/spidev0.0?ready=1", "is no board on SPI"),
+        ("spi://[host/dev/spidev0.0?ready=1", "is no board on SPI"),
+        ("spi://[host]/dev/spidev0.0?ready=1", "is no board on SPI"),
+        ("spi://\u2100/dev/spidev0.0?ready=1", "is no board on SPI"),
         ("spi:///dev/spidev0.0", "names no line"),
         ("spi:///dev/spidev0.0?hz=1000", "names no line"),
         ("spi:///dev/spidev0.0?ready=x", "'x' in .* must be a whole number"),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
@@ -12,6 +13,7 @@ from trine.cli.model import json_option, model_argument, print_json
 from trine.cli.outputs import OutputFile
 from trine.cli.placement import placement_options
 from trine_sw.support.errors import TrineError
+from trine_sw.support.reading import read_text
 
 if TYPE_CHECKING:
     from trine_sw.engine.placement import Place
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 _STEPS = 2000
+
+
+def _given_folder(context: click.Context, parameter: click.Parameter, folder: Path) -> Path:
+    """The folder; one that was asked for must be there."""
+    asked = context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
+    if asked and not folder.is_dir():
+        raise TrineError(f"there is no folder {folder}: --reports is where trine build wrote its reports")
+    return folder
 
 
 @click.command()
@@ -36,6 +46,7 @@ _STEPS = 2000
     type=click.Path(path_type=Path),
     default="docs/results",
     show_default=True,
+    callback=_given_folder,
     help="Folder with reports of what was built, and floorplans beside them.",
 )
 @placement_options
@@ -64,7 +75,7 @@ def explore(
     from trine.exploring.rows import as_csv, what_is_short
     from trine.exploring.rows import explore as rows_of
     from trine.fitting import as_board
-    from trine.reports.engine_figures import read_reports
+    from trine.reports.engine_figures import reports_in
     from trine.samples import sample_of
     from trine_boards import BOARDS
     from trine_sw.engine.default import default_engine
@@ -85,6 +96,8 @@ def explore(
     boards = [as_board(name) for name in dict.fromkeys(names or BOARDS)]
     placement.of(model)  # refuses what the file lacks
     sample = None if as_json else sample_of(model, _STEPS, data=data)
+    built = [] if as_json else built_facts(reports_in(reports), model_path.stem)  # there may be none
+    pictures = _floorplans(reports, [str(each["report"]) for each in built])
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("engines")
         figures = Figures(model, activity=activity)
@@ -105,13 +118,9 @@ def explore(
     short = {
         board.name: what_is_short(figures, board, placement) for board in boards if board.name not in holding
     }
-    try:
-        built = built_facts(read_reports(reports), model_path.stem)
-    except TrineError:  # none there, which the page says
-        built = []
     text = page(
         *(model_path.stem, str(model_path), model, rows, board_facts(boards, short), built),
-        pictures=_floorplans(reports, [str(each["report"]) for each in built]),
+        pictures=pictures,
         activity=activity_of(model, default_engine(model, placement=placement), sample),
         sample=figures.sample.source,
     )
@@ -124,7 +133,7 @@ def _floorplans(folder: Path, reports: list[str]) -> dict[str, str]:
     """SVG of the floorplans that lie beside reports, as REPORT-floorplan.svg."""
     found = {name: folder / f"{name}-floorplan.svg" for name in reports}
     return {
-        f"where the components of {name} lie on the chip": path.read_text(encoding="utf-8")
+        f"where the components of {name} lie on the chip": read_text(path)
         for name, path in found.items()
         if path.is_file()
     }

@@ -15,10 +15,31 @@ from trine_sw.fit.sample import Sample
 from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 from trine_sw.support.plotting import pyplot, save_svg
+from trine_sw.support.reading import read_text
 
-__all__ = ["draw_activity", "draw_roofline", "read_reports"]
+__all__ = ["draw_activity", "draw_roofline", "read_reports", "reports_in"]
 
 _TRIT_BITS = 2
+
+
+def reports_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """The reports of ``trine build`` in a folder, by their names; there may be none, nor such a folder.
+
+    Raises
+    ------
+    TrineError
+        For a file of JSON that cannot be read or is not whole: it may have been a report.
+    """
+    reports = {}
+    for path in sorted(folder.glob("*.json")):
+        text = read_text(path)
+        try:
+            report = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise TrineError(f"{path} is no whole file of JSON ({error}): restore it, or remove it") from None
+        if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():
+            reports[path.stem] = report
+    return reports
 
 
 def read_reports(folder: Path) -> dict[str, dict[str, Any]]:
@@ -27,16 +48,9 @@ def read_reports(folder: Path) -> dict[str, dict[str, Any]]:
     Raises
     ------
     TrineError
-        If there is none.
+        If there is none, and as :func:`reports_in` does.
     """
-    reports = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():
-            reports[path.stem] = report
+    reports = reports_in(folder)
     if not reports:
         raise TrineError(f"{folder} holds no report of trine build")
     return reports

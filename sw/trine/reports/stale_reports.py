@@ -11,6 +11,7 @@ from typing import Any
 from trine.reports.engine_figures import read_reports
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.errors import TrineError
+from trine_sw.support.reading import read_text
 
 __all__ = ["PAGE_MARK", "TABLE_MARK", "ReportState", "mark", "marked_page", "marked_tables", "states"]
 
@@ -112,19 +113,14 @@ def mark(found: list[ReportState], folder: Path, pages: list[Path], *, write: bo
 
     The pages of the reports lie in `folder`; `pages` may quote them in tables.
     """
-    texts = {path: marked_tables(_read(path), {state.name: state.stale for state in found}) for path in pages}
+    texts = {
+        path: marked_tables(read_text(path), {state.name: state.stale for state in found}) for path in pages
+    }
     for state in found:
         path = folder / f"{state.name}.md"
-        texts[path] = marked_page(texts.get(path, _read(path)), state.stale)
-    wrong = [path for path, text in texts.items() if text != _read(path)]
+        texts[path] = marked_page(texts.get(path, read_text(path)), state.stale)
+    wrong = [path for path, text in texts.items() if text != read_text(path)]
     for path in wrong if write else ():
         with atomic_write(path) as file:
             file.write(texts[path].encode())
     return wrong
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrineError(f"cannot read {path}: {error}") from None

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 
 __all__ = ["data_folders", "data_path", "files_of"]
@@ -28,7 +29,8 @@ def data_path(path: str | os.PathLike[str]) -> Path:
     try:
         found = next((place for place in places if place.exists()), None)
     except (OSError, ValueError) as error:
-        raise TrineError(f"cannot read {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise TrineError(f"cannot read {shown(os.fspath(path))}: {reason}") from None
     if found is None:
         raise TrineError(f"there is no file or folder {path} (looked for {', '.join(map(str, places))})")
     return found

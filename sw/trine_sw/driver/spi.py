@@ -175,11 +175,11 @@ def spi_connector(url: str) -> Callable[[], SPITransport]:
     TrineError
         Where it has not that form.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError:
-        options = {"": ""}
+    except ValueError:  # a host that is no address, or a query without values
+        parts, options = urlsplit(""), {}
     if parts.netloc or not parts.path.startswith("/dev/") or options.keys() - {"ready", "hz", "chip"}:
         raise TrineError(f"{shown(url)} is no board on SPI: write {_FORM}")
     if "ready" not in options:

@@ -159,6 +159,12 @@ def test_matrix(trine, fails, three_boards, tools, model_path, tmp_path):
     assert "ulx3s-other: route-1: kept" in again.stderr and "ulx3s-other: built: 101.5 MHz" in again.stderr
     fails("build", model_path, other, "--board", "attic", saying="there is no board 'attic'")
     fails("build", model_path, "--all-boards", "--board", "ulx3s", saying="--board or --all-boards, not both")
+    for options, said in (
+        (("--lanes", 40), "lanes and banks together"),
+        (("--margin", 100), "--margin must be"),
+    ):
+        fails("build", model_path, "--all-boards", *options, "-o", tmp_path / "none", saying=said)
+    assert not (tmp_path / "none").exists()
     (tmp_path / "below").mkdir()
     twin = shutil.copy(model_path, tmp_path / "below")
     fails("build", model_path, twin, "--board", "ulx3s", "-o", folder, saying="give models different names")

@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.paths import ROOT
 from trine.reports.engine_figures import read_reports
@@ -158,6 +160,35 @@ def test_a_report_that_is_stale_is_marked(trine, folder, monkeypatch, changed, r
     assert trine("reports", "results", "--check").exit_code == 1
     assert trine("reports", "results", "--mark").exit_code == 0
     assert page.read_text(encoding="utf-8") == PAGE and TABLE_MARK not in readme.read_text(encoding="utf-8")
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_report_that_is_not_whole_is_no_report_that_is_current(data, tmp_path_factory):
+    """Cut or altered anywhere: it is read as it stands, or one error names the file."""
+    folder = tmp_path_factory.mktemp("reports")
+    report = {"rom_ports_used": 1, "dense_gops": 1.0, "clock_mhz": 75.0, "netlist_sha256": DIGEST}
+    whole = json.dumps(report, indent=2).encode()
+    (folder / "whole.json").write_bytes(whole)
+    assert read_reports(folder) == {"whole": report}
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    torn = whole[:cut] + data.draw(st.binary(max_size=3))
+    (folder / "torn.json").write_bytes(torn)
+    try:
+        expected = json.loads(torn.decode("utf-8-sig"))
+    except ValueError:
+        with pytest.raises(TrineError, match="torn.json is no (whole file of JSON|UTF-8 text)"):
+            read_reports(folder)
+    else:
+        assert read_reports(folder).get("torn", expected) == expected
+
+
+def test_a_page_that_is_missing(trine, folder):
+    write_report(folder, netlist_sha256=None)
+    (folder / "results/ulx3s-tiny.md").unlink()
+    result = trine("reports", "results")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: cannot read results/ulx3s-tiny.md: No such file or directory\n"
 
 
 def test_reports_without_a_digest_are_marked_here():
