@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from trine.engine_steps import EngineSteps
 from trine_sw.cluster.job import Cluster, Job, Outcome, Tick
-from trine_sw.cluster.jobs import run_jobs
+from trine_sw.cluster.jobs import check_reached, run_jobs
 from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import vector_cycles
 from trine_sw.golden import Golden, Trace
@@ -162,6 +162,7 @@ def _simulated(
 ) -> SimulatedSteps:
     from trine_hw.simulation.build import build
 
+    check_reached(cluster)
     common = _Steps(model, replace(engine, block_ram="inferred"), steps, simulator)
     compiled = build([common.core], simulator)  # once, before there are several processes
     of_steps = (np.ascontiguousarray(array).tobytes() for array in (steps.given, steps.starts, steps.heads))

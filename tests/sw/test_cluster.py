@@ -13,7 +13,7 @@ import pytest
 
 from trine_sw.cluster import dask_jobs
 from trine_sw.cluster.job import Cluster, ClusterError, Job
-from trine_sw.cluster.jobs import run_jobs
+from trine_sw.cluster.jobs import check_reached, run_jobs
 from trine_sw.cluster.shared_folder import shared, unpack
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import cancellable, cancelled, deferred
@@ -159,10 +159,12 @@ def test_what_a_scheduler_is_asked(scheduler, monkeypatch, tmp_path):
 )
 def test_a_scheduler_that_is_not_there(monkeypatch, address):
     monkeypatch.setattr(dask_jobs, "_CONNECT_SECONDS", 0.3)
-    with pytest.raises(
-        ClusterError, match="no Dask scheduler is reached at .*: start one with `dask scheduler`"
-    ):
-        run_jobs([Job("5", power, 5)], Cluster(address=address), common=3)
+    there = Cluster(address=address)
+    for call in (lambda: run_jobs([Job("5", power, 5)], there, common=3), lambda: check_reached(there)):
+        with pytest.raises(
+            ClusterError, match="no Dask scheduler is reached at .*: start one with `dask scheduler`"
+        ):
+            call()
 
 
 def test_a_folder_that_a_worker_does_not_see(tmp_path):

@@ -19,6 +19,7 @@ from trine_boards.clock.choice import highest_clock
 from trine_boards.clock.pll import ENGINE_CLOCK
 from trine_boards.netlist_file import read_json
 from trine_sw.cluster.job import Cluster, Tick
+from trine_sw.cluster.jobs import check_reached
 from trine_sw.support import toolchain
 from trine_sw.support.atomic_file import atomic_write, make_folder
 from trine_sw.support.checks import finite_real, integer, shown
@@ -106,6 +107,7 @@ def build_bitstream(
         )
     family = FAMILIES[board.family]
     yosys, router, packer = (toolchain.require(name) for name in ("yosys", family.router, family.packer))
+    check_reached(cluster)
     make_folder(folder)
     platform = board.platform()
 

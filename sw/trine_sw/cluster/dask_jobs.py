@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +26,7 @@ from trine_sw.support.interruption import held
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
-__all__ = ["run_on_dask"]
+__all__ = ["check_scheduler", "run_on_dask"]
 
 _CONNECT_SECONDS = 10.0
 _POLL_SECONDS = 0.2
@@ -34,6 +34,14 @@ _CLOSE_SECONDS = 20.0
 _BUSY = "300s"
 #: Seconds that cancelled jobs have to end their programs in, before their worker processes are killed.
 _CANCEL_SECONDS = 3.0
+
+
+def check_scheduler(cluster: Cluster) -> None:
+    """As :func:`trine_sw.cluster.jobs.check_reached`, of a cluster with an address."""
+    with _needed():
+        import distributed  # noqa: F401
+    with _quiet(), _client(cluster, 0):
+        pass
 
 
 def run_on_dask(
@@ -45,7 +53,7 @@ def run_on_dask(
     done: Callable[[int, Outcome], None],
 ) -> list[Outcome]:
     """As :func:`trine_sw.cluster.jobs.run_jobs`, on Dask."""
-    with needed("distributed", "tools", "running jobs side by side (all but --processes 1)"):
+    with _needed():
         from distributed import as_completed
     with _quiet(), _client(cluster, len(jobs)) as client:
         if cluster.address is not None:
@@ -73,6 +81,10 @@ def run_on_dask(
             with suppress(Exception):  # where the scheduler is gone, so is what it kept
                 client.set_metadata([topic], None)
     return [outcomes[number] for number in range(len(jobs))]
+
+
+def _needed() -> AbstractContextManager[None]:
+    return needed("distributed", "tools", "running jobs side by side (all but --processes 1)")
 
 
 def _performer() -> Callable[[bytes], Outcome | Fault]:

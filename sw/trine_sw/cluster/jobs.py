@@ -9,7 +9,21 @@ from trine_sw.cluster.job import Cluster, ClusterError, Job, Outcome, Tick
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interrupted
 
-__all__ = ["run_jobs"]
+__all__ = ["check_reached", "run_jobs"]
+
+
+def check_reached(cluster: Cluster) -> None:
+    """Connect to a cluster's scheduler once, for callers that work for minutes before they have jobs.
+
+    Raises
+    ------
+    ClusterError
+        Where the scheduler cannot be reached.
+    """
+    if cluster.address is not None:
+        from trine_sw.cluster.dask_jobs import check_scheduler
+
+        check_scheduler(cluster)
 
 
 def run_jobs(

@@ -114,6 +114,12 @@ def test_workers_that_do_not_see_the_folder_send_steps_back(trine, tools, model_
         assert "Unable to place cell" in (folder / "route-1.log").read_text(encoding="utf-8")
 
 
+def test_a_scheduler_that_is_not_there_is_told_before_anything_is_made(fails, tools, model_path, tmp_path):
+    build = ("build", model_path, "--board", "ulx3s", *ENGINE, "-o", tmp_path / "out")
+    fails(*build, "--cluster", tmp_path / "none.json", saying="no Dask scheduler is reached at")
+    assert not list(tmp_path.glob("out/*")) and not list(tools.glob("placed"))
+
+
 @pytest.fixture
 def three_boards(monkeypatch):
     """One that the tools stand in for, one without any LUTs to speak of, and one of an unknown family."""
