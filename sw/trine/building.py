@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trine.models import as_model
+from trine_boards import BOARDS
 from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.build import bitstream
 from trine_boards.build.netlist_digest import netlist_digest
@@ -169,12 +170,18 @@ def build(
         )
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)
         if command is None:
-            over = [] if link is None else ["--link", link]
-            over += [] if board.baud in (0, DEFAULT_BAUD) else ["--baud", str(board.baud)]
-            over += [] if address is None else ["--address", address]
-            command = shlex.join(["trine", "build", f"{name}.trine", "--board", board.name, *over])
+            command = _command(name, board, link, address)
         netlist = netlist_digest((where / "top.il").read_text(encoding="utf-8"))
         report = make_report(model, name, engine, board, routed, command, netlist)
         for copy in copies:
             write_report(report, board, copy)
     return Build(routed.bitstream, report, where)
+
+
+def _command(name: str, board: BoardSpec, link: str | None, address: str | None) -> str:
+    """What repeats a build, with the baud rate where the board's own is another."""
+    own = BOARDS[board.name].over(link).baud if board.name in BOARDS else DEFAULT_BAUD
+    over = [] if link is None else ["--link", link]
+    over += [] if board.baud in (0, own) else ["--baud", str(board.baud)]
+    over += [] if address is None else ["--address", address]
+    return shlex.join(["trine", "build", f"{name}.trine", "--board", board.name, *over])

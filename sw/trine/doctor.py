@@ -55,11 +55,29 @@ class Check:
 
 @dataclass(frozen=True)
 class Port:
-    """A serial port at which there may be a board: its device file, the boards' names, its description."""
+    """A serial port at which there may be a board.
+
+    Parameters
+    ----------
+    device : its device file
+    boards : names of those that it may be
+    description : what it says of itself
+    baud : the rate of these boards, where it is another than the driver's
+    """
 
     device: str
     boards: tuple[str, ...]
     description: str
+    baud: int | None = None
+
+    @property
+    def url(self) -> str:
+        """How the driver opens it.
+
+        >>> Port("/dev/ttyACM0", ("icesugar",), "iCELink", 115_200).url
+        '/dev/ttyACM0?baud=115200'
+        """
+        return self.device if self.baud is None else f"{self.device}?baud={self.baud}"
 
 
 def check_machine(cache: Path | None) -> Iterator[Check]:
@@ -172,7 +190,7 @@ def check_ports(ports: Sequence[Port], latency_of: Path = _SERIAL_DEVICES) -> It
             "plug one in with a cable that carries data; trine ports --all lists all serial ports",
         )
     for port in ports:
-        what = f"{port.device}, may be: {', '.join(port.boards)} ({port.description})"
+        what = f"{port.url}, may be: {', '.join(port.boards)} ({port.description})"
         if (reason := _unusable(port.device)) is not None:
             yield Check("serial port", "problem", f"{what}: {reason}", "install the udev rules, see above")
             continue

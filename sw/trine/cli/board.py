@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from trine.cli.model import json_option, model_argument, print_json
 from trine.cli.placement import placement_options
 from trine.doctor import Port
+from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
@@ -85,15 +87,18 @@ def known_ports(every: bool = False) -> list[Port]:
 
     from trine_boards import BOARDS
 
-    found = [
-        Port(
-            port.device,
-            tuple(entry.name for entry in BOARDS.values() if _may_be(entry, port)),
-            port.description,
-        )
-        for port in sorted(comports())
-    ]
+    found = []
+    for port in sorted(comports()):
+        boards = [entry for entry in BOARDS.values() if _may_be(entry, port)]
+        names = tuple(entry.name for entry in boards)
+        found.append(Port(port.device, names, port.description, _baud_of(boards, port)))
     return [port for port in found if port.boards or every]
+
+
+def _baud_of(boards: Sequence["BoardSpec"], port: "ListPortInfo") -> int | None:
+    """The rate of the UART behind a port, as these boards have it; None for the driver's own."""
+    rates = {entry.baud for entry in boards if entry.usb == (port.vid, port.pid)}
+    return rates.pop() if len(rates) == 1 and rates != {DEFAULT_BAUD} else None
 
 
 def ports_of(board: "BoardSpec") -> list[str]:
@@ -119,7 +124,12 @@ def ports_on_usb(number: tuple[int, int], seconds: float = 5.0) -> list[str]:
 def ports(every: bool, as_json: bool) -> None:
     """List serial ports at which there may be a board."""
     found = [
-        {"port": port.device, "may_be": ", ".join(port.boards) or None, "says": port.description}
+        {
+            "port": port.device,
+            "url": port.url,
+            "may_be": ", ".join(port.boards) or None,
+            "says": port.description,
+        }
         for port in known_ports(every)
     ]
     if as_json:
@@ -129,7 +139,7 @@ def ports(every: bool, as_json: bool) -> None:
     else:
         table = Table("port", "may be", "says of itself")
         for row in found:
-            table.add_row(row["port"], row["may_be"] or "", row["says"])
+            table.add_row(row["url"], row["may_be"] or "", row["says"])
         Console().print(table)
 
 

@@ -15,7 +15,6 @@ from trine.cli.model import json_option, model_argument, print_json, print_pairs
 from trine.cli.outputs import OutputFolder
 from trine.cli.placement import embedding_option, head_option, placement_options
 from trine_sw.fit.sample import ACTIVITY
-from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.support.atomic_file import atomic_write, check_writable
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ activity_option = click.option(
     "embedding nor a sample of its inputs.",
 )
 baud_option = click.option(
-    "--baud", type=int, help=f"Rate of the serial port.  [default: the board's, {DEFAULT_BAUD}]"
+    "--baud", type=int, help="Rate of the serial port.  [default: the board's, see trine fit --board]"
 )
 link_option = click.option(
     "--link", metavar="NAME", help="What carries the bytes, see trine boards.  [default: its first]"

@@ -130,7 +130,7 @@ def doctor(
     ports = known_ports()
     checks = [*check_machine(_cache()), check_rules(usb, rules), *check_ports(ports)]
     if port is None and len(ports) == 1:
-        port = ports[0].device
+        port = ports[0].url
     test = None
     if port is not None:
         board_checks, test = _board_checks(port, model, tokens, seed)

@@ -88,8 +88,9 @@ class Board:
         url : ``golden:M.trine``, ``verilator:M.trine``, ``icarus:M.trine``, ``socket://host:port``, or a
             serial port such as ``/dev/ttyUSB0``
         model : what the board must hold, a model or its file; needed for what is kept on the host
-        baud : of a serial port; default 3,000,000, as boards are built unless ``trine build --baud`` says
-            another. ``/dev/ttyUSB0?baud=1000000`` in ``url`` says the same
+        baud : of a serial port; default 3,000,000, as most boards are built unless ``trine build --baud``
+            says another (``trine ports`` shows the rest). ``/dev/ttyUSB0?baud=1000000`` in ``url`` says
+            the same
         patience : seconds of silence after which a board counts as gone
         embedding, head : ``"board"`` or ``"host"``, where they must be. A board of a model file is made so;
             one that is there must have been built so. By default as they are: of a model file on the board,

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
+from trine.building import _command
 from trine.cli import program
 from trine.cli.build import design_of_command
 from trine.cli.commands import cli
 from trine.designs import BuildRequest, prepared
-from trine.fitting import fit, fit_again
+from trine.fitting import as_board, fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
 from trine_sw.fit.sample import ACTIVITY
@@ -63,6 +65,19 @@ def test_a_build_keeps_its_baud_rate(first_build):
     assert "| link | uart, 2,500,000 baud |" in (first_build / "ulx3s-small.md").read_text(encoding="utf-8")
     record = BuildRecord.load(first_build)
     assert record.baud == record.built_info().baud == 2_500_000
+
+
+def test_the_command_of_a_report_has_the_baud_rate_that_is_not_the_board_s():
+    for name, asked, said in (
+        ("ulx3s", None, ""),
+        ("ulx3s", 115_200, " --baud 115200"),
+        ("icesugar", None, ""),
+        ("icesugar", 3_000_000, " --baud 3000000"),
+    ):
+        command = _command("m", as_board(name, asked), None, None)
+        assert command == f"trine build m.trine --board {name}{said}"
+    board = replace(as_board("ulx3s", 115_200), name="of-mine")
+    assert _command("m", board, None, None) == "trine build m.trine --board of-mine --baud 115200"
 
 
 @pytest.fixture
@@ -377,17 +392,21 @@ def test_ports_name_the_boards_that_they_may_be(succeeds, monkeypatch):
         port("/dev/ttyUSB3", 0x6001, "1-4:1.0"),
         port("/dev/ttyACM0", 0x0001, "1-5:1.0", vid=0x1209),  # a design on a ULX3S' own USB
         port("/dev/ttyACM1", 0x0002, "1-6:1.0", vid=0x1209),
+        port("/dev/ttyACM2", 0x602B, "1-7:1.0", vid=0x1D50),
     ]
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: there)
     found = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--json"))}
     boards = {port: set(may_be.split(", ")) for port, may_be in found.items()}
-    assert set(boards) == {"/dev/ttyUSB1", "/dev/ttyUSB2", "/dev/ttyACM0"}
+    assert set(boards) == {"/dev/ttyUSB1", "/dev/ttyUSB2", "/dev/ttyACM0", "/dev/ttyACM2"}
     assert "icebreaker" in boards["/dev/ttyUSB1"] and "ulx3s" not in boards["/dev/ttyUSB1"]
     for ulx3s in ("/dev/ttyUSB2", "/dev/ttyACM0"):
         assert {"ulx3s", "ulx3s-12f"} <= boards[ulx3s] and "icebreaker" not in boards[ulx3s]
     every = {row["port"]: row["may_be"] for row in json.loads(succeeds("ports", "--all", "--json"))}
     assert every == {"/dev/ttyUSB0": None, "/dev/ttyUSB3": None, "/dev/ttyACM1": None} | found
-    assert "/dev/ttyUSB1" in succeeds("ports")
+    urls = {row["port"]: row["url"] for row in json.loads(succeeds("ports", "--json"))}
+    slow = {"/dev/ttyACM2": "/dev/ttyACM2?baud=115200"}  # the iCESugar's UART
+    assert urls == {port: port for port in boards} | slow
+    assert "/dev/ttyUSB1" in succeeds("ports") and slow["/dev/ttyACM2"] in succeeds("ports")
     there.clear()
     assert "no board is plugged in" in succeeds("ports")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from trine.doctor import Port, check_machine, check_ports, check_rules
 from trine_sw.driver import Board
@@ -156,3 +157,11 @@ def test_command(trine, succeeds, fails, model_path, tmp_path, monkeypatch):
     fails("doctor", "--report", tmp_path, saying="it is a folder")
     fails("doctor", "--port", f"golden:{model_path}", "--tokens", 0, saying="at least 1")
     fails("doctor", "--model", tmp_path / "none.trine", saying="none.trine")
+
+
+def test_the_port_that_is_found_is_opened_at_its_board_s_rate(trine, tmp_path, monkeypatch):
+    port = ListPortInfo(str(tmp_path / "ttyACM0"))
+    port.vid, port.pid, port.description = 0x1D50, 0x602B, "an iCESugar's iCELink"
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [port])
+    checks = json.loads(trine("doctor", "--json").stdout)["checks"]
+    assert checks[-1]["name"] == f"board at {port.device}?baud=115200"
