@@ -36,7 +36,7 @@ def reports_in(folder: Path) -> dict[str, dict[str, Any]]:
         try:
             report = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise TrineError(f"{path} is no whole file of JSON ({error}): restore it, or remove it") from None
+            raise TrineError(f"{path} is not whole JSON ({error}): restore it, or remove it") from None
         if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():
             reports[path.stem] = report
     return reports

@@ -177,7 +177,7 @@ def test_a_report_that_is_not_whole_is_no_report_that_is_current(data, tmp_path_
     try:
         expected = json.loads(torn.decode("utf-8-sig"))
     except ValueError:
-        with pytest.raises(TrineError, match="torn.json is no (whole file of JSON|UTF-8 text)"):
+        with pytest.raises(TrineError, match="torn.json is no(t whole JSON| UTF-8 text)"):
             read_reports(folder)
     else:
         assert read_reports(folder).get("torn", expected) == expected
