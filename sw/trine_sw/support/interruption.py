@@ -144,9 +144,10 @@ def held() -> Iterator[None]:
 def deferred() -> Iterator[Callable[[], bool]]:
     """While this lasts, the first signal sets a flag, which the value gives; a later one interrupts.
 
-    Where the block ends well although the flag is set, it interrupts then. Without :func:`interruptible`
-    around it, it takes the signals itself. In a thread that is :func:`cancellable` the flag is
-    :func:`cancelled`.
+    Where the block ends well although the flag is set, it interrupts then; so too where it ends by an error
+    other than a :class:`TrineError`, since a program that it had called, such as a compiler, may have ended
+    by the signal, which a terminal sends to all of them. Without :func:`interruptible` around it, it takes
+    the signals itself. In a thread that is :func:`cancellable` the flag is :func:`cancelled`.
     """
     if _thread.cancelled is not None:
         yield cancelled
@@ -162,5 +163,11 @@ def deferred() -> Iterator[Callable[[], bool]]:
             yield lambda: _State.noted
             if _State.noted and _State.last is not None:
                 raise Interruption(_State.last.name)
+        except TrineError:
+            raise
+        except Exception as error:
+            if not _State.noted or _State.last is None:
+                raise
+            raise Interruption(_State.last.name) from error
         finally:
             _State.deferred, _State.noted = outer

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from trine.cli.commands import cli
+from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import SIGNALS, Interruption, deferred, interruptible
 
 BOARD = ("--board", "ulx3s")
@@ -161,6 +162,14 @@ def test_the_present_piece_of_work_can_end_first():
             os.kill(os.getpid(), signal.SIGINT)  # is not forgotten where the block just ends
         with deferred() as told:
             assert not told()
+        for error, raised in ((ValueError, Interruption), (TrineError, TrineError)):
+            time.sleep(0.6)
+            with pytest.raises(raised) as caught, deferred():
+                os.kill(os.getpid(), signal.SIGINT)
+                raise error("a compiler was ended by the same signal")
+            assert raised is TrineError or isinstance(caught.value.__cause__, error)
+        with pytest.raises(ValueError, match="of its own"), deferred():
+            raise ValueError("of its own")
     with suppress(KeyboardInterrupt), deferred() as told:  # alone too
         os.kill(os.getpid(), signal.SIGTERM)
         assert told()
