@@ -254,8 +254,8 @@ def _logic_cells(layout: MemoryLayout) -> int:
     if geometry.state_in_memory:
         cells += 28.8 * geometry.groups
     else:  # h in flip-flops and in front of a scanner, c in flip-flops behind a multiplexer
-        cells += config.cells * (3.3 * state_bits + (1.1 * c_bits if folded else 0))
-        cells += config.hidden * (6.55 + 6.2 * engine.banks)
+        read_bits = 2 + (config.level_bits if geometry.head_lanes else 0)
+        cells += config.cells * (5.4 * read_bits + (2.01 * c_bits if folded else 0)) + 9.01 * config.hidden
     scanners = 5.6 * geometry.slot_a + 5.8 * (config.layers - 1) * geometry.columns + 123 * engine.banks
     source = 4.7 * config.embedding if engine.embedding == "host" else 0
     head = 0.0

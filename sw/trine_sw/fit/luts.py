@@ -15,16 +15,16 @@ from trine_sw.model import Model
 __all__ = ["FAST_FF", "luts"]
 
 #: The fast codec beyond the serial one, and for each cell; flip-flops.
-_FAST, _FAST_CELL, FAST_FF = 1088, 10.5, 755
+_FAST, _FAST_CELL, FAST_FF = 1230, 5.2, 755
 #: The clock, the link, and what of the core is always there; what it has for a head on the board.
 _ALWAYS, _WITH_HEAD = 2856, 151
 #: Weights of what lanes and cells take by themselves.
 _LANES, _CELLS = 0.92, 1.01
 #: For each bank, column of x, unit that is computed at once, way of the sampler, bit of a logit that waits to
-#: leave, and cell that is kept beside those of other groups.
-_BANK, _COLUMN, _UNIT, _WAY, _LOGIT_BIT, _KEPT_CELL = 25, 9.7, 6.3, 484, 1.15, 14.3
+#: leave, cell that is kept beside those of other groups, and bit of its level that the head reads.
+_BANK, _COLUMN, _UNIT, _WAY, _LOGIT_BIT, _KEPT_CELL, _KEPT_LEVEL = 25, 9.7, 6.3, 484, 1.15, 14.6, 1.9
 #: A Gowin chip's LUT4 and adder bits for one LUT4 of the above; and more for a kept cell.
-_GOWIN, _GOWIN_KEPT_CELL = 1.255, 10
+_GOWIN, _GOWIN_KEPT_CELL = 1.255, 5
 #: LUT4 of a lane's products by banks beyond four, and of each further one beyond the last of these.
 _FURTHER, _EACH_FURTHER = (0, 16, 20, 24, 63), 10
 
@@ -38,7 +38,7 @@ def luts(model: Model, layout: MemoryLayout, link: LinkConfig) -> int:
     total = _ALWAYS + _BANK * engine.banks + _COLUMN * config.embedding
     total += _LANES * _lanes(layout) + _CELLS * _cells(layout) + _UNIT * geometry.units + _KEPT_CELL * kept
     if geometry.head_lanes:
-        total += _WITH_HEAD + _WAY * engine.sampler_ways
+        total += _WITH_HEAD + _WAY * engine.sampler_ways + _KEPT_LEVEL * config.level_bits * kept
         total += _LOGIT_BIT * geometry.head_lanes * layout.logit_width
     if link.fast:
         total += _FAST + _FAST_CELL * config.cells
