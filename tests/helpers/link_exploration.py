@@ -35,6 +35,7 @@ _SESSION = {
         "_timeout",
         "_payload",
         "_heard",
+        "_answered",
         "_opening",
         "_refused",
     ),
@@ -143,7 +144,8 @@ class _Explorer:
     @staticmethod
     def _settled(session: Session) -> tuple:
         """Forgets times and statistics; gives what is left."""
-        session._heard, session._bytes_seen, session.counters = 0.0, 0, HostCounters()
+        session._heard = session._answered = 0.0
+        session._bytes_seen, session.counters = 0, HostCounters()
         session._opening = None if session._opening is None else 0.0
         session._timeout, session._measured = RetryTimeout(), 0.0
         order = sorted(request.stamp for request in session._requests)

@@ -233,6 +233,22 @@ def test_a_patient_client_gives_up_in_time(program):
     assert 3 <= timeouts < 100
 
 
+def test_a_wire_that_damages_every_request_is_told(program):
+    """The board is heard all the time."""
+    board = board_of(MODEL)
+
+    class Damaged:
+        def exchange(self, data: bytes) -> bytes:
+            frames = [decode(part) for part in data.split(b"\0") if part]
+            if all(frame is None or frame.code != Command.STEP for frame in frames):
+                return board.exchange(data)
+            return board.exchange(data[:3] + bytes([data[3] % 255 + 1]) + data[4:])
+
+    found = program.run(("open", 1), ("feed", 100, TOKENS[:100]), board=Damaged())
+    found.ok()
+    assert found.error() == "ERROR_DAMAGE"
+
+
 @pytest.mark.nightly
 def test_sequence_numbers_begin_anew(program):
     """65,536 requests and more, of a board that computes nothing."""

@@ -198,6 +198,31 @@ def test_silence_ends_a_session():
         wires.stream(session, TOKENS)
 
 
+@settings(max_examples=30)
+@given(st.floats(0, 1), st.integers(0, 1 << 30))
+def test_a_wire_that_damages_every_request_or_its_reply_ends_a_session(to_board, seed):
+    """The board is heard all the time: what it says of damaged requests gets through."""
+    random_ = random.Random(seed)
+
+    def spoil(data):
+        return data[:3] + bytes([data[3] % 255 + 1]) + data[4:]
+
+    wires = Wires(board())
+    session = wires.open(patience=3)
+    began, damaged = wires.now, []
+
+    def request(data):
+        damaged.append(random_.random() < to_board)
+        return spoil(data) if data and damaged[-1] else data
+
+    wires.to_board = request
+    wires.to_host = lambda data: data if damaged[-1] or not data else spoil(data)
+    with pytest.raises(BoardGone, match="no request has got through for 36 s|stopped answering"):
+        wires.stream(session, TOKENS[:1])
+    assert wires.board.counts["tokens"] <= 1
+    assert wires.now - began < 40
+
+
 def test_more_tokens_than_sequence_numbers():
     wires = Wires(board())
     session = wires.open()

@@ -28,5 +28,9 @@ ERRORS = (
     ),
     ("ERROR_REFUSED", "the board has refused a request: its reason is in the client"),
     ("ERROR_ANSWER", "the board answers against its own description: build its bitstream anew"),
+    (
+        "ERROR_DAMAGE",
+        "the board is there, but the wire damages each request or reply: shorten it, or lower the baud rate",
+    ),
     ("ERROR_ROOM", "the answer does not fit TRINE_REPLY_BYTES: compile with more, or ask for less"),
 )

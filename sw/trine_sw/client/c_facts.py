@@ -19,7 +19,7 @@ from trine_sw.link.board_design import DEFAULT_BAUD
 from trine_sw.link.board_info import INFO_BYTES, info_offsets, level_values, u_bits
 from trine_sw.link.protocol import Command, Reason, Want
 from trine_sw.link.records import COUNTERS, GENERATE_BYTES
-from trine_sw.link.session import PATIENCE, STRANGE_GAPS, HostCounters
+from trine_sw.link.session import OUT_OF_REACH, PATIENCE, STRANGE_GAPS, HostCounters
 from trine_sw.model import Model
 from trine_sw.model.trits import TRITS_PER_BYTE, pack, packed_size
 from trine_sw.support.errors import TrineError
@@ -140,6 +140,7 @@ class ClientFacts:
             "payload_sample": pacing.PAYLOAD_SAMPLE,
             "least_payload": pacing.LEAST_PAYLOAD,
             "strange_gaps": STRANGE_GAPS,
+            "out_of_reach": OUT_OF_REACH,
             **self._sampler(),
         }
 

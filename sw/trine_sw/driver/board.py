@@ -91,7 +91,8 @@ class Board:
         baud : of a serial port; default 3,000,000, as most boards are built unless ``trine build --baud``
             says another (``trine ports`` shows the rest). ``/dev/ttyUSB0?baud=1000000`` in ``url`` says
             the same
-        patience : seconds of silence after which a board counts as gone
+        patience : seconds of silence after which a board counts as gone; twelve times as long where it is
+            heard, but no request gets through
         embedding, head : ``"board"`` or ``"host"``, where they must be. A board of a model file is made so;
             one that is there must have been built so. By default as they are: of a model file on the board,
             where the file has them and the vocabulary is of 4096 symbols at most, except a head beside a

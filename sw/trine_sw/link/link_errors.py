@@ -9,6 +9,7 @@ __all__ = [
     "BoardGone",
     "RequestRefused",
     "lost_session",
+    "out_of_reach",
     "refuses_version",
     "silence",
 ]
@@ -40,6 +41,14 @@ def lost_session(where: str, session: int) -> str:
     if session == 0:
         return f"{where} was reset: the state of this stream is lost; call reset() to begin anew"
     return f"{where} was opened by another program: this stream is over; reset() takes it back"
+
+
+def out_of_reach(where: str, seconds: float) -> str:
+    """Of a board that is heard, but for so many seconds no request has got through to it and back."""
+    return (
+        f"{where} is there, but no request has got through for {seconds:g} s: the wire damages each. Try a "
+        "shorter cable, a lower baud rate, or shorter frames (Board.open(most=LinkConfig(slot_bytes=64)))"
+    )
 
 
 def silence(where: str, seconds: float | None, *, some_bytes: bool) -> str:

@@ -11,7 +11,14 @@ from collections import deque
 from dataclasses import dataclass
 
 from trine_sw.link.board_info import Info
-from trine_sw.link.link_errors import BoardGone, RequestRefused, lost_session, refuses_version, silence
+from trine_sw.link.link_errors import (
+    BoardGone,
+    RequestRefused,
+    lost_session,
+    out_of_reach,
+    refuses_version,
+    silence,
+)
 from trine_sw.link.pacing import PayloadLimit, RetryTimeout
 from trine_sw.link.protocol import (
     BAD_FRAME,
@@ -30,10 +37,21 @@ from trine_sw.link.protocol import (
 from trine_sw.link.tags import new_tag
 from trine_sw.support.errors import TrineError
 
-__all__ = ["PATIENCE", "STRANGE_GAPS", "BoardGone", "HostCounters", "RequestRefused", "Session"]
+__all__ = [
+    "OUT_OF_REACH",
+    "PATIENCE",
+    "STRANGE_GAPS",
+    "BoardGone",
+    "HostCounters",
+    "RequestRefused",
+    "Session",
+]
 
 #: Seconds without any valid frame, while one is owed, after which the board counts as gone.
 PATIENCE = 5.0
+
+#: Times the patience after which a board counts as gone where it is heard, but no request gets through.
+OUT_OF_REACH = 12
 
 #: Refusals in a row after which a gap that cannot be filled is believed.
 STRANGE_GAPS = 16
@@ -77,12 +95,14 @@ class Session:
     Contract: replies come in the order of :meth:`submit`, each once, whatever the wire loses, repeats or
     damages; the board applies each request once. :exc:`BoardGone` is raised by :meth:`receive` or
     :meth:`tick` when that can no longer be kept: the board was reset or opened by another program, or does
-    not answer for ``patience`` seconds. Any method may be interrupted by an exception, at any point: what it
-    would have sent or taken is then as if the wire had lost it.
+    not answer for ``patience`` seconds, or answers no request for twelve times as long. Any method may be
+    interrupted by an exception, at any point: what it would have sent or taken is then as if the wire had
+    lost it.
 
     Parameters
     ----------
-    patience : seconds without any valid frame, while one is owed, after which the board counts as gone
+    patience : seconds without any valid frame, while one is owed, after which the board counts as gone; with
+        valid frames, but none of them a reply, twelve times as long
     nonce : the session's number, 1 to 65535; default random, and chosen anew where it is another host's
     tag : 0 to 65535, comes back with the reply to OPEN; default another one than those of hosts just before
     where : the board's name in messages
@@ -122,6 +142,7 @@ class Session:
         self._measured = 0.0  # when a round trip was last measured
         self._payload: PayloadLimit | None = None
         self._heard = 0.0  # time of the last valid frame, or of the first request after silence
+        self._answered = 0.0  # time of the last reply, or of the first request after none was in flight
         self._opening: float | None = None  # when OPEN was last sent
         self._refused = False  # the board speaks another version of the protocol, and is asked which
         self._bytes_seen = 0
@@ -150,7 +171,7 @@ class Session:
 
     def listen(self, now: float) -> None:
         """Patience begins anew: nobody has listened for a while."""
-        self._heard = now
+        self._heard = self._answered = now
 
     @property
     def outstanding(self) -> int:
@@ -180,7 +201,7 @@ class Session:
         if requests:
             sequence, end = (requests[-1].sequence + 1) % SEQUENCES, requests[-1].end
         else:
-            self._heard = now
+            self._heard = self._answered = now
             sequence, end = self._after, 0
         encoded = encode(Frame(self.nonce, sequence, command, payload))
         self._stamp += 1
@@ -209,6 +230,7 @@ class Session:
                 continue
             self._take(frame, now)
             self._deliver(replies)
+        self._judge_reach(now)
         return replies
 
     def _deliver(self, replies: list[tuple[Command, Frame]]) -> None:
@@ -259,6 +281,7 @@ class Session:
                 self._resend([other for other in self._requests if other.reply is None], now)
             return
         self._strange_gaps = 0
+        self._answered = now
         self._progress = self._stamp
         self.counters.replies += 1
         request.reply = frame
@@ -344,7 +367,9 @@ class Session:
         return None if first is None else max(first.sent_at, self._heard) + self._timeout.seconds
 
     def tick(self, now: float) -> None:
-        """Send again what is overdue. Raises :exc:`BoardGone` where the board has been silent for long."""
+        """Send again what is overdue. Raises :exc:`BoardGone` where the board has been silent for long, or no
+        request has got through."""
+        self._judge_reach(now)
         deadline = self.deadline()
         if deadline is None or now < deadline:
             return
@@ -361,6 +386,12 @@ class Session:
         for request in self._requests:
             request.owed = 0  # what has not come by now does not come
         self._resend([next(request for request in self._requests if request.reply is None)], now)
+
+    def _judge_reach(self, now: float) -> None:
+        """The board is heard, but each transmission of a request or of its reply is damaged."""
+        waits = any(request.reply is None for request in self._requests)
+        if waits and now - self._answered > OUT_OF_REACH * self.patience:
+            raise BoardGone(out_of_reach(self.where, OUT_OF_REACH * self.patience))
 
     def _resend(self, requests: list[_Request], now: float) -> None:
         for request in requests:
