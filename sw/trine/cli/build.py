@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "design_of_command"]
 
+#: Seconds after which a step that still runs is told of again, where nobody sees a line that changes.
+_TOLD = 60
+
 
 @click.command()
 @click.argument("model_paths", metavar="[MODEL]...", nargs=-1, type=click.Path(path_type=Path))
@@ -235,6 +238,8 @@ def _progress(console: Console, where: str, folder: Path) -> Iterator[Callable[[
                     running.pop(step, None)
                     console.print(f"{step}: {what}", highlight=False)
                 else:
+                    if not console.is_terminal and seconds >= running.get(step, 0) // _TOLD * _TOLD + _TOLD:
+                        console.print(f"{step}: running, {seconds:.0f} s", highlight=False)
                     running[step] = seconds
                 shown = ", ".join(f"{name} {at:.0f} s" for name, at in sorted(running.items()))
                 status.update(f"{shown}; {where}")

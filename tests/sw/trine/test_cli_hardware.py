@@ -1,5 +1,6 @@
 """The commands about boards and tools: what they give and refuse. ``test_build.py`` has the true tools."""
 
+import io
 import json
 import re
 import shutil
@@ -11,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from serial.tools.list_ports_common import ListPortInfo
 
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
 from trine.building import _command
 from trine.cli import program
-from trine.cli.build import design_of_command
+from trine.cli.build import _progress, design_of_command
 from trine.cli.commands import cli
 from trine.designs import BuildRequest, prepared
 from trine.fitting import as_board, fit, fit_again
@@ -210,6 +212,19 @@ def test_address_of_a_board_on_a_network(fails, model_path, tmp_path):
     design = request.design()
     assert design.board.address == design.fit.chip.address == "10.0.0.9"
     assert " --link ethernet --address 10.0.0.9 " in request.command(design)
+
+
+def test_a_step_that_runs_long_is_told_of_in_a_log():
+    log = io.StringIO()
+    with _progress(Console(file=log, force_terminal=False), "logs", ROOT) as progress:
+        for seconds in (0, 5, 59, 61, 119, 121, 170):
+            progress("check", "running", seconds)
+        progress("check", "done", 0)
+    assert log.getvalue().splitlines()[-3:] == [
+        "check: running, 61 s",
+        "check: running, 121 s",
+        "check: done",
+    ]
 
 
 def test_the_command_in_a_report_makes_the_same_design(model_path):
