@@ -65,9 +65,12 @@ def keep(name: str, facts: dict[str, Any]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build for the boards that are named, or all; returns how many failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("boards", nargs="*", metavar="BOARD", choices=[*BOARDS, []])
+    parser.add_argument("boards", nargs="*", metavar="BOARD", help="see trine boards")
     parser.add_argument("--results", action="store_true", help="write docs/results/boards.json")
     options = parser.parse_args(arguments)
+    for name in options.boards:
+        if name not in BOARDS:
+            parser.error(f"no board is called {name!r}: there are {', '.join(BOARDS)}")
     failed = 0
     for name in options.boards or BOARDS:
         try:

@@ -119,6 +119,8 @@ def fit(
     if as_json:
         print_json(facts)
     else:
+        if not board.baud:  # its link has none
+            del facts["baud"]
         print_pairs(facts, f"{model_path} on {board.title}, expected")
 
 
