@@ -16,7 +16,7 @@ __all__ = ["ASKED", "RESULTS", "report_of", "routed_design", "simulated_engine"]
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
 #: What is asked of each token where rates of fast links are measured, by report.
-ASKED = {"ulx3s-shakespeare": "choice", "ulx3s-ptb-lstm-300": "h"}
+ASKED = {"ulx3s-shakespeare": "choice", "ecpix5-85f-ptb-lstm-300": "h"}
 
 
 def report_of(name: str) -> dict[str, Any]:
