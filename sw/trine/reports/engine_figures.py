@@ -28,14 +28,18 @@ def reports_in(folder: Path) -> dict[str, dict[str, Any]]:
     Raises
     ------
     TrineError
-        For a file of JSON that cannot be read or is not whole: it may have been a report.
+        For a file of JSON with a page beside it that cannot be read or is not whole: it was a report.
     """
     reports = {}
     for path in sorted(folder.glob("*.json")):
-        text = read_text(path)
+        page = path.with_suffix(".md").is_file()  # tools write other files of JSON into a build's folder
         try:
-            report = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            report = json.loads(read_text(path))
+        except (TrineError, ValueError, RecursionError) as error:
+            if not page:
+                continue
+            if isinstance(error, TrineError):
+                raise
             raise TrineError(f"{path} is not whole JSON ({error}): restore it, or remove it") from None
         if isinstance(report, dict) and {"rom_ports_used", "dense_gops", "clock_mhz"} <= report.keys():
             reports[path.stem] = report

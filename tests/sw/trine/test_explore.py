@@ -163,6 +163,7 @@ def test_the_command(succeeds, fails, tmp_path, monkeypatch):
     fails("explore", path, *one, "-o", "p.html", "--json", saying="not both")
     fails("explore", path, *one, "-o", path, saying="is read here")
     fails("explore", path, "--reports", tmp_path / "none", "--json", saying="there is no folder")
+    (tmp_path / "torn.md").touch()
     (tmp_path / "torn.json").write_text('{"rom_ports_used": 1, "dense_', encoding="utf-8")
     fails("explore", path, *one, saying="torn.json is not whole JSON")
     monkeypatch.setitem(sys.modules, "plotly", None)
