@@ -24,8 +24,10 @@ from trine_sw.fit.link_rate import line_of
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 
-__all__ = ["USBRate", "usb_rate"]
+__all__ = ["LINK", "USBRate", "usb_rate"]
 
+#: What a board with USB of high speed has.
+LINK = ULPITransport.link
 _BUS_HZ = 60e6
 
 
@@ -85,7 +87,7 @@ def main() -> None:
     for name in arguments.reports:
         routed = routed_design(name)
         model, engine, mhz = routed.model, simulated_engine(name), routed.clock_mhz
-        design = BoardDesign(model, engine, ULPITransport().link, clock_hz=mhz * 1e6)
+        design = BoardDesign(model, engine, LINK, clock_hz=mhz * 1e6)
         traffic = Traffic.of(model, engine, design.link, ASKED[name], arguments.count)
         if arguments.board:
             rate = usb_rate(usb_board(design, mhz=mhz), traffic, BoardModel(**design.parts))
