@@ -27,7 +27,7 @@ from trine_sw.support.toolchain import find, require
 #: Logits of 9 to 15 bits, so that their words have a sign of their own.
 LEVELS = {"head_levels": (0, 4, 16, 60), "cell_max": 15, "cell_shift": 1, "output_shift": 1}
 CASES = {
-    "ulx3s": (ModelConfig(hidden=40, embedding=8, vocab_size=13, **LEVELS), EngineConfig(60, 2), 25.0),
+    "ulx3s": (ModelConfig(hidden=40, embedding=8, vocab_size=13, **LEVELS), EngineConfig(60, 2), 24.0),
     "icebreaker": (
         ModelConfig(cell="gru", hidden=16, embedding=8, vocab_size=13, **LEVELS),
         EngineConfig(20, 1),
