@@ -129,7 +129,7 @@ def streamed(model, engine, line: bytes, count: int, rng: random.Random) -> byte
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(name, marks=() if name in ("vectors", "sums") else pytest.mark.nightly)
+        pytest.param(name, marks=() if name in ("vectors", "sums", "stack") else pytest.mark.nightly)
         for name in (*CASES, *SUMMED)
     ],
 )

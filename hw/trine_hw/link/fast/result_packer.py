@@ -120,6 +120,10 @@ class FastResultPacker(wiring.Component):
         recording = (cells | want.cycles | head) & (~last | self.shown)
         shown = ~last | tags.o  # of the token whose state is offered
         waits = Signal()
+        # Of the token whose state is offered: all its beats are kept or none, though another token may enter.
+        decided, kept = Signal(), Signal()
+        with m.If(self.state.valid):
+            m.d.sync += [decided.eq(~ended), kept.eq(reader.keep)]
         m.d.comb += [
             tags.i.eq(self.shown),
             tags.put.eq(self.enter & last),
@@ -129,7 +133,7 @@ class FastResultPacker(wiring.Component):
             self.state.ready.eq(reader.state.ready),
             self.state_shift.eq(reader.state_shift),
             reader.room.eq(packer.room),
-            reader.keep.eq(final & (states == 1)),
+            reader.keep.eq(Mux(decided, kept, final & (states == 1))),
             reader.looked.eq((cells & shown) | reader.keep),
             reader.show.eq(shown),
             packer.i.eq(reader.o),
