@@ -700,7 +700,7 @@ MUTANTS: list[Mutant] = [
     ),
     *_of(
         f"{_FAST}/result_packer.py",
-        ("reader.keep.eq(final & (states == 1))", "reader.keep.eq(final)", "another token's state is kept"),
+        ("kept, final & (states == 1)))", "kept, final))", "another token's state is kept"),
         ("cycles_there.eq(want.cycles)]", "cycles_there.eq(0)]", "cycles are not given"),
     ),
     *_of(
