@@ -10,20 +10,18 @@ on every machine; the program's own time is not in them (``sim.measure.driver_sp
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from trine.fitting import fit
+from sim.measure.routed import design_of, report_of
 from trine_boards import BOARDS
 from trine_sw.driver import Board
 from trine_sw.driver.transports import ModelTransport
 from trine_sw.link.board_design import BoardDesign
 from trine_sw.link.board_model import BoardModel
 from trine_sw.link.protocol import Command, Splitter, decode
-from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write
 from trine_sw.support.json_text import json_text
 
@@ -87,12 +85,10 @@ class TimedTransport(ModelTransport):
 
 def timed_board(report: dict) -> tuple[Board, TimedTransport]:
     """A driver's board of the engine of `report`, open, and the timed line that it is connected by."""
-    board, model = BOARDS[report["board"]], Model.load(ROOT / f"models/{report['model']}.trine")
-    places = {part: report.get(part) for part in ("embedding", "head")}
-    engine = fit(model, board, lanes=report["lanes"], banks=report["banks"], **places).engine
-    clock_hz = report["clock_mhz"] * 1e6
-    design = BoardDesign(model, engine, board.link, clock_hz=clock_hz, baud=board.baud)
-    transport = TimedTransport(BoardModel(**design.parts), board.baud, report["cycles_per_token"] / clock_hz)
+    routed = design_of(report)
+    model, baud, clock_hz = routed.model, routed.board.baud, routed.clock_mhz * 1e6
+    design = BoardDesign(model, routed.fit.engine, routed.board.link, clock_hz=clock_hz, baud=baud)
+    transport = TimedTransport(BoardModel(**design.parts), baud, report["cycles_per_token"] / clock_hz)
     driver = Board(lambda: transport, model, "the timed line", 5.0)
     driver._begin()
     return driver, transport
@@ -112,7 +108,7 @@ def link_rate(report: dict, want: str, count: int = _TOKENS) -> float:
 
 def rates(name: str) -> dict[str, float]:
     """Baud rate and tokens/s of the routed engine of the report `name`, for each want."""
-    report = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+    report = report_of(name)
     found = {f"{want}_tokens_per_s": round(link_rate(report, want)) for want in WANTS}
     return {"baud": BOARDS[report["board"]].baud} | found
 

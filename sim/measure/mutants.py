@@ -701,6 +701,7 @@ MUTANTS: list[Mutant] = [
     *_of(
         f"{_FAST}/result_packer.py",
         ("kept, final & (states == 1)))", "kept, final))", "another token's state is kept"),
+        ("Mux(decided, kept, final & (states == 1))", "final & (states == 1)", "a state is kept in part"),
         ("cycles_there.eq(want.cycles)]", "cycles_there.eq(0)]", "cycles are not given"),
     ),
     *_of(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,30 +14,34 @@ from trine.cli.build import design_of_command
 from trine.designs import Design
 from trine_sw.engine import EngineConfig
 
-__all__ = ["ASKED", "RESULTS", "report_of", "routed_design", "simulated_engine"]
+__all__ = ["ASKED", "design_of", "report_of", "routed_design", "simulated_engine"]
 
-RESULTS = Path(__file__).resolve().parents[2] / "docs/results"
+_ROOT = Path(__file__).resolve().parents[2]
 #: What is asked of each token where rates of fast links are measured, by report.
 ASKED = {"ulx3s-shakespeare": "choice", "ecpix5-85f-ptb-lstm-300": "h"}
 
 
 def report_of(name: str) -> dict[str, Any]:
     """The report ``docs/results/NAME.json``."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((_ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
 
 
-@cache
-def routed_design(name: str) -> Design:
+def design_of(report: Mapping[str, Any]) -> Design:
     """The design of a report: model, engine, board with its link, clock.
-
-    The command names the model's file, so that the current folder is the one that it was run in.
 
     Raises
     ------
     TrineError
         If the board does not hold the model any more.
     """
-    return design_of_command(report_of(name)["command"])
+    with chdir(_ROOT):  # the command names the model's file as it is from there
+        return design_of_command(report["command"])
+
+
+@cache
+def routed_design(name: str) -> Design:
+    """:func:`design_of` the report of this name."""
+    return design_of(report_of(name))
 
 
 def simulated_engine(name: str) -> EngineConfig:

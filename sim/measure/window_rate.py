@@ -11,11 +11,11 @@ encoded, to the answer in the program, of which the latency timer of the board's
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from sim.measure.link_rate import BITS, ROOT, timed_board
+from sim.measure.routed import report_of
 from trine_boards import BOARDS
 from trine_sw.model.trits import pack
 from trine_sw.support.atomic_file import atomic_write
@@ -38,7 +38,7 @@ _RECORD = Path("docs/results/window-rates.json")
 def window_rates(name: str) -> dict[str, float]:
     """Of the report `name`: baud rate, mean steps of a window, windows/s of the engine and over the link, the
     part of the line's time that inputs take, and microseconds from the last sample to the class."""
-    report = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+    report = report_of(name)
     driver, transport = timed_board(report)
     model = driver.model
     assert model is not None and model.sample is not None

@@ -64,7 +64,9 @@ def test_what_is_routed_for_each_board_is_within_what_it_plans_for():
         kinds.add(board.block_ram_kind)
         found = cost(model, engine, board, link_for(model, engine, board.link))
         assert found.block_ram == row["block_ram"], (name, row)
-        assert abs(found.lut4 / row["lut4"] - 1) < 0.1, (name, row)
+        known = row.get("model") == "ptb-lstm-300" and row["banks"] == 2  # 9.6 % too many
+        most = 0.05 if board.block_ram_kind in ("ecp5", "ice40") and not known else 0.1
+        assert abs(found.lut4 / row["lut4"] - 1) < most, (name, row)
     assert kinds == {"ecp5", "ice40", "ice40hx", "gowin"}
 
 

@@ -7,9 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import replace
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -17,15 +15,13 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from tests.helpers.paths import ROOT
 from tests.helpers.stand_in_tools import write_tools
-from trine.building import _command
 from trine.cli import program
-from trine.cli.build import _progress, design_of_command
+from trine.cli.build import _progress
 from trine.cli.commands import cli
 from trine.designs import BuildRequest, prepared
-from trine.fitting import as_board, fit, fit_again
+from trine.fitting import fit, fit_again
 from trine_boards import BOARDS
 from trine_boards.build.record import BuildRecord
-from trine_sw.fit.sample import ACTIVITY
 from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support import toolchain
@@ -67,19 +63,6 @@ def test_a_build_keeps_its_baud_rate(first_build):
     assert "| link | uart, 2,500,000 baud |" in (first_build / "ulx3s-small.md").read_text(encoding="utf-8")
     record = BuildRecord.load(first_build)
     assert record.baud == record.built_info().baud == 2_500_000
-
-
-def test_the_command_of_a_report_has_the_baud_rate_that_is_not_the_board_s():
-    for name, asked, said in (
-        ("ulx3s", None, ""),
-        ("ulx3s", 115_200, " --baud 115200"),
-        ("icesugar", None, ""),
-        ("icesugar", 3_000_000, " --baud 3000000"),
-    ):
-        command = _command("m", as_board(name, asked), None, None)
-        assert command == f"trine build m.trine --board {name}{said}"
-    board = replace(as_board("ulx3s", 115_200), name="of-mine")
-    assert _command("m", board, None, None) == "trine build m.trine --board of-mine --baud 115200"
 
 
 @pytest.fixture
@@ -225,39 +208,6 @@ def test_a_step_that_runs_long_is_told_of_in_a_log():
         "check: running, 121 s",
         "check: done",
     ]
-
-
-def test_the_command_in_a_report_makes_the_same_design(model_path):
-    """Every option that decides a bitstream is in the command, and is read from it again."""
-    rng = np.random.default_rng(5)
-
-    def asked(board):
-        transport = rng.choice([each.name for each in board.transports])
-        sized = rng.random() < 0.5
-        return {
-            "clock": rng.choice([None, board.clock_mhz]),
-            "margin": rng.choice([5.0, 12.0]),
-            "link": transport,
-            "baud": rng.choice([None, 921_600]) if transport == "uart" else None,
-            "address": rng.choice([None, "10.0.0.9"]) if transport == "ethernet" else None,
-            "lanes": 40 if sized else None,
-            "banks": 2 if sized else None,
-            "balance": bool(rng.integers(2)),
-            "embedding": rng.choice([None, "host"]),
-            "activity": rng.choice([ACTIVITY, 0.25]),
-        }
-
-    seen = set()
-    for name in rng.permutation([*BOARDS, *BOARDS])[:8].tolist() + ["ecpix5-85f"] * 4:
-        options = {
-            key: getattr(value, "tolist", lambda v=value: v)() for key, value in asked(BOARDS[name]).items()
-        }
-        design = (request := BuildRequest(model_path, name, **options)).design()
-        again = design_of_command(request.command(design))
-        assert (again.board, again.clock_mhz, again.margin) == (design.board, design.clock_mhz, design.margin)
-        assert again.fit == design.fit, options
-        seen.update(key for key, value in options.items() if value)
-    assert seen == set(options)
 
 
 def test_verilog(succeeds, trine, fails, model_path, tmp_path):
