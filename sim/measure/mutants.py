@@ -141,7 +141,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_FAST}/item_checker.py": ("tests/hw/test_input_unpacker.py",),
     f"{_FAST}/cell_reader.py": ("tests/hw/test_fast_result_packer.py",),
     f"{_FAST}/word_packer.py": ("tests/hw/test_fast_result_packer.py",),
-    f"{_FAST}/result_packer.py": ("tests/hw/test_fast_result_packer.py",),
+    f"{_FAST}/result_packer.py": (
+        "tests/hw/test_fast_result_packer.py",
+        "tests/hw/test_fast_link.py::test_replies_of_frames_that_follow_each_other[stack-once]",
+    ),
     f"{_FAST}/kept_cells.py": (f"{_GATEWARE}test_every_command[levels, fast]",),
     f"{_BOARDS}/clock/ecp5.py": (
         f"{_START}[ulx3s-7e-06]",
