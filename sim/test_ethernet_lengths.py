@@ -1,14 +1,16 @@
 """Datagrams of every short length, there and back, over LiteEth's core in Verilator."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from cobs import cobs
 
 from sim.ethernet.board import EthernetBoard
+from trine_sw.driver.requests import Requests
 from trine_sw.engine import EngineConfig
 from trine_sw.link.board_model import BoardModel
-from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Frame, LinkConfig, Want, encode
+from trine_sw.link.protocol import PROTOCOL_VERSION, Command, Frame, LinkConfig, Want, decode, encode
 from trine_sw.model import ModelConfig
 from trine_sw.model.random_model import random_model
 
@@ -19,7 +21,7 @@ MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
 
 def test_lengths_around_that_of_the_shortest_frame():
     """A frame of Ethernet with 18 bytes in a datagram needs no filling; those of a reply follow each other in
-    any order. All are answered as the board model does."""
+    any order. All are answered as the board model does, and those that come damaged are counted alone."""
     link = LinkConfig(8, 256, 2048, "fast")
     board = EthernetBoard(MODEL, EngineConfig(lanes=40, banks=2), link, optimised=False)
     rng = random.Random(2)
@@ -28,9 +30,16 @@ def test_lengths_around_that_of_the_shortest_frame():
     for number, count in enumerate(counts):
         tokens = bytes(rng.randrange(8) for _ in range(count))
         frames.append(Frame(0x1234, number, Command.STEP, bytes([Want.CHOICE]) + tokens))
+    frames.append(Frame(0x1234, len(counts), Command.COUNTERS))
     model = BoardModel(**board.design.parts)
     sent = [encode(frame) for frame in frames]
-    replies, _ = board.run([cobs.decode(frame[:-1]) for frame in sent])
-    assert [cobs.encode(reply) + b"\0" for reply in replies] == [model.exchange(frame) for frame in sent]
-    for those in (sent, [cobs.encode(reply) + b"\0" for reply in replies]):
+    damaged = range(1, len(counts) + 1)
+    model.counts["framing_errors"] += len(damaged)
+    replies, _ = board.run([cobs.decode(frame[:-1]) for frame in sent], damaged)
+    answers = [cobs.encode(reply) + b"\0" for reply in replies]
+    wanted = [model.exchange(frame) for frame in sent]
+    assert answers[:-1] == wanted[:-1]
+    found, counters = (Requests.decode_counters(decode(each[-1][:-1]).payload) for each in (answers, wanted))
+    assert found == replace(counters, cycles=found.cycles)  # the engine's, since frames follow each other
+    for those in (sent, answers):
         assert {15, 16, 17, 18, 19} <= {len(cobs.decode(frame[:-1])) for frame in those}

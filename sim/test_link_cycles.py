@@ -46,8 +46,9 @@ LONG = ModelConfig(hidden=64, embedding=64, vocab_size=3, cell_max=7)
 )
 def test_tokens_follow_each_other(config: ModelConfig, engine: EngineConfig, wants: tuple[str, ...]) -> None:
     """In frames of 512 bytes within 1.2 times the engine's cycles, the wire's bytes, or the cycles for which
-    the state queue is taken by one token's state, from its marker on, or the symbols of a token whose largest
-    logits are wanted, whichever are most."""
+    the state queue is taken by one token's state, from its marker on, whichever are most. Where the largest
+    logits are wanted, a cycle for each symbol comes on top: until all logits are read, the head adds up none
+    of the next token."""
     model = random_model(config, seed=2, activity=0.25)
     wire = Wire(model, engine, LINK, optimised=False)
     for want in wants:
@@ -55,4 +56,4 @@ def test_tokens_follow_each_other(config: ModelConfig, engine: EngineConfig, wan
         cycles = link_cycles(wire, BoardModel(model, engine, LINK), traffic)
         queue = 15 + config.hidden / 10 if want in ("h", "u") else 0
         listed = config.vocab_size if want.startswith("top") else 0
-        assert cycles < 1.2 * max(traffic.engine, traffic.wire, queue, listed), want
+        assert cycles < 1.2 * max(traffic.engine + listed, traffic.wire, queue), want

@@ -6,8 +6,9 @@
 //     still. Ends with its standard input, and then writes: the engine's cycles, datagrams to the board and from
 //     it, and those lost, doubled and late.
 //   board frames ENGINE_MHZ WINDOW
-//     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes. The first
-//     answers ARP of the board; of the others as many are in flight as the window says.
+//     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes, whose
+//     highest bit says that the frame comes before with a wrong FCS too. The first answers ARP of the board; of
+//     the others as many are in flight as the window says.
 //     Standard output: for each datagram that comes back the length of its frame and the engine's cycle, 4 bytes
 //     each, and the frame.
 #include "Vtop.h"
@@ -80,10 +81,10 @@ struct Board {
 
     void resets(int level) { top.rst = top.eth_rst = top.eth_rx_rst = top.eth_tx_rst = level; }
 
-    void put(const Bytes &frame) {
+    void put(const Bytes &frame, bool damaged = false) {
         Bytes whole = frame;
         if (whole.size() < 60) whole.resize(60);
-        const uint32_t sum = check_sum(whole.data(), whole.size());
+        const uint32_t sum = check_sum(whole.data(), whole.size()) ^ damaged << 28;
         for (int n = 0; n < 4; ++n) whole.push_back(sum >> 8 * n);
         for (int n = 0; n < 7; ++n) line.push_back(0x55);
         line.push_back(0xD5);
@@ -180,15 +181,21 @@ static int of_frames(int argc, char **argv) {
     Board board(atof(argv[2]));
     const unsigned window = atoi(argv[3]);
     std::vector<Bytes> frames;
+    std::vector<bool> damaged;
     uint32_t size;
     while (fread(&size, 4, 1, stdin) == 1) {
+        damaged.push_back(size >> 31);
+        size &= 0x7FFFFFFF;
         frames.emplace_back(size);
         if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
     }
     unsigned sent = 1, replies = 1;
     while (replies < frames.size()) {
         if (board.quiet > 1000000) return 4;
-        while (sent < frames.size() && sent < replies + (replies > 1 ? window : 1)) board.put(frames[sent++]);
+        for (; sent < frames.size() && sent < replies + (replies > 1 ? window : 1); ++sent) {
+            if (damaged[sent]) board.put(frames[sent], true);
+            board.put(frames[sent]);
+        }
         board.wire_cycle();
         for (; !board.sent.empty(); board.sent.pop_front()) {
             const Bytes &frame = board.sent.front();

@@ -11,9 +11,10 @@ from liteeth.phy.gmii import LiteEthPHYGMIIRX, LiteEthPHYGMIITX
 from litex.build.lattice.common import lattice_ecp5_special_overrides
 from litex.gen import LiteXModule
 from litex.gen.fhdl.verilog import convert
-from migen import Case, ClockDomain, ClockDomainsRenamer, If, Record, Signal, bits_for
+from migen import ClockDomain, ClockDomainsRenamer, Record, Signal
 
 from trine_hw.link.ethernet.padding import own_padding
+from trine_hw.link.ethernet.udp_receiver import own_receiver
 from trine_hw.link.ethernet.words import CORE, PHY, WORD_BYTES
 
 __all__ = ["core_verilog", "phy_verilog"]
@@ -49,7 +50,7 @@ class _Core(LiteXModule):
             ClockDomain("eth_tx"),
         )
         self.phy = _PHY(self.pads)
-        with own_padding():
+        with own_padding(), own_receiver():
             self.core = LiteEthUDPIPCore(
                 self.phy,
                 mac_address=mac,
@@ -62,11 +63,6 @@ class _Core(LiteXModule):
         # The crossbar gives each datagram to the user of the port that it was sent to.
         user = self.core.udp.crossbar.get_port(port, dw=_WIDTH)
         self.comb += user.sink.src_port.eq(port)
-        # The last byte by the datagram's length. LiteEth (2024.12) gives that of the frame where both are in
-        # one word, so that a byte of what fills up a short frame would count.
-        received_last_be = Signal(WORD_BYTES)
-        lengths = {n: received_last_be.eq(1 << (n - 1) % WORD_BYTES) for n in range(WORD_BYTES)}
-        self.comb += If(user.source.last, Case(user.source.length[: bits_for(WORD_BYTES - 1)], lengths))
         self.ios = {
             *(getattr(self.pads, name) for name, _ in _GMII),
             *(getattr(domain, part) for domain in self._domains() for part in ("clk", "rst")),
@@ -74,8 +70,6 @@ class _Core(LiteXModule):
         for side, stream, names in (("rx", user.source, _RECEIVED), ("tx", user.sink, _SENT)):
             for name in ("valid", "ready", *names):
                 signal = getattr(stream, name)
-                if (side, name) == ("rx", "last_be"):
-                    signal = received_last_be
                 port_signal = Signal(len(signal), name=f"{side}_{name}")
                 inward = (side == "tx") != (name == "ready")
                 self.comb += signal.eq(port_signal) if inward else port_signal.eq(signal)
