@@ -141,10 +141,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_FAST}/item_checker.py": ("tests/hw/test_input_unpacker.py",),
     f"{_FAST}/cell_reader.py": ("tests/hw/test_fast_result_packer.py",),
     f"{_FAST}/word_packer.py": ("tests/hw/test_fast_result_packer.py",),
-    f"{_FAST}/result_packer.py": (
-        "tests/hw/test_fast_result_packer.py",
-        "tests/hw/test_fast_link.py::test_replies_of_frames_that_follow_each_other[stack-once]",
-    ),
+    f"{_FAST}/result_packer.py": ("tests/hw/test_fast_result_packer.py",),
     f"{_FAST}/kept_cells.py": (f"{_GATEWARE}test_every_command[levels, fast]",),
     f"{_BOARDS}/clock/ecp5.py": (
         f"{_START}[ulx3s-7e-06]",
@@ -165,6 +162,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_DATAGRAMS}::test_store_counts_bytes_and_waits",
     ),
     f"{_ETHERNET}/padding.py": (_PADDING,),
+    f"{_ETHERNET}/udp_receiver.py": (
+        "tests/hw/test_ethernet_udp_receiver.py::test_each_datagram_has_its_bytes_and_its_verdict",
+    ),
     f"{_ETHERNET}/streams.py": (f"{_DATAGRAMS}::test_frames_are_datagrams_both_ways[clocks0]",),
     f"{_BOARDS}/top.py": (
         f"{_START}[icebreaker-0]",
@@ -805,6 +805,24 @@ MUTANTS: list[Mutant] = [
             "sink.ready.eq(source.ready)",
             "words behind a short frame are lost",
         ),
+    ),
+    *_of(
+        f"{_ETHERNET}/udp_receiver.py",
+        (
+            "wrong.eq(bad | (packet.error != 0))",
+            "wrong.eq(packet.error != 0)",
+            "an error a word early is lost",
+        ),
+        (
+            "source.error.eq(Replicate(wrong, size))",
+            "source.error.eq(0)",
+            "a short frame's FCS is not looked at",
+        ),
+        ("bad.eq(wrong & ~packet.last)", "bad.eq(wrong)", "the datagram behind a damaged one is dropped"),
+        ("| (packet.last_be < last_be))", ")", "a datagram that lacks bytes of its last word is taken"),
+        ("(end < source.length) | (packet", "(packet", "a datagram that lacks words is taken"),
+        (" & (source.length != 0)", "", "an empty datagram has bytes"),
+        ("source.data.eq(kept)", "source.data.eq(packet.data)", "the last word is that of the fill"),
     ),
     *_of(
         f"{_ETHERNET}/streams.py",

@@ -42,7 +42,8 @@ MORE = {
 
 
 class Frame:
-    """Tokens of one frame, alike in what is wanted of them."""
+    """Tokens of one frame, or of frames that follow each other in the engine, alike in what is wanted of
+    them."""
 
     def __init__(self, core: Core, codec: Codec, rng: np.random.Generator) -> None:
         self.tokens = [Token(core, codec, rng) for _ in range(rng.integers(1, 5))]
@@ -55,15 +56,14 @@ class Frame:
 
 
 def rtl(core: Core, codec: Codec, frames: list[Frame], steady: float):
-    """The records of frames; the cells stored with each, by number; the last choice after each; the cycles
-    for which a state waited."""
+    """The records of frames; the words of cells stored with each; the last choice after each; the cycles for
+    which a state waited."""
     dut, geometry, config = FastResultPacker(core, codec, LINK), core.geometry, core.model.config
     ways = geometry.engine.sampler_ways
-    records, stored = [bytearray() for _ in frames], [{} for _ in frames]
+    records, stored = [bytearray() for _ in frames], [[] for _ in frames]
     at, choices, entered, waited, given = 0, [], 0, [], [0]
     levels = "u" in dict(core.state.payload.shape()["cells"].shape.elem_shape) and codec.info.u_bits
     tokens = [token for frame in frames for token in frame.tokens]
-    words = ceil_div(config.hidden, CELLS_AT_ONCE)
 
     def stall(seed):
         rng = random.Random(seed)
@@ -144,16 +144,17 @@ def rtl(core: Core, codec: Codec, frames: list[Frame], steady: float):
             ctx.set(dut.want.as_value(), 0)  # they are those of the cycle of ``start``
             ctx.set(dut.head, 0)
             await ctx.tick()
-            left = len(frame.tokens)
+            left, final = len(frame.tokens), 0
             together = left if not frame.want & Want.CYCLES and rng.random() < 0.3 else 1
             while left:
                 while not ctx.get(dut.idle) if frame.want & Want.CYCLES else rng.random() < 0.9:
                     await ctx.tick()
-                assert not ctx.get(dut.done)
+                assert final or not ctx.get(dut.done)
                 left -= together
+                final = left == 0 or rng.random() < 0.5  # another frame may follow, without a start
                 ctx.set(dut.enter, 1)
                 ctx.set(dut.tokens, together)
-                ctx.set(dut.final, left == 0)
+                ctx.set(dut.final, final)
                 await ctx.tick()
                 ctx.set(dut.enter, 0)
                 entered += together
@@ -170,15 +171,24 @@ def rtl(core: Core, codec: Codec, frames: list[Frame], steady: float):
             if moves:
                 records[at].append(byte)
             if en:
-                layer, place = divmod(word.number, words)
-                for lane in range(min(CELLS_AT_ONCE, config.hidden - place * CELLS_AT_ONCE)):
-                    number = layer * config.hidden + place * CELLS_AT_ONCE + lane
-                    stored[at][number] = (word.cells[lane].c, word.cells[lane].h)
+                cells = [(word.cells[lane].c, word.cells[lane].h) for lane in range(CELLS_AT_ONCE)]
+                stored[at].append((word.number, cells))
 
     head = (logits, choice) if geometry.head_lanes else ()
     streams = {"state": dut.state, "record": dut.o}
     run_watched(dut, cells, *head, ask, background=[take], progress=streams, patience=1000)
     return [bytes(record) for record in records], stored, choices, waited
+
+
+def states(stored, config: ModelConfig) -> list[list[tuple[int, int]]]:
+    """The states that were stored, (c, h) of each cell; each has all of its words, in their order."""
+    words = ceil_div(config.hidden, CELLS_AT_ONCE)
+    of_layers = [[cells for _, cells in stored[at : at + words]] for at in range(0, len(stored), words)]
+    assert [number for number, _ in stored] == list(range(config.layers * words)) * (
+        len(of_layers) // config.layers
+    )
+    layers = [sum(cells, [])[: config.hidden] for cells in of_layers]
+    return [sum(layers[at : at + config.layers], []) for at in range(0, len(layers), config.layers)]
 
 
 @pytest.mark.parametrize("case", [*CASES, *MORE])
@@ -191,9 +201,11 @@ def test_records_equal_model(case):
     records, stored, choices, _ = rtl(core, codec, frames, steady=0.7)
     assert records == [frame.records(core, codec) for frame in frames]
     last = 0
-    for frame, cells, choice in zip(frames, stored, choices, strict=True):
+    for frame, words, choice in zip(frames, stored, choices, strict=True):
         token = frame.tokens[-1]
-        assert cells == {at: (int(c), int(h)) for at, (c, h) in enumerate(zip(token.c, token.h, strict=True))}
+        kept = states(words, config)
+        wanted = [list(zip(token.c.tolist(), token.h.tolist(), strict=True)) for token in frame.tokens]
+        assert kept[-1] == wanted[-1] and all(state in wanted for state in kept)
         last = token.choice if token.head else last
         assert choice == last
 
