@@ -107,6 +107,24 @@ def test_what_is_read_may_differ_from_the_text():
     assert not torch.isclose(made[::7], whole[::7]).all(dim=1).any()
 
 
+@pytest.mark.parametrize("leave_out", [False, True])
+def test_of_some_words_probabilities_are_the_same(leave_out):
+    """To the last bit, in any order of the words, the targets among them."""
+    text, order = random_text(4, 3000), 4
+    model = KneserNey(text, WORDS, order)
+    tokens = torch.tensor(text[:1200]).view(3, 400).T
+    targets = torch.tensor(text[1:1201]).view(3, 400).T.flatten()
+    contexts = model.contexts(tokens, model.no_history(3))
+    rng = torch.Generator().manual_seed(5)
+    shares = model.shares(contexts, targets if leave_out else None)
+    for size in (WORDS, WORDS - 1, WORDS // 2 + 1):
+        words = torch.randperm(WORDS, generator=rng)[:size]
+        among = torch.isin(targets, words)
+        if leave_out:
+            shares = model.shares([each[among] for each in contexts], targets[among])
+        assert torch.equal(shares.of(words), shares.of()[:, words])
+
+
 def test_a_word_never_seen_before_is_possible_and_likely_ones_are_likely():
     text = random_text(3, 5000)
     model = KneserNey(text, WORDS + 1, 3)

@@ -180,13 +180,28 @@ def test_replaced_inputs_are_labelled_by_the_teacher(taught, tmp_path):
     read, aims, _, reading, replaced = seen[0]
     assert torch.equal(read[~replaced], inputs[:16][~replaced]) and torch.equal(aims, targets[:16])
     assert 0.05 < replaced.float().mean() < 0.4
-    assert len(reading.u) == 2 and reading.ngram.shape == (16 * 8, taught.config.vocab_size)
+    assert len(reading.u) == 2 and reading.ngram.of().shape == (16 * 8, taught.config.vocab_size)
     losses = []
     for shift in (0, 1):
         moved = torch.where(replaced, (targets[:16] + shift) % taught.config.vocab_size, targets[:16])
         torch.manual_seed(0)
         losses.append(original(read, moved, run.carried.model, reading, replaced)[0].item())
     assert losses[0] == losses[1]
+
+
+def test_teachers_are_read_with_short_products(taught):
+    """Where the numerics have them; not where a teacher is measured."""
+    torch.manual_seed(3)
+    models = list(_ready(taught).values())[:2]
+    tokens = torch.randint(0, taught.config.vocab_size, (9, 4))
+    readings = []
+    for numerics in (Numerics(), Numerics(torch.bfloat16)):
+        teachers = Teachers(models)
+        teachers.compute_by(numerics)
+        readings.append(teachers.read(tokens, teachers.initial_state(4)))
+    for exact, short in zip(*(reading.u + state for reading, state in readings), strict=True):
+        assert not torch.equal(exact, short)
+        torch.testing.assert_close(exact, short, rtol=0, atol=0.01)
 
 
 def _ready(recipe):

@@ -108,6 +108,7 @@ class Run:
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(self.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
+        self._compiles = numerics.compiled
         counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
         if has_unigram_bias(recipe, role):
             self.model.fix_bias(counts)
@@ -119,6 +120,8 @@ class Run:
             self.sampler = sampler.to(device)
         teachers, share = teachers_of(recipe, role, self.ready, self.tokens)
         self.teachers = teachers and teachers.to(device)
+        if self.teachers is not None:
+            self.teachers.compute_by(numerics)
         trains_cell = role == "ternary" or (role == "head" and recipe.finish_cell)
         cost = recipe.activity_cost if trains_cell else 0.0
         self.optimizer = new_optimizer(self.model, self.schedule)
@@ -265,7 +268,10 @@ class Run:
     def _fit(self) -> None:
         with deferred() as interrupted, self._progress() as progress:
             total = self.schedule.epochs * self.updates
-            bar = progress.add_task(f"{self.recipe.name} {self.role}", total=total, speed="", loss="")
+            name = f"{self.recipe.name} {self.role}"
+            bar = progress.add_task(name, total=total, speed="", loss="")
+            if self._compiles and not self.finished:
+                self.console.print(f"{name}: compiling its steps, which may take a minute", soft_wrap=True)
             while self.epoch < self.schedule.epochs:
                 self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
                 exact = self.epoch >= self.schedule.epochs - self.schedule.exact

@@ -1,7 +1,7 @@
 """One update of a model's weights: loss, gradients, and the optimizer's step, on a GPU as one CUDA graph."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class Update:
     model, teachers : what is trained, and what it learns from, if anything.
     optimizer, clip : its weights' optimizer; the largest norm of their gradients.
     captured : use CUDA graphs. All is on one GPU, then, and of this process alone. N-grams are looked up
-        before the graph, as their number differs from one update to the next.
+        before the graph, of all words, as their number differs from one update to the next.
     replacing : replaces some of the inputs.
     """
 
@@ -82,19 +82,19 @@ class Update:
         loss, norm = figures.tolist()
         return loss, norm, Carried(tuple(states[:split]), tuple(states[split:]), history)
 
-    def _looked_up(self, inputs: Tensor, targets: Tensor, history: State) -> tuple[tuple[Tensor, ...], State]:
+    def _looked_up(self, inputs: Tensor, targets: Tensor, history: State) -> tuple[tuple[Any, ...], State]:
         """Inputs, some of them replaced, targets, and of each that there is: which are replaced, and the
         n-gram model's probabilities. And the history after."""
-        made: list[Tensor] = [inputs, targets]
+        made: list[Any] = [inputs, targets]
         if self.replacing is not None:
             made[0], replaced = self.replacing(inputs)
             made.append(replaced)
         if self.teachers is not None:
             ngram, history = self.teachers.look_up(made[0], inputs, targets, history)
-            made += [] if ngram is None else [ngram]
+            made += [] if ngram is None else [ngram.of() if self.captured else ngram]
         return tuple(made), history
 
-    def _update(self, inputs: Tensor, targets: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+    def _update(self, inputs: Tensor, targets: Tensor, *rest: Any) -> tuple[Tensor, ...]:
         parts = list(rest)
         replaced = parts.pop(0) if self.replacing is not None else None
         ngram = parts.pop(0) if self.teachers is not None and self.teachers.ngram is not None else None

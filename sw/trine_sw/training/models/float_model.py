@@ -90,6 +90,13 @@ class FloatLanguageModel(LanguageModel):
         elif isinstance(layer, RegularisedLayers):
             layer.numerics = numerics
 
+    def teach_by(self, numerics: Numerics) -> None:
+        """Evaluate the layers with these numerics, where they can: what is learned from a model does not ask
+        for float32."""
+        self.compute_by(numerics)
+        if isinstance(layer := getattr(self, self.config.cell), RegularisedLayers):
+            layer.teaching = True
+
     def initial_state(self, streams: int) -> State:
         zero = self.head.weight.new_zeros(self.config.layers, streams, self.config.hidden)
         return (zero,) * len(self.config.spec.float_state)

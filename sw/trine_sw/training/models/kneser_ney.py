@@ -12,6 +12,7 @@ teach, so each word of it is predicted by the counts without that word (leave-on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor
 from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 
-__all__ = ["KneserNey"]
+__all__ = ["KneserNey", "WordShares"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,13 @@ class KneserNey:
     def probabilities(
         self, contexts: list[Tensor], targets: Tensor | None = None, real: list[Tensor] | None = None
     ) -> Tensor:
-        """Probabilities (N, V), float32, of the words that follow contexts.
+        """Probabilities (N, V), float32, of the words that follow contexts; see :meth:`shares`."""
+        return self.shares(contexts, targets, real).of()
+
+    def shares(
+        self, contexts: list[Tensor], targets: Tensor | None = None, real: list[Tensor] | None = None
+    ) -> WordShares:
+        """What the probabilities of the words that follow N contexts are made of.
 
         Parameters
         ----------
@@ -140,7 +147,6 @@ class KneserNey:
         count = len(contexts[0])
         left_out = self._left_out(contexts if real is None else real, targets)
         remaining = torch.ones(count, dtype=torch.float64, device=contexts[0].device)
-        made = torch.empty(count, self.words, device=contexts[0].device)
         shares, of_target = [], torch.zeros_like(remaining)
         for length in range(self.order, 0, -1):
             order = self._orders[length - 1]
@@ -161,15 +167,9 @@ class KneserNey:
             share = torch.where(there, remaining / total.clamp_min(1), 0.0)
             of_target += share * change
             remaining = torch.where(there, remaining * (1 - kept / total.clamp_min(1)), remaining)
-            shares.append((order, place, share))
-        (order, _, share), *longer = reversed(shares)
-        torch.mul(share.float().unsqueeze(1), order.discounted, out=made)
-        made += (remaining / self.words).float().unsqueeze(1)
-        for order, place, share in longer:
-            _add_rows(made, order, place, share.float(), self.words)
-        if targets is not None:
-            made.scatter_add_(1, targets.long().unsqueeze(1), of_target.float().unsqueeze(1))
-        return made.clamp_min_(0)
+            shares.append((order, place, share.float()))
+        rest = (remaining / self.words).float()
+        return WordShares(self.words, shares[::-1], rest, targets, of_target.float())
 
     def _left_out(self, contexts: list[Tensor], targets: Tensor | None) -> list[tuple[Tensor, Tensor]] | None:
         """Of each order, from the lowest: the id of context and target, and whether it counts one less.
@@ -193,15 +193,57 @@ class KneserNey:
         return result[::-1]
 
 
-def _add_rows(made: Tensor, order: _Order, context: Tensor, share: Tensor, words: int) -> None:
-    """Add to made (N, V) the discounted counts of each context (N,), times its share (N,)."""
+class WordShares(NamedTuple):
+    """Of N contexts, what the probabilities of all words after them, or of some, are made of."""
+
+    words: int
+    """V"""
+    orders: list[tuple[_Order, Tensor, Tensor]]
+    """From the lowest: n-grams, the context of each of N, and the share (N,) that each of its counts has."""
+    rest: Tensor
+    """(N,), what each word has whatever the context."""
+    targets: Tensor | None
+    """(N,), words that were left out of the counts."""
+    of_target: Tensor
+    """(N,), what their probabilities change by."""
+
+    def of(self, words: Tensor | None = None) -> Tensor:
+        """Probabilities (N, V), float32, or (N, C) of these words (C,) alone, the same to the last bit.
+
+        Each target must be one of the words.
+        """
+        places = None
+        if words is not None:
+            places = torch.full((self.words,), -1, device=words.device)
+            places[words] = torch.arange(len(words), device=words.device)
+        (order, _, share), *longer = self.orders
+        discounted = order.discounted if words is None else order.discounted[words]
+        made = share.unsqueeze(1) * discounted
+        made += self.rest.unsqueeze(1)
+        for order, context, share in longer:
+            _add_rows(made, order, context, share, places)
+        if self.targets is not None:
+            targets = self.targets.long() if places is None else places[self.targets.long()]
+            made.scatter_add_(1, targets.unsqueeze(1), self.of_target.unsqueeze(1))
+        return made.clamp_min_(0)
+
+
+def _add_rows(made: Tensor, order: _Order, context: Tensor, share: Tensor, places: Tensor | None) -> None:
+    """Add to made (N, C) the discounted counts of each context (N,), times its share (N,).
+
+    A word's column is the word, or its place, -1 where it has none.
+    """
     first = order.starts[context]
     lengths = torch.where(share > 0, order.starts[context + 1] - first, 0)
     rows = torch.repeat_interleave(torch.arange(len(made), device=made.device), lengths)
     within = torch.arange(len(rows), device=made.device) - (lengths.cumsum(0) - lengths)[rows]
-    places = first[rows] + within
-    index = rows * words + order.last[places]
-    made.view(-1).index_add_(0, index, order.discounted[places] * share[rows])
+    grams = first[rows] + within
+    columns = order.last[grams]
+    if places is not None:
+        columns = places[columns]
+        there = columns >= 0
+        rows, grams, columns = rows[there], grams[there], columns[there]
+    made.view(-1).index_add_(0, rows * made.shape[1] + columns, order.discounted[grams] * share[rows])
 
 
 def _made(keys: NDArray, counts: NDArray, contexts: int, words: int) -> _Order:

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trine_sw.training.models.kneser_ney import KneserNey
+from trine_sw.training.models.float_model import FloatLanguageModel
+from trine_sw.training.models.kneser_ney import KneserNey, WordShares
 from trine_sw.training.models.language_model import LanguageModel, State, Teacher
 from trine_sw.training.nn.head_loss import Mixture, Taught
+from trine_sw.training.nn.recurrence import Numerics
 
 __all__ = ["Reading", "Teachers"]
 
@@ -21,8 +23,8 @@ class Reading(NamedTuple):
 
     u: tuple[Tensor, ...]
     """Of each model what its head sees, (T, B, F)."""
-    ngram: Tensor | None = None
-    """(T·B, V), the n-gram model's probabilities, where there is one."""
+    ngram: WordShares | Tensor | None = None
+    """The n-gram model's probabilities after the T·B tokens, where there is one; as a tensor (T·B, V)."""
 
 
 class Teachers:
@@ -56,12 +58,20 @@ class Teachers:
         models = [model.to(device) for model in self.models]
         return Teachers(models, self.ngram and self.ngram.to(device), self.ngram_share)
 
+    def compute_by(self, numerics: Numerics) -> None:
+        """Evaluate the float models with these numerics."""
+        for model in self.models:
+            if isinstance(model, FloatLanguageModel):
+                model.teach_by(numerics)
+
     def initial_state(self, streams: int) -> State:
         """The states of all models before the first token of B streams."""
         return tuple(part for model in self.models for part in model.initial_state(streams))
 
     @torch.no_grad()
-    def read(self, tokens: Tensor, state: State, ngram: Tensor | None = None) -> tuple[Reading, State]:
+    def read(
+        self, tokens: Tensor, state: State, ngram: WordShares | Tensor | None = None
+    ) -> tuple[Reading, State]:
         """What the models make of tokens (T, B), and their states after them."""
         seen, after = [], ()
         for model in self.models:
@@ -78,8 +88,8 @@ class Teachers:
     @torch.no_grad()
     def look_up(
         self, tokens: Tensor, text: Tensor, targets: Tensor, history: State
-    ) -> tuple[Tensor | None, State]:
-        """The n-gram model's probabilities (T·B, V) after tokens (T, B), and the history after these.
+    ) -> tuple[WordShares | None, State]:
+        """The n-gram model's probabilities after tokens (T, B), and the history after these.
 
         Parameters
         ----------
@@ -92,7 +102,7 @@ class Teachers:
         contexts = self.ngram.contexts(tokens, read)
         same = tokens is text
         of_text = contexts if same else self.ngram.contexts(text, real)
-        found = self.ngram.probabilities(contexts, targets.flatten(), of_text)
+        found = self.ngram.shares(contexts, targets.flatten(), of_text)
         return found, (self.ngram.history(tokens, read), self.ngram.history(text, real))
 
     def of(self, reading: Reading) -> Teacher:
@@ -107,7 +117,11 @@ class Teachers:
         if len(outputs) == 1 and reading.ngram is None:
             return outputs[0]
         others = reading.ngram
+        if isinstance(others, WordShares):
+            others = others.of(words)
+        elif others is not None and words is not None:
+            others = others[:, words]
         if others is not None and words is not None:  # candidates stand for all words, as in a softmax
-            weighed = others[:, words] * torch.as_tensor(offset, device=others.device).exp()
+            weighed = others * torch.as_tensor(offset, device=others.device).exp()
             others = weighed / weighed.sum(dim=1, keepdim=True).clamp_min(1e-30)
         return Mixture(tuple(outputs), others, self.ngram_share)

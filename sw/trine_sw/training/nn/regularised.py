@@ -32,7 +32,8 @@ class RegularisedLayers(nn.Module):
     """Layers of PyTorch's LSTM or GRU, with dropout between them and of their recurrent weights.
 
     Parameters and their names are those of ``nn.LSTM`` and ``nn.GRU``, and so is what is computed without
-    dropout. An LSTM trains with its ``numerics``, which are PyTorch's until they are set.
+    dropout. An LSTM trains with its ``numerics``, which are PyTorch's until they are set, and where it is
+    ``teaching`` it is evaluated with them.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class RegularisedLayers(nn.Module):
         self.cell = cell
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.between, self.locked, self.recurrent = between, locked, recurrent
-        self.numerics = Numerics()
+        self.numerics, self.teaching = Numerics(), False
         bound, rows = 1 / math.sqrt(hidden_size), _GATES[cell] * hidden_size
         for number in range(num_layers):
             columns = hidden_size if number else input_size
@@ -105,7 +106,8 @@ class RegularisedLayers(nn.Module):
         if self.training and self.recurrent:  # three times as fast as PyTorch's dropout on a CPU
             kept = (torch.rand_like(weights[1]) >= self.recurrent).float()
             weights[1] = weights[1] * (kept / (1 - self.recurrent))
-        if self.cell == "lstm" and self.training and self.numerics.product != torch.float32:
+        short = self.numerics.product != torch.float32 and (self.training or self.teaching)
+        if self.cell == "lstm" and short:
             h, c = (part[0] for part in start)
             x, h, c = float_lstm(x, weights[0], weights[1], weights[2] + weights[3], h, c, self.numerics)
             return x, h[None], c[None]
