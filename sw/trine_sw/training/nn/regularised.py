@@ -33,7 +33,7 @@ class RegularisedLayers(nn.Module):
 
     Parameters and their names are those of ``nn.LSTM`` and ``nn.GRU``, and so is what is computed without
     dropout. An LSTM trains with its ``numerics``, which are PyTorch's until they are set, and where it is
-    ``teaching`` it is evaluated with them.
+    ``teaching``, on a CPU, it is evaluated with them.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ class RegularisedLayers(nn.Module):
         if self.training and self.recurrent:  # three times as fast as PyTorch's dropout on a CPU
             kept = (torch.rand_like(weights[1]) >= self.recurrent).float()
             weights[1] = weights[1] * (kept / (1 - self.recurrent))
-        short = self.numerics.product != torch.float32 and (self.training or self.teaching)
+        by_numerics = self.training or (self.teaching and x.device.type == "cpu")
+        short = by_numerics and self.numerics.product != torch.float32
         if self.cell == "lstm" and short:
             h, c = (part[0] for part in start)
             x, h, c = float_lstm(x, weights[0], weights[1], weights[2] + weights[3], h, c, self.numerics)
