@@ -7,8 +7,8 @@
 //     it, and those lost, doubled and late.
 //   board frames ENGINE_MHZ WINDOW
 //     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes, whose
-//     highest bit says that the frame comes before with a wrong FCS too. The first answers ARP of the board; of
-//     the others as many are in flight as the window says.
+//     highest bit says that the frame comes before with a wrong FCS too, and the next one that it is not
+//     answered. The first answers ARP of the board; of the others as many are in flight as the window says.
 //     Standard output: for each datagram that comes back the length of its frame and the engine's cycle, 4 bytes
 //     each, and the frame.
 #include "Vtop.h"
@@ -181,11 +181,12 @@ static int of_frames(int argc, char **argv) {
     Board board(atof(argv[2]));
     const unsigned window = atoi(argv[3]);
     std::vector<Bytes> frames;
-    std::vector<bool> damaged;
+    std::vector<bool> damaged, silent;
     uint32_t size;
     while (fread(&size, 4, 1, stdin) == 1) {
         damaged.push_back(size >> 31);
-        size &= 0x7FFFFFFF;
+        silent.push_back(size >> 30 & 1);
+        size &= 0x3FFFFFFF;
         frames.emplace_back(size);
         if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
     }
@@ -195,6 +196,7 @@ static int of_frames(int argc, char **argv) {
         for (; sent < frames.size() && sent < replies + (replies > 1 ? window : 1); ++sent) {
             if (damaged[sent]) board.put(frames[sent], true);
             board.put(frames[sent]);
+            replies += silent[sent];
         }
         board.wire_cycle();
         for (; !board.sent.empty(); board.sent.pop_front()) {

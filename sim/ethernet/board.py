@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import struct
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -131,15 +131,15 @@ class EthernetBoard:
         ran.append(Ran(*map(int, told.split())))
 
     def run(
-        self, frames: list[bytes], damaged: Collection[int] = ()
+        self, frames: list[bytes], damaged: Collection[int] = (), silent: Sequence[bytes] = ()
     ) -> tuple[list[bytes], NDArray[np.int64]]:
         """The reply to each frame, without COBS as it is in the datagram, and the cycle at which it has left;
         the window is kept full, and the host takes no time. Those frames with a number in `damaged` come with
-        a wrong FCS first."""
+        a wrong FCS first; before all come `silent` frames of Ethernet, which the board does not answer."""
         host = EthernetHost(_MAC, _NUMBER, PORT)
-        sent = [(host.answer(), False)]
-        sent += ((host.frame(frame), number in damaged) for number, frame in enumerate(frames))
-        data = b"".join(struct.pack("<I", len(frame) | twice << 31) + frame for frame, twice in sent)
+        sent = [(host.answer(), 0), *((frame, 1 << 30) for frame in silent)]
+        sent += ((host.frame(frame), (number in damaged) << 31) for number, frame in enumerate(frames))
+        data = b"".join(struct.pack("<I", len(frame) | flags) + frame for frame, flags in sent)
         command = [str(self._program), "frames", str(self.mhz), str(self.design.link.window)]
         output = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
         replies, cycles = [], []

@@ -40,7 +40,11 @@ class _PHY(LiteXModule):
 
 
 class _Core(LiteXModule):
-    """Ethernet, ARP, IPv4, ICMP and UDP at one port."""
+    """Ethernet, ARP, IPv4 and UDP at one port.
+
+    Without LiteEth's echo of ICMP (2024.12): a request whose packet says another length than it has, or that
+    waits for ARP while others come, fills its memory, and nothing is received any more.
+    """
 
     def __init__(self, mac: int, address: int, port: int, clock_hz: float) -> None:
         self.pads = Record(_GMII)
@@ -58,6 +62,7 @@ class _Core(LiteXModule):
                 clk_freq=clock_hz,
                 dw=_WIDTH,
                 with_sys_datapath=True,
+                with_icmp=False,
                 with_ip_broadcast=False,
             )
         # The crossbar gives each datagram to the user of the port that it was sent to.
