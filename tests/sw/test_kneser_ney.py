@@ -73,7 +73,7 @@ def test_probabilities_are_those_of_counted_n_grams(order, leave_out):
         read, targets = tokens[start : start + steps], tokens[start + 1 : start + steps + 1]
         contexts = model.contexts(read, history)
         history = model.history(read, history)
-        made = model.probabilities(contexts, targets.flatten() if leave_out else None)
+        made = model.shares(contexts, targets.flatten() if leave_out else None).of()
         torch.testing.assert_close(made.sum(dim=1), torch.ones(len(made)), rtol=1e-5, atol=1e-5)
         for step in range(0, steps, 7):
             for stream in range(streams):
@@ -99,8 +99,8 @@ def test_what_is_read_may_differ_from_the_text():
     read[::7] = (read[::7] + 1) % WORDS
     before = torch.tensor(text[98:100]).unsqueeze(1)
     of_text = model.contexts(real, before)
-    made = model.probabilities(model.contexts(read, before), targets, of_text)
-    whole = model.probabilities(of_text, targets)
+    made = model.shares(model.contexts(read, before), targets, of_text).of()
+    whole = model.shares(of_text, targets).of()
     torch.testing.assert_close(made.sum(dim=1), torch.ones(30), rtol=1e-5, atol=1e-5)
     replaced = np.isin(np.arange(30) % 7, (0, 1, 2))  # within the last three words
     assert torch.equal(made[~replaced], whole[~replaced])
@@ -129,8 +129,8 @@ def test_a_word_never_seen_before_is_possible_and_likely_ones_are_likely():
     text = random_text(3, 5000)
     model = KneserNey(text, WORDS + 1, 3)
     tokens = torch.tensor(text).unsqueeze(1)
-    plain = model.probabilities(model.contexts(tokens[:-1], model.no_history(1)))
-    kept = model.probabilities(model.contexts(tokens[:-1], model.no_history(1)), tokens[1:, 0])
+    plain = model.shares(model.contexts(tokens[:-1], model.no_history(1))).of()
+    kept = model.shares(model.contexts(tokens[:-1], model.no_history(1)), tokens[1:, 0]).of()
     assert (plain[:, WORDS] > 0).all()
     losses = [-made.gather(1, tokens[1:]).log().mean().item() for made in (plain, kept)]
     assert losses[0] < losses[1] < 1.2  # three words follow each one, half of the time the same

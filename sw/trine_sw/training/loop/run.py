@@ -108,7 +108,6 @@ class Run:
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(self.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
-        self._compiles = numerics.compiled
         counts = torch.from_numpy(np.bincount(self.tokens, minlength=len(self.vocabulary)))
         if has_unigram_bias(recipe, role):
             self.model.fix_bias(counts)
@@ -270,7 +269,7 @@ class Run:
             total = self.schedule.epochs * self.updates
             name = f"{self.recipe.name} {self.role}"
             bar = progress.add_task(name, total=total, speed="", loss="")
-            if self._compiles and not self.finished:
+            if self.model.numerics.compiled and not self.finished:
                 self.console.print(f"{name}: compiling its steps, which may take a minute", soft_wrap=True)
             while self.epoch < self.schedule.epochs:
                 self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))

@@ -91,8 +91,6 @@ class FloatLanguageModel(LanguageModel):
             layer.numerics = numerics
 
     def teach_by(self, numerics: Numerics) -> None:
-        """Evaluate the layers with these numerics, where they can: what is learned from a model does not ask
-        for float32."""
         self.compute_by(numerics)
         if isinstance(layer := getattr(self, self.config.cell), RegularisedLayers):
             layer.teaching = True

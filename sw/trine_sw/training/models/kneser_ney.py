@@ -67,7 +67,7 @@ class KneserNey:
     --------
     >>> model = KneserNey([0, 1, 0, 1, 0, 2, 0, 1], words=3, order=2)
     >>> contexts = model.contexts(torch.tensor([[0]]), model.no_history(1))
-    >>> model.probabilities(contexts).argmax().item()
+    >>> model.shares(contexts).of().argmax().item()
     1
     """
 
@@ -126,12 +126,6 @@ class KneserNey:
         place = torch.searchsorted(order.keys, key).clamp_max(len(order.keys) - 1)
         there = (order.keys[place] == key) & (context >= 0) & (word >= 0)
         return torch.where(there, place, -1)
-
-    def probabilities(
-        self, contexts: list[Tensor], targets: Tensor | None = None, real: list[Tensor] | None = None
-    ) -> Tensor:
-        """Probabilities (N, V), float32, of the words that follow contexts; see :meth:`shares`."""
-        return self.shares(contexts, targets, real).of()
 
     def shares(
         self, contexts: list[Tensor], targets: Tensor | None = None, real: list[Tensor] | None = None

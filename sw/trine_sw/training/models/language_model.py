@@ -98,6 +98,10 @@ class LanguageModel(nn.Module):
         """Train with these numerics."""
         self.numerics = numerics
 
+    def teach_by(self, numerics: Numerics) -> None:
+        """Evaluate with these numerics, where it can: what is learned from a model does not ask for
+        float32."""
+
     def dropped(self, x: Tensor, share: float) -> Tensor:
         """x (T, B, F), this share of it dropped in training."""
         if not (self.locked and self.training and share):

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.kneser_ney import KneserNey, WordShares
 from trine_sw.training.models.language_model import LanguageModel, State, Teacher
 from trine_sw.training.nn.head_loss import Mixture, Taught
@@ -59,10 +58,9 @@ class Teachers:
         return Teachers(models, self.ngram and self.ngram.to(device), self.ngram_share)
 
     def compute_by(self, numerics: Numerics) -> None:
-        """Evaluate the float models with these numerics."""
+        """Evaluate the models with these numerics, where they can."""
         for model in self.models:
-            if isinstance(model, FloatLanguageModel):
-                model.teach_by(numerics)
+            model.teach_by(numerics)
 
     def initial_state(self, streams: int) -> State:
         """The states of all models before the first token of B streams."""
