@@ -66,6 +66,7 @@ struct Board {
     std::deque<int> line;                         // bytes to the board, or -1 where there is none
     Bytes going;
     std::deque<Bytes> sent;                       // whole frames from the board
+    int shortened = 0;                            // bytes, of the next frame's preamble
     uint64_t quiet = 0;                           // bytes' times since anything has moved
     uint64_t wire_at = 0, eth_at = 0, engine_at = 0, half;
 
@@ -86,7 +87,9 @@ struct Board {
         if (whole.size() < 60) whole.resize(60);
         const uint32_t sum = check_sum(whole.data(), whole.size()) ^ damaged << 28;
         for (int n = 0; n < 4; ++n) whole.push_back(sum >> 8 * n);
-        for (int n = 0; n < 7; ++n) line.push_back(0x55);
+        // A PHY may shorten the preamble, each frame's otherwise.
+        for (int n = 0; n < 7; ++n) line.push_back(n < shortened ? -1 : 0x55);
+        shortened = (shortened + 1) % 7;
         line.push_back(0xD5);
         line.insert(line.end(), whole.begin(), whole.end());
         line.insert(line.end(), 12, -1);

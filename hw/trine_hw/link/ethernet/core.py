@@ -7,14 +7,14 @@ from typing import Any
 
 from liteeth.core import LiteEthUDPIPCore
 from liteeth.phy.ecp5rgmii import LiteEthPHYRGMII
-from liteeth.phy.gmii import LiteEthPHYGMIIRX, LiteEthPHYGMIITX
 from litex.build.lattice.common import lattice_ecp5_special_overrides
 from litex.gen import LiteXModule
 from litex.gen.fhdl.verilog import convert
-from migen import ClockDomain, ClockDomainsRenamer, Record, Signal
+from migen import ClockDomain, Record, Signal
 
 from trine_hw.link.ethernet.padding import own_padding
 from trine_hw.link.ethernet.udp_receiver import own_receiver
+from trine_hw.link.ethernet.wire import WirePHY
 from trine_hw.link.ethernet.words import CORE, PHY, WORD_BYTES
 
 __all__ = ["core_verilog", "phy_verilog"]
@@ -26,17 +26,6 @@ _RGMII = [("rx_ctl", 1), ("rx_data", 4), ("tx_ctl", 1), ("tx_data", 4)]
 #: Of a UDP port, what comes and what goes, without ``valid`` and ``ready``.
 _RECEIVED = ("last", "last_be", "data", "error", "ip_address", "src_port")
 _SENT = ("last", "last_be", "data", "ip_address", "dst_port", "length")
-
-
-class _PHY(LiteXModule):
-    """Bytes of GMII, with the clocks from outside."""
-
-    dw = 8
-
-    def __init__(self, pads: Any) -> None:
-        self.tx = ClockDomainsRenamer("eth_tx")(LiteEthPHYGMIITX(pads))
-        self.rx = ClockDomainsRenamer("eth_rx")(LiteEthPHYGMIIRX(pads))
-        self.sink, self.source = self.tx.sink, self.rx.source
 
 
 class _Core(LiteXModule):
@@ -53,7 +42,7 @@ class _Core(LiteXModule):
             ClockDomain("eth_rx"),
             ClockDomain("eth_tx"),
         )
-        self.phy = _PHY(self.pads)
+        self.phy = WirePHY(self.pads, _WIDTH)
         with own_padding(), own_receiver():
             self.core = LiteEthUDPIPCore(
                 self.phy,
