@@ -165,6 +165,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_ETHERNET}/udp_receiver.py": (
         "tests/hw/test_ethernet_udp_receiver.py::test_each_datagram_has_its_bytes_and_its_verdict",
     ),
+    f"{_ETHERNET}/wire.py": (
+        "tests/hw/test_ethernet_wire.py::test_a_frame_is_heard_with_any_preamble[0]",
+        "tests/hw/test_ethernet_wire.py::test_what_does_not_start_gives_no_frame",
+        "tests/hw/test_ethernet_wire.py::test_all_bytes_of_a_frame_go_in_a_row[0]",
+    ),
     f"{_ETHERNET}/streams.py": (f"{_DATAGRAMS}::test_frames_are_datagrams_both_ways[clocks0]",),
     f"{_BOARDS}/top.py": (
         f"{_START}[icebreaker-0]",
@@ -823,6 +828,16 @@ MUTANTS: list[Mutant] = [
         ("(end < source.length) | (packet", "(packet", "a datagram that lacks words is taken"),
         (" & (source.length != 0)", "", "an empty datagram has bytes"),
         ("source.data.eq(kept)", "source.data.eq(packet.data)", "the last word is that of the fill"),
+    ),
+    *_of(
+        f"{_ETHERNET}/wire.py",
+        ("starts.eq(~inside & there", "starts.eq(there", "a frame starts anew within itself"),
+        ("follows.eq(there & (byte", "follows.eq((byte", "a preamble counts that ended with its frame"),
+        ("place.eq(0), source.data", "source.data", "words begin where those of the last frame ended"),
+        ("source.last_be.eq(0),", "", "a word within a frame has a last byte"),
+        ("gap.eq(eth_interpacket_gap - 1)", "gap.eq(eth_interpacket_gap - 2)", "the gap is 11 bytes"),
+        ("(left <= 1) & ~last & (gap == 0)", "(left <= 1) & (gap == 0)", "there is no gap"),
+        ("If(sink.last, Case", "If(0, Case", "all bytes of a frame's last word are sent"),
     ),
     *_of(
         f"{_ETHERNET}/streams.py",

@@ -45,7 +45,8 @@ def words_of(source, found: list[bytes], cycles):
 
 
 def heard(frames: list[tuple[bytes, bytes, int]], make=WordReceiver) -> list[bytes]:
-    """Frames of words for frames of bytes: what is in front of each, what it has, and the pause behind it."""
+    """Frames of words for frames of bytes: what is in front of each, what it has, and the pause behind it,
+    in which the PHY's byte is that of a preamble."""
     pads = Record(GMII)
     receiver = make(pads, 8 * WORD)
     found: list[bytes] = []
@@ -58,7 +59,7 @@ def heard(frames: list[tuple[bytes, bytes, int]], make=WordReceiver) -> list[byt
     def give():
         for byte in (*cycles(), *20 * (None,)):
             yield pads.rx_dv.eq(byte is not None)
-            yield pads.rx_data.eq(byte or 0)
+            yield pads.rx_data.eq(0x55 if byte is None else byte)
             yield
 
     length = sum(len(preamble) + len(data) + pause for preamble, data, pause in frames) + 20
