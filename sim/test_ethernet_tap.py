@@ -1,9 +1,12 @@
 """The driver over this system's sockets, and a board in Verilator on a TAP interface: ARP and all."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
-from sim.ethernet.board import ADDRESS, HOST, PORT, EthernetBoard
+from sim.ethernet.board import ADDRESS, HOST, PORT, EthernetBoard, write_parts
+from sim.ethernet.hostile import Hostile
 from sim.ethernet.network import missing, tap_in_own_network
 from sim.measure.ethernet_rate import LINK
 from sim.measure.routed import ASKED, routed_design, simulated_engine
@@ -42,7 +45,22 @@ def test_each_token_once_over_a_network_interface(board, faults):
     assert did.received >= 300
     assert (did.lost > 0 and did.doubled > 0 and did.late > 0) == any(faults)
     if not any(faults):
-        assert host.resent == 0 and did.received == did.sent == host.sent + 1
+        # On a busy machine a simulated board may not answer in time.
+        assert did.received == did.sent == host.sent + host.resent + 1
+        assert host.resent == 0 or host.timeouts > 0
+
+
+def test_others_send_anything_to_the_board_meanwhile(board, tmp_path):
+    """What strangers send to its port has the next replies go to them, and is met by asking again."""
+    tokens = np.random.default_rng(5).integers(0, 8, 4_000)
+    golden = Golden(MODEL).run(tokens)
+    others = write_parts(tmp_path / "others", islice(Hostile(7), 500))
+    with tap_in_own_network(HOST) as tap, board.on(tap, others=others) as ran:
+        with Board.open(URL, MODEL, patience=60, most=LinkConfig(8, 64, 512)) as driver:
+            got = [block.h for block in driver.stream_blocks(tokens, want=("h",))]
+            counters, host = driver.counters, driver.host_counters
+    assert np.array_equal(np.concatenate(got), golden.h)
+    assert counters.tokens == len(tokens) and host.resent > 0 and ran[0].received > 100
 
 
 @pytest.fixture(scope="module", params=sorted(ASKED))

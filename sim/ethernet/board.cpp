@@ -1,16 +1,18 @@
 // A Verilated board (trine_hw.link.ethernet.streams.EthernetLink) with a wire at its GMII pins.
 //
-//   board tap FD ENGINE_MHZ LOST DOUBLED LATE SEED
+//   board tap FD ENGINE_MHZ LOST DOUBLED LATE SEED [FILE]
 //     The wire is the TAP interface at the file descriptor. So many per mille of the UDP datagrams of each
 //     direction are lost, doubled, or come behind the next three. While the board has nothing to do, it stands
-//     still. Ends with its standard input, and then writes: the engine's cycles, datagrams to the board and from
-//     it, and those lost, doubled and late.
+//     still. Behind each frame come the next bytes of the file, of which each part has its length in 4 bytes
+//     before it. Ends with its standard input, and then writes: the engine's cycles, datagrams to the board and
+//     from it, and those lost, doubled and late.
 //   board frames ENGINE_MHZ WINDOW
 //     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes, whose
-//     highest bit says that the frame comes before with a wrong FCS too, and the next one that it is not
-//     answered. The first answers ARP of the board; of the others as many are in flight as the window says.
-//     Standard output: for each datagram that comes back the length of its frame and the engine's cycle, 4 bytes
-//     each, and the frame.
+//     highest bit says that the frame comes before with a wrong FCS too, the next one that nobody waits for an
+//     answer, the third that it is what is on the wire, with all that it has or lacks, and a gap of 1 to 12
+//     bytes, and the fourth that the board first comes to rest. As many are in flight as the window says.
+//     Standard output: for each datagram that comes back to a host that waits for one the length of its frame
+//     and the engine's cycle, 4 bytes each, and the frame.
 #include "Vtop.h"
 #include <cstdint>
 #include <cstdio>
@@ -19,6 +21,7 @@
 #include <deque>
 #include <poll.h>
 #include <random>
+#include <set>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -95,6 +98,11 @@ struct Board {
         line.insert(line.end(), 12, -1);
     }
 
+    void put_bytes(const Bytes &bytes) {
+        line.insert(line.end(), bytes.begin(), bytes.end());
+        line.insert(line.end(), 1 + bytes.size() % 12, -1);
+    }
+
     // The time of a byte on the wire, and what the other clocks do meanwhile.
     void wire_cycle() {
         const uint64_t end = wire_at + 8000;
@@ -137,8 +145,22 @@ struct Board {
     }
 };
 
+static std::vector<Bytes> parts_of(const char *path) {
+    std::vector<Bytes> parts;
+    FILE *file = fopen(path, "rb");
+    uint32_t size;
+    while (file && fread(&size, 4, 1, file) == 1) {
+        parts.emplace_back(size);
+        if (fread(parts.back().data(), 1, size, file) != size) exit(1);
+    }
+    if (file) fclose(file);
+    return parts;
+}
+
 static int on_tap(int argc, char **argv) {
-    if (argc != 8) return 2;
+    if (argc != 8 && argc != 9) return 2;
+    const std::vector<Bytes> others = argc == 9 ? parts_of(argv[8]) : std::vector<Bytes>();
+    size_t next = 0;
     const int tap = atoi(argv[2]);
     Board board(atof(argv[3]));
     Faults up, down;
@@ -162,6 +184,7 @@ static int on_tap(int argc, char **argv) {
                 to_board += is_udp(frame);
                 board.put(frame);
             });
+            if (!others.empty()) board.put_bytes(others[next++ % others.size()]);
         }
         if (idle && board.line.empty()) continue;
         for (int n = 0; n < 200; ++n) board.wire_cycle();
@@ -184,31 +207,36 @@ static int of_frames(int argc, char **argv) {
     Board board(atof(argv[2]));
     const unsigned window = atoi(argv[3]);
     std::vector<Bytes> frames;
-    std::vector<bool> damaged, silent;
+    std::vector<bool> damaged, silent, whole, settled;
     uint32_t size;
     while (fread(&size, 4, 1, stdin) == 1) {
         damaged.push_back(size >> 31);
         silent.push_back(size >> 30 & 1);
-        size &= 0x3FFFFFFF;
+        whole.push_back(size >> 29 & 1);
+        settled.push_back(size >> 28 & 1);
+        size &= 0x0FFFFFFF;
         frames.emplace_back(size);
         if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
     }
-    unsigned sent = 1, replies = 1;
+    std::set<Bytes> waits;
+    for (size_t n = 0; n < frames.size(); ++n)
+        if (!silent[n]) waits.insert(Bytes(frames[n].begin() + 6, frames[n].begin() + 12));
+    unsigned sent = 0, replies = 0;
     while (replies < frames.size()) {
         if (board.quiet > 1000000) return 4;
-        for (; sent < frames.size() && sent < replies + (replies > 1 ? window : 1); ++sent) {
+        for (; sent < frames.size() && sent < replies + window; ++sent) {
+            if (settled[sent]) {
+                while (!board.line.empty() || board.quiet < 3000) board.wire_cycle();
+            }
             if (damaged[sent]) board.put(frames[sent], true);
-            board.put(frames[sent]);
+            if (whole[sent]) board.put_bytes(frames[sent]);
+            else board.put(frames[sent]);
             replies += silent[sent];
         }
         board.wire_cycle();
         for (; !board.sent.empty(); board.sent.pop_front()) {
             const Bytes &frame = board.sent.front();
-            if (frame[12] == 8 && frame[13] == 6) {
-                if (frame[21] == 1) board.put(frames[0]);
-                continue;
-            }
-            if (!is_udp(frame)) continue;
+            if (!is_udp(frame) || !waits.count(Bytes(frame.begin(), frame.begin() + 6))) continue;
             const uint32_t length = frame.size(), cycle = board.cycles;
             fwrite(&length, 4, 1, stdout), fwrite(&cycle, 4, 1, stdout), fwrite(&frame[0], 1, length, stdout);
             ++replies;

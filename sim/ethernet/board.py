@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import struct
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,13 +25,21 @@ from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.support import toolchain
 
-__all__ = ["ADDRESS", "HOST", "PORT", "EthernetBoard", "Ran"]
+__all__ = ["ADDRESS", "HOST", "PORT", "EthernetBoard", "Ran", "write_parts"]
 
 HOST, ADDRESS, PORT = "10.77.0.1", "10.77.0.2", 7700
 _MAC, _NUMBER = 0x0254_0A4D_0002, 0x0A4D_0002
 #: LiteEth's core counts a tenth of a second in so many cycles, so that its timers are seen at work.
 _TIMER_HZ = 1e5
+#: Flags of a frame for the program: see there.
+DAMAGED, SILENT, SEEN, RESTED = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 _MAIN = Path(__file__).with_name("board.cpp")
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> Path:
+    """Bytes as they come over the wire, for a board on a TAP interface."""
+    path.write_bytes(b"".join(struct.pack("<I", len(part)) + part for part in parts))
+    return path
 
 
 class Ran(NamedTuple):
@@ -106,12 +114,19 @@ class EthernetBoard:
         self._program = kept(f"ethernet-{digest.hexdigest()[:24]}", tool, make) / "board"
 
     @contextmanager
-    def on(self, tap: int, faults: tuple[int, int, int] = (0, 0, 0), seed: int = 0) -> Iterator[list[Ran]]:
+    def on(
+        self,
+        tap: int,
+        faults: tuple[int, int, int] = (0, 0, 0),
+        seed: int = 0,
+        others: Path | None = None,
+    ) -> Iterator[list[Ran]]:
         """Runs on a TAP interface until the block ends, and then puts what it did into the list.
 
-        ``faults`` are the per mille of the datagrams that are lost, doubled and late.
+        ``faults`` are the per mille of the datagrams that are lost, doubled and late; ``others`` is a file of
+        what else comes, which :func:`write_parts` has written.
         """
-        command = [self._program, "tap", tap, self.mhz, *faults, seed]
+        command = [self._program, "tap", tap, self.mhz, *faults, seed, *([others] if others else [])]
         process = subprocess.Popen(
             [str(word) for word in command],
             pass_fds=[tap],
@@ -131,23 +146,37 @@ class EthernetBoard:
         ran.append(Ran(*map(int, told.split())))
 
     def run(
-        self, frames: list[bytes], damaged: Collection[int] = (), silent: Sequence[bytes] = ()
+        self,
+        frames: list[bytes],
+        damaged: Collection[int] = (),
+        silent: Sequence[bytes] = (),
+        seen: Sequence[bytes] = (),
     ) -> tuple[list[bytes], NDArray[np.int64]]:
         """The reply to each frame, without COBS as it is in the datagram, and the cycle at which it has left;
         the window is kept full, and the host takes no time. Those frames with a number in `damaged` come with
-        a wrong FCS first; before all come `silent` frames of Ethernet, which the board does not answer."""
+        a wrong FCS first; before all come `silent` frames of Ethernet, and the bytes that are `seen` on the
+        wire, with preamble and FCS or without, of other hosts than the one of `frames`."""
         host = EthernetHost(_MAC, _NUMBER, PORT)
-        sent = [(host.answer(), 0), *((frame, 1 << 30) for frame in silent)]
-        sent += ((host.frame(frame), (number in damaged) << 31) for number, frame in enumerate(frames))
-        data = b"".join(struct.pack("<I", len(frame) | flags) + frame for frame, flags in sent)
-        command = [str(self._program), "frames", str(self.mhz), str(self.design.link.window)]
-        output = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+        sent = [(frame, SILENT) for frame in silent]
+        sent += ((part, SILENT | SEEN) for part in seen)
+        for number, frame in enumerate(frames):
+            sent.append((host.frame(frame), DAMAGED * (number in damaged) | RESTED * (number == 0)))
         replies, cycles = [], []
-        while output:
-            size, cycle = struct.unpack_from("<II", output)
-            said = host.understood(output[8 : 8 + size])
+        for frame, cycle in self.exchange(sent, self.design.link.window):
+            said = host.understood(frame)
             assert isinstance(said, Datagram)
             replies.append(said.payload)
             cycles.append(cycle)
-            output = output[8 + size :]
         return replies, np.array(cycles)
+
+    def exchange(self, sent: Sequence[tuple[bytes, int]], window: int) -> list[tuple[bytes, int]]:
+        """What comes back of UDP for frames of Ethernet with flags, and the cycle at which it has left."""
+        data = b"".join(struct.pack("<I", len(frame) | flags) + frame for frame, flags in sent)
+        command = [str(self._program), "frames", str(self.mhz), str(window)]
+        output = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+        found = []
+        while output:
+            size, cycle = struct.unpack_from("<II", output)
+            found.append((output[8 : 8 + size], cycle))
+            output = output[8 + size :]
+        return found

@@ -31,11 +31,11 @@ MAC, ADDRESS, PORT = 0x0254_C0A8_0132, 0xC0A8_0132, 7700
 
 
 class Board:
-    """A board that answers ARP and sends each datagram back: a wire of the host's. `asks` before it answers;
-    `altered` makes other frames of its datagrams."""
+    """A board that answers ARP and sends each datagram back: a wire of the host's. `altered` makes other
+    frames of its datagrams."""
 
-    def __init__(self, asks: int = 0, altered=lambda frame: frame) -> None:
-        self.asks, self.altered = asks, altered
+    def __init__(self, altered=lambda frame: frame) -> None:
+        self.altered = altered
         self.now, self.waiting, self.host_mac = 0.0, [], None
 
     def send(self, seen: bytes) -> None:
@@ -43,24 +43,16 @@ class Board:
         to, sender, kind, packet = packet_of(wire_bytes(seen))
         if kind == ARP:
             arp = arp_of(packet)
-            assert to == (BROADCAST if arp.operation == 1 else MAC) and arp.target == ADDRESS
+            assert (to, arp.operation, arp.target) == (BROADCAST, 1, ADDRESS)
             self.host_mac = arp.sender_mac
-            if arp.operation == 1:
-                self.arp(2, arp.sender_mac, arp.sender)
+            packet = arp_packet(ARPPacket(2, MAC, ADDRESS, arp.sender_mac, arp.sender))
+            self.waiting.append(ethernet_frame(arp.sender_mac, MAC, ARP, packet))
             return
         datagram = datagram_of(packet)
         assert (to, sender, datagram.target, datagram.to_port) == (MAC, self.host_mac, ADDRESS, PORT)
-        if self.asks:
-            self.asks -= 1
-            self.arp(1, 0, datagram.sender)
         back = Datagram(ADDRESS, PORT, datagram.sender, datagram.from_port, datagram.payload)
         frame = ethernet_frame(self.host_mac, MAC, IPV4, datagram_packet(back))
         self.waiting.append(self.altered(frame))
-
-    def arp(self, operation: int, mac: int, address: int) -> None:
-        packet = arp_packet(ARPPacket(operation, MAC, ADDRESS, mac, address))
-        to = mac if operation == 2 else BROADCAST
-        self.waiting.append(ethernet_frame(to, MAC, ARP, packet))
 
     def receive(self, seconds: float) -> bytes | None:
         self.now += 1e-6 if self.waiting else seconds
@@ -133,14 +125,13 @@ def test_the_host_has_another_address_of_the_network(address):
 
 
 def test_the_board_is_found_and_answered():
-    """Frames come back as frames; ARP of the board is answered; what is no COBS is a datagram as it is."""
-    board = Board(asks=2)
-    port = EthernetPort(EthernetHost(MAC, ADDRESS, PORT), board)
+    """Frames come back as frames; what is no COBS is a datagram as it is."""
+    port = EthernetPort(EthernetHost(MAC, ADDRESS, PORT), Board())
     port.find()
     frames = [cobs.encode(bytes(payload)) + b"\0" for payload in (b"a", b"\0\0", range(256), bytes(900))]
     port.write(b"\0\0" + b"".join(frames))
     assert [port.read(1e-3) for _ in frames] == frames and port.read(1e-3) == b""
-    assert port.asked == 2 and port.errors == 0
+    assert port.errors == 0
     for part in (b"\xff\x01", b"\1"):
         port.write(part + b"\0")
         assert port.read(1e-3) == cobs.encode(part) + b"\0"

@@ -1,4 +1,4 @@
-"""Short frames of Ethernet are sent with the least length, whatever frame was before them."""
+"""Short frames of Ethernet are sent with the least length, whatever frame was before them, and not taken."""
 
 import random
 
@@ -8,13 +8,14 @@ pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'tr
 from liteeth.mac.padding import LiteEthMACPaddingInserter  # noqa: E402
 from migen import run_simulation  # noqa: E402
 
-from trine_hw.link.ethernet.padding import PaddingInserter, own_padding  # noqa: E402
+from trine_hw.link.ethernet.padding import PaddingChecker, PaddingInserter, PreambleChecker, own_padding  # noqa: E402
 
 LEAST = 60
 
 
-def sent(inserter, frames: list[bytes], size: int, seed: int) -> list[bytes]:
-    """What comes out of an inserter with words of `size` bytes, with pauses on both sides."""
+def sent(inserter, frames: list[bytes], size: int, seed: int, damaged: list | None = None) -> list[bytes]:
+    """What comes out of an inserter with words of `size` bytes, with pauses on both sides; into `damaged`,
+    whether each frame's last word has an error."""
     found: list[bytes] = []
     rng = random.Random(seed)
 
@@ -45,6 +46,8 @@ def sent(inserter, frames: list[bytes], size: int, seed: int) -> list[bytes]:
                     count = (yield inserter.source.last_be).bit_length()
                 now += (yield inserter.source.data).to_bytes(size, "little")[:count]
                 if (yield inserter.source.last):
+                    if damaged is not None:
+                        damaged.append(bool((yield inserter.source.error)))
                     found.append(now)
                     now = b""
             if len(found) == len(frames):
@@ -68,6 +71,15 @@ def test_frames_have_the_least_length(size):
     assert all(a.startswith(b) for a, b in zip(found, frames, strict=True))
 
 
+@pytest.mark.parametrize("size", [1, 4])
+def test_short_frames_are_received_as_damaged(size):
+    frames = frames_of(random.Random(size), 60)
+    damaged: list[bool] = []
+    found = sent(PaddingChecker(8 * size, LEAST), frames, size, 2, damaged)
+    assert [len(frame) for frame in found] == [max(len(frame), LEAST) for frame in frames]
+    assert damaged == [len(frame) < LEAST for frame in frames]
+
+
 def test_the_fault_that_this_is_for():
     """LiteEth's own sends the frame behind one of 57 bytes as short as it is; where it no longer does, no
     other is needed."""
@@ -80,8 +92,9 @@ def test_the_fault_that_this_is_for():
 
 
 def test_a_mac_has_it():
-    from liteeth.mac import padding
+    from liteeth.mac import padding, preamble
 
     with own_padding():
         assert padding.LiteEthMACPaddingInserter is PaddingInserter
+        assert preamble.LiteEthMACPreambleChecker is PreambleChecker
     assert padding.LiteEthMACPaddingInserter is LiteEthMACPaddingInserter

@@ -74,11 +74,6 @@ class EthernetHost:
         packet = arp_packet(ARPPacket(1, _MAC, self.address, 0, self._board))
         return ethernet_frame(BROADCAST, _MAC, ARP, packet)
 
-    def answer(self) -> bytes:
-        """Tells the board the host's MAC address."""
-        packet = arp_packet(ARPPacket(2, _MAC, self.address, self.board_mac, self._board))
-        return ethernet_frame(self.board_mac, _MAC, ARP, packet)
-
     def frame(self, payload: bytes) -> bytes:
         """A datagram to the board."""
         datagram = Datagram(self.address, _PORT, self._board, self._port, payload)
@@ -88,17 +83,17 @@ class EthernetHost:
         """What a frame of the board says. Raises :exc:`FrameError` where it breaks a rule of ARP, IPv4 or
         UDP, or is not from the board to the host."""
         to, sender, kind, packet = packet_of(frame)
-        if sender != self.board_mac or to not in (_MAC, BROADCAST):
+        if (to, sender) != (_MAC, self.board_mac):
             raise FrameError(f"a frame goes from {sender:012x} to {to:012x}")
         if kind == ARP:
             arp = arp_of(packet)
-            if (arp.sender_mac, arp.sender, arp.target) != (self.board_mac, self._board, self.address):
+            if arp != ARPPacket(2, self.board_mac, self._board, _MAC, self.address):
                 raise FrameError(f"a packet of ARP says {arp}")
             return arp
         if kind != IPV4:
             raise FrameError(f"a frame of the board is of the kind {kind:04x}")
         datagram = datagram_of(packet)
-        if to != _MAC or datagram[:4] != (self._board, self._port, self.address, _PORT):
+        if datagram[:4] != (self._board, self._port, self.address, _PORT):
             raise FrameError(f"a datagram goes from {datagram[:2]} to {datagram[2:4]}")
         return datagram
 
@@ -113,12 +108,11 @@ class EthernetPort:
     -------
     host : what talks to the board
     errors : frames of the board that it could not understand
-    asked : how often the board has asked for the host's MAC address
     """
 
     def __init__(self, host: EthernetHost, wire: EthernetWire) -> None:
         self.host = host
-        self.errors = self.asked = 0
+        self.errors = 0
         self._wire = wire
         self._found = False
         self._payloads: deque[bytes] = deque()
@@ -133,8 +127,7 @@ class EthernetPort:
             raise TrineError(f"the board does not answer ARP as {self.host.board_mac:012x}")
 
     def pause(self, seconds: float) -> None:
-        """Let so many seconds pass, or less where the board sends a frame, which is taken, and answered where
-        it is ARP's question."""
+        """Let so many seconds pass, or less where the board sends a frame, which is taken."""
         frame = self._wire.receive(seconds)
         if frame is None:
             return
@@ -145,11 +138,8 @@ class EthernetPort:
             return
         if isinstance(said, Datagram):
             self._payloads.append(said.payload)
-        elif said.operation == 2:
-            self._found = True
         else:
-            self.asked += 1
-            self._wire.send(on_wire(self.host.answer()))
+            self._found = True
 
     def write(self, data: bytes) -> None:
         for part in data.split(b"\0"):

@@ -12,6 +12,7 @@ from litex.gen import LiteXModule
 from litex.gen.fhdl.verilog import convert
 from migen import ClockDomain, Record, Signal
 
+from trine_hw.link.ethernet.neighbour import hears, own_neighbour
 from trine_hw.link.ethernet.padding import own_padding
 from trine_hw.link.ethernet.udp_receiver import own_receiver
 from trine_hw.link.ethernet.wire import WirePHY
@@ -43,7 +44,7 @@ class _Core(LiteXModule):
             ClockDomain("eth_tx"),
         )
         self.phy = WirePHY(self.pads, _WIDTH)
-        with own_padding(), own_receiver():
+        with own_padding(), own_receiver(), own_neighbour():
             self.core = LiteEthUDPIPCore(
                 self.phy,
                 mac_address=mac,
@@ -57,6 +58,7 @@ class _Core(LiteXModule):
         # The crossbar gives each datagram to the user of the port that it was sent to.
         user = self.core.udp.crossbar.get_port(port, dw=_WIDTH)
         self.comb += user.sink.src_port.eq(port)
+        self.comb += hears(self.core.arp.table, user.source, self.core.ip.rx.sink)
         self.ios = {
             *(getattr(self.pads, name) for name, _ in _GMII),
             *(getattr(domain, part) for domain in self._domains() for part in ("clk", "rst")),

@@ -1,4 +1,4 @@
-"""Padding of short Ethernet frames to the least length, for LiteEth's MAC."""
+"""Short Ethernet frames, which are sent with the least length and received as damaged, for LiteEth's MAC."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from liteeth.common import eth_phy_description
-from liteeth.mac import padding
+from liteeth.common import eth_min_frame_length, eth_phy_description
+from liteeth.mac import padding, preamble
+from liteeth.mac.preamble import LiteEthMACPreambleChecker as _PreambleChecker
 from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
 from migen import If, Mux, Signal
 
-__all__ = ["PaddingInserter", "own_padding"]
+__all__ = ["PaddingChecker", "PaddingInserter", "PreambleChecker", "own_padding"]
 
 
 class PaddingInserter(LiteXModule):
@@ -35,6 +36,8 @@ class PaddingInserter(LiteXModule):
         size = dw // 8
         self.sink, self.source = (stream.Endpoint(eth_phy_description(dw)) for _ in range(2))
         sink, source = self.sink, self.source
+        #: With the last word: bytes were added.
+        self.short = Signal()
         last_word, last_be = (least - 1) // size, 1 << (least - 1) % size
         word, fills = Signal(max=last_word + 2), Signal()  # words of the frame so far, and behind it
         ends = Signal()
@@ -47,10 +50,8 @@ class PaddingInserter(LiteXModule):
             ends.eq(fills | sink.last),
             source.last.eq(ends & (word >= last_word)),
             If(source.last, source.last_be.eq(sink.last_be)),
-            If(
-                source.last & (word == last_word) & (fills | (sink.last_be < last_be)),
-                source.last_be.eq(last_be),
-            ),
+            self.short.eq(source.last & (word == last_word) & (fills | (sink.last_be < last_be))),
+            If(self.short, source.last_be.eq(last_be)),
         ]
         self.sync += If(
             source.valid & source.ready,
@@ -59,8 +60,37 @@ class PaddingInserter(LiteXModule):
         )
 
 
+class PaddingChecker(PaddingInserter):
+    """A stream of frames in words, of which those with too few bytes are filled up, and have an error."""
+
+    def __init__(self, dw: int, least: int) -> None:
+        super().__init__(dw, least)
+        self.comb += If(self.short, self.source.error.eq(~0))
+
+
+class PreambleChecker(LiteXModule):
+    """Received frames in words, from behind their preamble on; those with fewer than 64 bytes are damaged.
+
+    LiteEth's own (2024.12) lets them pass. One that ends within its FCS, or within a header of Ethernet, ARP,
+    IPv4 or UDP, is then taken for the beginning of the frame behind it, and both are lost.
+
+    Parameters
+    ----------
+    dw : bits of a word
+    """
+
+    def __init__(self, dw: int) -> None:
+        self.checker = checker = _PreambleChecker(dw)
+        self.padding = PaddingChecker(dw, eth_min_frame_length)
+        self.sink, self.source, self.error = checker.sink, self.padding.source, checker.error
+        self.comb += checker.source.connect(self.padding.sink)
+
+
 @contextmanager
 def own_padding() -> Iterator[None]:
-    """LiteEth's MACs that are made in the block have a :class:`PaddingInserter`."""
-    with patch.object(padding, "LiteEthMACPaddingInserter", PaddingInserter):
+    """LiteEth's MACs that are made in the block send and receive short frames so."""
+    with (
+        patch.object(padding, "LiteEthMACPaddingInserter", PaddingInserter),
+        patch.object(preamble, "LiteEthMACPreambleChecker", PreambleChecker),
+    ):
         yield
