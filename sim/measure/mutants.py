@@ -161,7 +161,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_DATAGRAMS}::test_store_drops_what_is_damaged_or_has_no_room",
         f"{_DATAGRAMS}::test_store_counts_bytes_and_waits",
     ),
-    f"{_ETHERNET}/padding.py": (_PADDING,),
+    f"{_ETHERNET}/padding.py": (
+        _PADDING,
+        "tests/hw/test_ethernet_padding.py::test_short_frames_are_received_as_damaged[4]",
+    ),
+    f"{_ETHERNET}/neighbour.py": (
+        "tests/hw/test_ethernet_neighbour.py::test_requests_are_answered_one_after_the_other",
+        "tests/hw/test_ethernet_neighbour.py::test_the_latest_sender_is_the_one_to_answer",
+    ),
     f"{_ETHERNET}/udp_receiver.py": (
         "tests/hw/test_ethernet_udp_receiver.py::test_each_datagram_has_its_bytes_and_its_verdict",
     ),
@@ -810,6 +817,7 @@ MUTANTS: list[Mutant] = [
             "sink.ready.eq(source.ready)",
             "words behind a short frame are lost",
         ),
+        ("self.source.error.eq(~0)", "self.source.error.eq(0)", "a short frame is no error"),
     ),
     *_of(
         f"{_ETHERNET}/udp_receiver.py",
@@ -828,6 +836,17 @@ MUTANTS: list[Mutant] = [
         ("(end < source.length) | (packet", "(packet", "a datagram that lacks words is taken"),
         (" & (source.length != 0)", "", "an empty datagram has bytes"),
         ("source.data.eq(kept)", "source.data.eq(packet.data)", "the last word is that of the fill"),
+    ),
+    *_of(
+        f"{_ETHERNET}/neighbour.py",
+        ("If(self.heard, latest.eq(self.mac_address))", "latest.eq(self.mac_address)", "anybody is answered"),
+        ("sink.valid & sink.request & ~answers", "sink.valid & ~answers", "a reply of ARP is answered"),
+        (
+            "sink.valid & sink.request & ~answers",
+            "sink.valid & sink.request",
+            "an answer changes while it waits",
+        ),
+        ("If(source.ready, answers.eq(0))", "answers.eq(0)", "an answer does not wait"),
     ),
     *_of(
         f"{_ETHERNET}/wire.py",
