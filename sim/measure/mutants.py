@@ -856,6 +856,7 @@ MUTANTS: list[Mutant] = [
         ("source.last_be.eq(0),", "", "a word within a frame has a last byte"),
         ("gap.eq(eth_interpacket_gap - 1)", "gap.eq(eth_interpacket_gap - 2)", "the gap is 11 bytes"),
         ("(left <= 1) & ~last & (gap == 0)", "(left <= 1) & (gap == 0)", "there is no gap"),
+        ("sink.ready.eq(~waits)", "sink.ready.eq(1)", "words are lost while one waits"),
         ("If(sink.last, Case", "If(0, Case", "all bytes of a frame's last word are sent"),
     ),
     *_of(

@@ -78,12 +78,12 @@ class EthernetTransport:
     @property
     def lut4(self) -> int:
         """Beyond a UART's: LiteEth's core, and the conversion of datagrams."""
-        return 5725
+        return 4439
 
     @property
     def ff(self) -> int:
         """Flip-flops beyond a UART's."""
-        return 3039
+        return 2837
 
     @property
     def stores_replies(self) -> bool:

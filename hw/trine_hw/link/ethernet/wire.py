@@ -76,9 +76,11 @@ class WordSender(LiteXModule):
         size = dw // 8
         self.sink = sink = stream.Endpoint(eth_phy_description(dw))
         word, left, last = Signal(dw), Signal(max=size + 1), Signal()
+        waits, next_word, next_left, next_last = Signal(), Signal(dw), Signal(max=size + 1), Signal()
         gap = Signal(max=eth_interpacket_gap)
-        counts = {1 << n: left.eq(n + 1) for n in range(size)}
-        self.comb += sink.ready.eq((left <= 1) & ~last & (gap == 0))
+        counts = {1 << n: next_left.eq(n + 1) for n in range(size)}
+        # A word waits, so that what is read in front of this depends on a flip-flop alone.
+        self.comb += sink.ready.eq(~waits)
         self.sync += [
             pads.tx_en.eq(left != 0),
             pads.tx_data.eq(word[:8]),
@@ -86,11 +88,19 @@ class WordSender(LiteXModule):
             If(gap != 0, gap.eq(gap - 1)),
             If(last & (left == 1), last.eq(0), gap.eq(eth_interpacket_gap - 1)),
             If(
-                sink.valid & sink.ready,
-                word.eq(sink.data),
-                last.eq(sink.last),
-                left.eq(size),
+                sink.valid & ~waits,
+                waits.eq(1),
+                next_word.eq(sink.data),
+                next_last.eq(sink.last),
+                next_left.eq(size),
                 If(sink.last, Case(sink.last_be, counts)),
+            ),
+            If(
+                waits & (left <= 1) & ~last & (gap == 0),
+                waits.eq(0),
+                word.eq(next_word),
+                last.eq(next_last),
+                left.eq(next_left),
             ),
         ]
 
