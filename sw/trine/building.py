@@ -12,6 +12,7 @@ from trine.models import as_model
 from trine_boards import BOARDS
 from trine_boards.board_spec import MARGIN, BoardSpec
 from trine_boards.build import bitstream
+from trine_boards.build.elaboration import netlist_sources
 from trine_boards.build.netlist_digest import netlist_digest
 from trine_boards.build.record import RECORD_NAME, BuildRecord
 from trine_boards.clock.choice import board_clock
@@ -171,7 +172,8 @@ def build(
         BuildRecord.of(top, routed.bitstream, routed.seed, name).save(where, model)
         if command is None:
             command = _command(name, board, link, address)
-        netlist = netlist_digest((where / "top.il").read_text(encoding="utf-8"))
+        sources = (where / name for name in netlist_sources(where / "top.ys"))
+        netlist = netlist_digest(*(path.read_text(encoding="utf-8") for path in sources))
         report = make_report(model, name, engine, board, routed, command, netlist)
         for copy in copies:
             write_report(report, board, copy)

@@ -1,13 +1,14 @@
 """Elaboration of a board's top to the files that the tools read."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from trine_boards.build.families import Family
 from trine_sw.support.collection import collection_paused
 
-__all__ = ["elaborate", "netlist_sources", "synthesis_files", "synthesis_script"]
+__all__ = ["elaborate", "netlist_sources", "synthesis_files", "synthesis_script", "verilog_files"]
 
 #: Reads Verilog that is not ours, such as LiteEth's.
 _READ_VERILOG = "read_verilog"
@@ -24,6 +25,11 @@ def elaborate(top: Any, platform: Any) -> dict[str, bytes]:
     return {name: text if isinstance(text, bytes) else text.encode() for name, text in plan.files.items()}
 
 
+def verilog_files(files: Iterable[str]) -> list[str]:
+    """Of the names of files of :func:`elaborate`, those of Verilog that is a part of the design."""
+    return sorted(name for name in files if name.endswith(".v") and name != "top.debug.v")
+
+
 def synthesis_script(family: Family) -> str:
     """Yosys' commands from a netlist that has been read to ``top.json``."""
     return f"{family.synthesis.format(name='top')}write_json top.json\n"
@@ -33,7 +39,7 @@ def synthesis_files(top: Any, platform: Any, family: Family) -> dict[str, bytes]
     """What Yosys and nextpnr read, by name: ``top.ys``, which makes ``top.json``; the netlists and libraries
     that it reads; and the constraints of pins and clocks."""
     files = elaborate(top, platform)
-    others = sorted(name for name in files if name.endswith(".v") and name != "top.debug.v")
+    others = verilog_files(files)
     script = "read_rtlil top.il\n" + "".join(f"{_READ_VERILOG} {name}\n" for name in others)
     kept = ("top.il", *others, *(f"top.{suffix}" for suffix in family.constraints))
     written = {"top.ys": (script + synthesis_script(family)).encode()}

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from trine_boards.board_spec import BoardSpec
-from trine_boards.build.elaboration import elaborate
+from trine_boards.build.elaboration import elaborate, verilog_files
 
 __all__ = ["elaborated_digest", "netlist_digest"]
 
@@ -17,16 +17,18 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\\$][^\s\[\]{}"]+')
 _PORT = re.compile(r"\s*wire .*?(?:input|output|inout) (\d+).* (\S+)$")
 
 
-def netlist_digest(rtlil: str) -> str:
-    """SHA-256, hexadecimal, of a netlist in RTLIL.
+def netlist_digest(rtlil: str, *verilog: str) -> str:
+    """SHA-256, hexadecimal, of a netlist in RTLIL, and of Verilog with modules that it has cells of.
 
-    Names inside the design and attributes that tell of its source are left out: wires, cells and modules
-    count by the order in which they come. Names of the top module's ports, of primitives, parameters and
-    attributes are kept.
+    Verilog counts as it is. Of RTLIL, names inside the design and attributes that tell of its source are left
+    out: wires, cells and modules count by the order in which they come. Names of the top module's ports, of
+    primitives, parameters and attributes are kept.
     """
     state = sha256()
     for line in _without_names(rtlil.splitlines()):
         state.update(line.encode() + b"\n")
+    for text in verilog:
+        state.update(b"verilog " + sha256(text.encode()).digest())
     return state.hexdigest()
 
 
@@ -82,4 +84,5 @@ def _number(name: str, local: dict[str, str]) -> str:
 
 def elaborated_digest(top: Any, board: BoardSpec) -> str:
     """The digest of the netlist that `top` elaborates to for `board`, as ``trine build`` would write it."""
-    return netlist_digest(elaborate(top, board.platform())["top.il"].decode())
+    files = elaborate(top, board.platform())
+    return netlist_digest(*(files[name].decode() for name in ("top.il", *verilog_files(files))))

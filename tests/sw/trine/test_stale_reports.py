@@ -11,6 +11,8 @@ from tests.helpers.paths import ROOT
 from trine.reports.engine_figures import read_reports
 from trine.reports.stale_reports import PAGE_MARK, TABLE_MARK, marked_page, marked_tables
 from trine_boards import BOARDS
+from trine_boards.build.elaboration import netlist_sources, synthesis_files
+from trine_boards.build.families import FAMILIES
 from trine_boards.build.netlist_digest import elaborated_digest, netlist_digest
 from trine_boards.top import BoardTop
 from trine_sw.fit import configure
@@ -88,6 +90,28 @@ def test_the_digest_is_the_same_under_other_names_inside(names):
 def test_the_digest_changes_with_the_hardware(change):
     assert change[0] in NETLIST
     assert netlist_digest(NETLIST) != netlist_digest(NETLIST.replace(*change))
+
+
+def test_the_digest_changes_with_verilog_that_is_a_part_of_the_design(monkeypatch, tmp_path):
+    """LiteEth's parts are no RTLIL. What a build has written has the digest of what it is elaborated to."""
+    pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
+    from trine_hw.link.ethernet import core
+
+    def top(number: int) -> BoardTop:
+        board = BOARDS["colorlight-5a75b"].over("ethernet")
+        made = core.core_verilog(1, 2, 3, 50e6)
+        monkeypatch.setattr(core, "core_verilog", lambda *given: made.replace("endmodule", f"// {number}"))
+        found = BoardTop(MODEL, configure(MODEL, 40, 2, chip=board), board, 60)
+        monkeypatch.undo()
+        return found
+
+    board = BOARDS["colorlight-5a75b"].over("ethernet")
+    digests = [elaborated_digest(top(number), board) for number in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+    for name, contents in synthesis_files(top(2), board.platform(), FAMILIES[board.family]).items():
+        (tmp_path / name).write_bytes(contents)
+    sources = [(tmp_path / name).read_text() for name in netlist_sources(tmp_path / "top.ys")]
+    assert len(sources) == 3 and netlist_digest(*sources) == digests[2] != netlist_digest(sources[0])
 
 
 def test_marks_are_set_and_removed():
