@@ -35,7 +35,7 @@ class Hostile:
         return self.rng.randbytes(self.rng.randrange(most + 1))
 
     def stranger(self) -> int:
-        """Another host than the one that is answered: ARP's table is not to be filled with lies about it."""
+        """Another host than the one whose frames are answered."""
         return 0x0A4D_0000 | self.rng.choice((9, 77, 200, 255, 0))
 
     def datagram(self) -> bytes:
