@@ -110,7 +110,7 @@ def test_the_digest_changes_with_verilog_that_is_a_part_of_the_design(monkeypatc
     assert digests[0] == digests[1] != digests[2]
     for name, contents in synthesis_files(top(2), board.platform(), FAMILIES[board.family]).items():
         (tmp_path / name).write_bytes(contents)
-    sources = [(tmp_path / name).read_text() for name in netlist_sources(tmp_path / "top.ys")]
+    sources = [(tmp_path / name).read_text(encoding="utf-8") for name in netlist_sources(tmp_path / "top.ys")]
     assert len(sources) == 3 and netlist_digest(*sources) == digests[2] != netlist_digest(sources[0])
 
 
