@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cobs import cobs
 
-from sim.ethernet.board import PORT, EthernetBoard
+from sim.ethernet.board import BOARD, BOARD_MAC, PORT, EthernetBoard
 from trine_boards.pins.ethernet_frames import (
     IPV4,
     Datagram,
@@ -15,6 +15,7 @@ from trine_boards.pins.ethernet_frames import (
     datagram_of,
     datagram_packet,
     ethernet_frame,
+    on_wire,
     packet_of,
 )
 from trine_sw.driver.requests import Requests
@@ -26,19 +27,18 @@ from trine_sw.model.random_model import random_model
 
 pytest.importorskip("liteeth", reason="LiteEth is not installed: pip install 'trine[ethernet]'")
 
-BOARD_MAC, BOARD = 0x0254_0A4D_0002, 0x0A4D_0002
 MODEL = random_model(ModelConfig(hidden=6, embedding=4, vocab_size=8), seed=1)
 
 
 def echo_requests() -> list[bytes]:
-    """Pings of several hosts, some with more bytes than they say."""
+    """Pings of several hosts as they are on the wire, some with more bytes than they say."""
     frames = []
     for host, said, count in ((0x0A4D0014, 56, 56), (0x0A4D0015, 68, 68), (0x0A4D0001, 0, 136)):
         head = struct.pack(">BBHHHBBHII", 0x45, 0, 28 + said, 0, 0x4000, 64, 1, 0, host, 0x0A4D0002)
         head = head[:10] + checksum(head).to_bytes(2, "big") + head[12:]
         echo = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + bytes(count)
         echo = echo[:2] + checksum(echo).to_bytes(2, "big") + echo[4:]
-        frames += 5 * [ethernet_frame(BOARD_MAC, 0x0200_0000_0001, IPV4, head + echo)]
+        frames += 5 * [on_wire(ethernet_frame(BOARD_MAC, 0x0200_0000_0002, IPV4, head + echo))]
     return frames
 
 
@@ -59,7 +59,7 @@ def test_lengths_around_that_of_the_shortest_frame():
     sent = [encode(frame) for frame in frames]
     damaged = range(1, len(counts) + 1)
     model.counts["framing_errors"] += len(damaged)
-    replies, _ = board.run([cobs.decode(frame[:-1]) for frame in sent], damaged, echo_requests())
+    replies, _ = board.run([cobs.decode(frame[:-1]) for frame in sent], damaged, seen=echo_requests())
     answers = [cobs.encode(reply) + b"\0" for reply in replies]
     wanted = [model.exchange(frame) for frame in sent]
     assert answers[:-1] == wanted[:-1]

@@ -8,9 +8,9 @@
 //     from it, and those lost, doubled and late.
 //   board frames ENGINE_MHZ WINDOW
 //     Standard input: frames of Ethernet without preamble and FCS, each behind its length in 4 bytes, whose
-//     highest bit says that the frame comes before with a wrong FCS too, the next one that nobody waits for an
-//     answer, the third that it is what is on the wire, with all that it has or lacks, and a gap of 1 to 12
-//     bytes, and the fourth that the board first comes to rest. As many are in flight as the window says.
+//     highest bit says that the frame comes before with a wrong FCS too, the next one that it is what is on the
+//     wire, with all that it has or lacks and a gap of 1 to 12 bytes, and nobody waits for an answer, and the
+//     third that the board first comes to rest. As many are in flight as the window says.
 //     Standard output: for each datagram that comes back to a host that waits for one the length of its frame
 //     and the engine's cycle, 4 bytes each, and the frame.
 #include "Vtop.h"
@@ -207,31 +207,30 @@ static int of_frames(int argc, char **argv) {
     Board board(atof(argv[2]));
     const unsigned window = atoi(argv[3]);
     std::vector<Bytes> frames;
-    std::vector<bool> damaged, silent, whole, settled;
+    std::vector<bool> damaged, seen, rested;
     uint32_t size;
     while (fread(&size, 4, 1, stdin) == 1) {
         damaged.push_back(size >> 31);
-        silent.push_back(size >> 30 & 1);
-        whole.push_back(size >> 29 & 1);
-        settled.push_back(size >> 28 & 1);
-        size &= 0x0FFFFFFF;
+        seen.push_back(size >> 30 & 1);
+        rested.push_back(size >> 29 & 1);
+        size &= 0x1FFFFFFF;
         frames.emplace_back(size);
         if (fread(frames.back().data(), 1, size, stdin) != size) return 1;
     }
     std::set<Bytes> waits;
     for (size_t n = 0; n < frames.size(); ++n)
-        if (!silent[n]) waits.insert(Bytes(frames[n].begin() + 6, frames[n].begin() + 12));
+        if (!seen[n]) waits.insert(Bytes(frames[n].begin() + 6, frames[n].begin() + 12));
     unsigned sent = 0, replies = 0;
     while (replies < frames.size()) {
         if (board.quiet > 1000000) return 4;
         for (; sent < frames.size() && sent < replies + window; ++sent) {
-            if (settled[sent]) {
+            if (rested[sent]) {
                 while (!board.line.empty() || board.quiet < 3000) board.wire_cycle();
             }
             if (damaged[sent]) board.put(frames[sent], true);
-            if (whole[sent]) board.put_bytes(frames[sent]);
+            if (seen[sent]) board.put_bytes(frames[sent]);
             else board.put(frames[sent]);
-            replies += silent[sent];
+            replies += seen[sent];
         }
         board.wire_cycle();
         for (; !board.sent.empty(); board.sent.pop_front()) {

@@ -25,14 +25,12 @@ from trine_sw.link.protocol import LinkConfig
 from trine_sw.model import Model
 from trine_sw.support import toolchain
 
-__all__ = ["ADDRESS", "HOST", "PORT", "EthernetBoard", "Ran", "write_parts"]
+__all__ = ["ADDRESS", "BOARD", "BOARD_MAC", "HOST", "PORT", "EthernetBoard", "Ran", "write_parts"]
 
 HOST, ADDRESS, PORT = "10.77.0.1", "10.77.0.2", 7700
-_MAC, _NUMBER = 0x0254_0A4D_0002, 0x0A4D_0002
-#: LiteEth's core counts a tenth of a second in so many cycles, so that its timers are seen at work.
-_TIMER_HZ = 1e5
+BOARD_MAC, BOARD = 0x0254_0A4D_0002, 0x0A4D_0002
 #: Flags of a frame for the program: see there.
-DAMAGED, SILENT, SEEN, RESTED = 1 << 31, 1 << 30, 1 << 29, 1 << 28
+DAMAGED, SEEN, RESTED = 1 << 31, 1 << 30, 1 << 29
 _MAIN = Path(__file__).with_name("board.cpp")
 
 
@@ -90,7 +88,7 @@ class EthernetBoard:
         digest.update(sources_digest(tool) + _MAIN.read_bytes() + Path(__file__).read_bytes())
 
         def make(work: Path) -> list[list[str]]:
-            board = EthernetLink(Link(**design.parts), _MAC, _NUMBER, PORT, _TIMER_HZ)
+            board = EthernetLink(Link(**design.parts), BOARD_MAC, BOARD, PORT)
             (work / "top.v").write_text(to_verilog(board), encoding="utf-8")
             (work / f"{CORE}.v").write_text(board.core, encoding="utf-8")
             (work / "main.cpp").write_bytes(_MAIN.read_bytes())
@@ -149,16 +147,14 @@ class EthernetBoard:
         self,
         frames: list[bytes],
         damaged: Collection[int] = (),
-        silent: Sequence[bytes] = (),
         seen: Sequence[bytes] = (),
     ) -> tuple[list[bytes], NDArray[np.int64]]:
         """The reply to each frame, without COBS as it is in the datagram, and the cycle at which it has left;
         the window is kept full, and the host takes no time. Those frames with a number in `damaged` come with
-        a wrong FCS first; before all come `silent` frames of Ethernet, and the bytes that are `seen` on the
-        wire, with preamble and FCS or without, of other hosts than the one of `frames`."""
-        host = EthernetHost(_MAC, _NUMBER, PORT)
-        sent = [(frame, SILENT) for frame in silent]
-        sent += ((part, SILENT | SEEN) for part in seen)
+        a wrong FCS first; before all come the bytes that are `seen` on the wire, with preamble and FCS or
+        without, of other hosts than the one of `frames`."""
+        host = EthernetHost(BOARD_MAC, BOARD, PORT)
+        sent = [(part, SEEN) for part in seen]
         for number, frame in enumerate(frames):
             sent.append((host.frame(frame), DAMAGED * (number in damaged) | RESTED * (number == 0)))
         replies, cycles = [], []

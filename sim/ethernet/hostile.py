@@ -7,12 +7,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from sim.ethernet.board import PORT
+from sim.ethernet.board import BOARD, BOARD_MAC, PORT
 from trine_boards.pins.ethernet_frames import ARP, BROADCAST, IPV4, checksum
 
 __all__ = ["Hostile"]
 
-BOARD_MAC, BOARD = 0x0254_0A4D_0002, 0x0A4D_0002
 STRANGER_MAC = 0x0200_0000_0099
 UDP, ICMP, TCP = 17, 1, 6
 VLAN = 0x8100

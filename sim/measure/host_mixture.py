@@ -1,6 +1,6 @@
 """Perplexity where a host mixes what it knows itself into the probabilities that a model's head gives.
 
-    python -m sim.measure.host_mixture ptb-lstm-300 ptb-gru-300     # a quarter of an hour on a core
+    python -m sim.measure.host_mixture ptb-lstm-300 ptb-gru-300
 
 A mixture has the model, a modified Kneser-Ney model of 5-grams of the training text, and a cache: the share
 of each word in those just read. The weights, and how many words the cache has, are those of the validation

@@ -105,7 +105,7 @@ class EthernetTransport:
     def pinned(self, link: Link, clock_mhz: float) -> EthernetLink:
         """`link` on Ethernet. Raises :exc:`TrineError` where LiteEth is missing."""
         address = network_address(self.address)
-        return EthernetLink(link, _LOCAL_MAC | address, address, self.port, _ETH_MHZ * 1e6)
+        return EthernetLink(link, _LOCAL_MAC | address, address, self.port)
 
     def pin_host(self, clock_mhz: float) -> RGMIIHost:
         """The PHY, and a host behind it."""

@@ -99,7 +99,7 @@ def test_the_digest_changes_with_verilog_that_is_a_part_of_the_design(monkeypatc
 
     def top(number: int) -> BoardTop:
         board = BOARDS["colorlight-5a75b"].over("ethernet")
-        made = core.core_verilog(1, 2, 3, 50e6)
+        made = core.core_verilog(1, 2, 3)
         monkeypatch.setattr(core, "core_verilog", lambda *given: made.replace("endmodule", f"// {number}"))
         found = BoardTop(MODEL, configure(MODEL, 40, 2, chip=board), board, 60)
         monkeypatch.undo()

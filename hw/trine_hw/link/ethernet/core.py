@@ -12,7 +12,7 @@ from litex.gen import LiteXModule
 from litex.gen.fhdl.verilog import convert
 from migen import ClockDomain, Record, Signal
 
-from trine_hw.link.ethernet.neighbour import hears, own_neighbour
+from trine_hw.link.ethernet.neighbour import own_neighbour
 from trine_hw.link.ethernet.padding import own_padding
 from trine_hw.link.ethernet.udp_receiver import own_receiver
 from trine_hw.link.ethernet.wire import WirePHY
@@ -32,11 +32,11 @@ _SENT = ("last", "last_be", "data", "ip_address", "dst_port", "length")
 class _Core(LiteXModule):
     """Ethernet, ARP, IPv4 and UDP at one port.
 
-    Without LiteEth's echo of ICMP (2024.12): a request whose packet says another length than it has, or that
-    waits for ARP while others come, fills its memory, and nothing is received any more.
+    Without LiteEth's echo of ICMP (2024.12): a request whose packet says another length than it has fills its
+    memory, and nothing is received any more.
     """
 
-    def __init__(self, mac: int, address: int, port: int, clock_hz: float) -> None:
+    def __init__(self, mac: int, address: int, port: int) -> None:
         self.pads = Record(_GMII)
         self.cd_sys, self.cd_eth_rx, self.cd_eth_tx = (
             ClockDomain("sys"),
@@ -49,7 +49,7 @@ class _Core(LiteXModule):
                 self.phy,
                 mac_address=mac,
                 ip_address=address,
-                clk_freq=clock_hz,
+                clk_freq=0,  # for timers of its ARP, in whose place another is
                 dw=_WIDTH,
                 with_sys_datapath=True,
                 with_icmp=False,
@@ -58,7 +58,7 @@ class _Core(LiteXModule):
         # The crossbar gives each datagram to the user of the port that it was sent to.
         user = self.core.udp.crossbar.get_port(port, dw=_WIDTH)
         self.comb += user.sink.src_port.eq(port)
-        self.comb += hears(self.core.arp.table, user.source, self.core.ip.rx.sink)
+        self.comb += self.core.arp.table.hears(user.source, self.core.ip.rx.sink)
         self.ios = {
             *(getattr(self.pads, name) for name, _ in _GMII),
             *(getattr(domain, part) for domain in self._domains() for part in ("clk", "rst")),
@@ -109,18 +109,16 @@ def _text(module: Any, name: str) -> str:
     return re.sub(r"\n{2,}", "\n", re.sub(r"//[^\n]*", "", text)).lstrip()
 
 
-def core_verilog(mac: int, address: int, port: int, clock_hz: float) -> str:
+def core_verilog(mac: int, address: int, port: int) -> str:
     """The module :data:`CORE`.
 
-    ``sys`` carries words of four bytes; ``eth_rx`` and ``eth_tx`` are GMII's. The core's timers count
-    ``clock_hz`` cycles of ``sys`` for a second.
+    ``sys`` carries words of four bytes; ``eth_rx`` and ``eth_tx`` are GMII's.
 
     Parameters
     ----------
     mac, address, port : of the board, numbers of 48, 32 and 16 bits
-    clock_hz : of ``sys``
     """
-    return _text(_Core(mac, address, port, clock_hz), CORE)
+    return _text(_Core(mac, address, port), CORE)
 
 
 def phy_verilog(tx_delay_ns: float, rx_delay_ns: float) -> str:

@@ -12,7 +12,7 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
 from migen import If, Signal
 
-__all__ = ["Neighbour", "hears", "own_neighbour"]
+__all__ = ["Neighbour", "own_neighbour"]
 
 _PACKET = [("reply", 1), ("request", 1), ("ip_address", 32), ("mac_address", 48)]
 
@@ -62,15 +62,14 @@ class Neighbour(LiteXModule):
             ),
         ]
 
+    def hears(self, datagrams: Any, packets: Any) -> list[Any]:
+        """Statements by which it learns of a port's `datagrams`, in the MAC's `packets`."""
+        ends = datagrams.valid & datagrams.ready & datagrams.last & (datagrams.error == 0)
+        return [self.heard.eq(ends), self.mac_address.eq(packets.sender_mac)]
+
 
 @contextmanager
 def own_neighbour() -> Iterator[None]:
     """LiteEth's cores that are made in the block have a :class:`Neighbour`."""
     with patch.object(arp, "LiteEthARPTable", Neighbour):
         yield
-
-
-def hears(neighbour: Any, datagrams: Any, packets: Any) -> list[Any]:
-    """Statements by which it learns of the `datagrams` of a port, from MAC's `packets` that they come in."""
-    ends = datagrams.valid & datagrams.ready & datagrams.last & (datagrams.error == 0)
-    return [neighbour.heard.eq(ends), neighbour.mac_address.eq(packets.sender_mac)]

@@ -145,7 +145,6 @@ class EthernetLink(wiring.Component):
     ----------
     link : :class:`trine_hw.link.link.Link`
     mac, address, port : of the board, numbers of 48, 32 and 16 bits
-    clock_hz : that LiteEth's core counts for a second, of ``eth``
 
     Members
     -------
@@ -161,7 +160,7 @@ class EthernetLink(wiring.Component):
         Where LiteEth is not installed, or a frame of the link is longer than a datagram may be.
     """
 
-    def __init__(self, link: Link, mac: int, address: int, port: int, clock_hz: float) -> None:
+    def __init__(self, link: Link, mac: int, address: int, port: int) -> None:
         if link.link.slot_bytes > MOST_SLOT_BYTES:
             raise TrineError(
                 f"a frame of {link.link.slot_bytes} bytes fits no datagram of Ethernet: take slot_bytes of "
@@ -169,7 +168,7 @@ class EthernetLink(wiring.Component):
             )
         self.link = link
         #: Verilog of LiteEth's core, to be compiled with this.
-        self.core = liteeth().core_verilog(mac, address, port, clock_hz)
+        self.core = liteeth().core_verilog(mac, address, port)
         super().__init__({**GMII, "busy": Out(1), "lock_lost": In(1)})
 
     def elaborate(self, platform: Any) -> Module:
