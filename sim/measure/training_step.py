@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from trine_sw.training.allocator import keep_freed_memory
 from trine_sw.training.loop.run import Run
 from trine_sw.training.models.roles import AnyModel, new_model
 from trine_sw.training.nn.recurrence import Numerics
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     recipe = language_recipe(arguments.recipe)
     for role in arguments.role or recipe.roles:
         step, epoch = step_seconds(recipe, role, arguments.updates)

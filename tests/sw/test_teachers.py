@@ -306,6 +306,43 @@ def test_a_mean_of_weights_is_measured_once_validation_stops_falling(taught, tmp
 # -- the whole of it, and files --------------------------------------------------------------------------
 
 
+def test_the_baseline_may_be_the_teacher(taught, tmp_path, monkeypatch):
+    """Student and head learn from it and from n-grams; no other float model is trained."""
+    recipe = replace(
+        taught,
+        teacher=TextTeacher(baseline=True, ngram=0.25, ngram_order=3),
+        baseline=replace(LEARNING, epochs=1, replaced=0.0),
+        schedule=replace(LEARNING, epochs=1),
+        baseline_distil=0.0,
+        warm_start=False,
+        mapped_head=0.0,
+    )
+    assert recipe.roles == ("float", "ternary", "head")
+    assert recipe.learns_from("ternary") == recipe.learns_from("head") == ("float",)
+    assert parse_recipe(recipe_text(recipe), "again") == recipe
+    run = Run(recipe, "ternary", tmp_path / "run.pt", ready=_ready(recipe))
+    assert run.teachers is not None and run.teachers.ngram_share == 0.25
+    assert [type(model) for model in run.teachers.models] == [FloatLanguageModel]
+    monkeypatch.setitem(RECIPES, "tiny", recipe)
+    strict = replace(recipe, name="strict", teacher=replace(recipe.teacher, require_validation=1.5))
+    monkeypatch.setitem(RECIPES, "strict", strict)
+    with pytest.raises(
+        TrineError, match=r"the float of strict has a validation perplexity of .*--any-teacher"
+    ):
+        train("strict")
+    model = train("tiny")
+    assert model is not None and {"float", "ternary", "ternary_head"} < set(model.training)
+    assert not {"teacher", "teacher_files"} & set(model.training)
+    with pytest.raises(TrineError, match="learns from its float baseline, so that it takes no --teacher"):
+        train("tiny", teachers=["other.safetensors"])
+    with pytest.raises(TrineError, match="leave out baseline_distil"):
+        replace(recipe, baseline_distil=0.5)
+    with pytest.raises(TrineError, match=r"leave out \[teacher.schedule\]"):
+        TextTeacher(baseline=True, schedule=TEACHING)
+    with pytest.raises(TrineError, match="or baseline = true"):
+        TextTeacher(hidden=8)
+
+
 @pytest.mark.nightly
 def test_all_of_a_taught_recipe_is_trained_recorded_and_taken_up(taught, monkeypatch):
     """Teachers first; their files teach another run; the head may be finished with its cell."""

@@ -65,6 +65,11 @@ _DATA = ("text", "data", "audio")
     type=click.Path(),
     help="A trained teacher, teacher.safetensors of another run; several are averaged.",
 )
+@click.option(
+    "--start",
+    type=click.Path(),
+    help="Start from this model file, of the same cell and units, and not from random weights.",
+)
 @click.option("--any-teacher", is_flag=True, help="Learn from a teacher of worse validation than required.")
 def train(
     recipe: str | None,
@@ -81,6 +86,7 @@ def train(
     only: tuple[str, ...],
     teachers: tuple[str, ...],
     any_teacher: bool,
+    start: str | None,
     **short: Any,
 ) -> None:
     """Train RECIPE and its float baseline, and write the model file and the record of both.
@@ -129,6 +135,7 @@ def train(
         runs=runs,
         teachers=teachers,
         any_teacher=any_teacher,
+        start=start,
     )
 
 

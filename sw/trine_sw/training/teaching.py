@@ -1,4 +1,4 @@
-"""Teachers of a recipe: those that come as files, that are written as files, and whether they are good."""
+"""Models that others learn from or start from: as files, and whether they are what a recipe needs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import numpy as np
 from rich.console import Console
 
 from trine_sw.data import END, load_tokens, symbols
+from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.distributed import Ranks
 from trine_sw.training.loop.run import Run
 from trine_sw.training.loop.validation import validate
 from trine_sw.training.models.float_model import FloatLanguageModel
+from trine_sw.training.models.start import check_fits
 from trine_sw.training.models.teacher_file import TeacherFile, rounded, text_digest, write_teacher
 from trine_sw.training.recipes import TEACHERS, Recipe, Role
 
-__all__ = ["check_validation", "given_teachers", "keep_teacher", "taught_by_files"]
+__all__ = ["check_start", "check_validation", "given_teachers", "keep_teacher", "taught_by_files"]
 
 _SAME = 1e-3  # nats, that another machine's sums may differ by
 
@@ -30,6 +32,8 @@ def taught_by_files(recipe: Recipe, count: int) -> Recipe:
 
     Raises :class:`TrineError` where it has no ``[teacher]``, or fewer.
     """
+    if recipe.teacher is not None and recipe.teacher.baseline:
+        raise TrineError(f"{recipe.name} learns from its float baseline, so that it takes no --teacher")
     if recipe.teacher is None:
         raise TrineError(f"{recipe.name} has no [teacher], so that it takes no --teacher")
     seeds = recipe.teacher.seeds
@@ -69,6 +73,19 @@ def given_teachers(recipe: Recipe, paths: Sequence[Path], ranks: Ranks) -> dict[
     return found
 
 
+def check_start(recipe: Recipe, wanted: Sequence[Role], start: Model | None) -> None:
+    """Raise :class:`TrineError` where a ternary model cannot start from ``start``, or may not without one."""
+    if start is None:
+        if recipe.needs_start and "ternary" in wanted:
+            raise TrineError(f"{recipe.name} starts from a trained model: give its file with --start")
+        return
+    if recipe.warm_start:
+        raise TrineError(f"{recipe.name} starts from its float baseline (warm_start), so it takes no --start")
+    if "ternary" not in wanted:
+        raise TrineError("--start is for the ternary model, which is not trained now")
+    check_fits(recipe.config, start, list(symbols(recipe.dataset)))
+
+
 def check_validation(
     recipe: Recipe, role: Role, nats: Mapping[Role, float], anyway: bool, console: Console
 ) -> None:
@@ -83,7 +100,7 @@ def check_validation(
     if limit is None:
         return
     for name in recipe.learns_from(role):
-        if name not in nats or name not in TEACHERS or math.exp(nats[name]) < limit:
+        if name not in nats or name == "ternary" or math.exp(nats[name]) < limit:
             continue
         found = (
             f"the {name} of {recipe.name} has a validation perplexity of {math.exp(nats[name]):.2f}, "

@@ -28,6 +28,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
 from trine_sw.support.json_text import json_text
 from trine_sw.support.plain_values import plain
+from trine_sw.training.allocator import keep_freed_memory
 from trine_sw.training.code_version import code_version
 from trine_sw.training.loop.checkpoint import holds_a_run
 from trine_sw.training.loop.distributed import Ranks, training_device
@@ -44,7 +45,13 @@ from trine_sw.training.recipes import TEACHERS, AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
 from trine_sw.training.sequences.train import train_sequences
-from trine_sw.training.teaching import check_validation, given_teachers, keep_teacher, taught_by_files
+from trine_sw.training.teaching import (
+    check_start,
+    check_validation,
+    given_teachers,
+    keep_teacher,
+    taught_by_files,
+)
 
 __all__ = ["exported", "figures_of", "train", "train_roles"]
 
@@ -62,6 +69,7 @@ def train(
     console: Console | None = None,
     teachers: Sequence[str | os.PathLike[str]] = (),
     any_teacher: bool = False,
+    start: str | os.PathLike[str] | None = None,
 ) -> Model | None:
     """Train a recipe's model and its float baseline, measure both, and write model and record.
 
@@ -81,6 +89,8 @@ def train(
     teachers : files of trained teachers, ``runs/RECIPE/teacher.safetensors`` of another run, which are then
         not trained.
     any_teacher : learn from a teacher whose validation is worse than the recipe requires.
+    start : model file that the ternary model starts from, of the same cell and units; of its symbols those
+        that the text has too keep their embedding and their row of the head.
 
     Returns
     -------
@@ -122,6 +132,8 @@ def train(
     if isinstance(chosen, SequenceRecipe):
         if teachers:
             raise TrineError(f"{chosen.name} is a recipe of sequences, and takes no --teacher")
+        if start is not None:
+            raise TrineError(f"{chosen.name} is a recipe of sequences, and takes no --start")
         return train_sequences(
             chosen,
             out=out,
@@ -136,9 +148,12 @@ def train(
     if isinstance(chosen.dataset, OwnText):  # what it is now is what is trained on
         chosen = replace(chosen, dataset=chosen.dataset.pinned())
     torch.set_num_threads(threads)
+    keep_freed_memory()
     where = training_device(device)
     written = [out, *(results / f"{chosen.name}-training{suffix}" for suffix in (".json", ".csv"))]
-    check_apart(written, () if isinstance(chosen.dataset, str) else files_of(chosen.dataset))
+    read = [] if isinstance(chosen.dataset, str) else list(files_of(chosen.dataset))
+    check_apart(written, read if start is None else [*read, Path(start)])
+    begun = None if start is None else Model.load(start)
     for path in written:  # better now than after hours
         check_writable(path)
     folder = Path(runs) / chosen.name
@@ -150,7 +165,16 @@ def train(
         if unknown := set(wanted) - set(chosen.roles):
             raise TrineError(f"{chosen.name} has no {min(unknown)}; there are {', '.join(chosen.roles)}")
         finished = train_roles(
-            of_files, wanted, folder, resume, console, where, ranks, files=files, any_teacher=any_teacher
+            of_files,
+            wanted,
+            folder,
+            resume,
+            console,
+            where,
+            ranks,
+            files=files,
+            any_teacher=any_teacher,
+            start=begun,
         )
         if not ranks.first:
             return None
@@ -172,6 +196,7 @@ def train_roles(
     *,
     files: Sequence[Path] = (),
     any_teacher: bool = False,
+    start: Model | None = None,
 ) -> dict[Role, Run]:
     """Train the wanted roles of a recipe in a folder of checkpoints; the runs that are finished there.
 
@@ -181,11 +206,12 @@ def train_roles(
     """
     # Files that are not here yet are downloaded once, and what is wrong with one shows before hours of work.
     ranks.of_first(lambda: check_text(chosen.dataset))
+    check_start(chosen, wanted, start)
     # Checkpoints are looked at and written by one run alone.
     lock = exclusive(folder / ".lock", f"the folder {folder}") if ranks.first else nullcontext()
     with lock:
         given = given_teachers(chosen, files, ranks) if files else {}
-        return _train_roles(chosen, wanted, folder, resume, console, device, ranks, given, any_teacher)
+        return _train_roles(chosen, wanted, folder, resume, console, device, ranks, given, any_teacher, start)
 
 
 def _train_roles(
@@ -198,6 +224,7 @@ def _train_roles(
     ranks: Ranks,
     given: Mapping[Role, TeacherFile],
     any_teacher: bool,
+    start: Model | None,
 ) -> dict[Role, Run]:
     wanted = [role for role in wanted if role not in given]
     for role in wanted:
@@ -218,7 +245,7 @@ def _train_roles(
             continue
         if role in wanted:
             check_validation(chosen, role, nats, any_teacher, console)
-        run = Run(chosen, role, path, console, ready, numerics, device, ranks, digests)
+        run = Run(chosen, role, path, console, ready, numerics, device, ranks, digests, start)
         if role not in wanted or (resume and path.exists()):
             run.resume()
         if role in wanted:
@@ -247,6 +274,8 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
     }
     if digests := finished["ternary"].taught_by:
         record["teacher_files"] = digests
+    if (start := finished["ternary"].start) is not None:
+        record["start"] = start.digest().hex()
     names = {"ternary": "ternary", "float": "float"} | {role: role for role in TEACHERS}
     names["head"] = "ternary_head"
     for role in sorted(finished, key=list(names).index):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 
 from trine_sw.data import END, load_tokens, symbols
+from trine_sw.model import Model
 from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interruption, deferred
 from trine_sw.training.loop.averaging import WeightAverage
@@ -39,6 +40,7 @@ from trine_sw.training.loop.validation import validate
 from trine_sw.training.models.head_rounding import round_head
 from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel, has_unigram_bias, new_model, teachers_of
+from trine_sw.training.models.start import start_from
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
@@ -62,6 +64,7 @@ class Run:
     numerics, device : how and where it computes. Validation is exact on a CPU, whatever they are.
     ranks : the processes that train together. Only the first one writes and shows anything.
     taught_by : digests of the files that its teachers are from, where they are not trained here.
+    start : the finished model that a ternary one starts from.
 
     Members
     -------
@@ -81,6 +84,7 @@ class Run:
         device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
         taught_by: Sequence[str] = (),
+        start: Model | None = None,
     ) -> None:
         self.recipe, self.path = recipe, path
         self.ready: Mapping[Role, AnyModel] = ready or {}
@@ -103,7 +107,11 @@ class Run:
         if batch % ranks.size:
             raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
         self.streams = batch // ranks.size
-        self.model: AnyModel = new_model(recipe, role, self.ready).to(device)
+        model = new_model(recipe, role, self.ready)
+        self.start = start if role == "ternary" else None
+        if self.start is not None and isinstance(model, TernaryLanguageModel):
+            start_from(model, self.start, self.vocabulary)
+        self.model: AnyModel = model.to(device)
         self.seed = recipe.seed_of(role)
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(self.seed + 1_000_003 * ranks.rank)
@@ -178,6 +186,7 @@ class Run:
         }
         content |= {"average": self.average.state()} if self.schedule.average else {}
         content |= {"taught_by": self.taught_by} if self.taught_by else {}
+        content |= {"start": self.start.digest().hex()} if self.start is not None else {}
         self.ranks.of_first(lambda: save_checkpoint(self.path, content))
 
     def resume(self) -> None:
@@ -207,6 +216,10 @@ class Run:
             raise TrineError(
                 f"{self.path} learned from other teachers; go on with the same --teacher, or remove it to "
                 "train anew"
+            )
+        if content.get("start") != (None if self.start is None else self.start.digest().hex()):
+            raise TrineError(
+                f"{self.path} has begun with another --start; go on with the same, or remove it to train anew"
             )
         check_figures(content, self.schedule.epochs, self.updates)
         check_like("model", content["model"], self.model.state_dict())
@@ -319,7 +332,8 @@ class Run:
         position = self.epoch * self.updates + self.update
         earlier = [row["valid_nats"] for row in self.log]
         set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, earlier))
-        self.model.harden(position / (self.schedule.epochs * self.updates))
+        done = position / (self.schedule.epochs * self.updates)
+        self.model.harden(1.0 if self.start is not None else done)  # trits are hard from the start
         nats, norm, self.carried = self._update(inputs, targets, self.carried)
         nats = self.ranks.mean(nats)
         check_finite(nats, norm, self.epoch, self.update, self.path)

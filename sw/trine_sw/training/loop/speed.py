@@ -129,4 +129,5 @@ def _without_others(chosen: Recipe) -> Recipe:
         baseline_distil=0.0,
         mapped_head=0.0,
         head_from_teacher=False,
+        needs_start=False,
     )

@@ -113,7 +113,7 @@ def teachers_of(
     share = {"float": recipe.baseline_distil, "ternary": recipe.distil}.get(role, 1.0)
     models = [copy.deepcopy(ready[name]).eval().requires_grad_(False) for name in names]
     teacher = recipe.teacher
-    if teacher is None or not teacher.ngram or "teacher" not in names:
+    if teacher is None or not teacher.ngram or names[0] == "ternary":
         return Teachers(models), share
     ngram = KneserNey(tokens, recipe.config.vocab_size, teacher.ngram_order)
     return Teachers(models, ngram, teacher.ngram), share

@@ -22,6 +22,14 @@ def check_together(recipe: Any) -> None:
             "nothing learns from the teacher: set distil, or leave out [teacher]",
         ),
         (bool(recipe.baseline_distil) and not taught, "baseline_distil needs a [teacher]"),
+        (
+            taught and recipe.teacher.baseline and bool(recipe.baseline_distil),
+            "the baseline is the teacher, and learns from none: leave out baseline_distil",
+        ),
+        (
+            recipe.needs_start and (recipe.warm_start or recipe.options.harden is not None),
+            "needs_start begins with trits: leave out warm_start and options.harden",
+        ),
         (recipe.head_from_teacher and not taught, "head_from_teacher needs a [teacher]"),
         (
             bool(recipe.mapped_head) and (not recipe.warm_start or recipe.head != "float" or recipe.tied),

@@ -84,6 +84,8 @@ class Recipe:
     keep_float_head : the float head stays in the file beside the ternary one.
     head_from_teacher : the ternary head learns from the teacher, and not from the float head.
     finish_cell : the cell is trained on together with the ternary head, and only these two go into the file.
+    needs_start : the ternary model is not begun from random weights: a finished one must be given
+        (``train(start=...)``).
 
     Examples
     --------
@@ -120,6 +122,7 @@ class Recipe:
     mapped_head: float = field(default=0.0, metadata=LATER)
     head_from_teacher: bool = field(default=False, metadata=LATER)
     finish_cell: bool = field(default=False, metadata=LATER)
+    needs_start: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.seed, "seed", 0, 2**32 - 1)
@@ -148,7 +151,9 @@ class Recipe:
 
     @property
     def teachers(self) -> tuple[Role, ...]:
-        """The roles of the float models that are its teacher."""
+        """The roles of the float models that are its teacher and nothing else."""
+        if self.teacher is not None and self.teacher.baseline:
+            return ()
         if self.teacher is not None:
             return TEACHERS[: len(self.teacher.seeds)]
         return TEACHERS[:1] if self.teacher_hidden else ()
@@ -156,7 +161,7 @@ class Recipe:
     def learns_from(self, role: Role) -> tuple[Role, ...]:
         """Roles whose models' probabilities a role learns from, their mean where there are several."""
         if role == "head":
-            return self.teachers if self.head_from_teacher else ("ternary",)
+            return (self.teachers or ("float",)) if self.head_from_teacher else ("ternary",)
         if role == "float":
             return self.teachers if self.baseline_distil else ()
         if role == "ternary" and self.distil:
@@ -178,6 +183,7 @@ class Recipe:
             assert self.ternary_head is not None
             return self.ternary_head
         if role in TEACHERS and self.teacher is not None:
+            assert self.teacher.schedule is not None
             return self.teacher.schedule
         if role == "teacher" and self.teaching is not None:
             return self.teaching

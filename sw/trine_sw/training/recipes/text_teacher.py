@@ -1,12 +1,12 @@
 """Teacher of a language model: float models and an n-gram model that the ternary one learns from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from trine_sw.model.cells import CELLS
 from trine_sw.support.checks import finite_real, integer, share, shown
 from trine_sw.support.errors import TrineError
-from trine_sw.training.recipes.schedule import Schedule
+from trine_sw.training.recipes.schedule import LATER, Schedule
 
 __all__ = ["MOST_SEEDS", "TextTeacher"]
 
@@ -20,7 +20,7 @@ class TextTeacher:
 
     Parameters
     ----------
-    schedule : how each of the float models is trained.
+    schedule : how each of the float models is trained; None, and only then, with ``baseline``.
     cell, hidden, layers : their shape. The embedding has ``hidden`` units too.
     tied : their heads' weights are those of the embeddings.
     unigram : the bias of their heads is the logarithm of each word's share of the text, and is not trained.
@@ -30,6 +30,8 @@ class TextTeacher:
     ngram : share of the n-gram model's probabilities in what is learned (modified Kneser-Ney). Each word of
         the training text is predicted without that word.
     ngram_order : words of an n-gram, 2 to 8.
+    baseline : the float baseline is the teacher's only model, as ``[baseline]`` and ``[network]`` say it; of
+        the rest, ``require_validation``, ``ngram`` and ``ngram_order`` count.
 
     Raises
     ------
@@ -37,7 +39,7 @@ class TextTeacher:
         If one of these is out of range.
     """
 
-    schedule: Schedule
+    schedule: Schedule | None = None
     cell: Literal["lstm", "gru", "mgu"] = "lstm"
     hidden: int = 512
     layers: int = 2
@@ -47,6 +49,7 @@ class TextTeacher:
     require_validation: float | None = None
     ngram: float = 0.0
     ngram_order: int = 5
+    baseline: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.hidden, "hidden of the teacher", 1, 1 << 16)
@@ -62,5 +65,9 @@ class TextTeacher:
             finite_real(self.require_validation, "require_validation") <= 1
         ):
             raise TrineError(f"require_validation must be above 1, not {self.require_validation}")
-        if self.schedule.replaced:
+        if self.baseline and self.schedule is not None:
+            raise TrineError("the baseline is the teacher: leave out [teacher.schedule]")
+        if not self.baseline and self.schedule is None:
+            raise TrineError("the teacher needs [teacher.schedule], or baseline = true")
+        if self.schedule is not None and self.schedule.replaced:
             raise TrineError("replaced inputs are for what learns from a teacher, and not for the teacher")
