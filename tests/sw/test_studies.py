@@ -30,6 +30,7 @@ from trine_sw.studies.distributions import distributions  # noqa: E402
 from trine_sw.studies.memory import deployed  # noqa: E402
 from trine_sw.studies.report import write_report  # noqa: E402
 from trine_sw.training.loop.run import Run  # noqa: E402
+from trine_sw.training.models.export import export  # noqa: E402
 from trine_sw.training.models.float_model import FloatLanguageModel  # noqa: E402
 from trine_sw.training.models.ternary_model import TernaryLanguageModel  # noqa: E402
 from trine_sw.training.nn.layers import CellOptions  # noqa: E402
@@ -149,6 +150,22 @@ def test_interrupted_row(small, trine, succeeds, fails, monkeypatch):
     fails("study", "ladder", "--row", "keep", saying="holds a part of this run; go on from it with --resume")
     succeeds("study", "ladder", "--row", "keep", "--resume")
     assert len(list(RESULTS.glob("*.json"))) == 1
+
+
+def test_a_row_starts_from_a_model_file(small, succeeds, fails):
+    """Its record has the model's digest; without the file nothing is begun."""
+    fails("study", "front", "--row", "5", saying="cannot read models/ptb-lstm-300-taught.trine")
+    assert not list(Path("runs").rglob("*.pt"))
+    recipe = STUDIES["front"].at()[0].recipe
+    torch.manual_seed(0)
+    trained = TernaryLanguageModel(recipe.config, recipe.options, embedding_factor=1.5, head="float").eval()
+    start = export(trained, list(data.symbols("few")), {})
+    Path("models").mkdir()
+    start.save("models/ptb-lstm-300-taught.trine")
+    succeeds("study", "front", "--row", "5", "--epochs", 1)
+    record = json.loads((RESULTS / "front.5.few.1.json").read_text(encoding="utf-8"))
+    assert record["start"] == start.digest().hex() and record["recipe"]["activity_cost"] == 5
+    assert 0 < record["cycles_per_token"] < 100
 
 
 def test_what_studies_refuse(small, fails):

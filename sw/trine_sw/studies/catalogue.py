@@ -28,12 +28,14 @@ class Row:
     name, what : short, and as a table says it.
     recipe : how it is trained.
     role : which of the recipe's models is measured.
+    start : model file, from the top of the repository, that the ternary model starts from; "": none.
     """
 
     name: str
     what: str
     recipe: Recipe
     role: Literal["float", "ternary"]
+    start: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +177,39 @@ def _activity(plain: Recipe) -> list[Row]:
     ]
 
 
+def _front(plain: Recipe) -> list[Row]:
+    config = replace(plain.config, cell_shift=2, output_shift=1, head_levels=tuple(range(8)))
+    words = config.vocab_size
+    schedule = replace(
+        plain.schedule,
+        learning_rate=1e-3,
+        dropout=0.05,
+        head_dropout=0.15,
+        head_decay=0.8,
+        sampled=2_560 if words > 2_560 else 0,
+        stratified=1_000 if words > 2_560 else 0,
+    )
+    begun = replace(
+        plain,
+        config=config,
+        options=CellOptions(scale="norm"),
+        schedule=schedule,
+        embedding_factor=1.5,
+        unigram=True,
+        needs_start=True,
+    )
+    return [
+        Row(
+            name=f"{cost:g}",
+            what=f"cost of activity {cost:g}",
+            recipe=replace(begun, activity_cost=cost),
+            role="ternary",
+            start="models/ptb-lstm-300-taught.trine",
+        )
+        for cost in (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
+    ]
+
+
 STUDIES = {
     entry.name: entry
     for entry in (
@@ -214,6 +249,15 @@ STUDIES = {
             words=2_000,
             epochs=4,
             rows=_activity,
+        ),
+        Study(
+            name="front",
+            title="Perplexity against speed, all words",
+            about="The model file of `ptb-lstm-300-taught`, trained on with another cost of activity and "
+            "without a teacher. Cycles as above.",
+            words=10_000,
+            epochs=1,
+            rows=_front,
         ),
     )
 }

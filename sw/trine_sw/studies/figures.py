@@ -48,7 +48,8 @@ def draw_figures(
         "weights": (lambda: _weights(records), "Weights over the mean size of their row, float and ternary"),
         "gates": (lambda: _gates(records), "Gates over the test text, float and ternary"),
         "slope": (lambda: _slope(records), "Test perplexity against λ"),
-        "activity": (lambda: _activity(records), "Test perplexity against cycles a token"),
+        "activity": (lambda: _activity(records, "activity"), "Test perplexity against cycles a token"),
+        "front": (lambda: _activity(records, "front"), "Test perplexity against cycles a token, all words"),
         "curves": (lambda: _curves(curves), "Validation perplexity by epoch"),
     }
     drawn = {}
@@ -179,8 +180,8 @@ def _slope(records: Sequence[Record]) -> Figure | None:
     return figure
 
 
-def _activity(records: Sequence[Record]) -> Figure | None:
-    groups = _of(records, "activity")
+def _activity(records: Sequence[Record], study: str) -> Figure | None:
+    groups = _of(records, study)
     if not groups:
         return None
     figure, (axes,) = panels()

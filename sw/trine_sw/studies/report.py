@@ -20,7 +20,9 @@ from trine_sw.training.recipes import RECIPES
 __all__ = ["write_report"]
 
 #: The recipes whose models are compared with what others published.
-MODELS = ("ptb-lstm-300", "ptb-gru-300", "wikitext2-lstm-512")
+MODELS = ("ptb-lstm-300", "ptb-lstm-300-taught", "ptb-gru-300", "wikitext2-lstm-512")
+
+_START = "ptb-lstm-300"  #: what a recipe that needs a start begins with
 
 
 def write_report(results: Path) -> list[Path]:
@@ -33,7 +35,11 @@ def write_report(results: Path) -> list[Path]:
     check_folder(results)
     records = [_read(path) for path in sorted(results.glob("*.json"))]
     rows = [record for record in records if "study" in record]
-    memory = {name: (deployed(RECIPES[name].config, None), _packed(name)) for name in MODELS}
+    memory = {
+        name: (deployed(RECIPES[name].config, None), _packed(name))
+        for name in MODELS
+        if not RECIPES[name].needs_start
+    }
     drawn = draw_figures(results, rows, memory, _curves(rows, results.parent))
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -80,6 +86,8 @@ def _model(name: str, folder: Path) -> dict[str, Any]:
     }
     return {
         "name": name,
+        "command": f"trine train {name}"
+        + (f" --start models/{_START}.trine" if RECIPES[name].needs_start else ""),
         "float": found.get("float"),
         "ternary": found.get("ternary") if head == "float" else None,
         "ternary_head": found.get("ternary_head") if head == "float" else found.get("ternary"),

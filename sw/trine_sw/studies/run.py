@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -92,6 +92,7 @@ def run_study(
         else:
             todo.append(entry)
     written = []
+    starts = {entry.start: Model.load(entry.start) for entry in todo if entry.start}
 
     def done(number: int, outcome: Outcome) -> None:
         entry, record = todo[number], outcome.result()
@@ -106,7 +107,7 @@ def run_study(
     make_folder(runs)
     with shared(runs, cluster, ()) as folder:
         earlier = frozenset(path.name for path in runs.glob("*.pt"))
-        common = _Common(chosen.name, folder, resume, earlier, threads, device, console)
+        common = _Common(chosen.name, folder, resume, earlier, threads, device, console, starts)
         if not cluster.in_process(len(todo)):
             for stage in _stages(todo, runs):  # one after the other: two workers cannot train one model
                 for outcome in run_jobs(
@@ -130,6 +131,7 @@ class _Common:
     -------
     earlier : names of the checkpoints that were there before; others are this command's own, which a row
         goes on from where its first worker was lost
+    starts : the models that rows start from, by path
     """
 
     study: str
@@ -139,6 +141,7 @@ class _Common:
     threads: int
     device: str | None
     console: Console | None
+    starts: Mapping[str, Model]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"console": None}
@@ -196,7 +199,9 @@ def _trained(
         for role in roles:
             recipe = _of_role(row.recipe, role)
             path = _checkpoint(runs, recipe, role)
-            run = Run(recipe, role, path, common.console or Console(quiet=True), ready, numerics, device)
+            console = common.console or Console(quiet=True)
+            start = common.starts.get(row.start)
+            run = Run(recipe, role, path, console, ready, numerics, device, start=start)
             if path.exists():
                 run.resume()
             if not run.finished:  # one that is finished is only read, by any number of workers
@@ -239,6 +244,8 @@ def _record(common: _Common, row: Row, tick: Tick) -> dict[str, Any]:
         "recipe": asdict(row.recipe),
         "log": run.log,
     }
+    if run.start is not None:
+        record["start"] = run.start.digest().hex()
     if model is not None:
         record |= _speed(model, row.recipe.dataset)
     part = split_tokens(model, row.recipe.dataset, "test") if model else run.text("test")
