@@ -25,7 +25,7 @@ from trine_sw.support.checks import integer
 from trine_sw.support.errors import TrineError
 
 if TYPE_CHECKING:
-    from trine_sw.training.recipes import Recipe
+    from trine_sw.training.recipes import Recipe, Schedule
     from trine_sw.training.sequences.recipe import SequenceRecipe
 
 __all__ = ["recipe_name", "sequence_recipe", "text_recipe"]
@@ -36,6 +36,7 @@ _HIDDEN = 128  # where neither units nor a board are given
 _MOST_HIDDEN = 2048
 _STEP = 8
 _EPOCHS = 40
+_EPOCHS_FROM_START, _RATE_FROM_START = 10, 1e-3
 #: A trit of a cell's candidate is so many shifts; from half of that on h is active.
 _SHIFT = {"lstm": 2, "gru": 3, "mgu": 3}
 _UPDATES = 20  # in an epoch, at least
@@ -58,6 +59,7 @@ def text_recipe(
     cell: Cell | None = None,
     board: BoardSpec | str | None = None,
     epochs: int | None = None,
+    start: Model | None = None,
 ) -> Recipe:
     """A recipe for a text file: the last tenth of it is held out, half for validation and half for the test.
 
@@ -69,14 +71,16 @@ def text_recipe(
         and 128 without a board.
     cell : kind of cell; None: LSTM.
     board : that holds the model.
-    epochs : passes over the text; None: 40.
+    epochs : passes over the text; None: 40, or 10 with ``start``.
+    start : the model that it starts from, which says units, cell and arithmetic.
 
     Raises
     ------
     TrineError
         Where the text cannot be read or is too short, or the board does not hold such a model.
     """
-    from trine_sw.training.recipes import Recipe, Schedule
+    from trine_sw.training.models.start import largest_factor
+    from trine_sw.training.recipes import Recipe
 
     words = symbols_are == "words"
     held = HeldOut(share=0.05)
@@ -93,7 +97,24 @@ def text_recipe(
     vocabulary = len(symbols(text))
     cell = cell or "lstm"
 
-    def config(units: int) -> ModelConfig:
+    if start is not None:
+        if start.embedding_weight is None:
+            raise TrineError("a start must be a language model with its embedding")
+        config = replace(start.config, vocab_size=vocabulary)
+        densest = float(abs(start.embedding_weight).mean(axis=1).max())
+        schedule = _schedule(tokens, batch, steps, _EPOCHS_FROM_START if epochs is None else epochs)
+        schedule = replace(schedule, learning_rate=_RATE_FROM_START)
+        return Recipe(
+            name=recipe_name(path),
+            dataset=text,
+            config=config,
+            schedule=schedule,
+            baseline=schedule,
+            embedding_factor=min(Recipe.embedding_factor, largest_factor(densest)),
+            needs_start=True,
+        )
+
+    def config_of(units: int) -> ModelConfig:
         return ModelConfig(
             cell=cell,
             hidden=units,
@@ -104,13 +125,19 @@ def text_recipe(
             head_levels=(0, 1, 2, 3),
         )
 
-    units = _units(hidden, board, lambda units: random_model(config(units), seed=1))
-    epochs = _EPOCHS if epochs is None else integer(epochs, "--epochs", 1, 1 << 20)
-    updates = tokens // (batch * steps) * epochs
-    schedule = Schedule(epochs=epochs, batch=batch, steps=steps, warmup=min(200, updates // 10))
+    units = _units(hidden, board, lambda units: random_model(config_of(units), seed=1))
+    schedule = _schedule(tokens, batch, steps, _EPOCHS if epochs is None else epochs)
     return Recipe(
-        name=recipe_name(path), dataset=text, config=config(units), schedule=schedule, baseline=schedule
+        name=recipe_name(path), dataset=text, config=config_of(units), schedule=schedule, baseline=schedule
     )
+
+
+def _schedule(tokens: int, batch: int, steps: int, epochs: int) -> Schedule:
+    from trine_sw.training.recipes import Schedule
+
+    integer(epochs, "--epochs", 1, 1 << 20)
+    updates = tokens // (batch * steps) * epochs
+    return Schedule(epochs=epochs, batch=batch, steps=steps, warmup=min(200, updates // 10))
 
 
 def _streams(tokens: int, path: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import click
 from trine.cli.model import device_option, threads_option
 from trine.cli.outputs import OutputFile, OutputFolder
 from trine_sw.data.paths import data_path
+from trine_sw.model import Model
 from trine_sw.support.atomic_file import atomic_write, check_apart
 from trine_sw.support.errors import TrineError
 from trine_sw.support.installing import needed
@@ -106,12 +107,18 @@ def train(
         from trine_sw.training.recipes import recipe_text
         from trine_sw.training.train import train as train_recipe
     if recipe is not None:
-        _refuse(short, ("board_name", "cell", "epochs", "hidden", "names", "symbols", "task"), "a recipe")
+        _refuse(
+            short,
+            ("board_name", "cell", "epochs", "hidden", "names", "symbols", "task"),
+            "a recipe",
+            "the file says it",
+        )
         check_apart([out], [recipe])
         chosen = recipe_of(recipe)
     else:
-        chosen = _own(text, data, audio, short)
-        check_apart([out], [data_path(text or data or audio or "")])
+        chosen = _own(text, data, audio, start, short)
+        read = [data_path(text or data or audio or "")]
+        check_apart([out], read if start is None else [*read, Path(start)])
         kept = runs / chosen.name / "recipe.toml"
         if not any(kept.parent.rglob("*.pt")):  # of a run with a recipe of its own
             with atomic_write(kept) as file:
@@ -139,21 +146,27 @@ def train(
     )
 
 
-def _refuse(short: dict[str, Any], names: tuple[str, ...], what: str) -> None:
+def _refuse(short: dict[str, Any], names: tuple[str, ...], what: str, reason: str = "") -> None:
     """Options of the short form where they say nothing."""
     for name in names:
         if short[name] is not None:
             option = "--board" if name == "board_name" else f"--{name}"
-            where = "; the file says it" if what == "a recipe" else ""
-            raise TrineError(f"{option} is not for {what}{where}")
+            raise TrineError(f"{option} is not for {what}{reason and f'; {reason}'}")
 
 
-def _own(text: str | None, data: str | None, audio: str | None, short: dict[str, Any]) -> AnyRecipe:
+def _own(
+    text: str | None, data: str | None, audio: str | None, start: str | None, short: dict[str, Any]
+) -> AnyRecipe:
     from trine.own_recipe import sequence_recipe, text_recipe
 
     options = {name: short[name] for name in ("hidden", "cell", "epochs")} | {"board": short["board_name"]}
+    if start is not None and text is None:
+        raise TrineError("--start is for a text or a recipe of one")
     if text is not None:
         _refuse(short, ("names", "task"), "--text")
+        if start is not None:
+            _refuse(short, ("board_name", "cell", "hidden"), "--start", "the model says it")
+            options["start"] = Model.load(start)
         return text_recipe(text, symbols_are=short["symbols"] or "characters", **options)
     if audio is not None:
         _refuse(short, ("symbols",), "--audio")

@@ -18,7 +18,7 @@ from trine_boards import BOARDS
 from trine_sw.data.source import HeldOut
 from trine_sw.data.text import _read
 from trine_sw.fit import Placement, fits
-from trine_sw.model import Model
+from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 from trine_sw.support.errors import TrineError
 
@@ -201,6 +201,31 @@ def test_a_recipe_to_start_from(succeeds, fails, folder, kind):
         Path("my.toml").write_bytes(small.replace(b"steps = 64", b"steps = 16"))
         assert "my.trine" in succeeds("train", "my.toml", "--no-baseline")
         assert "nats" in succeeds("eval", "my.trine", "--split", "test")
+
+
+def test_own_text_from_a_trained_model(succeeds, fails, folder, sea):
+    """The start says units and arithmetic, and knows some of the text's symbols; a row of it may be dense."""
+    config = ModelConfig(
+        cell="gru", hidden=9, embedding=7, vocab_size=6, cell_shift=3, output_shift=1, head_levels=(0, 2, 5)
+    )
+    start = replace(random_model(config, seed=2, activity=0.9), vocabulary=list("sea is"[:4] + "xy"))
+    start.save("start.trine")
+    options = ("--text", sea, "--start", "start.trine", "--epochs", 1, "--no-baseline")
+    succeeds("train", *options)
+    model = Model.load("the-sea.trine")
+    assert model.vocabulary is not None and set(model.vocabulary) == set(TEXT.replace("\r\n", "\n"))
+    assert model.config == replace(config, vocab_size=len(model.vocabulary))
+    assert model.training["start"] == start.digest().hex() and model.training["recipe"]["needs_start"]
+    said = succeeds(
+        "train", "runs/the-sea/recipe.toml", "--start", "start.trine", "--resume", "--no-baseline"
+    )
+    assert "the-sea.trine: validation" in said
+    fails("train", "runs/the-sea/recipe.toml", "--runs", "others", saying="give its file with --start")
+    fails("train", *options, "--hidden", 8, saying="--hidden is not for --start; the model says it")
+    fails("train", "--data", "x.npz", "--start", "start.trine", saying="--start is for a text or a recipe")
+    fails("train", "basic-motions", "--start", "start.trine", saying="of sequences, and takes no --start")
+    fails("train", *options, "--out", "start.trine", "--runs", "others", saying="start.trine")
+    assert Model.load("start.trine").digest() == start.digest()
 
 
 def test_the_largest_model_that_a_board_holds(sea):

@@ -1,5 +1,7 @@
 """A ternary language model that starts from a finished one: real numbers behind the trits of a model file."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.layers import TernaryLayer
 from trine_sw.training.nn.quantise import TTQ_FACTOR, mean_size, ttq
 
-__all__ = ["check_fits", "start_from"]
+__all__ = ["check_fits", "largest_factor", "start_from"]
 
 _SIZE = 0.1  # mean magnitude of the weights of a row
 _SMALL = (
@@ -75,6 +77,11 @@ def _shape(config: ModelConfig) -> str:
     )
 
 
+def largest_factor(share: float) -> float:
+    """The largest embedding_factor with which a row may have this share of its trits not 0."""
+    return math.floor(100 / (_CLEAR * max(share, 1e-2))) / 100
+
+
 def _behind(trits: Tensor, factor: float) -> Tensor:
     """Weights (R, C) whose trits are these, by ``ttq`` with that factor.
 
@@ -84,10 +91,9 @@ def _behind(trits: Tensor, factor: float) -> Tensor:
     share = trits.abs().mean(dim=1, keepdim=True)
     room = 1 / factor - _CLEAR * share
     if (room < 0).any():
-        most = 1 / (_CLEAR * float(share.max()))
         raise TrineError(
             f"a row of the start's embedding has more trits that are not 0 than embedding_factor {factor:g} "
-            f"leaves: lower it to {most:.2f}"
+            f"leaves: lower it to {largest_factor(float(share.max())):.2f}"
         )
     of_zeros = (room / (1 - share).clamp_min(1e-9)).clamp_max(_SMALL)
     of_others = (1 / factor - (1 - share) * of_zeros) / share.clamp_min(1e-9)
