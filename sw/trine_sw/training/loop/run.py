@@ -19,15 +19,10 @@ from trine_sw.support.errors import TrineError
 from trine_sw.support.interruption import Interruption, deferred
 from trine_sw.training.loop.averaging import WeightAverage
 from trine_sw.training.loop.checkpoint import (
-    check_figures,
     check_finite,
-    check_like,
-    check_optimizer,
     keeping,
     load_checkpoint,
-    random_states,
     save_checkpoint,
-    set_random_states,
     taking_up,
 )
 from trine_sw.training.loop.distributed import Ranks
@@ -35,10 +30,10 @@ from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_lin
 from trine_sw.training.loop.objective import Objective
 from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
 from trine_sw.training.loop.replaced_inputs import ReplacedInputs
+from trine_sw.training.loop.run_state import RUN_NAMES, run_content, take_up_run
 from trine_sw.training.loop.update import Carried, Update
 from trine_sw.training.loop.validation import validate
 from trine_sw.training.models.head_rounding import round_head
-from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel, has_unigram_bias, new_model, teachers_of
 from trine_sw.training.models.start import start_from
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
@@ -47,11 +42,6 @@ from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
 from trine_sw.training.recipes import TEACHERS, Recipe, Role
 
 __all__ = ["Run"]
-
-#: What a checkpoint has of a run, beside its model, its optimizer, and what belongs to a process.
-_CARRIED = ("epoch", "update", "loss_sum", "seconds", "log")
-#: What belongs to the first process alone; that of others is under ``"others"``.
-_OF_A_PROCESS = ("state", "teacher_state", "random")
 
 
 class Run:
@@ -175,18 +165,7 @@ class Run:
 
         It is there when any of them returns.
         """
-        first, *others = self.ranks.gathered(self._of_this_process())
-        content = {name: getattr(self, name) for name in _CARRIED} | first
-        content |= {
-            "recipe": self.recipe.fingerprint(self.role),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "best": self.best,
-            "others": others,
-        }
-        content |= {"average": self.average.state()} if self.schedule.average else {}
-        content |= {"taught_by": self.taught_by} if self.taught_by else {}
-        content |= {"start": self.start.digest().hex()} if self.start is not None else {}
+        content = run_content(self)
         self.ranks.of_first(lambda: save_checkpoint(self.path, content))
 
     def resume(self) -> None:
@@ -194,66 +173,9 @@ class Run:
 
         Raises :class:`TrineError` where it is of another recipe or another number of processes, or damaged.
         """
-        names = ("model", "optimizer", "best", *_CARRIED, *_OF_A_PROCESS)
-        content = load_checkpoint(self.path, self.recipe.fingerprint(self.role), names)
+        content = load_checkpoint(self.path, self.recipe.fingerprint(self.role), RUN_NAMES)
         with taking_up(self.path):
-            self._resume(content)
-
-    def _resume(self, content: dict[str, Any]) -> None:
-        """Take up what a checkpoint holds, once it was looked at; ``ValueError`` where it does not fit."""
-        others = content.get("others", [])
-        if not isinstance(others, list):
-            raise ValueError("others must be a list")
-        processes = [content, *others]
-        # A finished run is only read, which any number of processes can.
-        done = content["epoch"] == self.schedule.epochs
-        if len(processes) != self.ranks.size and not done:
-            raise TrineError(
-                f"{self.path} is of {len(processes)} processes, and there are {self.ranks.size}; "
-                "go on with as many, or remove it to train anew"
-            )
-        if content.get("taught_by", []) != self.taught_by:
-            raise TrineError(
-                f"{self.path} learned from other teachers; go on with the same --teacher, or remove it to "
-                "train anew"
-            )
-        if content.get("start") != (None if self.start is None else self.start.digest().hex()):
-            raise TrineError(
-                f"{self.path} has begun with another --start; go on with the same, or remove it to train anew"
-            )
-        check_figures(content, self.schedule.epochs, self.updates)
-        check_like("model", content["model"], self.model.state_dict())
-        if content["epoch"]:
-            check_like("best.model", content["best"]["model"], self.model.state_dict())
-        own = processes[self.ranks.rank] if not done else {}
-        if not done:
-            check_like("state", tuple(own["state"]), self.carried.model)
-            check_like("teacher_state", tuple(own["teacher_state"]), self.carried.teacher)
-            check_like("history", tuple(own.get("history", ())), self.carried.history)
-            check_like("random", own["random"], torch.get_rng_state())
-        self.optimizer.load_state_dict(content["optimizer"])
-        check_optimizer(self.optimizer)
-        self.model.load_state_dict(content["model"])
-        self.average.take_up(content.get("average"))
-        for name in (*_CARRIED, "best"):
-            setattr(self, name, content[name])
-        if not done:
-            self._take_up(own)
-
-    def _of_this_process(self) -> dict[str, Any]:
-        here = torch.device("cpu")
-        history = {"history": _moved(self.carried.history, here)} if self.carried.history else {}
-        return {
-            "state": _moved(self.carried.model, here),
-            "teacher_state": _moved(self.carried.teacher, here),
-            **history,
-            **random_states(self.device),
-        }
-
-    def _take_up(self, kept: dict[str, Any]) -> None:
-        states = (kept["state"], kept["teacher_state"], kept.get("history", ()))
-        self.carried = Carried(*(_moved(each, self.device) for each in states))
-        set_random_states(kept, self.device)
+            take_up_run(self, content)
 
     def fit(self) -> None:
         """Train up to the last epoch, with a checkpoint after each, and one at an interruption."""
@@ -383,7 +305,3 @@ class Run:
             console=self.console,
             disable=not self.ranks.first,
         )
-
-
-def _moved(state: State, device: torch.device) -> State:
-    return tuple(part.to(device) for part in state)
