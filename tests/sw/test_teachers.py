@@ -333,6 +333,10 @@ def test_the_baseline_may_be_the_teacher(taught, tmp_path, monkeypatch):
     model = train("tiny")
     assert model is not None and {"float", "ternary", "ternary_head"} < set(model.training)
     assert not {"teacher", "teacher_files"} & set(model.training)
+    other = replace(recipe, name="other", teacher=TextTeacher(schedule=TEACHING))
+    monkeypatch.setitem(RECIPES, "other", other)
+    again = train("other", teachers=["runs/tiny/float.safetensors"], roles=["ternary"])
+    assert again is not None and len(again.training["teacher_files"]) == 1
     with pytest.raises(TrineError, match="learns from its float baseline, so that it takes no --teacher"):
         train("tiny", teachers=["other.safetensors"])
     with pytest.raises(TrineError, match="leave out baseline_distil"):

@@ -112,7 +112,7 @@ def check_validation(
 
 
 def keep_teacher(run: Run, console: Console) -> Path | None:
-    """Write a finished teacher beside its checkpoint, as ``ROLE.safetensors``; where it is.
+    """Write a finished float model that teaches beside its checkpoint, as ``ROLE.safetensors``; where it is.
 
     None where the recipe has no ``[teacher]``.
     """

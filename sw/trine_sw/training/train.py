@@ -254,7 +254,7 @@ def _train_roles(
             finished[role] = run
             ready[role] = run.best_model()
             nats[role] = run.best["valid_nats"]
-            if role in TEACHERS and role in wanted and ranks.first:
+            if role != "ternary" and role in chosen.learns_from("ternary") and role in wanted and ranks.first:
                 keep_teacher(run, console)
     return finished
 
