@@ -96,7 +96,7 @@ def _choice(model: Model, board: BoardSpec, fitted: Fit | str) -> BoardChoice:
     clock_hz, cycles = board.clock_mhz * 1e6, fitted.cycles_per_token
     wire = {"baud": board.baud, "transport": board.transport.name}
     rates = link_rates(model, fitted.engine, board.link, cycles, clock_hz=clock_hz, **wire)
-    rate = rates.get("choice", rates.get("h"))
+    rate = next(iter(rates.values()), None)
     return BoardChoice(
         *named,
         lanes=fitted.geometry.lanes,

@@ -1,11 +1,13 @@
 """The rate that is expected over the link is what the driver gets over a line with a simulated clock."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sim.measure.link_rate import TimedTransport
+from tests.helpers.task_models import task_model
 from trine_hw.link.input_unpacker import InputUnpacker
 from trine_sw.driver import Board
 from trine_sw.engine import EngineConfig
@@ -148,3 +150,21 @@ def test_the_rate_over_usb_of_high_speed():
 def test_cycles_of_the_codec_are_the_gateware_s():
     assert module._TRITS_CYCLES == InputUnpacker.most_cycles
     assert {LinkConfig(codec=name).codec for name in CODECS} == {"serial", "fast"}
+
+
+@pytest.mark.parametrize("task, first", [("regress", "values"), ("classify", "choice"), ("label", "choice")])
+def test_what_is_asked_of_a_task(task, first):
+    """Of a regression its values, which take more of the wire than a class; the host's head sees u alone."""
+    model = task_model(task, outputs=5)
+    rates, engine = {}, EngineConfig(8, 1, embedding="host", head="board")
+    for place in ("board", "host"):
+        found = link_rates(
+            model, replace(engine, head=place), LinkConfig(), 50.0, clock_hz=CLOCK_HZ, baud=10**6
+        )
+        assert list(found) == [first, "h"]
+        rates[place] = found[first].tokens_per_s
+    info = BoardModel(model, engine, LinkConfig(), clock_hz=CLOCK_HZ, baud=10**6).info
+    wanted = link_rate(
+        info, Want.LOGITS if first == "values" else Want.CHOICE, 50.0, line=line_of("uart", 10**6, CLOCK_HZ)
+    )
+    assert rates["board"] == wanted.tokens_per_s

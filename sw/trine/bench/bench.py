@@ -87,7 +87,7 @@ def _row(name: str, seconds: float | None, dense: float, effective: float, note:
 
 
 #: What a program asks a board for, by the names of a report's ``host_rates``.
-_ASKED = {"choice": "next token", "h": "state"}
+_ASKED = {"choice": "next token", "values": "values", "h": "state"}
 
 
 def _of_hosts(report: dict[str, Any], path: Path) -> list[Row]:

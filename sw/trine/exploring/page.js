@@ -7,7 +7,7 @@
   const names = data.boards.map(board => board.name).filter(name => every.some(n => rows.board[n] === name));
   const palette = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#eeca3b", "#9d755d"];
   const marks = ["circle", "square", "diamond", "triangle-up"];
-  const asked = {choice: "next token", h: "state"};
+  const asked = {choice: "next token", values: "values", h: "state"};
   const number = value => value.toLocaleString("en-US", {maximumFractionDigits: 2});
   let chosen = null;
 
@@ -21,7 +21,7 @@
   };
   const links = new Set(every.flatMap(n => Object.keys(rows.host[n])));
   for (const link of links) {
-    for (const want of ["choice", "h"]) {
+    for (const want of Object.keys(asked)) {
       if (every.some(n => (rows.host[n][link] || {})[want])) {
         const value = n => ((rows.host[n][link] || {})[want] || {}).tokens_per_s;
         measures[`${link}_${want}`] = [`tokens/s of a host, ${asked[want]}, over ${link}`, value];

@@ -38,7 +38,8 @@ class Row:
     planned : whether LUT4 and flip-flops are within the share of the chip that ``trine fit`` plans with
     clock_mhz : the board's
     cycles_per_token, tokens_per_s : of the engine, on the sample
-    host : tokens/s of a program and what limits them, by link and by what is asked: ``"choice"``, ``"h"``
+    host : tokens/s of a program and what limits them, by link and by what is asked: ``"choice"`` or
+        ``"values"``, ``"h"``
     pareto : whether no engine of the board is as good in cycles, LUT4 and block RAMs, and better in one
     command : what makes it
     """

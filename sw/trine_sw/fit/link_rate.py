@@ -176,9 +176,10 @@ def link_rates(
     baud: int,
     transport: str = "uart",
 ) -> dict[str, LinkRate]:
-    """:func:`link_rate` of a board's engine for the next token (``"choice"``) and the state (``"h"``).
+    """:func:`link_rate` of a board's engine for the next token or class (``"choice"``), or the values of a
+    regression (``"values"``), and for the state (``"h"``).
 
-    Where the host computes the head it gets what the head sees. A model without a head has no ``"choice"``,
+    Where the host computes the head it gets what the head sees. A model without a head has the state alone,
     and a board of a transport that :func:`line_of` does not know has neither.
     """
     if (line := line_of(transport, baud, clock_hz)) is None:
@@ -192,6 +193,8 @@ def link_rates(
 
 
 def asked(model: Model, engine: EngineConfig) -> dict[str, Want]:
-    """What a program asks for, for the next token and for the state."""
-    wants = {"choice": Want.CHOICE if engine.head == "board" else Want.U} if model.heads else {}
-    return wants | {"h": Want.H}
+    """What a program asks for, for the next token or the values, and for the state."""
+    if not model.heads:
+        return {"h": Want.H}
+    name, want = ("values", Want.LOGITS) if model.task == "regress" else ("choice", Want.CHOICE)
+    return {name: want if engine.head == "board" else Want.U, "h": Want.H}
