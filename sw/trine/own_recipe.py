@@ -79,7 +79,7 @@ def text_recipe(
     TrineError
         Where the text cannot be read or is too short, or the board does not hold such a model.
     """
-    from trine_sw.training.models.start import largest_factor
+    from trine_sw.training.models.start import check_fits, largest_factor
     from trine_sw.training.recipes import Recipe
 
     words = symbols_are == "words"
@@ -98,9 +98,9 @@ def text_recipe(
     cell = cell or "lstm"
 
     if start is not None:
-        if start.embedding_weight is None:
-            raise TrineError("a start must be a language model with its embedding")
         config = replace(start.config, vocab_size=vocabulary)
+        check_fits(config, start, list(symbols(text)))
+        assert start.embedding_weight is not None
         densest = float(abs(start.embedding_weight).mean(axis=1).max())
         schedule = _schedule(tokens, batch, steps, _EPOCHS_FROM_START if epochs is None else epochs)
         schedule = replace(schedule, learning_rate=_RATE_FROM_START)

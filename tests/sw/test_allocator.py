@@ -29,5 +29,5 @@ def faults(kept):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is for glibc")
 def test_large_tensors_come_again_without_new_pages():
-    """50 tensors of 40 MB each are 488,000 pages of 4 KiB; with it, few."""
-    assert faults("no") > 400_000 > 100_000 > faults("yes")
+    """50 tensors of 40 MB each are 488,000 pages of 4 KiB, or fewer larger ones."""
+    assert faults("no") > 4 * faults("yes")

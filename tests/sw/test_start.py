@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.helpers.small_recipe import CONFIG, small_recipe  # noqa: E402
+from tests.helpers.small_recipe import CONFIG, SCHEDULE, small_recipe  # noqa: E402
 from trine_sw.data import symbols  # noqa: E402
 from trine_sw.model import ModelConfig  # noqa: E402
 from trine_sw.model.model_file import model_tensors  # noqa: E402
@@ -181,5 +181,9 @@ def test_the_record_says_what_it_started_from(tiny, tmp_path, monkeypatch):
     start.save(tmp_path / "first.trine")
     model = train("tiny", start=tmp_path / "first.trine", roles=["ternary"])
     assert model is not None and model.training["start"] == start.digest().hex()
+    monkeypatch.setitem(RECIPES, "tiny", replace(tiny, ternary_head=replace(SCHEDULE, epochs=1)))
+    again = train("tiny", roles=["head"], resume=True)  # what is only read needs no start
+    assert again is not None and again.heads == ("float", "ternary")
+    assert again.training["start"] == start.digest().hex()
     with pytest.raises(TrineError, match=r"first\.trine"):
         train("tiny", start=tmp_path / "first.trine", out=tmp_path / "first.trine", resume=True)

@@ -22,7 +22,8 @@ __all__ = ["write_report"]
 #: The recipes whose models are compared with what others published.
 MODELS = ("ptb-lstm-300", "ptb-lstm-300-taught", "ptb-gru-300", "wikitext2-lstm-512")
 
-_START = "ptb-lstm-300"  #: what a recipe that needs a start begins with
+#: The models that those of these start from.
+_STARTS = {"ptb-lstm-300-taught": "ptb-lstm-300"}
 
 
 def write_report(results: Path) -> list[Path]:
@@ -36,9 +37,7 @@ def write_report(results: Path) -> list[Path]:
     records = [_read(path) for path in sorted(results.glob("*.json"))]
     rows = [record for record in records if "study" in record]
     memory = {
-        name: (deployed(RECIPES[name].config, None), _packed(name))
-        for name in MODELS
-        if not RECIPES[name].needs_start
+        name: (deployed(RECIPES[name].config, None), _packed(name)) for name in MODELS if name not in _STARTS
     }
     drawn = draw_figures(results, rows, memory, _curves(rows, results.parent))
     template = jinja2.Environment(
@@ -87,7 +86,7 @@ def _model(name: str, folder: Path) -> dict[str, Any]:
     return {
         "name": name,
         "command": f"trine train {name}"
-        + (f" --start models/{_START}.trine" if RECIPES[name].needs_start else ""),
+        + (f" --start models/{_STARTS[name]}.trine" if name in _STARTS else ""),
         "float": found.get("float"),
         "ternary": found.get("ternary") if head == "float" else None,
         "ternary_head": found.get("ternary_head") if head == "float" else found.get("ternary"),

@@ -244,8 +244,8 @@ def _record(common: _Common, row: Row, tick: Tick) -> dict[str, Any]:
         "recipe": asdict(row.recipe),
         "log": run.log,
     }
-    if run.start is not None:
-        record["start"] = run.start.digest().hex()
+    if run.started_from is not None:
+        record["start"] = run.started_from
     if model is not None:
         record |= _speed(model, row.recipe.dataset)
     part = split_tokens(model, row.recipe.dataset, "test") if model else run.text("test")

@@ -114,11 +114,12 @@ def check_validation(
 def keep_teacher(run: Run, console: Console) -> Path | None:
     """Write a finished float model that teaches beside its checkpoint, as ``ROLE.safetensors``; where it is.
 
-    None where the recipe has no ``[teacher]``.
+    None where the recipe has no ``[teacher]``, or the run is of another model.
     """
-    model = run.best_model()
-    if run.recipe.teacher is None or not isinstance(model, FloatLanguageModel):
+    if run.recipe.teacher is None or run.role not in run.recipe.teaching_roles:
         return None
+    model = run.best_model()
+    assert isinstance(model, FloatLanguageModel)
     path = run.path.with_suffix(".safetensors")
     if path.exists():
         return path

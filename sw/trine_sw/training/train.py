@@ -254,7 +254,7 @@ def _train_roles(
             finished[role] = run
             ready[role] = run.best_model()
             nats[role] = run.best["valid_nats"]
-            if role != "ternary" and role in chosen.learns_from("ternary") and role in wanted and ranks.first:
+            if role in wanted and ranks.first:
                 keep_teacher(run, console)
     return finished
 
@@ -274,8 +274,8 @@ def _write(chosen: Recipe, finished: dict[Role, Run], out: Path, results: Path, 
     }
     if digests := finished["ternary"].taught_by:
         record["teacher_files"] = digests
-    if (start := finished["ternary"].start) is not None:
-        record["start"] = start.digest().hex()
+    if (start := finished["ternary"].started_from) is not None:
+        record["start"] = start
     names = {"ternary": "ternary", "float": "float"} | {role: role for role in TEACHERS}
     names["head"] = "ternary_head"
     for role in sorted(finished, key=list(names).index):

@@ -60,6 +60,7 @@ class Run:
     -------
     epoch, update : epochs finished, and updates made in the present one.
     log : one row of figures per epoch.
+    started_from : digest of the start, where there is one.
     best : figures and weights of the epoch with the lowest validation loss.
     """
 
@@ -98,9 +99,10 @@ class Run:
             raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
         self.streams = batch // ranks.size
         model = new_model(recipe, role, self.ready)
-        self.start = start if role == "ternary" else None
-        if self.start is not None and isinstance(model, TernaryLanguageModel):
-            start_from(model, self.start, self.vocabulary)
+        self.started_from: str | None = None
+        if start is not None and role == "ternary" and isinstance(model, TernaryLanguageModel):
+            start_from(model, start, self.vocabulary)
+            self.started_from = start.digest().hex()
         self.model: AnyModel = model.to(device)
         self.seed = recipe.seed_of(role)
         if ranks.rank:  # the first process draws what a single one would
@@ -255,7 +257,7 @@ class Run:
         earlier = [row["valid_nats"] for row in self.log]
         set_rate(self.optimizer, learning_rate(self.schedule, position, self.updates, earlier))
         done = position / (self.schedule.epochs * self.updates)
-        self.model.harden(1.0 if self.start is not None else done)  # trits are hard from the start
+        self.model.harden(done if self.started_from is None else 1.0)  # trits are hard from the start
         nats, norm, self.carried = self._update(inputs, targets, self.carried)
         nats = self.ranks.mean(nats)
         check_finite(nats, norm, self.epoch, self.update, self.path)

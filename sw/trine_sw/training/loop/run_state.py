@@ -39,7 +39,7 @@ def run_content(run: Any) -> dict[str, Any]:
     }
     content |= {"average": run.average.state()} if run.schedule.average else {}
     content |= {"taught_by": run.taught_by} if run.taught_by else {}
-    content |= {"start": run.start.digest().hex()} if run.start is not None else {}
+    content |= {"start": run.started_from} if run.started_from is not None else {}
     return content
 
 
@@ -64,7 +64,10 @@ def take_up_run(run: Any, content: dict[str, Any]) -> None:
             f"{run.path} learned from other teachers; go on with the same --teacher, or remove it to "
             "train anew"
         )
-    if content.get("start") != (None if run.start is None else run.start.digest().hex()):
+    start = content.get("start")
+    if done and run.started_from is None:  # what is only read needs none
+        run.started_from = start
+    if start != run.started_from:
         raise TrineError(
             f"{run.path} has begun with another --start; go on with the same, or remove it to train anew"
         )

@@ -158,14 +158,19 @@ class Recipe:
             return TEACHERS[: len(self.teacher.seeds)]
         return TEACHERS[:1] if self.teacher_hidden else ()
 
+    @property
+    def teaching_roles(self) -> tuple[Role, ...]:
+        """The roles of the float models that a student learns from: its teachers, or else its baseline."""
+        return self.teachers or ("float",)
+
     def learns_from(self, role: Role) -> tuple[Role, ...]:
         """Roles whose models' probabilities a role learns from, their mean where there are several."""
         if role == "head":
-            return (self.teachers or ("float",)) if self.head_from_teacher else ("ternary",)
+            return self.teaching_roles if self.head_from_teacher else ("ternary",)
         if role == "float":
             return self.teachers if self.baseline_distil else ()
         if role == "ternary" and self.distil:
-            return self.teachers or ("float",)
+            return self.teaching_roles
         return ()
 
     def needs(self, role: Role) -> tuple[Role, ...]:
