@@ -44,6 +44,8 @@ def trained(config, seed, *, options=OPTIONS, factor=1.2, head="ternary"):
         assert model.head is not None
         model.head.normal_()
         model.head_bias.normal_()
+        if model.log_head_scale is not None:
+            model.log_head_scale.normal_()
     return model.eval()
 
 
