@@ -11,7 +11,7 @@ from trine_sw.support.file_lock import exclusive
 
 #: Paths that a command reads.
 READ = {"model_path", "model_paths", "more_models", "tokens", "data", "text", "audio", "bitstream", "reports"}
-READ |= {"folder", "root", "teachers"}
+READ |= {"folder", "root", "start", "teachers"}
 
 
 def commands(group=cli, words=()):
