@@ -23,8 +23,8 @@ from trine_sw.data import text as data  # noqa: E402
 from trine_sw.data.evaluation import evaluate  # noqa: E402
 from trine_sw.model import Model, ModelConfig  # noqa: E402
 from trine_sw.model.random_model import random_model  # noqa: E402
-from trine_sw.studies import catalogue as studies  # noqa: E402
 from trine_sw.studies import run as study_run  # noqa: E402
+from trine_sw.studies import study as studies  # noqa: E402
 from trine_sw.studies.catalogue import STUDIES  # noqa: E402
 from trine_sw.studies.distributions import distributions  # noqa: E402
 from trine_sw.studies.memory import deployed  # noqa: E402
@@ -168,6 +168,19 @@ def test_a_row_starts_from_a_model_file(small, succeeds, fails):
     assert 0 < record["cycles_per_token"] < 100
 
 
+def test_rows_of_other_states_are_measured_in_pytorch(small, succeeds):
+    """Figures of the module in evaluation, and cycles of an engine that takes a column a cycle."""
+    for row, measured in (
+        ("3-3", "the integer golden model, float head"),
+        ("5-2", "the PyTorch module in evaluation, float head"),
+    ):
+        succeeds("study", "states", "--row", row)
+        record = json.loads((RESULTS / f"states.{row}.few.2.json").read_text(encoding="utf-8"))
+        assert record["measured_on"] == measured and record["test"]["perplexity"] < WORDS
+        assert 0 < record["cycles_per_token"] < 100 and 0 < record["active_h"] < 1
+        assert len(record["distributions"]["weight"]["values"]) == int(row[0])
+
+
 def test_what_studies_refuse(small, fails):
     fails("study", "ladders", saying="'ladders' is no study; there are ladder")
     fails("study", "ladder", "--row", "top", saying="'top' is no row of ladder; there are float")
@@ -277,10 +290,9 @@ def test_eval_says_which_head(succeeds, fails, small):
 
 def only(monkeypatch, *names):
     """The ladder with these rows alone."""
-    ladder = replace(
-        STUDIES["ladder"], rows=lambda plain: [row for row in studies._ladder(plain) if row.name in names]
-    )
-    monkeypatch.setitem(STUDIES, "ladder", ladder)
+    whole = STUDIES["ladder"]
+    some = replace(whole, rows=lambda plain: [row for row in whole.rows(plain) if row.name in names])
+    monkeypatch.setitem(STUDIES, "ladder", some)
 
 
 def figures():
@@ -338,7 +350,7 @@ def test_rows_on_a_cluster(small, succeeds, fails, monkeypatch):
 PRELOAD = """
 from trine_sw.data import Part, TextFile
 from trine_sw.data import text as data
-from trine_sw.studies import catalogue as studies
+from trine_sw.studies import study as studies
 from trine_sw.training.nn.recurrence import Numerics
 data.DATA_SETS["few"] = data.DataSet({splits!r}, words=True)
 studies.DATA_SETS.clear()

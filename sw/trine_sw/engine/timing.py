@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from trine_sw.engine import (
 from trine_sw.golden import Golden
 from trine_sw.golden.sampler import sampler_latency
 from trine_sw.model import Model
+from trine_sw.model.config import ModelConfig
 from trine_sw.support.checks import token_array
 from trine_sw.support.errors import TrineError
 
@@ -287,8 +288,13 @@ def token_cycles(
     return vector_cycles(model, engine, x, h, head=head)
 
 
+class _Shaped(Protocol):
+    @property
+    def config(self) -> ModelConfig: ...
+
+
 def vector_cycles(
-    model: Model,
+    model: _Shaped,
     engine: EngineConfig,
     x: npt.NDArray[np.int8],
     h: npt.NDArray[np.int8],
@@ -296,7 +302,8 @@ def vector_cycles(
     head: bool | npt.NDArray[np.bool_] = True,
     starts: npt.NDArray[np.bool_] | None = None,
 ) -> Timing:
-    """The same of tokens with the vectors x (T, E), after which the states are h (T, L·H).
+    """The same of tokens with the vectors x (T, E), after which the states are h (T, L·H), of any model of
+    this ``config``.
 
     ``head`` may be bool (T,), and ``starts``, bool (T,), says where tokens begin anew from the zero state;
     the one before each is marked ``last``.

@@ -1,84 +1,17 @@
 """Catalogue of studies of HitNet's claims: lists of models, each of which changes one thing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
-from typing import Literal, get_args
+from typing import get_args
 
-from trine_sw.model.config import ModelConfig
+from trine_sw.studies.states import slope_rows, state_rows
+from trine_sw.studies.study import Row, Study
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.layers import CellOptions
 from trine_sw.training.nn.soft_cell import Quantiser, Quantisers
-from trine_sw.training.recipes import Recipe, Schedule
+from trine_sw.training.recipes import Recipe
 
-__all__ = ["DATA_SETS", "STUDIES", "Row", "Study", "study"]
-
-DATA_SETS = {10_000: "ptb", 2_000: "ptb-2000"}
-"""Vocabularies, and the data set of each."""
-
-_UNITS = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One model of a study.
-
-    Parameters
-    ----------
-    name, what : short, and as a table says it.
-    recipe : how it is trained.
-    role : which of the recipe's models is measured.
-    start : model file, from the top of the repository, that the ternary model starts from; "": none.
-    """
-
-    name: str
-    what: str
-    recipe: Recipe
-    role: Literal["float", "ternary"]
-    start: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """A question and the models that answer it.
-
-    Parameters
-    ----------
-    name, title : short, and as a heading.
-    about : what the rows have in common and what they show.
-    words, epochs : vocabulary and passes over the text, unless a run says otherwise.
-    rows : makes the rows from the recipe that they all start from.
-    """
-
-    name: str
-    title: str
-    about: str
-    words: int
-    epochs: int
-    rows: Callable[[Recipe], Sequence[Row]]
-
-    def at(self, words: int | None = None, epochs: int | None = None) -> list[Row]:
-        """The rows with that vocabulary, and trained for so many epochs."""
-        words = self.words if words is None else words
-        epochs = self.epochs if epochs is None else epochs
-        if words not in DATA_SETS:
-            raise TrineError(f"words must be {' or '.join(map(str, DATA_SETS))}, not {words}")
-        if epochs < 1:
-            raise TrineError(f"the epochs must be at least 1, not {epochs}")
-        schedule = Schedule(epochs=epochs, batch=20, steps=35, dropout=0.25)
-        plain = Recipe(
-            name=self.name,
-            dataset=DATA_SETS[words],
-            config=ModelConfig(hidden=_UNITS, embedding=_UNITS, vocab_size=words),
-            schedule=schedule,
-            baseline=schedule,
-            options=CellOptions(three_state_forget=False),
-            head="float",
-        )
-        return [
-            replace(row, recipe=replace(row.recipe, name=f"{self.name}-{row.name}"))
-            for row in self.rows(plain)
-        ]
+__all__ = ["STUDIES", "study"]
 
 
 def _ladder(plain: Recipe) -> list[Row]:
@@ -258,6 +191,25 @@ STUDIES = {
             words=10_000,
             epochs=1,
             rows=_front,
+        ),
+        Study(
+            name="states-slope",
+            title="Which λ for how many states",
+            about="W of 2, 3 or 5 states and activations (x, h) of 2, 3, 5 or 7, each with several λ of its "
+            "gates. The λ with the lowest validation is the one of the next study.",
+            words=10_000,
+            epochs=1,
+            rows=slope_rows,
+        ),
+        Study(
+            name="states",
+            title="How many states",
+            about="The same at the best λ of each. Where W and activations do not both have three states, "
+            "figures are those of the PyTorch module in evaluation, computed in integers: the engine runs "
+            "three. Cycles are those of an engine that takes a column a cycle whatever its activation.",
+            words=10_000,
+            epochs=4,
+            rows=state_rows,
         ),
     )
 }

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
-from trine_sw.training.nn.quantise import ttq
 
 __all__ = ["distributions"]
 
@@ -36,7 +35,7 @@ def distributions(model: TernaryLanguageModel | FloatLanguageModel, tokens: NDAr
         inputs = torch.cat([model.embedding_trits()[ids], _before(h)], dim=-1)[:, 0]
         z = layer.preactivation(inputs @ trits.T, scale.squeeze(1), layer.offset)
         values: Sequence[Tensor | None] = layer.gate_values(z)
-        quantised: Tensor | None = ttq(weight)
+        quantised: Tensor | None = trits
         slope = layer.options.slope
     elif isinstance(model, FloatLanguageModel) and model.quantisers is None and model.config.cell == "lstm":
         weight = torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], dim=1)

@@ -9,10 +9,11 @@ from typing import Any
 import jinja2
 
 from trine_sw.data.evaluation import perplexity_of
-from trine_sw.studies.catalogue import DATA_SETS, STUDIES, Row, Study
+from trine_sw.studies.catalogue import STUDIES
 from trine_sw.studies.figures import draw_figures
 from trine_sw.studies.memory import Memory, deployed
 from trine_sw.studies.run import record_path
+from trine_sw.studies.study import DATA_SETS, Row, Study
 from trine_sw.support.atomic_file import atomic_write, check_folder, check_writable
 from trine_sw.support.errors import TrineError
 from trine_sw.training.recipes import RECIPES

@@ -1,5 +1,6 @@
 """``trine study``: trains the rows of a study that are not recorded yet, and records what they give."""
 
+import copy
 import hashlib
 import json
 import socket
@@ -11,20 +12,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from trine_sw.cluster.job import Cluster, ClusterError, Job, Outcome, Tick
 from trine_sw.cluster.jobs import run_jobs
 from trine_sw.cluster.shared_folder import SharedFolder, shared
-from trine_sw.data import Text
-from trine_sw.data.evaluation import split_tokens
 from trine_sw.engine import EngineConfig
-from trine_sw.engine.timing import token_cycles
-from trine_sw.golden import Golden
+from trine_sw.engine.timing import vector_cycles
 from trine_sw.model import Model, ModelConfig
-from trine_sw.studies.catalogue import Row, Study
 from trine_sw.studies.distributions import distributions
+from trine_sw.studies.study import Row, Study
 from trine_sw.support.atomic_file import atomic_write, check_writable, make_folder
 from trine_sw.support.errors import TrineError
 from trine_sw.support.file_lock import exclusive
@@ -36,6 +36,7 @@ from trine_sw.training.models.export import export
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.states import States
 from trine_sw.training.recipes import Recipe, Role
 from trine_sw.training.train import figures_of
 
@@ -229,13 +230,18 @@ def _record(common: _Common, row: Row, tick: Tick) -> dict[str, Any]:
     """Train what a row needs, and measure it."""
     run, ready, device = _trained(common, row, _roles(row), tick)
     best, numerics = ready[row.role], Numerics.fastest(device)
-    model = export(best, run.vocabulary, {}) if isinstance(best, TernaryLanguageModel) else None
+    model, measured_on = None, "the float model"
+    if isinstance(best, TernaryLanguageModel) and best.states == States():
+        model, measured_on = export(best, run.vocabulary, {}), "the integer golden model, float head"
+    elif isinstance(best, TernaryLanguageModel):
+        measured_on = "the PyTorch module in evaluation, float head"
+    tokens = run.text("test")[:_TIMED]
     record: dict[str, Any] = {
         "study": common.study,
         "row": row.name,
         "what": row.what,
         "data_set": str(row.recipe.dataset),
-        "measured_on": "the integer golden model, float head" if model else "the float model",
+        "measured_on": measured_on,
         **figures_of(run, model),
         "device": str(device),
         "numerics": str(numerics),
@@ -246,10 +252,9 @@ def _record(common: _Common, row: Row, tick: Tick) -> dict[str, Any]:
     }
     if run.started_from is not None:
         record["start"] = run.started_from
-    if model is not None:
-        record |= _speed(model, row.recipe.dataset)
-    part = split_tokens(model, row.recipe.dataset, "test") if model else run.text("test")
-    return record | {"distributions": distributions(best, part[:_TIMED])}
+    if isinstance(best, TernaryLanguageModel):
+        record |= _speed(best, tokens)
+    return record | {"distributions": distributions(best, tokens)}
 
 
 def _of_role(recipe: Recipe, role: Role) -> Recipe:
@@ -271,15 +276,17 @@ def _checkpoint(runs: Path, recipe: Recipe, role: Role) -> Path:
     return runs / f"{role}-{recipe.dataset}-{digest}.pt"
 
 
-def _speed(model: Model, dataset: Text) -> dict[str, Any]:
-    """What the engine would need for the first tokens of the test text, with a lane for each row."""
-    tokens = split_tokens(model, dataset, "test")[:_TIMED]
-    h = Golden(model).run(tokens, logits=False).h
+@torch.no_grad()
+def _speed(model: TernaryLanguageModel, tokens: NDArray[np.integer]) -> dict[str, Any]:
+    """What the engine would need for tokens (T,), with a lane for each row, a column a cycle and bank."""
+    model = copy.deepcopy(model).cpu().eval()
+    ids = torch.from_numpy(np.asarray(tokens, np.int64))[:, None]
+    _, _, states = model.features(ids, model.initial_state(1))
+    x, h = (part.ne(0).numpy().astype(np.int8) for part in (model.embedding_trits()[ids[:, 0]], states[:, 0]))
     engine = EngineConfig(model.config.rows, _BANKS, embedding="host", head="host")
-    assert model.embedding_weight is not None
     return {
-        "cycles_per_token": float(token_cycles(model, engine, tokens, h=h).cycles.mean()),
-        "active_x": float((model.embedding_weight[tokens] != 0).mean()),
-        "active_h": float((h != 0).mean()),
-        "changed_h": float((h[1:] != h[:-1]).mean()),
+        "cycles_per_token": float(vector_cycles(model, engine, x, h).cycles.mean()),
+        "active_x": float(x.mean()),
+        "active_h": float(h.mean()),
+        "changed_h": float((states[1:] != states[:-1]).double().mean()),
     }

@@ -41,6 +41,7 @@ from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.teacher_file import TeacherFile
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.states import States
 from trine_sw.training.recipes import TEACHERS, AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
@@ -144,6 +145,10 @@ def train(
             threads=threads,
             roles=cast(Sequence[SequenceRole] | None, roles),
             console=console,
+        )
+    if chosen.states not in (None, States()):
+        raise TrineError(
+            f"{chosen.name} has other states than three, which no engine runs: leave out [states]"
         )
     if isinstance(chosen.dataset, OwnText):  # what it is now is what is trained on
         chosen = replace(chosen, dataset=chosen.dataset.pinned())
@@ -326,12 +331,13 @@ def exported(finished: dict[Role, Run]) -> Model:
 def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
     """What a finished run gives on the whole validation and test texts, in one stream each.
 
-    A ternary model and its heads are measured by the golden model, of ``model``, which has them.
+    A ternary model and its heads are measured by the golden model, of ``model``, which has them; a model of
+    other states than three as it is in PyTorch.
     """
     dataset, best = run.recipe.dataset, run.best_model()
     tested = "test" in split_names(dataset)
     figures: dict[str, Any] = {}
-    if isinstance(best, FloatLanguageModel):
+    if isinstance(best, FloatLanguageModel) or best.states != States():
         figures["valid_nats"] = predicted(best, run.valid[:, None])[0]
         if tested:
             tokens = run.text("test")

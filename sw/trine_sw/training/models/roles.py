@@ -48,6 +48,7 @@ def new_model(recipe: Recipe, role: Role, ready: Mapping[Role, AnyModel]) -> Any
         locked=schedule.locked,
         head=recipe.head,
         tied=recipe.tied,
+        states=recipe.states,
     )
     if recipe.warm_start:
         trained = ready["float"]

@@ -10,6 +10,7 @@ from trine_sw.training.models.language_model import LanguageModel, State
 from trine_sw.training.nn.layers import CellOptions, TernaryLayer, ternary_layer
 from trine_sw.training.nn.quantise import HEAD_FACTOR, round_straight_through, ttq
 from trine_sw.training.nn.recurrence import Numerics
+from trine_sw.training.nn.states import States, embedding_values
 
 __all__ = ["TernaryLanguageModel"]
 
@@ -35,6 +36,7 @@ class TernaryLanguageModel(LanguageModel):
     tied : the head's weights are the embedding's before they become trits; E must be H.
     one_threshold : for all rows of a ternary head: rows as short as those of rare words then have few trits.
         With one scale for all, a row's own threshold would make them as long as the others.
+    states : how many values weights and activations have; other than three of each for comparisons alone.
 
     The float weights behind the trits are trained through straight-through gradients, as in HitNet (Wang et
     al., NeurIPS 2018). :meth:`loss` gives what is to be minimised.
@@ -65,17 +67,20 @@ class TernaryLanguageModel(LanguageModel):
         head: HeadKind = "ternary",
         tied: bool = False,
         one_threshold: bool = False,
+        states: States | None = None,
     ) -> None:
         super().__init__(config, dropout, head_dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
-        self.one_threshold = one_threshold
+        self.one_threshold, self.states = one_threshold, states or States()
         # u is as large as its last level at once: a float head of larger weights is mostly noise at first,
         # against which cells learn to be silent. Of a ternary head only the weights' order counts.
         deviation = 0.05 if head == "ternary" else 0.005
         of_embedding = deviation if tied else 0.1
         self.embedding = nn.Parameter(torch.randn(config.vocab_size, config.embedding) * of_embedding)
         for number in range(config.layers):
-            self.add_module(_layer_name(config, number), ternary_layer(config.of_layer(number), options))
+            self.add_module(
+                _layer_name(config, number), ternary_layer(config.of_layer(number), options, self.states)
+            )
         weights = torch.randn(config.vocab_size, config.hidden) * deviation
         self.head = None if tied else nn.Parameter(weights)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))  # nats
@@ -104,7 +109,7 @@ class TernaryLanguageModel(LanguageModel):
 
     def embedding_trits(self) -> Tensor:
         """(V, E)"""
-        return ttq(self.embedding, self.embedding_factor)
+        return embedding_values(self.embedding, self.embedding_factor, self.states)
 
     def head_integers(self, words: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Of a ternary head: trits (V, H), bias (V,) in integers, and the scale that makes nats of logits."""
@@ -205,7 +210,7 @@ class TernaryLanguageModel(LanguageModel):
         """Trits x (T, B, E), in training as hard as the first layer is."""
         # A row's trits depend on no other row, so only those that are used are made.
         rows = nn.functional.embedding(tokens, self.embedding)
-        trits: Tensor = ttq(rows, self.embedding_factor)
+        trits = embedding_values(rows, self.embedding_factor, self.states)
         if not self.training or self.frozen or self.layer.options.harden is None:
             return trits
         length = trits.detach().norm(dim=-1, keepdim=True) / rows.detach().norm(dim=-1, keepdim=True)

@@ -6,11 +6,14 @@ sigmoid and tanh instead of the steps' (straight-through estimators): training s
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trine_sw.model.config import ModelConfig
+from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.autocast import without_autocast
 from trine_sw.training.nn.cell_options import CellOptions
 from trine_sw.training.nn.cell_output import cell_output
@@ -18,10 +21,13 @@ from trine_sw.training.nn.gates import gate_thresholds, random_thresholds
 from trine_sw.training.nn.gru_steps import GRUSteps
 from trine_sw.training.nn.lstm_steps import LSTMSteps
 from trine_sw.training.nn.mgu_steps import MGUSteps
-from trine_sw.training.nn.quantise import row_scale, ttq
-from trine_sw.training.nn.recurrence import Numerics, Steps, recur
+from trine_sw.training.nn.quantise import row_scale
+from trine_sw.training.nn.recurrence import Numerics, recur
+from trine_sw.training.nn.states import States, weight_values
 
 __all__ = ["CellOptions", "GRULayer", "LSTMLayer", "MGULayer", "TernaryLayer", "ternary_layer"]
+
+_TRITS = States()
 
 
 class TernaryLayer(nn.Module, ABC):
@@ -29,13 +35,16 @@ class TernaryLayer(nn.Module, ABC):
 
     Gates compare ``preactivation`` of a sum of trits, in training as in evaluation; in evaluation the sum is
     exact in float32 on every machine, and that is what export folds. ``numerics`` is how training computes.
+    With other ``states`` than three a layer is for comparisons alone, and what is called trits is integers.
     """
 
     steps: type  #: of training
 
-    def __init__(self, config: ModelConfig, options: CellOptions) -> None:
+    def __init__(self, config: ModelConfig, options: CellOptions, states: States = _TRITS) -> None:
         super().__init__()
-        self.config, self.options = config, options
+        if states != _TRITS and config.cell != "lstm":
+            raise TrineError(f"only an LSTM has other states than three, and the cell is {config.cell!r}")
+        self.config, self.options, self.states = config, options, states
         self.numerics = Numerics()
         size = config.hidden
         spec = config.spec
@@ -90,7 +99,7 @@ class TernaryLayer(nn.Module, ABC):
 
         In training as hard as ``harden`` has set it: before that what is called trits is real.
         """
-        trits = ttq(self.weight)
+        trits = weight_values(self.weight, self.states.weights)
         scale = row_scale(self.weight, trits, self.options.scale)
         if self.training and self.options.harden:
             # Real rows as long as the rows of trits.
@@ -126,17 +135,19 @@ class TernaryLayer(nn.Module, ABC):
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         if not self.training:
             h, c = self.evaluate(x, state, trits, scale.squeeze(1))
-            u = cell_output(c, self.config)[1] * h.ne(0)
+            u = cell_output(c, self.config, self.states)[1] * h.ne(0)
             return h, u, (h[-1], c[-1])
         low, high = self.low, self.high
         options = self.options
         if options.bernoulli:
             shape = x.new_empty(*x.shape[:2], self.config.rows)
             low, high = random_thresholds(shape, self.config.cell, options.slope, options.three_state_forget)
-        steps: Steps = self.steps(
-            self.config, options.slope, options.window, self.numerics.product, options.harden is not None
-        )
+        steps = self._steps()
         return recur(x, state, trits, scale, self.offset, high, low, self.hard, steps, self.numerics)
+
+    def _steps(self) -> Any:
+        options, product = self.options, self.numerics.product
+        return self.steps(self.config, options.slope, options.window, product, options.harden is not None)
 
     @torch.no_grad()
     def evaluate(
@@ -180,11 +191,14 @@ class LSTMLayer(TernaryLayer):
 
     steps = LSTMSteps
 
+    def _steps(self) -> LSTMSteps:
+        return replace(super()._steps(), states=self.states)
+
     def evaluate_step(self, sums: Tensor, scale: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         i, f, g, o = self.gate_values(self.preactivation(sums, scale, self.offset))
         c = torch.trunc(c * f) + i * g * float(1 << self.config.cell_shift)
         c = c.clamp(-self.config.cell_max, self.config.cell_max)
-        return cell_output(c, self.config)[0] * o, c
+        return cell_output(c, self.config, self.states)[0] * o, c
 
     def gate_values(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """i, f, g and o (B, H) of preactivations z (B, 4H)."""
@@ -254,6 +268,6 @@ class MGULayer(_SplitLayer):
 _LAYERS: dict[str, type[TernaryLayer]] = {"lstm": LSTMLayer, "gru": GRULayer, "mgu": MGULayer}
 
 
-def ternary_layer(config: ModelConfig, options: CellOptions) -> TernaryLayer:
+def ternary_layer(config: ModelConfig, options: CellOptions, states: States = _TRITS) -> TernaryLayer:
     """The layer of the kind that ``config.cell`` names."""
-    return _LAYERS[config.cell](config, options)
+    return _LAYERS[config.cell](config, options, states)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from trine_sw.model.config import ModelConfig
 from trine_sw.training.nn.cell_output import blended_output, output_slopes
+from trine_sw.training.nn.states import States
 
 __all__ = ["LSTMSteps"]
 
@@ -22,6 +23,7 @@ class LSTMSteps:
     window : width, in steps 2**r, of the stretch of c about 0 through which h passes gradients.
     product : type of h and of the gradient of z, which are factors of matrix products.
     blended : a share ``hard`` of what is computed is hard, and the rest soft; otherwise all is hard.
+    states : how many values h has.
     """
 
     config: ModelConfig
@@ -29,6 +31,7 @@ class LSTMSteps:
     window: float
     product: torch.dtype
     blended: bool = False
+    states: States = States()
 
     def forward(
         self,
@@ -44,7 +47,7 @@ class LSTMSteps:
         z = (sums_x.float() + sums_h.float()) * scale + bias
         i, f, g, o = self._gates(z, high, low, hard)
         new = self._moved(c, i, f, g, hard).clamp(-self.config.cell_max, self.config.cell_max)
-        h, u = blended_output(new, self.config, self.window, hard if self.blended else None)
+        h, u = blended_output(new, self.config, self.window, hard if self.blended else None, self.states)
         return new, (h * o).to(self.product), u * o, z
 
     def backward(
@@ -64,8 +67,8 @@ class LSTMSteps:
         i, f, g, o = self._gates(z, high, low, hard)
         unit = float(1 << config.cell_shift)
         gradient_h = gradient_h + back.float()
-        h, u = blended_output(after, config, self.window, hard if self.blended else None)
-        slope_h, slope_u = output_slopes(after, config, self.window)
+        h, u = blended_output(after, config, self.window, hard if self.blended else None, self.states)
+        slope_h, slope_u = output_slopes(after, config, self.window, self.states)
         gradient_c = gradient_c + (gradient_h * slope_h + gradient_u * slope_u) * o
         inside = (self._moved(before, i, f, g, hard).abs() <= config.cell_max).to(z.dtype)
         through = gradient_c * inside

@@ -4,6 +4,7 @@ TTQ (threshold) is for weights, whose values lie anywhere; BTQ (Bernoulli) is fo
 activation function has brought into [-1, 1]. Both as in HitNet (Wang et al., NeurIPS 2018).
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -14,6 +15,7 @@ __all__ = [
     "TTQ_FACTOR",
     "Scale",
     "btq",
+    "levels_above",
     "mean_size",
     "round_straight_through",
     "row_scale",
@@ -64,6 +66,25 @@ def ttq(weight: Tensor, factor: float = TTQ_FACTOR, threshold: Tensor | None = N
     return _StraightThrough.apply(weight, trits)  # pyright: ignore[reportReturnType]
 
 
+def levels_above(weight: Tensor, edges: Sequence[float], *, signed: bool = True, zero: float = 0.0) -> Tensor:
+    """Integers of a weight matrix: how many of the edges, times mean(abs(row)), a number is beyond.
+
+    With the sign of the number, or, where it is not ``signed``, of positive numbers alone. A number of 0 has
+    the sign ``zero``. The gradient goes straight through to ``weight``.
+
+    >>> levels_above(torch.tensor([[0.9, -0.2, 0.1, -1.0]]), (0.53, 1.58))
+    tensor([[ 2., -0.,  0., -2.]])
+    """
+    with torch.no_grad():
+        mean = weight.abs().mean(dim=-1, keepdim=True, dtype=torch.float64).to(weight.dtype)
+        size = weight.abs() if signed else weight
+        count = torch.zeros_like(weight)
+        for edge in edges:
+            count = count + (size > edge * mean if edge else torch.ones_like(count))
+        sign = torch.where(weight == 0, zero, weight.sign()) if signed else 1.0
+    return _StraightThrough.apply(weight, count * sign)  # pyright: ignore[reportReturnType]
+
+
 def mean_size(weight: Tensor, trits: Tensor) -> Tensor:
     """Mean magnitude () of the weights that are not quantised to 0: the scale nearest to all rows at once.
 
@@ -75,10 +96,11 @@ def mean_size(weight: Tensor, trits: Tensor) -> Tensor:
 
 
 def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:
-    """The real number (rows, 1) that a row of trits stands multiplied by. No gradient.
+    """The real number (rows, 1) that a row of trits, or of other integers, stands multiplied by. No gradient.
 
-    ``"alpha"``: the mean magnitude of the weights that are not quantised to 0, which makes alpha * trits the
-    nearest to the row. ``"norm"``: 1 / norm(trits), so that every row has length 1 (weight normalisation).
+    ``"alpha"``: of trits the mean magnitude of the weights that are not quantised to 0, which makes
+    alpha * trits the nearest to the row. ``"norm"``: 1 / norm(trits), so that every row has length 1 (weight
+    normalisation).
     Computed in float64, as ``ttq``'s mean is: float32's own reciprocal root differs between devices.
 
     >>> w = torch.tensor([[0.9, -0.2, 0.1, -1.0]])
@@ -86,7 +108,7 @@ def row_scale(weight: Tensor, trits: Tensor, scale: Scale) -> Tensor:
     (tensor([[0.9500]]), tensor([[0.7071]]))
     """
     with torch.no_grad():
-        count = trits.abs().sum(dim=-1, keepdim=True, dtype=torch.float64).clamp_min(1)
+        count = trits.square().sum(dim=-1, keepdim=True, dtype=torch.float64).clamp_min(1)
         if scale == "alpha":
             total = (weight.abs() * trits.abs()).sum(dim=-1, keepdim=True, dtype=torch.float64)
             return (total / count).to(weight.dtype)

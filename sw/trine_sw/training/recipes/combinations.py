@@ -47,6 +47,16 @@ def check_together(recipe: Any) -> None:
             recipe.finish_cell and recipe.options.slope_first is not None,
             "finish_cell goes on at the slope that the cell ended with: leave out options.slope_first",
         ),
+        (
+            recipe.states is not None and recipe.config.cell != "lstm",
+            f"only an LSTM has other states than three, and the cell is {recipe.config.cell!r}",
+        ),
+        (
+            recipe.states is not None
+            and bool(recipe.ternary_head or recipe.warm_start or recipe.needs_start),
+            "[states] begins with random weights and has one head: leave out warm_start, needs_start and "
+            "[ternary_head]",
+        ),
     )
     for wrong, message in rules:
         if wrong:

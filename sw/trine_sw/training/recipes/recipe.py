@@ -18,6 +18,7 @@ from trine_sw.support.plain_values import from_plain
 from trine_sw.support.reading import read_text
 from trine_sw.training.nn.layers import CellOptions
 from trine_sw.training.nn.soft_cell import Quantisers
+from trine_sw.training.nn.states import States
 from trine_sw.training.recipes.combinations import check_together
 from trine_sw.training.recipes.recipe_file import (
     beside,
@@ -86,6 +87,8 @@ class Recipe:
     finish_cell : the cell is trained on together with the ternary head, and only these two go into the file.
     needs_start : the ternary model is not begun from random weights: a finished one must be given
         (``train(start=...)``).
+    states : how many values the ternary model's weights and activations have, for studies: where it is not
+        three of each, no model file can be made.
 
     Examples
     --------
@@ -123,6 +126,7 @@ class Recipe:
     head_from_teacher: bool = field(default=False, metadata=LATER)
     finish_cell: bool = field(default=False, metadata=LATER)
     needs_start: bool = field(default=False, metadata=LATER)
+    states: States | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.seed, "seed", 0, 2**32 - 1)
