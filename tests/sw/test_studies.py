@@ -190,6 +190,10 @@ def test_what_studies_refuse(small, fails):
     fails("speed", "tiny", "--steps", 0, saying="--steps must be from 1 to 1000000, not 0")
 
 
+def test_help_names_all_studies(succeeds):
+    assert f"Studies: {', '.join(STUDIES)}." in " ".join(succeeds("study", "--help").split())
+
+
 def test_all_rows_differ():
     """Every row of every study is a run of its own, of a name of its own."""
     for study in STUDIES.values():

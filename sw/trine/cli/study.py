@@ -43,7 +43,7 @@ def study(
 ) -> None:
     """Train the rows of study NAME that are not recorded yet; `trine report hitnet` shows them.
 
-    Studies: ladder, quantisers, slope, activity.
+    Studies: ladder, quantisers, slope, activity, front, states-slope, states.
     """
     with needed("torch", "train", "a study"):
         from trine_sw.studies.catalogue import study as study_of
