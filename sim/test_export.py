@@ -131,4 +131,4 @@ def test_yosys_reads_the_export_for_a_board(exported: tuple[Path, str]) -> None:
     folder, family = exported
     script = f"{LIBRARIES.get(family, '')}read_verilog trine_core.v\nhierarchy -check -top trine_core\n"
     (folder / "read.ys").write_text(f"{script}proc\ncheck -assert\n", encoding="utf-8")
-    run_tool(toolchain.require("yosys"), ["-q", "read.ys"], folder)
+    run_tool(toolchain.require("yosys"), ["read.ys"], folder)

@@ -79,7 +79,7 @@ def test_what_yosys_makes_of_memories_equals_them(tmp_path):
         (tmp_path / file).write_bytes(contents)
     script = f"read_verilog top.v\n{GOWIN.memory_synthesis('top')}opt_clean\nrename top gate\n"
     (tmp_path / "top.ys").write_text(f"{script}write_verilog -noattr gate.v\n", encoding="utf-8")
-    run_tool(toolchain.require("yosys"), ["-q", "top.ys"], tmp_path)
+    run_tool(toolchain.require("yosys"), ["top.ys"], tmp_path)
     gate = (tmp_path / "gate.v").read_text(encoding="utf-8")
     assert gate.count("SDPB #(") >= 3 and gate.count("SDPX9B #(") >= 6
     names = [(f"a{n}", f"b{n}", width) for n, (width, _) in enumerate(SIZES)]

@@ -104,7 +104,7 @@ def test_memories_are_as_large_as_expected(tmp_path, name):
         (tmp_path / file).write_bytes(contents)
     script = f"read_rtlil top.il\n{family.memory_synthesis('top')}tee -q -o cells.json stat -json\n"
     (tmp_path / "top.ys").write_text(script, encoding="utf-8")
-    run_tool(require("yosys"), ["-q", "top.ys"], tmp_path)
+    run_tool(require("yosys"), ["top.ys"], tmp_path)
     counted: dict[int, Counter[str]] = {}
     for module, facts in json.loads((tmp_path / "cells.json").read_text(encoding="utf-8"))["modules"].items():
         if number := re.match(r"\\?top\.m(\d+)\b", module):

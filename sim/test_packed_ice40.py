@@ -183,7 +183,7 @@ def packed(tmp_path_factory) -> Path:
     script = f"read_verilog top.v\nproc\n{ICE40.synthesis.format(name='top')}write_json top.json\n"
     script = re.sub(r"^delete .*\n", "", script, flags=re.MULTILINE)
     (folder / "top.ys").write_text(script, encoding="utf-8")
-    run_tool(require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(require("yosys"), ["top.ys"], folder)
     pads = [2, 3, 4, 6, 9, 10, 11, 12, 13, 18, 19, 20, 21, 23, 25, 26, 27, 28, 31, 32, 34, 36, 37, 38, 42]
     names = ["clk", *(f"i[{n}]" for n in range(13)), *(f"o[{n}]" for n in range(11))]
     pads.remove(20)

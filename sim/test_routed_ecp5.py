@@ -57,7 +57,7 @@ def routed(tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     (folder / "top.ys").write_text(
         "read_verilog top.v\nsynth_ecp5 -nodsp -top top\nwrite_json top.json\n", encoding="utf-8"
     )
-    run_tool(require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(require("yosys"), ["top.ys"], folder)
     options = ["--25k", "--package", "CABGA381", "--no-tmdriv", "--timing-allow-fail", "-q"]
     run_tool(require("nextpnr-ecp5"), [*options, "--json", "top.json", "--write", "placed.json"], folder)
     module = json.loads((folder / "placed.json").read_text(encoding="utf-8"))["modules"]["top"]

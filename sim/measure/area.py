@@ -154,7 +154,7 @@ def small_board() -> Iterator[tuple[str, Cost]]:
         (folder / "top.ys").write_text(
             f"read_rtlil top.il\n{synthesis}write_json top.json\n", encoding="utf-8"
         )
-        run_tool(require("yosys"), ["-q", "top.ys"], folder)
+        run_tool(require("yosys"), ["top.ys"], folder)
         modules = json.loads((folder / "top.json").read_text(encoding="utf-8"))["modules"]
     for part, module in modules.items():
         kinds = Counter(cell["type"] for cell in module["cells"].values())

@@ -120,9 +120,9 @@ class StateLanes(wiring.Component):
 def lanes() -> Iterator[tuple[int, int, float, float]]:
     """Of each pair: states of weights and of activations, LUT4 and flip-flops a lane, of the smaller form."""
     for weights, activations in PAIRS:
-        lut4, ff, _ = min(
-            cost(StateLanes(weights, activations, chained=chained)) for chained in (False, True)
-        )
+        forms = (False, True) if activations > 3 else (False,)  # products of two bits need no carry chain
+        costs = [cost(StateLanes(weights, activations, chained=chained)) for chained in forms]
+        lut4, ff, _ = min(costs)
         yield weights, activations, lut4 / _LANES, ff / _LANES
 
 

@@ -66,7 +66,7 @@ def measured(design: Design, found: Fit, folder: Path) -> dict[str, Any]:
     family, platform = FAMILIES[board.family], board.platform()
     for name, contents in synthesis_files(top, platform, family).items():
         (folder / name).write_bytes(contents)
-    run_tool(require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(require("yosys"), ["top.ys"], folder)
     options = ["--json", "top.json", "--pack-only", "--log", "pack.text"]
     constraints = {
         "ecp5": ("--lpf", "top.lpf"),

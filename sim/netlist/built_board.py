@@ -67,5 +67,5 @@ def built_board(
         files["top.ys"] = re.sub(b"(?m)^select -assert-none.*$", b"", files["top.ys"])
     for file, contents in files.items():
         (folder / file).write_bytes(contents)
-    run_tool(toolchain.require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(toolchain.require("yosys"), ["top.ys"], folder)
     return Built(top, model, folder, synthesised(board, folder / "top.json", folder / "models"))

@@ -64,5 +64,5 @@ def synthesised_loopback(board: BoardSpec, folder: Path) -> dict[str, Any]:
     """The module of `board` with its transport alone, at its default clock; its netlist is ``top.json``."""
     for name, contents in synthesis_files(_Top(board), board.platform(), FAMILIES[board.family]).items():
         (folder / name).write_bytes(contents)
-    run_tool(require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(require("yosys"), ["top.ys"], folder)
     return json.loads((folder / "top.json").read_text(encoding="utf-8"))["modules"]["top"]

@@ -61,7 +61,7 @@ def core_memories(model: Model, engine: EngineConfig, board: BoardSpec) -> CoreM
         (folder / "top.ys").write_text(
             f"read_rtlil top.il\n{script}tee -q -o cells.json stat -json\n", encoding="utf-8"
         )
-        run_tool(require("yosys"), ["-q", "top.ys"], folder)
+        run_tool(require("yosys"), ["top.ys"], folder)
         stat = json.loads((folder / "cells.json").read_text(encoding="utf-8"))
     cells = Counter(stat["design"]["num_cells_by_type"])
     return CoreMemories(

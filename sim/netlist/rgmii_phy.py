@@ -62,7 +62,7 @@ def routed_phy(folder: Path, tx_delay_ns: float, rx_delay_ns: float) -> PinNetli
     (folder / "top.v").write_text(_TOP + phy_verilog(tx_delay_ns, rx_delay_ns), encoding="utf-8")
     script = "read_verilog top.v\nsynth_ecp5 -nodsp -top top\nwrite_json top.json\n"
     (folder / "top.ys").write_text(script, encoding="utf-8")
-    run_tool(require("yosys"), ["-q", "top.ys"], folder)
+    run_tool(require("yosys"), ["top.ys"], folder)
     places = (f'LOCATE COMP "{port}" SITE "{pin}";\n' for port, pin in _PINS.items())
     (folder / "top.lpf").write_text("".join(places), encoding="utf-8")
     options = ["--25k", "--package", "CABGA256", "--no-tmdriv", "--timing-allow-fail", "-q"]

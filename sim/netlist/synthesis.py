@@ -37,7 +37,7 @@ def synthesise(component: Any, folder: Path, *, name: str = "top") -> Netlist:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.il").write_text(rtlil.convert(component, name=name, emit_src=False), encoding="utf-8")
     (folder / f"{name}.ys").write_text(SCRIPT.format(name=name), encoding="utf-8")
-    run_tool(require("yosys"), ["-q", f"{name}.ys"], folder)
+    run_tool(require("yosys"), [f"{name}.ys"], folder)
     return read(folder / f"{name}.v", folder / f"{name}.json", name)
 
 

@@ -38,7 +38,7 @@ from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.states import States
 from trine_sw.training.recipes import Recipe, Role
-from trine_sw.training.train import figures_of
+from trine_sw.training.record import figures_of
 
 __all__ = ["record_path", "run_study"]
 
