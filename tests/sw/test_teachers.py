@@ -337,8 +337,12 @@ def test_the_baseline_may_be_the_teacher(taught, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, "other", other)
     again = train("other", teachers=["runs/tiny/float.safetensors"], roles=["ternary"])
     assert again is not None and len(again.training["teacher_files"]) == 1
-    with pytest.raises(TrineError, match="learns from its float baseline, so that it takes no --teacher"):
-        train("tiny", teachers=["other.safetensors"])
+    monkeypatch.setitem(RECIPES, "third", replace(recipe, name="third"))
+    third = train("third", teachers=["runs/tiny/float.safetensors"])  # which is the baseline, too
+    assert third is not None and third.training["teacher_files"] == again.training["teacher_files"]
+    assert {"ternary", "ternary_head"} < set(third.training) and "float" not in third.training
+    with pytest.raises(TrineError, match="has 1 teacher, and --teacher is given 2 times"):
+        train("third", teachers=["runs/tiny/float.safetensors"] * 2, resume=True)
     with pytest.raises(TrineError, match="leave out baseline_distil"):
         replace(recipe, baseline_distil=0.5)
     with pytest.raises(TrineError, match=r"leave out \[teacher.schedule\]"):

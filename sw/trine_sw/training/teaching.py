@@ -20,7 +20,7 @@ from trine_sw.training.loop.validation import validate
 from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.start import check_fits
 from trine_sw.training.models.teacher_file import TeacherFile, rounded, text_digest, write_teacher
-from trine_sw.training.recipes import TEACHERS, Recipe, Role
+from trine_sw.training.recipes import Recipe, Role
 
 __all__ = ["check_start", "check_validation", "given_teachers", "keep_teacher", "taught_by_files"]
 
@@ -32,13 +32,15 @@ def taught_by_files(recipe: Recipe, count: int) -> Recipe:
 
     Raises :class:`TrineError` where it has no ``[teacher]``, or fewer.
     """
-    if recipe.teacher is not None and recipe.teacher.baseline:
-        raise TrineError(f"{recipe.name} learns from its float baseline, so that it takes no --teacher")
     if recipe.teacher is None:
         raise TrineError(f"{recipe.name} has no [teacher], so that it takes no --teacher")
-    seeds = recipe.teacher.seeds
-    if count > len(seeds):
-        raise TrineError(f"{recipe.name} has {len(seeds)} teachers, and --teacher is given {count} times")
+    seeds, there = recipe.teacher.seeds, len(recipe.teaching_roles)
+    if count > there:
+        raise TrineError(
+            f"{recipe.name} has {there} teacher{'s' * (there > 1)}, and --teacher is given {count} times"
+        )
+    if recipe.teacher.baseline:
+        return recipe
     return replace(recipe, teacher=replace(recipe.teacher, seeds=seeds[:count]))
 
 
@@ -57,7 +59,7 @@ def given_teachers(recipe: Recipe, paths: Sequence[Path], ranks: Ranks) -> dict[
     if END in vocabulary:  # as Run.text has it
         valid = np.concatenate([[vocabulary.index(END)], valid])
     found: dict[Role, TeacherFile] = {}
-    for role, path in zip(TEACHERS, paths, strict=False):
+    for role, path in zip(recipe.teaching_roles, paths, strict=False):
         file = TeacherFile.read(path)
         if file.text != digest:
             raise TrineError(f"{path} has learned another text than {recipe.dataset}, or other symbols of it")

@@ -39,7 +39,7 @@ from trine_sw.training.models.start import start_from
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
-from trine_sw.training.recipes import TEACHERS, Recipe, Role
+from trine_sw.training.recipes import Recipe, Role
 
 __all__ = ["Run"]
 
@@ -79,7 +79,7 @@ class Run:
     ) -> None:
         self.recipe, self.path = recipe, path
         self.ready: Mapping[Role, AnyModel] = ready or {}
-        self.taught_by = list(taught_by) if set(recipe.learns_from(role)) & set(TEACHERS) else []
+        self.taught_by = list(taught_by) if set(recipe.learns_from(role)) & set(recipe.teaching_roles) else []
         if ranks.first:  # better now than at the end of an epoch
             check_run_files(path)
         self.role: Role = role
