@@ -21,10 +21,10 @@ from trine_sw.training.recipes import RECIPES
 __all__ = ["write_report"]
 
 #: The recipes whose models are compared with what others published.
-MODELS = ("ptb-lstm-300", "ptb-lstm-300-taught", "ptb-gru-300", "wikitext2-lstm-512")
+MODELS = ("ptb-lstm-300", "ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-gru-300", "wikitext2-lstm-512")
 
 #: The models that those of these start from.
-_STARTS = {"ptb-lstm-300-taught": "ptb-lstm-300"}
+_STARTS = {"ptb-lstm-300-taught": "ptb-lstm-300", "ptb-lstm-300-tuned": "ptb-lstm-300-taught"}
 
 
 def write_report(results: Path) -> list[Path]:
