@@ -26,6 +26,7 @@ BANKS = 3
 COLUMNS = 600
 PAIRS = tuple(product((2, 3, 5), (2, 3, 5, 7)))
 _LANES = 18
+_WEIGHTS = 4 * 300 * COLUMNS  # of an LSTM of 300 units
 _START, _LOWER = -37, -9  # thresholds as good as any
 
 
@@ -128,11 +129,12 @@ def lanes() -> Iterator[tuple[int, int, float, float]]:
 
 def main() -> None:
     """Print the table, in Markdown."""
-    print("| W | x and h | LUT4 a lane | flip-flops a lane | bits of a weight in a word | packed |")
-    print("|---:|---:|---:|---:|---:|---:|")
+    print("| states of W | of x and h | LUT4 a lane | flip-flops a lane | bits of W |")
+    print("|---:|---:|---:|---:|---:|")
     for weights, activations, lut4, ff in lanes():
-        bits = f"{word_bits(weights)} | {packed_bits(weights):.2f}"
-        print(f"| {weights} | {activations} | {lut4:.1f} | {ff:.1f} | {bits} |", flush=True)
+        built = " (built)" if weights == activations == 3 else ""
+        bits = f"{_WEIGHTS * packed_bits(weights):,.0f}"
+        print(f"| {weights} | {activations}{built} | {lut4:.1f} | {ff:.1f} | {bits} |", flush=True)
 
 
 if __name__ == "__main__":

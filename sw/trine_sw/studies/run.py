@@ -36,7 +36,7 @@ from trine_sw.training.models.export import export
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS
 from trine_sw.training.recipes import Recipe, Role
 from trine_sw.training.record import figures_of
 
@@ -231,7 +231,7 @@ def _record(common: _Common, row: Row, tick: Tick) -> dict[str, Any]:
     run, ready, device = _trained(common, row, _roles(row), tick)
     best, numerics = ready[row.role], Numerics.fastest(device)
     model, measured_on = None, "the float model"
-    if isinstance(best, TernaryLanguageModel) and best.states == States():
+    if isinstance(best, TernaryLanguageModel) and best.states == TRITS:
         model, measured_on = export(best, run.vocabulary, {}), "the integer golden model, float head"
     elif isinstance(best, TernaryLanguageModel):
         measured_on = "the PyTorch module in evaluation, float head"

@@ -38,7 +38,6 @@ def state_rows(plain: Recipe) -> Sequence[Row]:
 def _row(plain: Recipe, weights: int, activations: int, slope: float, name: str) -> Row:
     """A model that is trained as the ladder's best without a teacher, of a finer head."""
     words = plain.config.vocab_size
-    states = States(weights=weights, activations=activations)
     recipe = replace(
         plain,
         config=replace(plain.config, cell_shift=2, output_shift=1, head_levels=tuple(range(8))),
@@ -56,7 +55,7 @@ def _row(plain: Recipe, weights: int, activations: int, slope: float, name: str)
         unigram=True,
         embedding_factor=1.5,
         activity_cost=0.35,
-        states=None if states == States() else states,
+        states=States(weights=weights, activations=activations),
     )
     what = f"W of {weights} states, activations of {activations}, λ = {slope:g}"
     return Row(name=name, what=what, recipe=recipe, role="ternary")

@@ -20,7 +20,7 @@ from trine_sw.training.loop.validation import predicted
 from trine_sw.training.models.export import export
 from trine_sw.training.models.float_model import FloatLanguageModel
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS
 from trine_sw.training.recipes import TEACHERS, Recipe, Role
 
 __all__ = ["exported", "figures_of", "write_model"]
@@ -101,7 +101,7 @@ def figures_of(run: Run, model: Model | None) -> dict[str, Any]:
     dataset, best = run.recipe.dataset, run.best_model()
     tested = "test" in split_names(dataset)
     figures: dict[str, Any] = {}
-    if isinstance(best, FloatLanguageModel) or best.states != States():
+    if isinstance(best, FloatLanguageModel) or best.states != TRITS:
         figures["valid_nats"] = predicted(best, run.valid[:, None])[0]
         if tested:
             tokens = run.text("test")

@@ -30,7 +30,7 @@ from trine_sw.training.loop.run import Run
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.teacher_file import TeacherFile
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS
 from trine_sw.training.recipes import AnyRecipe, Recipe, Role
 from trine_sw.training.recipes import recipe as recipe_named
 from trine_sw.training.record import write_model
@@ -136,7 +136,7 @@ def train(
             roles=cast(Sequence[SequenceRole] | None, roles),
             console=console,
         )
-    if chosen.states not in (None, States()):
+    if chosen.states != TRITS:
         raise TrineError(
             f"{chosen.name} has other states than three, which no engine runs: leave out [states]"
         )

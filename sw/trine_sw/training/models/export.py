@@ -13,7 +13,7 @@ from trine_sw.support.errors import TrineError
 from trine_sw.training.models.network_parts import NetworkParts
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
 from trine_sw.training.nn.layers import TernaryLayer
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS
 
 __all__ = ["export", "export_network", "fold_thresholds"]
 
@@ -32,7 +32,7 @@ def export(
     """
     if model.head_bias.device.type != "cpu":
         model = copy.deepcopy(model).cpu()
-    if model.states != States():
+    if model.states != TRITS:
         raise TrineError("only a model of three states can be exported: the engine runs no other")
     _check_finite(model.embedding, *([] if model.head is None else [model.head]))
     heads = _head(model)

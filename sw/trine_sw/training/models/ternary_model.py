@@ -10,7 +10,7 @@ from trine_sw.training.models.language_model import LanguageModel, State
 from trine_sw.training.nn.layers import CellOptions, TernaryLayer, ternary_layer
 from trine_sw.training.nn.quantise import HEAD_FACTOR, round_straight_through, ttq
 from trine_sw.training.nn.recurrence import Numerics
-from trine_sw.training.nn.states import States, embedding_values
+from trine_sw.training.nn.states import TRITS, States, embedding_values
 
 __all__ = ["TernaryLanguageModel"]
 
@@ -67,11 +67,11 @@ class TernaryLanguageModel(LanguageModel):
         head: HeadKind = "ternary",
         tied: bool = False,
         one_threshold: bool = False,
-        states: States | None = None,
+        states: States = TRITS,
     ) -> None:
         super().__init__(config, dropout, head_dropout, locked)
         self.embedding_factor, self.head_kind, self.frozen = embedding_factor, head, False
-        self.one_threshold, self.states = one_threshold, states or States()
+        self.one_threshold, self.states = one_threshold, states
         # u is as large as its last level at once: a float head of larger weights is mostly noise at first,
         # against which cells learn to be silent. Of a ternary head only the weights' order counts.
         deviation = 0.05 if head == "ternary" else 0.005

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trine_sw.model.config import ModelConfig
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS, States
 
 __all__ = ["blended_output", "cell_output", "hidden_of", "level_of", "output_slopes"]
 
@@ -22,10 +22,7 @@ def level_of(n: Tensor, levels: tuple[int, ...]) -> Tensor:
     return total
 
 
-_TRITS = States()
-
-
-def cell_output(c: Tensor, config: ModelConfig, states: States = _TRITS) -> tuple[Tensor, Tensor]:
+def cell_output(c: Tensor, config: ModelConfig, states: States = TRITS) -> tuple[Tensor, Tensor]:
     """h and u of cells c, before any output gate."""
     n = torch.trunc(c * 0.5**config.output_shift)
     if not states.signed:
@@ -34,7 +31,7 @@ def cell_output(c: Tensor, config: ModelConfig, states: States = _TRITS) -> tupl
 
 
 def blended_output(
-    c: Tensor, config: ModelConfig, window: float, hard: Tensor | None, states: States = _TRITS
+    c: Tensor, config: ModelConfig, window: float, hard: Tensor | None, states: States = TRITS
 ) -> tuple[Tensor, Tensor]:
     """``cell_output``, or a share ``hard`` of it and the rest of the soft form whose slopes are below."""
     h, u = cell_output(c, config, states)
@@ -53,7 +50,7 @@ def _width_of_h(config: ModelConfig, window: float, states: States) -> float:
 
 
 def output_slopes(
-    c: Tensor, config: ModelConfig, window: float, states: States = _TRITS
+    c: Tensor, config: ModelConfig, window: float, states: States = TRITS
 ) -> tuple[Tensor, Tensor]:
     """Derivatives of h and u by c: of tanh(c / width), which is as high as the last level.
 

@@ -23,11 +23,9 @@ from trine_sw.training.nn.lstm_steps import LSTMSteps
 from trine_sw.training.nn.mgu_steps import MGUSteps
 from trine_sw.training.nn.quantise import row_scale
 from trine_sw.training.nn.recurrence import Numerics, recur
-from trine_sw.training.nn.states import States, weight_values
+from trine_sw.training.nn.states import TRITS, States, weight_values
 
 __all__ = ["CellOptions", "GRULayer", "LSTMLayer", "MGULayer", "TernaryLayer", "ternary_layer"]
-
-_TRITS = States()
 
 
 class TernaryLayer(nn.Module, ABC):
@@ -40,9 +38,9 @@ class TernaryLayer(nn.Module, ABC):
 
     steps: type  #: of training
 
-    def __init__(self, config: ModelConfig, options: CellOptions, states: States = _TRITS) -> None:
+    def __init__(self, config: ModelConfig, options: CellOptions, states: States = TRITS) -> None:
         super().__init__()
-        if states != _TRITS and config.cell != "lstm":
+        if states != TRITS and config.cell != "lstm":
             raise TrineError(f"only an LSTM has other states than three, and the cell is {config.cell!r}")
         self.config, self.options, self.states = config, options, states
         self.numerics = Numerics()
@@ -268,6 +266,6 @@ class MGULayer(_SplitLayer):
 _LAYERS: dict[str, type[TernaryLayer]] = {"lstm": LSTMLayer, "gru": GRULayer, "mgu": MGULayer}
 
 
-def ternary_layer(config: ModelConfig, options: CellOptions, states: States = _TRITS) -> TernaryLayer:
+def ternary_layer(config: ModelConfig, options: CellOptions, states: States = TRITS) -> TernaryLayer:
     """The layer of the kind that ``config.cell`` names."""
     return _LAYERS[config.cell](config, options, states)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trine_sw.model.config import ModelConfig
 from trine_sw.training.nn.cell_output import blended_output, output_slopes
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS, States
 
 __all__ = ["LSTMSteps"]
 
@@ -31,7 +31,7 @@ class LSTMSteps:
     window: float
     product: torch.dtype
     blended: bool = False
-    states: States = States()
+    states: States = TRITS
 
     def forward(
         self,

@@ -62,8 +62,8 @@ class Numerics:
 def _multiplies_bfloat16() -> bool:
     """Whether the CPU has instructions for products of bfloat16.
 
-    oneDNN takes them on any x86 processor with AVX-512, and where the instructions are missing it needs three
-    times as long as for float32.
+    oneDNN takes them on any x86 processor with AVX-512, and where the instructions are missing it is slower
+    than with float32.
     """
     if not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False

@@ -8,7 +8,7 @@ from trine_sw.support.checks import shown
 from trine_sw.support.errors import TrineError
 from trine_sw.training.nn.quantise import levels_above, ttq
 
-__all__ = ["States", "embedding_values", "weight_values"]
+__all__ = ["TRITS", "States", "embedding_values", "weight_values"]
 
 _WEIGHTS, _ACTIVATIONS = (2, 3, 5), (2, 3, 5, 7)
 
@@ -50,6 +50,10 @@ class States:
     def largest(self) -> int:
         """The largest activation."""
         return max(1, self.activations // 2)
+
+
+TRITS = States()
+"""Three values of each, which is all that the engine runs."""
 
 
 def weight_values(weight: Tensor, states: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trine_sw.support.errors import TrineError
+from trine_sw.training.nn.states import TRITS
 
 __all__ = ["check_together"]
 
@@ -48,12 +49,11 @@ def check_together(recipe: Any) -> None:
             "finish_cell goes on at the slope that the cell ended with: leave out options.slope_first",
         ),
         (
-            recipe.states is not None and recipe.config.cell != "lstm",
+            recipe.states != TRITS and recipe.config.cell != "lstm",
             f"only an LSTM has other states than three, and the cell is {recipe.config.cell!r}",
         ),
         (
-            recipe.states is not None
-            and bool(recipe.ternary_head or recipe.warm_start or recipe.needs_start),
+            recipe.states != TRITS and bool(recipe.ternary_head or recipe.warm_start or recipe.needs_start),
             "[states] begins with random weights and has one head: leave out warm_start, needs_start and "
             "[ternary_head]",
         ),

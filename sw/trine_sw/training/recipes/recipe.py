@@ -18,7 +18,7 @@ from trine_sw.support.plain_values import from_plain
 from trine_sw.support.reading import read_text
 from trine_sw.training.nn.layers import CellOptions
 from trine_sw.training.nn.soft_cell import Quantisers
-from trine_sw.training.nn.states import States
+from trine_sw.training.nn.states import TRITS, States
 from trine_sw.training.recipes.combinations import check_together
 from trine_sw.training.recipes.recipe_file import (
     beside,
@@ -126,7 +126,7 @@ class Recipe:
     head_from_teacher: bool = field(default=False, metadata=LATER)
     finish_cell: bool = field(default=False, metadata=LATER)
     needs_start: bool = field(default=False, metadata=LATER)
-    states: States | None = field(default=None, metadata=LATER)
+    states: States = field(default=TRITS, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.seed, "seed", 0, 2**32 - 1)
