@@ -25,19 +25,19 @@ class Objective(nn.Module):
         targets: Tensor,
         state: State,
         reading: Reading | None,
-        replaced: Tensor | None = None,
+        others: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, State]:
         """What is to be minimised; the loss in nats a token without other costs; the state after.
 
         ``reading`` is what the teachers made of the inputs, where there are any; where inputs (T, B) are
-        ``replaced``, what comes next is learned from them alone.
+        ``others`` than the text's, what comes next is learned from them alone.
         """
         teacher = None
         if reading is not None and self.teachers is not None:
             teacher = self.teachers.of(reading)
         share: float | Tensor = self.distil
-        if replaced is not None:
-            share = replaced.flatten().float() * (1 - self.distil) + self.distil
+        if others is not None:
+            share = others.flatten().float() * (1 - self.distil) + self.distil
         objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, share)
         if self.activity_cost:
             objective = objective + self.activity_cost * h.abs().mean()

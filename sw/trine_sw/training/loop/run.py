@@ -29,7 +29,7 @@ from trine_sw.training.loop.distributed import Ranks
 from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_line
 from trine_sw.training.loop.objective import Objective
 from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
-from trine_sw.training.loop.replaced_inputs import ReplacedInputs
+from trine_sw.training.loop.other_inputs import OtherInputs
 from trine_sw.training.loop.run_state import RUN_NAMES, run_content, take_up_run
 from trine_sw.training.loop.update import Carried, Update
 from trine_sw.training.loop.validation import validate
@@ -37,6 +37,7 @@ from trine_sw.training.models.head_rounding import round_head
 from trine_sw.training.models.roles import AnyModel, has_unigram_bias, new_model, teachers_of
 from trine_sw.training.models.start import start_from
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
+from trine_sw.training.models.writing import write_text
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
 from trine_sw.training.recipes import Recipe, Role
@@ -125,10 +126,11 @@ class Run:
         cost = recipe.activity_cost if trains_cell else 0.0
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.average = WeightAverage(self.model, self.schedule.average)
-        replacing = None
-        if self.schedule.replaced and self.teachers is not None:
+        others = None
+        if self.teachers is not None and (self.schedule.replaced or self.schedule.written):
             text = torch.from_numpy(self.tokens.astype(np.int64)).to(device)
-            replacing = ReplacedInputs(text, self.schedule.replaced)
+            written = torch.arange(batch, device=device) >= batch - self.schedule.written_streams
+            others = OtherInputs(text, self.schedule.replaced, ranks.share(written[None])[0])
         self._update = Update(
             Objective(self.model, self.teachers, share, cost),
             self.model,
@@ -136,7 +138,7 @@ class Run:
             self.optimizer,
             self.schedule.clip,
             captured=device.type == "cuda" and ranks.size == 1,
-            replacing=replacing,
+            others=others,
         )
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
@@ -212,8 +214,8 @@ class Run:
                 self.model.anneal(self.epoch / max(1, self.schedule.epochs - 1))
                 exact = self.epoch >= self.schedule.epochs - self.schedule.exact
                 self.model.sampler = None if exact else self.sampler
-                inputs, targets = self._streams()
                 start, first = time.monotonic(), self.update
+                inputs, targets = self._streams()
                 while self.update < self.updates:
                     window = slice(self.update * self.schedule.steps, (self.update + 1) * self.schedule.steps)
                     self.loss_sum += self._step(inputs[window], targets[window])
@@ -240,7 +242,8 @@ class Run:
         return self.model.eval()
 
     def _streams(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams.
+        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams, of
+        which the last ones are written by the teacher where the schedule says so.
 
         With several processes, this one's share of the streams.
         """
@@ -248,7 +251,13 @@ class Run:
         start = np.random.default_rng([self.seed, self.epoch]).integers(len(self.tokens))
         length = len(self.tokens) // batch
         turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
-        tokens = self.ranks.share(torch.from_numpy(np.ascontiguousarray(turned))).to(self.device)
+        tokens = torch.from_numpy(np.ascontiguousarray(turned))
+        if (count := self.schedule.written_streams) and self.teachers is not None:
+            text = torch.from_numpy(self.tokens.astype(np.int64)).to(self.device)
+            seed = int(np.random.default_rng([self.seed, self.epoch, 1]).integers(2**63))
+            written = write_text(self.teachers, text, count * length, seed).view(count, length).T
+            tokens[:, -count:] = written.to(tokens)
+        tokens = self.ranks.share(tokens).to(self.device)
         return tokens[:-1], tokens[1:]
 
     def _step(self, inputs: Tensor, targets: Tensor) -> float:

@@ -120,8 +120,8 @@ def _without_others(chosen: Recipe) -> Recipe:
     """The recipe without what needs another trained model: it is the step that counts."""
     return replace(
         chosen,
-        schedule=replace(chosen.schedule, replaced=0.0),
-        baseline=replace(chosen.baseline, replaced=0.0),
+        schedule=replace(chosen.schedule, replaced=0.0, written=0.0),
+        baseline=replace(chosen.baseline, replaced=0.0, written=0.0),
         warm_start=False,
         distil=0.0,
         quantisers=None,

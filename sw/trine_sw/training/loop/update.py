@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trine_sw.training.loop.replaced_inputs import ReplacedInputs
+from trine_sw.training.loop.other_inputs import OtherInputs
 from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.teachers import Teachers
@@ -42,7 +42,7 @@ class Update:
     optimizer, clip : its weights' optimizer; the largest norm of their gradients.
     captured : use CUDA graphs. All is on one GPU, then, and of this process alone. N-grams are looked up
         before the graph, of all words, as their number differs from one update to the next.
-    replacing : replaces some of the inputs.
+    others : what some of the inputs are instead of the training text.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Update:
         optimizer: torch.optim.Optimizer,
         clip: float,
         captured: bool,
-        replacing: ReplacedInputs | None = None,
+        others: OtherInputs | None = None,
     ) -> None:
         self.objective, self.model, self.teachers = objective, model, teachers
         self.optimizer, self.clip, self.captured = optimizer, clip, captured
-        self.replacing = replacing
+        self.others = others
         self._teacher_parts = len(teachers.initial_state(1)) if teachers is not None else 0
         # Whether the softmax is sampled and the head is mapped, which decides what is captured.
         self._kind: tuple[bool, bool] | None = None
@@ -83,26 +83,27 @@ class Update:
         return loss, norm, Carried(tuple(states[:split]), tuple(states[split:]), history)
 
     def _looked_up(self, inputs: Tensor, targets: Tensor, history: State) -> tuple[tuple[Any, ...], State]:
-        """Inputs, some of them replaced, targets, and of each that there is: which are replaced, and the
+        """What is read, targets, and of each that there is: which inputs are others than the text's, and the
         n-gram model's probabilities. And the history after."""
         made: list[Any] = [inputs, targets]
-        if self.replacing is not None:
-            made[0], replaced = self.replacing(inputs)
-            made.append(replaced)
+        text = inputs
+        if self.others is not None:
+            made[0], text, others = self.others(inputs)
+            made.append(others)
         if self.teachers is not None:
-            ngram, history = self.teachers.look_up(made[0], inputs, targets, history)
+            ngram, history = self.teachers.look_up(made[0], text, targets, history)
             made += [] if ngram is None else [ngram.of() if self.captured else ngram]
         return tuple(made), history
 
     def _update(self, inputs: Tensor, targets: Tensor, *rest: Any) -> tuple[Tensor, ...]:
         parts = list(rest)
-        replaced = parts.pop(0) if self.replacing is not None else None
+        others = parts.pop(0) if self.others is not None else None
         ngram = parts.pop(0) if self.teachers is not None and self.teachers.ngram is not None else None
         split = len(parts) - self._teacher_parts
         reading, teacher_state = None, ()
         if self.teachers is not None:
             reading, teacher_state = self.teachers.read(inputs, tuple(parts[split:]), ngram)
-        objective, loss, state = self.objective(inputs, targets, tuple(parts[:split]), reading, replaced)
+        objective, loss, state = self.objective(inputs, targets, tuple(parts[:split]), reading, others)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)

@@ -103,6 +103,13 @@ class Teachers:
         found = self.ngram.shares(contexts, targets.flatten(), of_text)
         return found, (self.ngram.history(tokens, read), self.ngram.history(text, real))
 
+    def mean(self, reading: Reading, part: slice) -> Tensor:
+        """The mean of the models' probabilities after these n of T·B tokens, (n, V) float32, without n-grams."""
+        outputs = []
+        for model, u in zip(self.models, reading.u, strict=True):
+            outputs.append(Taught(u.flatten(0, 1), *model.head_in_nats()))
+        return Mixture(tuple(outputs)).probabilities(part, Numerics())
+
     def of(self, reading: Reading) -> Teacher:
         """What a loss takes, of what was read."""
         return partial(self._taught, reading)

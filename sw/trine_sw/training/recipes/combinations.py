@@ -72,8 +72,10 @@ def _check_schedules(recipe: Any) -> None:
     for name, schedule in student.items():
         if schedule.of_float_models:
             raise TrineError(f"{name}.{schedule.of_float_models[0]} is of float models alone")
-    if recipe.schedule.replaced and not recipe.distil:
-        raise TrineError("schedule.replaced needs a teacher: set distil")
-    # The baseline is trained as the student is where a recipe does not say how.
-    if recipe.baseline.replaced and not recipe.baseline_distil and recipe.baseline != recipe.schedule:
-        raise TrineError("baseline.replaced needs a teacher: set baseline_distil")
+    for name in ("replaced", "written"):
+        if getattr(recipe.schedule, name) and not recipe.distil:
+            raise TrineError(f"schedule.{name} needs a teacher: set distil")
+        # The baseline is trained as the student is where a recipe does not say how.
+        own = getattr(recipe.baseline, name) and recipe.baseline != recipe.schedule
+        if own and not recipe.baseline_distil:
+            raise TrineError(f"baseline.{name} needs a teacher: set baseline_distil")

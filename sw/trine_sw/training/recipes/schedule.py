@@ -35,6 +35,8 @@ class Schedule:
         teacher has not learnt by heart. What follows these words is learned from the teacher alone.
     sampled : words that the softmax of a training step is over (``CandidateSampler``); 0: all. Validation and
         every figure are over all.
+    written : share of the streams that read text which a teacher's float models have written, other text in
+        each epoch, instead of the training text; what follows is learned from the teacher alone.
     stratified : of the sampled words, the most frequent ones, which are in every step
         (``StratifiedSampler``); 0: all are drawn.
     exact : epochs at the end whose training steps are over all words too, where those before are not.
@@ -73,6 +75,7 @@ class Schedule:
     average: int = field(default=0, metadata=LATER)
     replaced: float = field(default=0.0, metadata=LATER)
     stratified: int = field(default=0, metadata=LATER)
+    written: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name, low, high in (("epochs", 1, 1 << 20), ("batch", 1, 1 << 16), ("steps", 1, 1 << 20)):
@@ -85,11 +88,13 @@ class Schedule:
         for name in ("head_rate", "head_decay", "scale_rate", "weight_decay"):
             if finite_real(getattr(self, name), name) < 0:
                 raise TrineError(f"{name} must not be negative, not {getattr(self, name)}")
-        for name in ("dropout", "embedding_dropout", "recurrent_dropout", "replaced"):
+        for name in ("dropout", "embedding_dropout", "recurrent_dropout", "replaced", "written"):
             share(getattr(self, name), name)
         for name in ("head_dropout", "between_dropout"):
             if getattr(self, name) is not None:
                 share(getattr(self, name), name)
+        if self.written and not self.written_streams:
+            raise TrineError(f"written is less than one of {self.batch} streams")
         if self.stratified and self.sampled <= self.stratified + self.batch * self.steps:
             raise TrineError(
                 f"sampled must be above stratified and the words of a step together, {self.stratified} + "
@@ -100,6 +105,11 @@ class Schedule:
                 raise TrineError(
                     f"{name} must be one of {', '.join(kinds)}, not {shown(getattr(self, name))}"
                 )
+
+    @property
+    def written_streams(self) -> int:
+        """Streams that read written text, of ``batch``."""
+        return round(self.written * self.batch)
 
     @property
     def of_float_models(self) -> tuple[str, ...]:

@@ -69,5 +69,6 @@ class TextTeacher:
             raise TrineError("the baseline is the teacher: leave out [teacher.schedule]")
         if not self.baseline and self.schedule is None:
             raise TrineError("the teacher needs [teacher.schedule], or baseline = true")
-        if self.schedule is not None and self.schedule.replaced:
-            raise TrineError("replaced inputs are for what learns from a teacher, and not for the teacher")
+        for name in ("replaced", "written"):
+            if self.schedule is not None and getattr(self.schedule, name):
+                raise TrineError(f"schedule.{name} is for what learns from a teacher, and not for the teacher")
