@@ -463,7 +463,9 @@ def test_keys_that_do_not_go_together(taught, changes, saying):
         replace(SCHEDULE, sampled=200, stratified=100)
 
 
-@pytest.mark.parametrize("name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-gru-300-taught"])
+@pytest.mark.parametrize(
+    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-written", "ptb-gru-300-taught"]
+)
 def test_steps_are_timed_without_what_teaches(name):
     alone = _without_others(RECIPES[name])
     assert alone.needs("ternary") == alone.needs("float") == () and alone.teachers == ()

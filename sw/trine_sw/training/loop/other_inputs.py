@@ -1,5 +1,7 @@
-"""Inputs of a training step that are not the training text, so that a model sees contexts which its teacher has
-not learnt by heart: words drawn by their frequency, or text that the teacher has written."""
+"""Inputs of a training step that are not the training text: words drawn by their frequency, or written text.
+
+A model then sees contexts which its teacher has not learnt by heart.
+"""
 
 import torch
 from torch import Tensor
@@ -21,8 +23,8 @@ class OtherInputs:
         self._text, self.share, self._written = text, share, written
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs (T, B) with some replaced; what the training text has there, -1 where it has nothing; and which
-        are not the text's, (T, B) bool."""
+        """Inputs (T, B) with some replaced; what the training text has there, -1 where it has nothing; and
+        which are not the text's, (T, B) bool."""
         replaced = torch.rand(inputs.shape, device=inputs.device) < self.share
         drawn = self._text[torch.randint(len(self._text), inputs.shape, device=inputs.device)]
         text = torch.where(self._written, -1, inputs.long())

@@ -104,7 +104,7 @@ class Teachers:
         return found, (self.ngram.history(tokens, read), self.ngram.history(text, real))
 
     def mean(self, reading: Reading, part: slice) -> Tensor:
-        """The mean of the models' probabilities after these n of T·B tokens, (n, V) float32, without n-grams."""
+        """The mean of the models' probabilities after n of T·B tokens, without n-grams, (n, V) float32."""
         outputs = []
         for model, u in zip(self.models, reading.u, strict=True):
             outputs.append(Taught(u.flatten(0, 1), *model.head_in_nats()))

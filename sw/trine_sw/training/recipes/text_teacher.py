@@ -71,4 +71,6 @@ class TextTeacher:
             raise TrineError("the teacher needs [teacher.schedule], or baseline = true")
         for name in ("replaced", "written"):
             if self.schedule is not None and getattr(self.schedule, name):
-                raise TrineError(f"schedule.{name} is for what learns from a teacher, and not for the teacher")
+                raise TrineError(
+                    f"schedule.{name} is for what learns from a teacher, and not for the teacher"
+                )
