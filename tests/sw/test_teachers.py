@@ -414,6 +414,9 @@ def test_files_that_are_no_teachers(taught, tmp_path):
             train("tiny", teachers=[tmp_path / f"{name}.safetensors"], resume=True)
     with pytest.raises(TrineError, match="has 2 teachers, and --teacher is given 3 times"):
         train("tiny", teachers=["a", "b", "c"], resume=True)
+    for role in taught.teachers:  # one is in the file, and with one file there is no other
+        with pytest.raises(TrineError, match=f"so that no {role} is trained: leave out --teacher"):
+            train("tiny", teachers=["runs/tiny/teacher.safetensors"], roles=[role], resume=True)
     with pytest.raises(TrineError, match=r"has no \[teacher\]"):
         train("shakespeare-small", teachers=["a"])
 
@@ -464,7 +467,7 @@ def test_keys_that_do_not_go_together(taught, changes, saying):
 
 
 @pytest.mark.parametrize(
-    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-written", "ptb-gru-300-taught"]
+    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-annealed", "ptb-gru-300-taught"]
 )
 def test_steps_are_timed_without_what_teaches(name):
     alone = _without_others(RECIPES[name])

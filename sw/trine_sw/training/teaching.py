@@ -22,7 +22,14 @@ from trine_sw.training.models.start import check_fits
 from trine_sw.training.models.teacher_file import TeacherFile, rounded, text_digest, write_teacher
 from trine_sw.training.recipes import Recipe, Role
 
-__all__ = ["check_start", "check_validation", "given_teachers", "keep_teacher", "taught_by_files"]
+__all__ = [
+    "check_not_given",
+    "check_start",
+    "check_validation",
+    "given_teachers",
+    "keep_teacher",
+    "taught_by_files",
+]
 
 _SAME = 1e-3  # nats, that another machine's sums may differ by
 
@@ -42,6 +49,20 @@ def taught_by_files(recipe: Recipe, count: int) -> Recipe:
     if recipe.teacher.baseline:
         return recipe
     return replace(recipe, teacher=replace(recipe.teacher, seeds=seeds[:count]))
+
+
+def check_not_given(recipe: Recipe, roles: Sequence[Role], count: int) -> None:
+    """Raise :class:`TrineError` where a role to be trained is a teacher, of which ``count`` are in files.
+
+    ``recipe`` is as :func:`taught_by_files` gives it.
+    """
+    given = recipe.teaching_roles[:count]
+    for role in roles:
+        if role in given or role not in recipe.roles:
+            raise TrineError(
+                f"--teacher says what the teachers are, so that no {role} is trained: leave out --teacher, "
+                f"or choose another role than {role}"
+            )
 
 
 def given_teachers(recipe: Recipe, paths: Sequence[Path], ranks: Ranks) -> dict[Role, TeacherFile]:

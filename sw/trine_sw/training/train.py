@@ -37,6 +37,7 @@ from trine_sw.training.record import write_model
 from trine_sw.training.sequences.recipe import SequenceRecipe, SequenceRole
 from trine_sw.training.sequences.train import train_sequences
 from trine_sw.training.teaching import (
+    check_not_given,
     check_start,
     check_validation,
     given_teachers,
@@ -159,6 +160,8 @@ def train(
         wanted = tuple(roles or chosen.roles)
         if unknown := set(wanted) - set(chosen.roles):
             raise TrineError(f"{chosen.name} has no {min(unknown)}; there are {', '.join(chosen.roles)}")
+        if roles and files:
+            check_not_given(of_files, roles, len(files))
         finished = train_roles(
             of_files,
             wanted,
