@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from sim.measure.two_banks import even_slots, greedy_slots
+from sim.measure.two_banks import even_slots, greedy_slots, next_bank_slots
 
 
 def fewest(counts: dict[tuple[int, ...], int], banks: int) -> int:
@@ -27,3 +27,19 @@ def test_even_slots_are_the_fewest(seed):
     banks = rng.choice((2, 3, 3, 4))
     counts = {pair: rng.randrange(7 if banks < 4 else 4) for pair in itertools.combinations(range(banks), 2)}
     assert even_slots(counts) == fewest(counts, banks) <= greedy_slots(counts) <= sum(counts.values())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_a_bank_takes_from_the_one_before_it(seed):
+    """No fewer than all over all banks, and no more than the fullest bank would take alone."""
+    rng = random.Random(seed)
+    banks = rng.choice((2, 3, 4))
+    x = [rng.randrange(9) for _ in range(banks)]
+    h = [[rng.randrange(4) for _ in range(rng.randrange(12))] for _ in range(banks)]
+    alone = [a + sum(b) for a, b in zip(x, h, strict=True)]
+    found = next_bank_slots(x, h)
+    assert -(-sum(alone) // banks) <= found <= max(alone)
+    single = [[1] * sum(own) for own in h]
+    assert -(-sum(alone) // banks) <= next_bank_slots(x, single) <= max(alone)
+    if banks == 2:  # each helps the other, so that no bank waits while there is h
+        assert next_bank_slots(x, single) == max(-(-sum(alone) // 2), *x)
