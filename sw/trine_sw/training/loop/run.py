@@ -123,7 +123,7 @@ class Run:
         if self.teachers is not None:
             self.teachers.compute_by(numerics)
         trains_cell = role == "ternary" or (role == "head" and recipe.finish_cell)
-        cost = recipe.activity_cost if trains_cell else 0.0
+        costs = (recipe.activity_cost, recipe.input_cost) if trains_cell else (0.0, 0.0)
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.average = WeightAverage(self.model, self.schedule.average)
         others = None
@@ -132,7 +132,7 @@ class Run:
             written = torch.arange(batch, device=device) >= batch - self.schedule.written_streams
             others = OtherInputs(text, self.schedule.replaced, ranks.share(written[None])[0])
         self._update = Update(
-            Objective(self.model, self.teachers, share, cost),
+            Objective(self.model, self.teachers, share, *costs),
             self.model,
             self.teachers,
             self.optimizer,
