@@ -147,7 +147,7 @@ def test_altered_content_of_the_right_recipe(recipe, kept):
             assert "remove it" in str(error) and "\n" not in str(error)
             refusals += 1
             continue
-        inputs, targets = run._streams()
+        inputs, targets = run.epoch_tokens()
         run._step(inputs[:16], targets[:16])
     assert refusals > 75
     torch.save(content, kept)

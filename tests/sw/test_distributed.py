@@ -150,7 +150,7 @@ def test_two_processes(sea, tmp_path):
         for ours, theirs in zip(*(kept[name] for name in pair), strict=True):
             assert torch.equal(ours, theirs), pair
     alone = Run(recipe_of(sea), "ternary", tmp_path / "alone.pt")
-    inputs, targets = alone._streams()
+    inputs, targets = alone.epoch_tokens()
     before = [parameter.detach().clone() for parameter in alone.model.parameters()]
     for update in range(2):
         alone._step(inputs[8 * update : 8 * update + 8], targets[8 * update : 8 * update + 8])

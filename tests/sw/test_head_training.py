@@ -68,7 +68,7 @@ def test_head_has_a_share_of_the_learning_rate(tiny, tmp_path, kind):
     schedule = replace(SCHEDULE, warmup=0, head_rate=0.25)
     run = Run(replace(tiny, schedule=schedule, baseline=schedule), kind, tmp_path / "run.pt")
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
-    inputs, targets = run._streams()
+    inputs, targets = run.epoch_tokens()
     run._step(inputs[:16], targets[:16])
     for name, parameter in run.model.named_parameters():
         share = 0.25 if "head" in name else 1.0
@@ -83,7 +83,7 @@ def test_weights_of_the_head_decay(tiny, tmp_path):
         schedule = replace(SCHEDULE, warmup=0, head_rate=0.5, head_decay=decay)
         run = Run(replace(tiny, schedule=schedule), "ternary", tmp_path / "run.pt")
         before = run.model.state_dict()["head"].clone()
-        inputs, targets = run._streams()
+        inputs, targets = run.epoch_tokens()
         run._step(inputs[:16], targets[:16])
         after.append({name: value.clone() for name, value in run.model.state_dict().items()})
     plain, decayed = after
@@ -133,7 +133,7 @@ def test_tied_head_moves_and_decays_as_a_head(tiny, tmp_path):
     config = replace(tiny.config, embedding=tiny.config.hidden)
     run = Run(replace(tiny, config=config, tied=True, schedule=schedule), "ternary", tmp_path / "run.pt")
     before = run.model.embedding.detach().clone()
-    inputs, targets = run._streams()
+    inputs, targets = run.epoch_tokens()
     run._step(inputs[:16], targets[:16])
     longest = (run.model.embedding - before).abs().max().item()
     assert longest == pytest.approx(0.25 * schedule.learning_rate, rel=1e-3)

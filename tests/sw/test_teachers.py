@@ -172,7 +172,7 @@ def test_replaced_inputs_are_labelled_by_the_teacher(taught, tmp_path):
     run = Run(
         replace(taught, warm_start=False, mapped_head=0.0), "ternary", tmp_path / "r.pt", ready=_ready(taught)
     )
-    inputs, targets = run._streams()
+    inputs, targets = run.epoch_tokens()
     seen = []
     original = run._update.objective.forward
     run._update.objective.forward = lambda *given: seen.append(given) or original(*given)
@@ -249,11 +249,12 @@ def test_head_is_the_baselines_times_a_map_and_then_free(taught, tmp_path):
 @pytest.mark.nightly
 @pytest.mark.parametrize("role, stop", [("ternary", 3), ("float", 5), ("teacher", 2)])
 def test_runs_that_are_taught_go_on_to_the_last_bit(taught, tmp_path, monkeypatch, role, stop):
-    """Interrupted in their last epoch: with states, histories, draws, a freed head and a mean of weights."""
-    recipe, ready = taught, _ready(taught)
+    """Interrupted in their last epoch: states, draws, written text, a freed head, and a mean of weights."""
+    recipe = replace(taught, schedule=replace(taught.schedule, written=0.25))
+    ready = _ready(recipe)
     if role == "teacher":  # what gets worse begins the mean
         schedule = replace(TEACHING, epochs=3, average=1, decay="constant")
-        recipe = replace(taught, teacher=replace(taught.teacher, schedule=schedule))
+        recipe = replace(recipe, teacher=replace(recipe.teacher, schedule=schedule))
         monkeypatch.setattr("trine_sw.training.loop.run.validate", lambda *of: (9 - validate(*of)[0], {}))
     whole = Run(recipe, role, tmp_path / "whole.pt", ready=ready)
     whole.fit()
@@ -467,7 +468,7 @@ def test_keys_that_do_not_go_together(taught, changes, saying):
 
 
 @pytest.mark.parametrize(
-    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-annealed", "ptb-gru-300-taught"]
+    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-sparse", "ptb-gru-300-taught"]
 )
 def test_steps_are_timed_without_what_teaches(name):
     alone = _without_others(RECIPES[name])

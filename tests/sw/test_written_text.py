@@ -96,12 +96,12 @@ def test_the_last_streams_read_it_and_learn_from_the_teacher_alone(recipe, tmp_p
         run_of(replace(recipe, schedule=replace(LEARNING, written=share)), tmp_path / f"{share}.pt")
         for share in (0.25, 0.0)
     )
-    (inputs, targets), (text, _) = run._streams(), plain._streams()
+    (inputs, targets), (text, _) = run.epoch_tokens(), plain.epoch_tokens()
     assert torch.equal(inputs[:, :6], text[:, :6]) and torch.equal(inputs[1:], targets[:-1])
     assert not (inputs[:, 6:] == text[:, 6:]).all()
-    again = run._streams()[0]
+    again = run.epoch_tokens()[0]
     run.epoch = 1
-    later = run._streams()[0]
+    later = run.epoch_tokens()[0]
     assert torch.equal(again, inputs) and not torch.equal(later[:, 6:], inputs[:, 6:])
     run.epoch = 0
     seen, original = [], run._update.objective.forward
@@ -121,7 +121,7 @@ def test_the_last_streams_read_it_and_learn_from_the_teacher_alone(recipe, tmp_p
 def test_of_what_was_written_no_n_gram_is_left_out(recipe, tmp_path):
     """It was not counted; of the text, the word that is to be predicted was."""
     run = run_of(recipe, tmp_path / "run.pt")
-    inputs, targets = run._streams()
+    inputs, targets = run.epoch_tokens()
     teachers = run.teachers
     assert teachers is not None and isinstance(teachers.ngram, KneserNey)
     given, _ = run._update._looked_up(inputs[:16], targets[:16], teachers.no_history(8))
@@ -139,12 +139,12 @@ def test_processes_share_written_streams(recipe, tmp_path):
     from trine_sw.training.loop.distributed import Ranks
 
     whole = run_of(recipe, tmp_path / "run.pt")
-    inputs, _ = whole._streams()
+    inputs, _ = whole.epoch_tokens()
     ready = {role: new_model(recipe, role, {}).eval() for role in recipe.teachers}
     for rank in range(2):
         part = Run(recipe, "ternary", tmp_path / "run.pt", ready=ready, ranks=Ranks(rank, 2))
         own = slice(4 * rank, 4 * rank + 4)
-        assert torch.equal(part._streams()[0], inputs[:, own])
+        assert torch.equal(part.epoch_tokens()[0], inputs[:, own])
         assert part._update.others is not None
         found = part._update.others(inputs[:3, own])[2]
         assert found.tolist() == [[rank == 1 and stream >= 2 for stream in range(4)]] * 3

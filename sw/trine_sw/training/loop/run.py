@@ -26,10 +26,10 @@ from trine_sw.training.loop.checkpoint import (
     taking_up,
 )
 from trine_sw.training.loop.distributed import Ranks
+from trine_sw.training.loop.epoch_text import EpochText
 from trine_sw.training.loop.log import TrainingLog, check_run_files, figures_line
 from trine_sw.training.loop.objective import Objective
 from trine_sw.training.loop.optimizer import learning_rate, new_optimizer, set_rate
-from trine_sw.training.loop.other_inputs import OtherInputs
 from trine_sw.training.loop.run_state import RUN_NAMES, run_content, take_up_run
 from trine_sw.training.loop.update import Carried, Update
 from trine_sw.training.loop.validation import validate
@@ -37,7 +37,6 @@ from trine_sw.training.models.head_rounding import round_head
 from trine_sw.training.models.roles import AnyModel, has_unigram_bias, new_model, teachers_of
 from trine_sw.training.models.start import start_from
 from trine_sw.training.models.ternary_model import TernaryLanguageModel
-from trine_sw.training.models.writing import write_text
 from trine_sw.training.nn.recurrence import Numerics
 from trine_sw.training.nn.sampled_softmax import Sampler, new_sampler
 from trine_sw.training.recipes import Recipe, Role
@@ -92,20 +91,15 @@ class Run:
             found = f"{recipe.dataset} has {len(self.vocabulary)} symbols"
             raise TrineError(f"{found}, and the recipe's model {recipe.config.vocab_size}")
         self.tokens, self.valid = load_tokens(recipe.dataset, "train"), self.text("valid")
-        batch, steps = self.schedule.batch, self.schedule.steps
-        if len(self.tokens) // batch <= steps:
-            found = f"{recipe.dataset} is too short for {batch} streams of {steps} steps"
-            raise TrineError(f"{found}: lower batch or steps of the schedule")
-        if batch % ranks.size:
-            raise TrineError(f"{ranks.size} processes cannot share {batch} streams evenly")
-        self.streams = batch // ranks.size
+        self.seed = recipe.seed_of(role)
+        self._text = EpochText(self.tokens, self.schedule, self.seed, ranks, device)
+        self.streams = self._text.streams
         model = new_model(recipe, role, self.ready)
         self.started_from: str | None = None
         if start is not None and role == "ternary" and isinstance(model, TernaryLanguageModel):
             start_from(model, start, self.vocabulary)
             self.started_from = start.digest().hex()
         self.model: AnyModel = model.to(device)
-        self.seed = recipe.seed_of(role)
         if ranks.rank:  # the first process draws what a single one would
             torch.manual_seed(self.seed + 1_000_003 * ranks.rank)
         self.model.compute_by(numerics)
@@ -114,9 +108,8 @@ class Run:
             self.model.fix_bias(counts)
         self.sampler: Sampler | None = None
         if self.schedule.sampled:
-            sampler = new_sampler(
-                counts, self.schedule.sampled, self.schedule.stratified, self.streams * steps
-            )
+            window = self.streams * self.schedule.steps
+            sampler = new_sampler(counts, self.schedule.sampled, self.schedule.stratified, window)
             self.sampler = sampler.to(device)
         teachers, share = teachers_of(recipe, role, self.ready, self.tokens)
         self.teachers = teachers and teachers.to(device)
@@ -126,11 +119,6 @@ class Run:
         costs = (recipe.activity_cost, recipe.input_cost) if trains_cell else (0.0, 0.0)
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.average = WeightAverage(self.model, self.schedule.average)
-        others = None
-        if self.teachers is not None and (self.schedule.replaced or self.schedule.written):
-            text = torch.from_numpy(self.tokens.astype(np.int64)).to(device)
-            written = torch.arange(batch, device=device) >= batch - self.schedule.written_streams
-            others = OtherInputs(text, self.schedule.replaced, ranks.share(written[None])[0])
         self._update = Update(
             Objective(self.model, self.teachers, share, *costs),
             self.model,
@@ -138,7 +126,7 @@ class Run:
             self.optimizer,
             self.schedule.clip,
             captured=device.type == "cuda" and ranks.size == 1,
-            others=others,
+            others=self._text.others(self.teachers),
         )
         self.epoch = self.update = 0
         self.loss_sum = self.seconds = 0.0
@@ -155,7 +143,7 @@ class Run:
     @property
     def updates(self) -> int:
         """Updates in an epoch."""
-        return (len(self.tokens) // self.schedule.batch - 1) // self.schedule.steps
+        return self._text.updates
 
     def text(self, split: str) -> NDArray[np.integer]:
         """Tokens (T,) of a text to be measured, as ``evaluate.text_tokens`` gives them."""
@@ -163,6 +151,10 @@ class Run:
         if END not in self.vocabulary:
             return tokens
         return np.concatenate([[self.vocabulary.index(END)], tokens])
+
+    def epoch_tokens(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets (L, B) of the present epoch."""
+        return self._text.of_epoch(self.epoch, self.teachers)
 
     def save(self) -> None:
         """Write the checkpoint: all that the rest of the run depends on, of all processes.
@@ -215,7 +207,7 @@ class Run:
                 exact = self.epoch >= self.schedule.epochs - self.schedule.exact
                 self.model.sampler = None if exact else self.sampler
                 start, first = time.monotonic(), self.update
-                inputs, targets = self._streams()
+                inputs, targets = self.epoch_tokens()
                 while self.update < self.updates:
                     window = slice(self.update * self.schedule.steps, (self.update + 1) * self.schedule.steps)
                     self.loss_sum += self._step(inputs[window], targets[window])
@@ -240,25 +232,6 @@ class Run:
         """The model with the weights of its best epoch, in evaluation mode."""
         self.model.load_state_dict(self.best["model"])
         return self.model.eval()
-
-    def _streams(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets (L, B) of an epoch: the text, turned to a random start, cut into B streams, of
-        which the last ones are written by the teacher where the schedule says so.
-
-        With several processes, this one's share of the streams.
-        """
-        batch = self.schedule.batch
-        start = np.random.default_rng([self.seed, self.epoch]).integers(len(self.tokens))
-        length = len(self.tokens) // batch
-        turned = np.roll(self.tokens, -start)[: batch * length].reshape(batch, length).T
-        tokens = torch.from_numpy(np.ascontiguousarray(turned))
-        if (count := self.schedule.written_streams) and self.teachers is not None:
-            text = torch.from_numpy(self.tokens.astype(np.int64)).to(self.device)
-            seed = int(np.random.default_rng([self.seed, self.epoch, 1]).integers(2**63))
-            written = write_text(self.teachers, text, count * length, seed).view(count, length).T
-            tokens[:, -count:] = written.to(tokens)
-        tokens = self.ranks.share(tokens).to(self.device)
-        return tokens[:-1], tokens[1:]
 
     def _step(self, inputs: Tensor, targets: Tensor) -> float:
         """One update on (T, B) tokens. Returns the mean loss in nats a token, without other costs."""
