@@ -244,7 +244,6 @@ def test_schedules_out_of_range(name, value):
         (RECIPES["shakespeare"], {"distil": 2.0}),
         (RECIPES["shakespeare"], {"embedding_factor": 0.0}),
         (RECIPES["shakespeare"], {"activity_cost": float("nan")}),
-        (RECIPES["shakespeare"], {"input_cost": -0.1}),
         (RECIPES["shakespeare"], {"teacher_hidden": 1 << 20}),
         (Network(), {"hidden": 0}),
         (Network(), {"layers": 17}),

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from trine_sw.training.models.language_model import State
 from trine_sw.training.models.roles import AnyModel
 from trine_sw.training.models.teachers import Reading, Teachers
-from trine_sw.training.models.ternary_model import TernaryLanguageModel
 
 __all__ = ["Objective"]
 
@@ -17,20 +16,14 @@ class Objective(nn.Module):
     ----------
     model, teachers : what is trained, and what it learns from, if anything.
     distil : share of the loss that compares with the teachers.
-    activity_cost, input_cost : added, times the share of h and of x that is active.
+    activity_cost : added, times the share of h that is active.
     """
 
     def __init__(
-        self,
-        model: AnyModel,
-        teachers: Teachers | None,
-        distil: float,
-        activity_cost: float,
-        input_cost: float = 0.0,
+        self, model: AnyModel, teachers: Teachers | None, distil: float, activity_cost: float
     ) -> None:
         super().__init__()
-        self.model, self.distil = model, distil
-        self.activity_cost, self.input_cost = activity_cost, input_cost
+        self.model, self.distil, self.activity_cost = model, distil, activity_cost
         self.teachers = teachers  # no module, and so no part of this one
 
     def forward(
@@ -55,6 +48,4 @@ class Objective(nn.Module):
         objective, loss, state, h = self.model.loss(inputs, targets, state, teacher, share)
         if self.activity_cost:
             objective = objective + self.activity_cost * h.abs().mean()
-        if self.input_cost and isinstance(self.model, TernaryLanguageModel):
-            objective = objective + self.input_cost * self.model.embedded(inputs).abs().mean()
         return objective, loss, state

@@ -116,11 +116,11 @@ class Run:
         if self.teachers is not None:
             self.teachers.compute_by(numerics)
         trains_cell = role == "ternary" or (role == "head" and recipe.finish_cell)
-        costs = (recipe.activity_cost, recipe.input_cost) if trains_cell else (0.0, 0.0)
+        cost = recipe.activity_cost if trains_cell else 0.0
         self.optimizer = new_optimizer(self.model, self.schedule)
         self.average = WeightAverage(self.model, self.schedule.average)
         self._update = Update(
-            Objective(self.model, self.teachers, share, *costs),
+            Objective(self.model, self.teachers, share, cost),
             self.model,
             self.teachers,
             self.optimizer,

@@ -64,7 +64,7 @@ class Recipe:
     schedule, baseline : of the ternary model; of the float one, whose best learning rate is another.
     options : how the ternary cell is trained.
     embedding_factor : sparsity of the ternary embedding, as in ``TernaryLanguageModel``.
-    activity_cost, input_cost : added to the loss, times the share of h and of x that is active.
+    activity_cost : added to the loss, times the share of h that is active.
     distil : share of the loss that compares with the trained baseline's probabilities, not with the text
         (Hinton et al., 2015); the baseline is then trained first.
     quantisers : of the baseline, which is then the paper's soft cell with these, and no float LSTM.
@@ -127,7 +127,6 @@ class Recipe:
     finish_cell: bool = field(default=False, metadata=LATER)
     needs_start: bool = field(default=False, metadata=LATER)
     states: States = field(default=TRITS, metadata=LATER)
-    input_cost: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         integer(self.seed, "seed", 0, 2**32 - 1)
@@ -136,9 +135,8 @@ class Recipe:
         share(self.distil, "distil")
         if not finite_real(self.embedding_factor, "embedding_factor") > 0:
             raise TrineError(f"embedding_factor must be above 0, not {self.embedding_factor}")
-        for name in ("activity_cost", "input_cost"):
-            if finite_real(getattr(self, name), name) < 0:
-                raise TrineError(f"{name} must not be negative, not {getattr(self, name)}")
+        if finite_real(self.activity_cost, "activity_cost") < 0:
+            raise TrineError(f"activity_cost must not be negative, not {self.activity_cost}")
         share(self.baseline_distil, "baseline_distil")
         share(self.mapped_head, "mapped_head")
         check_together(self)
