@@ -15,10 +15,10 @@ demo: $(VENV)/.runtime
 	$(BIN)/trine demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --deep --nightly
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --deep --nightly
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
