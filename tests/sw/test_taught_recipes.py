@@ -189,7 +189,7 @@ def test_keys_that_do_not_go_together(taught, changes, saying):
 
 
 @pytest.mark.parametrize(
-    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-ensemble", "ptb-gru-300-taught"]
+    "name", ["ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-lstm-300-dense", "ptb-gru-300-taught"]
 )
 def test_steps_are_timed_without_what_teaches(name):
     alone = _without_others(RECIPES[name])
