@@ -21,10 +21,21 @@ from trine_sw.training.recipes import RECIPES
 __all__ = ["write_report"]
 
 #: The recipes whose models are compared with what others published.
-MODELS = ("ptb-lstm-300", "ptb-lstm-300-taught", "ptb-lstm-300-tuned", "ptb-gru-300", "wikitext2-lstm-512")
+MODELS = (
+    "ptb-lstm-300",
+    "ptb-lstm-300-taught",
+    "ptb-lstm-300-tuned",
+    "ptb-lstm-300-dense",
+    "ptb-gru-300",
+    "wikitext2-lstm-512",
+)
 
 #: The models that those of these start from.
-_STARTS = {"ptb-lstm-300-taught": "ptb-lstm-300", "ptb-lstm-300-tuned": "ptb-lstm-300-taught"}
+_STARTS = {
+    "ptb-lstm-300-taught": "ptb-lstm-300",
+    "ptb-lstm-300-tuned": "ptb-lstm-300-taught",
+    "ptb-lstm-300-dense": "ptb-lstm-300-tuned",
+}
 
 
 def write_report(results: Path) -> list[Path]:
