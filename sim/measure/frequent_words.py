@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
 
 from trine_sw.data import load_tokens
-from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine import EngineConfig
 from trine_sw.engine.bank_balance import active_columns, balanced
-from trine_sw.engine.timing import TimingModel
+from trine_sw.engine.timing import vector_cycles
 from trine_sw.fit.sample import Sample, sample_text
 from trine_sw.model import Model
 
@@ -59,19 +61,26 @@ def chosen_words(counts: Sequence[int], columns: Sequence[int], room: int) -> li
 
 
 def cycles(
-    geometry: Geometry, text: Sample, tokens: npt.NDArray[np.integer], own: Mapping[int, int]
+    model: Model, engine: EngineConfig, text: Sample, tokens: npt.NDArray[np.integer], own: Mapping[int, int]
 ) -> float:
-    """Mean cycles of a token of the text where these words take so many columns instead of those of x."""
-    timing, banks = TimingModel(geometry), geometry.engine.banks
-    x, after = timing.x_counts(text.x).tolist(), timing.h_counts(text.h).tolist()
-    before, total = [0] * banks, 0
-    for number, word in enumerate(map(int, tokens)):
-        if word in own:
-            x[number] = [(own[word] + bank) // banks for bank in range(banks)]
-        end = number == len(tokens) - 1
-        total += timing.step(x[number], before, after[number], head=False, last=end, reset=not number)
-        before = after[number]
-    return total / len(tokens)
+    """Mean cycles of a token of the text where these words have so many columns instead of those of x.
+
+    They are counted as trits of a longer x, each of which is active with its word alone. ``engine`` has an
+    assignment of the model's own columns; a word's are spread over the banks in turn.
+    """
+    assert engine.assignment is not None
+    size, total = model.config.embedding, sum(own.values())
+    x = np.pad(text.x, ((0, 0), (0, total)))
+    banks: list[int] = []
+    for word, columns in own.items():
+        at = tokens == word
+        x[at, :size] = 0
+        x[at, size + len(banks) : size + len(banks) + columns] = 1
+        banks += [column % engine.banks for column in range(columns)]
+    assignment = (*engine.assignment[:size], *banks, *engine.assignment[size:])
+    longer = SimpleNamespace(config=replace(model.config, embedding=size + total))
+    timing = vector_cycles(longer, replace(engine, assignment=assignment), x, text.h, head=False)
+    return float(timing.cycles.mean())
 
 
 def main() -> None:
@@ -86,9 +95,8 @@ def main() -> None:
     assignment = balanced(active_columns(model, own.x, own.h, own.starts), arguments.banks)
     lanes = len(model.config.spec.lanes) * model.config.hidden
     engine = EngineConfig(
-        lanes=lanes, banks=arguments.banks, embedding="host", head="host", assignment=tuple(assignment)
+        lanes=lanes, banks=arguments.banks, embedding="host", head="host", assignment=assignment
     )
-    geometry = Geometry(model.config, engine)
     counts = np.bincount(load_tokens(arguments.dataset, "train"), minlength=model.config.vocab_size)
     frequent = np.argsort(-counts)[:_CANDIDATES]
     of_x = model.layers[0].weight[:, : model.config.embedding].astype(np.int64)
@@ -102,8 +110,8 @@ def main() -> None:
     print(
         f"{len(taken)} words, {share:.1%} of the training text, take {sum(taken.values())} columns of {room}"
     )
-    print(f"cycles a token now {cycles(geometry, text, tokens, {}):7.2f}")
-    print(f"with their columns {cycles(geometry, text, tokens, taken):7.2f}")
+    print(f"cycles a token now {cycles(model, engine, text, tokens, {}):7.2f}")
+    print(f"with their columns {cycles(model, engine, text, tokens, taken):7.2f}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Columns of their own for frequent words: they add what the columns of x add, and are counted right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sim.measure.frequent_words import chosen_words, columns_for, cycles
-from trine_sw.engine import EngineConfig, Geometry
+from trine_sw.engine import EngineConfig
 from trine_sw.engine.timing import token_cycles
 from trine_sw.fit.sample import Sample
-from trine_sw.model import ModelConfig
+from trine_sw.golden import Golden
+from trine_sw.model import Model, ModelConfig
 from trine_sw.model.random_model import random_model
 
 
@@ -30,11 +33,39 @@ def test_chosen_words_have_room():
     assert 0 <= room < min(columns[word] for word in left)
 
 
-def test_cycles_without_own_columns_are_the_engines():
+def test_cycles_are_those_of_a_model_that_has_the_columns():
+    """Its x is longer, its states are the same; without such columns they are the engine's as it is."""
     model = random_model(ModelConfig(hidden=12, embedding=30, vocab_size=9), seed=1)
-    engine = EngineConfig(lanes=48, banks=2, embedding="host", head="host")
+    assert model.embedding_weight is not None
+    size, (layer,) = model.config.embedding, model.layers
+    engine = EngineConfig(
+        lanes=48, banks=2, embedding="host", head="host", assignment=tuple(n % 2 for n in range(42))
+    )
     tokens = np.random.default_rng(2).integers(0, 9, 200)
-    geometry, text = Geometry(model.config, engine), Sample.of(model, tokens)
-    now = cycles(geometry, text, tokens, {})
-    assert now == token_cycles(model, engine, tokens, head=False).cycles.mean()
-    assert cycles(geometry, text, tokens, dict.fromkeys(range(9), 2)) < now
+    text = Sample.of(model, tokens)
+    assert (
+        cycles(model, engine, text, tokens, {})
+        == token_cycles(model, engine, tokens, head=False).cycles.mean()
+    )
+
+    of_x, of_h = layer.weight[:, :size], layer.weight[:, size:]
+    made = {word: columns_for(of_x.astype(int) @ model.embedding_weight[word]) for word in (2, 5, 7)}
+    total = sum(columns.shape[1] for columns in made.values())
+    embedding = np.pad(model.embedding_weight, ((0, 0), (0, total)))
+    banks, at = [], size
+    for word, columns in made.items():
+        embedding[word] = 0
+        embedding[word, at : at + columns.shape[1]] = 1
+        at += columns.shape[1]
+        banks += [n % 2 for n in range(columns.shape[1])]
+    longer = Model(
+        replace(model.config, embedding=size + total),
+        [replace(layer, weight=np.concatenate([of_x, *made.values(), of_h], axis=1))],
+        embedding_weight=embedding,
+    )
+    assert engine.assignment is not None
+    assignment = (*engine.assignment[:size], *banks, *engine.assignment[size:])
+    np.testing.assert_array_equal(Golden(longer).run(tokens, logits=False).h, text.h)
+    wanted = token_cycles(longer, replace(engine, assignment=assignment), tokens, head=False).cycles.mean()
+    own = {word: columns.shape[1] for word, columns in made.items()}
+    assert cycles(model, engine, text, tokens, own) == wanted
