@@ -39,7 +39,7 @@ def test_cycles_are_those_of_a_model_that_has_the_columns():
     assert model.embedding_weight is not None
     size, (layer,) = model.config.embedding, model.layers
     engine = EngineConfig(
-        lanes=48, banks=2, embedding="host", head="host", assignment=tuple(n % 2 for n in range(42))
+        lanes=48, banks=2, embedding="host", head="host", assignment=tuple(n % 5 % 2 for n in range(42))
     )
     tokens = np.random.default_rng(2).integers(0, 9, 200)
     text = Sample.of(model, tokens)
