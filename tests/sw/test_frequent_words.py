@@ -34,12 +34,12 @@ def test_chosen_words_have_room():
 
 
 def test_cycles_are_those_of_a_model_that_has_the_columns():
-    """Its x is longer, its states are the same; without such columns they are the engine's as it is."""
-    model = random_model(ModelConfig(hidden=12, embedding=30, vocab_size=9), seed=1)
+    """Its states are the same. x takes longer than what h waits for, so that each column counts."""
+    model = random_model(ModelConfig(hidden=12, embedding=300, vocab_size=9), seed=1)
     assert model.embedding_weight is not None
     size, (layer,) = model.config.embedding, model.layers
     engine = EngineConfig(
-        lanes=48, banks=2, embedding="host", head="host", assignment=tuple(n % 5 % 2 for n in range(42))
+        lanes=48, banks=2, embedding="host", head="host", assignment=tuple(n % 5 % 2 for n in range(312))
     )
     tokens = np.random.default_rng(2).integers(0, 9, 200)
     text = Sample.of(model, tokens)
